@@ -1,0 +1,18 @@
+//go:build !linux
+
+package futex
+
+import (
+	"runtime"
+	"time"
+
+	"multiproc/internal/mperr"
+)
+
+// Wake wakes nobody on this platform.
+func Wake(*uint32, int) int { return 0 }
+
+// Wait refuses and names the platform.
+func Wait(time.Duration, ...Word) error {
+	return &mperr.UnsupportedError{Facility: "futex", Platform: runtime.GOOS + "/" + runtime.GOARCH}
+}

@@ -1,0 +1,102 @@
+package mperr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"sync"
+)
+
+// An error crosses a process boundary as its text plus the names of the
+// registered sentinels that it wraps. On arrival the names become the same
+// sentinel values again, so that errors.Is answers alike on both sides.
+// Nothing else of an error crosses: no type is rebuilt from the wire.
+
+var names = struct {
+	sync.RWMutex
+	byName map[string]error
+}{byName: map[string]error{}}
+
+func init() {
+	for name, err := range map[string]error{
+		"context.Canceled":         context.Canceled,
+		"context.DeadlineExceeded": context.DeadlineExceeded,
+		"io.EOF":                   io.EOF,
+		"io.ErrUnexpectedEOF":      io.ErrUnexpectedEOF,
+		"io.ErrClosedPipe":         io.ErrClosedPipe,
+		"fs.ErrInvalid":            fs.ErrInvalid,
+		"fs.ErrPermission":         fs.ErrPermission,
+		"fs.ErrExist":              fs.ErrExist,
+		"fs.ErrNotExist":           fs.ErrNotExist,
+		"fs.ErrClosed":             fs.ErrClosed,
+		"os.ErrProcessDone":        os.ErrProcessDone,
+		"os.ErrDeadlineExceeded":   os.ErrDeadlineExceeded,
+		"errors.ErrUnsupported":    errors.ErrUnsupported,
+		"mp.ErrFull":               ErrFull,
+		"mp.ErrEmpty":              ErrEmpty,
+		"mp.ErrClosed":             ErrClosed,
+		"mp.ErrTooLarge":           ErrTooLarge,
+		"mp.ErrCorrupt":            ErrCorrupt,
+		"mp.ErrForeign":            ErrForeign,
+		"mp.ErrType":               ErrType,
+		"mp.ErrOrphaned":           ErrOrphaned,
+		"mp.ErrDirection":          ErrDirection,
+		"mp.ErrNoInit":             ErrNoInit,
+		"mp.ErrTaskDone":           ErrTaskDone,
+		"mp.ErrNoHandle":           ErrNoHandle,
+		"mp.ErrBrokenPipe":         ErrBrokenPipe,
+	} {
+		names.byName[name] = err
+	}
+}
+
+// Register gives err a name under which it travels. It panics if the name is
+// taken by another error: two parts of a program that disagree about a name must
+// hear of it at start-up.
+func Register(name string, err error) {
+	if name == "" || err == nil {
+		panic("mp.RegisterError: name and error must be given")
+	}
+	names.Lock()
+	defer names.Unlock()
+	if old, ok := names.byName[name]; ok {
+		if old == err {
+			return
+		}
+		panic(fmt.Sprintf("mp.RegisterError: %q already names the error %q", name, old))
+	}
+	names.byName[name] = err
+}
+
+// Names returns the names of all registered sentinels in err's tree.
+func Names(err error) []string {
+	if err == nil {
+		return nil
+	}
+	names.RLock()
+	defer names.RUnlock()
+	var out []string
+	for name, sentinel := range names.byName {
+		if errors.Is(err, sentinel) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// Sentinels returns the errors behind the names that this process knows;
+// unknown names are skipped, for they can only come from another program.
+func Sentinels(list []string) []error {
+	names.RLock()
+	defer names.RUnlock()
+	var out []error
+	for _, name := range list {
+		if err, ok := names.byName[name]; ok {
+			out = append(out, err)
+		}
+	}
+	return out
+}

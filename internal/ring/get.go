@@ -1,0 +1,278 @@
+package ring
+
+import (
+	"context"
+	"io"
+	"strings"
+	"sync/atomic"
+	"unsafe"
+
+	"multiproc/internal/failpoint"
+	"multiproc/internal/fence"
+	"multiproc/internal/mperr"
+	"multiproc/internal/robust"
+)
+
+// Get takes the first record of a fixed-size ring and copies it to p, waiting
+// while the ring is empty. It returns io.EOF when the ring is empty and
+// CloseWrite was called. After an error nothing was taken.
+func (r *Ring) Get(ctx context.Context, p unsafe.Pointer) error {
+	waited := false
+	for {
+		err := r.tryGet(ctx, p, waited)
+		if err != mperr.ErrEmpty {
+			return err
+		}
+		if err := r.WaitReadable(ctx); err != nil {
+			return err
+		}
+		waited = true
+	}
+}
+
+// TryGet is Get that returns ErrEmpty instead of waiting for a record. It may
+// wait for the lock, which is held for the time of a copy.
+func (r *Ring) TryGet(p unsafe.Pointer) error {
+	return r.tryGet(context.Background(), p, false)
+}
+
+func (r *Ring) tryGet(ctx context.Context, p unsafe.Pointer, waited bool) error {
+	src, n, next, err := r.lockFront(ctx)
+	if err != nil {
+		return err
+	}
+	if n == 8 {
+		*(*uint64)(p) = *(*uint64)(src)
+	} else {
+		copy(unsafe.Slice((*byte)(p), n), unsafe.Slice((*byte)(src), n))
+	}
+	r.take(next, waited)
+	return nil
+}
+
+// GetAppend takes the first record and appends it to buf, waiting while the
+// ring is empty. Errors are those of Get.
+func (r *Ring) GetAppend(ctx context.Context, buf []byte) ([]byte, error) {
+	waited := false
+	for {
+		out, err := r.tryGetAppend(ctx, buf, waited)
+		if err != mperr.ErrEmpty {
+			return out, err
+		}
+		if err := r.WaitReadable(ctx); err != nil {
+			return buf, err
+		}
+		waited = true
+	}
+}
+
+// TryGetAppend is GetAppend that returns ErrEmpty instead of waiting.
+func (r *Ring) TryGetAppend(buf []byte) ([]byte, error) {
+	return r.tryGetAppend(context.Background(), buf, false)
+}
+
+// GetFresh is GetAppend into memory of its own, as large as the record. The
+// memory is allocated before the lock is taken, from a guess at the record's
+// length, and is not cleared first.
+func (r *Ring) GetFresh(ctx context.Context) ([]byte, error) {
+	waited := false
+	for {
+		out, err := r.tryGetAppend(ctx, uncleared(r.peekLen()), waited)
+		if err != mperr.ErrEmpty {
+			return out, err
+		}
+		if err := r.WaitReadable(ctx); err != nil {
+			return nil, err
+		}
+		waited = true
+	}
+}
+
+// TryGetFresh is GetFresh that returns ErrEmpty instead of waiting.
+func (r *Ring) TryGetFresh() ([]byte, error) {
+	return r.tryGetAppend(context.Background(), uncleared(r.peekLen()), false)
+}
+
+func (r *Ring) tryGetAppend(ctx context.Context, buf []byte, waited bool) ([]byte, error) {
+	src, n, next, err := r.lockFront(ctx)
+	if err != nil {
+		return buf, err
+	}
+	buf = append(buf, unsafe.Slice((*byte)(src), n)...)
+	r.take(next, waited)
+	return buf, nil
+}
+
+// uncleared returns an empty slice with room for n bytes that were not set to
+// zero: for 64 KiB that saves a third of a Get. strings.Builder is the one
+// exported way to such memory.
+func uncleared(n int) []byte {
+	if n == 0 {
+		return []byte{}
+	}
+	var b strings.Builder
+	b.Grow(n)
+	return unsafe.Slice(unsafe.StringData(b.String()), b.Cap())[:0]
+}
+
+// peekLen guesses the length of the first record without the lock: by the
+// time the lock is held it may be another's. 0 when in doubt.
+func (r *Ring) peekLen() int {
+	if r.cfg.Fixed {
+		return r.cfg.Size
+	}
+	tail := atomic.LoadUint64(&r.c.tail)
+	head := atomic.LoadUint64(&r.c.head)
+	g := atomic.LoadUint32(&r.c.getGen)
+	if cnt(head) == cnt(tail) || int(g) >= len(r.gens) {
+		return 0
+	}
+	base := r.gens[g].base.Load()
+	if base == nil {
+		return 0
+	}
+	src := unsafe.Add(unsafe.Pointer(base), uintptr((pos(head)-r.start(g))&r.gens[g].mask)*8)
+	h := atomic.LoadUint64((*uint64)(src))
+	if uint32(h) != ^uint32(h>>32) || int64(uint32(h)) > r.gens[g].size {
+		return 0
+	}
+	return int(uint32(h))
+}
+
+// lockFront takes the get lock and finds the first record. With a nil error
+// the caller holds the lock, copies the record out and calls take; after an
+// error it does not hold it.
+func (r *Ring) lockFront(ctx context.Context) (src unsafe.Pointer, n int, next word, err error) {
+	died, err := r.get.Lock(ctx)
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	if died {
+		r.mendGet()
+	}
+	failpoint.Hit("get.locked")
+	src, n, next, err = r.front()
+	if err != nil {
+		r.get.Unlock()
+	}
+	return src, n, next, err
+}
+
+// mendGet restores the get side after its owner died: the head is never half
+// done, and the generation is entered anew by whoever comes next.
+func (r *Ring) mendGet() {
+	atomic.StoreUint64(&r.c.cachedTail, atomic.LoadUint64(&r.c.tail))
+	failpoint.Hit("get.mended")
+}
+
+// front finds the first record and the head's value behind it. The get lock
+// is held.
+func (r *Ring) front() (src unsafe.Pointer, n int, next word, err error) {
+	c := r.c
+	head := atomic.LoadUint64(&c.head)
+	tail := c.cachedTail
+	if cnt(tail) == cnt(head) {
+		closed := r.Closed() // before the tail: a Put that came first is seen
+		tail = atomic.LoadUint64(&c.tail)
+		if cnt(tail) == cnt(head) {
+			if closed {
+				return nil, 0, 0, io.EOF
+			}
+			return nil, 0, 0, mperr.ErrEmpty
+		}
+		fence.StoreRelease64(&c.cachedTail, tail)
+		// A putter that found the ring empty may have rewound the head.
+		// That came before the tail that was just read.
+		head = atomic.LoadUint64(&c.head)
+	}
+	g, err := r.enter(head)
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	src, err = r.at(&r.gens[g], r.start(g), pos(head))
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	n, need := r.cfg.Size, r.cfg.stride(0)
+	if !r.cfg.Fixed {
+		h := *(*uint64)(src)
+		if uint32(h) != ^uint32(h>>32) {
+			return nil, 0, 0, r.corrupt("the record at position %d has no header", pos(head))
+		}
+		n = int(uint32(h))
+		need = r.cfg.stride(n)
+		if need > pos(tail)-pos(head) || need > r.gens[g].mask+1 {
+			return nil, 0, 0, r.corrupt("the record at position %d has %d bytes, the ring holds less", pos(head), n)
+		}
+		src = unsafe.Add(src, 8)
+	}
+	return src, n, pack(pos(head)+need, cnt(head)+1), nil
+}
+
+// enter moves the getters on to the generation that the head has reached, and
+// frees the pages of the ones behind. Called while the ring is not empty: only
+// then is the next generation entered by its putter. Repeating any part of it
+// after a death does no harm.
+func (r *Ring) enter(head word) (uint32, error) {
+	c := r.c
+	g := c.getGen
+	if int(g) >= len(r.gens) {
+		return 0, r.corrupt("get generation %d of %d", g, len(r.gens))
+	}
+	for int(g) < len(r.gens)-1 && atomic.LoadUint32(&c.ends[g].ended) != 0 && pos(head) == atomic.LoadUint32(&c.ends[g].start) {
+		r.seg.Punch(r.gens[g].off, r.gens[g].size)
+		failpoint.Hit("get.punched")
+		g++
+		atomic.StoreUint32(&c.getGen, g)
+		failpoint.Hit("get.entered")
+	}
+	return g, nil
+}
+
+// take takes the record, releases the lock and tells the putters.
+func (r *Ring) take(next word, waited bool) {
+	failpoint.Hit("get.copied")
+	// The record is gone from the ring from this store on.
+	fence.StoreRelease64(&r.c.head, next)
+	more := cnt(r.c.cachedTail) != cnt(next)
+	failpoint.Hit("get.taken")
+	r.get.Unlock() // and the full fence that Notify asks for
+	failpoint.Hit("get.unlocked")
+	if r.notFull.Waiting() {
+		r.notifyPutters(next)
+	}
+	if waited && (more || cnt(atomic.LoadUint64(&r.c.tail)) != cnt(next)) {
+		// Puts that came while this getter was waking woke nobody else.
+		r.notEmpty.Notify()
+	}
+}
+
+// notifyPutters wakes one putter where any can use the place, all where they
+// may wait for places of different sizes.
+func (r *Ring) notifyPutters(head word) {
+	used := pos(atomic.LoadUint64(&r.c.tail)) - pos(head)
+	if r.cfg.Fixed || (r.cfg.Items > 0 && used < r.maxUnits/2) {
+		r.notFull.Notify()
+		return
+	}
+	r.notFull.NotifyAll()
+}
+
+// Readable reports whether Get would return at once, with a record or io.EOF.
+func (r *Ring) Readable() bool {
+	closed := r.Closed()
+	tail := atomic.LoadUint64(&r.c.tail)
+	return cnt(atomic.LoadUint64(&r.c.head)) != cnt(tail) || closed
+}
+
+// WaitReadable waits until Readable.
+func (r *Ring) WaitReadable(ctx context.Context) error {
+	if r.getSpin.wait(r.Readable) {
+		return nil
+	}
+	return r.notEmpty.Wait(ctx, r.Readable)
+}
+
+// ReadEvent is notified when the ring becomes Readable, for waiting on several
+// rings at once.
+func (r *Ring) ReadEvent() *robust.Event { return &r.notEmpty }

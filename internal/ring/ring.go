@@ -1,0 +1,164 @@
+package ring
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"multiproc/internal/mperr"
+	"multiproc/internal/robust"
+	"multiproc/internal/shm"
+)
+
+// Ring is this process's handle to a ring. Its methods may be called by any
+// number of goroutines.
+type Ring struct {
+	c    *control
+	cfg  Config
+	seg  *shm.Segment
+	gens []generation
+
+	put, get robust.Lock
+	notEmpty robust.Event
+	notFull  robust.Event
+	allDone  robust.Event
+
+	maxUnits uint32 // the byte bound in units
+	getSpin  spinner
+	putSpin  spinner
+
+	mapMu sync.Mutex // held while a generation is mapped
+}
+
+// generation is this process's view of one area.
+type generation struct {
+	base atomic.Pointer[byte] // nil until mapped; mirrored
+	off  int64                // in the segment
+	size int64                // bytes, a power of two
+	mask uint32               // size in units - 1
+}
+
+// New attaches to the ring whose control block is at mem and whose
+// generations begin at dataOff (a page boundary) of the segment. All zero
+// memory is an empty ring, so the first process needs no other call than the
+// others do.
+func New(seg *shm.Segment, mem unsafe.Pointer, dataOff int64, cfg Config) (*Ring, error) {
+	if cfg.Bytes < 8 || cfg.Bytes > MaxBytes || cfg.Items < 0 || cfg.Size < 0 || (cfg.Fixed && int64(cfg.Size) > cfg.Bytes) {
+		return nil, fmt.Errorf("ring of %d items and %d bytes: %w", cfg.Items, cfg.Bytes, mperr.ErrCorrupt)
+	}
+	if dataOff+cfg.DataSize() > seg.Size {
+		return nil, fmt.Errorf("ring of %d bytes in a segment of %d: %w", cfg.Bytes, seg.Size, mperr.ErrCorrupt)
+	}
+	r := &Ring{c: (*control)(mem), cfg: cfg, seg: seg, maxUnits: uint32(cfg.Bytes / 8)}
+	for _, size := range cfg.sizes() {
+		r.gens = append(r.gens, generation{off: dataOff, size: size, mask: uint32(size/8 - 1)})
+		dataOff += size
+	}
+	r.put.Init(unsafe.Pointer(&r.c.putLock))
+	r.get.Init(unsafe.Pointer(&r.c.getLock))
+	r.notEmpty.Init(unsafe.Pointer(&r.c.notEmpty))
+	r.notFull.Init(unsafe.Pointer(&r.c.notFull))
+	r.allDone.Init(unsafe.Pointer(&r.c.allDone))
+	return r, r.check()
+}
+
+// check refuses a control block that no sequence of puts and gets can leave
+// behind, at any point of any of them.
+func (r *Ring) check() error {
+	head, tail := r.snapshot()
+	pg, gg := atomic.LoadUint32(&r.c.putGen), atomic.LoadUint32(&r.c.getGen)
+	items := cnt(tail) - cnt(head)
+	switch {
+	case int(pg) >= len(r.gens) || gg > pg:
+		return r.corrupt("generations %d and %d of %d", pg, gg, len(r.gens))
+	case items > r.maxUnits:
+		return r.corrupt("%d records in %d units", items, r.maxUnits)
+	case items != 0 && pos(tail)-pos(head) > r.maxUnits:
+		return r.corrupt("%d units in use of %d", pos(tail)-pos(head), r.maxUnits)
+	}
+	return nil
+}
+
+func (r *Ring) corrupt(format string, a ...any) error {
+	return fmt.Errorf("%s %s: %s: %w", r.seg.Kind, r.seg.ID, fmt.Sprintf(format, a...), mperr.ErrCorrupt)
+}
+
+// at returns the memory of a position within generation g, whose first
+// position is start. size bytes from there are contiguous.
+func (r *Ring) at(g *generation, start, position uint32) (unsafe.Pointer, error) {
+	base := g.base.Load()
+	if base == nil {
+		var err error
+		if base, err = r.mapGeneration(g); err != nil {
+			return nil, err
+		}
+	}
+	return unsafe.Add(unsafe.Pointer(base), uintptr((position-start)&g.mask)*8), nil
+}
+
+func (r *Ring) mapGeneration(g *generation) (*byte, error) {
+	r.mapMu.Lock()
+	defer r.mapMu.Unlock()
+	if base := g.base.Load(); base != nil {
+		return base, nil
+	}
+	p, err := r.seg.MapMirror(g.off, g.size)
+	if err != nil {
+		return nil, err
+	}
+	g.base.Store((*byte)(p))
+	return (*byte)(p), nil
+}
+
+// start is the first position of a generation.
+func (r *Ring) start(g uint32) uint32 {
+	if g == 0 {
+		return 0
+	}
+	return atomic.LoadUint32(&r.c.ends[g-1].start)
+}
+
+// snapshot returns a head and a tail that were true at the same moment: the
+// head did not change while the tail was read.
+func (r *Ring) snapshot() (head, tail word) {
+	head = atomic.LoadUint64(&r.c.head)
+	for {
+		tail = atomic.LoadUint64(&r.c.tail)
+		again := atomic.LoadUint64(&r.c.head)
+		if again == head {
+			return head, tail
+		}
+		head = again
+	}
+}
+
+// Len is the number of records in the ring, exact at one moment during the
+// call.
+func (r *Ring) Len() int {
+	head, tail := r.snapshot()
+	return int(cnt(tail) - cnt(head))
+}
+
+// Full reports whether the item bound is reached; a ring bounded by bytes
+// only is full when not even an empty record fits.
+func (r *Ring) Full() bool {
+	head, tail := r.snapshot()
+	if r.cfg.Items > 0 && int(cnt(tail)-cnt(head)) >= r.cfg.Items {
+		return true
+	}
+	return cnt(tail) != cnt(head) && pos(tail)-pos(head)+r.cfg.stride(0) > r.maxUnits
+}
+
+// Closed reports whether CloseWrite was called.
+func (r *Ring) Closed() bool { return atomic.LoadUint32(&r.c.closed) != 0 }
+
+// Abort makes all waiting calls of this process give up with ErrClosed, now
+// and later. Other processes notice nothing.
+func (r *Ring) Abort() {
+	r.put.Abort()
+	r.get.Abort()
+	r.notEmpty.Abort()
+	r.notFull.Abort()
+	r.allDone.Abort()
+}

@@ -1,0 +1,194 @@
+package robust
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"multiproc/internal/futex"
+	"multiproc/internal/mperr"
+)
+
+// gate lets any number of goroutines of this process wait on one shared word
+// with one thread. The first to come is the leader and sleeps in the kernel;
+// the others queue behind it as parked goroutines, in order. Whoever leaves
+// the lead, for any reason, hands it to the next, who looks at the condition
+// before it sleeps: so nothing that changed meanwhile is missed.
+type gate struct {
+	mu      sync.Mutex
+	leader  *sleep
+	waiting []*follower
+	closed  bool
+}
+
+type follower struct {
+	turn chan struct{} // capacity 1: filled by whoever hands on the lead
+}
+
+// sleep is the leader's state between two looks at the condition.
+type sleep struct {
+	word   futex.Word // what to sleep on; set by the condition
+	bits   uint32     // for Lock: bits to take the word with
+	cancel uint32     // set and woken to end the sleep from inside this process
+}
+
+// sleeps keeps sleep values off the stack: the kernel is handed the address of
+// cancel as a number, so the value must never move.
+var sleeps = sync.Pool{New: func() any { return new(sleep) }}
+
+// The bounded re-check: the last net under a lost wake-up. It grows, so that
+// an idle program uses no CPU.
+const (
+	firstRecheck = 100 * time.Millisecond
+	maxRecheck   = 6400 * time.Millisecond
+)
+
+// deathWord changes whenever a process of the family dies uncleanly.
+var deathWord atomic.Pointer[uint32]
+
+// SetDeathWord names the word that every sleeper of this process also sleeps
+// on. It must stay mapped for the life of the process.
+func SetDeathWord(w *uint32) { deathWord.Store(w) }
+
+// wait calls ready until it returns true, and sleeps on the word that ready
+// has left in the sleep in between. ready is called by one goroutine of the
+// gate at a time. An error means that ready's last answer was false.
+func (g *gate) wait(ctx context.Context, ready func(*sleep) bool) error {
+	if err := g.lead(ctx); err != nil {
+		return err
+	}
+	s := sleeps.Get().(*sleep)
+	*s = sleep{}
+	g.mu.Lock()
+	g.leader = s
+	if g.closed {
+		atomic.StoreUint32(&s.cancel, 1)
+	}
+	g.mu.Unlock()
+
+	err := s.run(ctx, g, ready)
+
+	g.mu.Lock()
+	g.leader = nil
+	g.handOn()
+	g.mu.Unlock()
+	sleeps.Put(s)
+	return err
+}
+
+// lead waits until the caller is the leader.
+func (g *gate) lead(ctx context.Context) error {
+	g.mu.Lock()
+	if g.closed {
+		g.mu.Unlock()
+		return mperr.ErrClosed
+	}
+	if g.leader == nil && len(g.waiting) == 0 {
+		g.leader = claimed
+		g.mu.Unlock()
+		return nil
+	}
+	f := &follower{turn: make(chan struct{}, 1)}
+	g.waiting = append(g.waiting, f)
+	g.mu.Unlock()
+
+	select {
+	case <-f.turn:
+		return nil
+	case <-ctx.Done():
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for i, w := range g.waiting {
+		if w == f {
+			g.waiting = append(g.waiting[:i], g.waiting[i+1:]...)
+			return ctx.Err()
+		}
+	}
+	// The lead was handed over in the same moment: pass it on.
+	g.leader = nil
+	g.handOn()
+	return ctx.Err()
+}
+
+// claimed stands for a leader that has not yet set up its sleep.
+var claimed = new(sleep)
+
+// handOn gives the lead to the first in the queue. The caller holds mu and
+// has cleared leader.
+func (g *gate) handOn() {
+	if len(g.waiting) == 0 {
+		return
+	}
+	f := g.waiting[0]
+	g.waiting = g.waiting[1:]
+	g.leader = claimed
+	f.turn <- struct{}{}
+}
+
+func (s *sleep) run(ctx context.Context, g *gate, ready func(*sleep) bool) error {
+	if ready(s) {
+		return nil
+	}
+	if ctx.Done() != nil {
+		// A callback that already runs when stop is called touches only
+		// s.cancel. The pool may have handed s out again by then: a stray
+		// wake-up, which the loop below tells from a real one.
+		defer context.AfterFunc(ctx, s.wake)()
+	}
+	words := make([]futex.Word, 2, 3)
+	death := deathWord.Load()
+	if death != nil {
+		words = words[:3]
+	}
+	for pause := firstRecheck; ; {
+		// Every word is read before the condition is looked at, and slept on
+		// with that value: what happens in between ends the sleep.
+		if death != nil {
+			words[2] = futex.Word{Addr: death, Old: atomic.LoadUint32(death)}
+		}
+		if ready(s) {
+			return nil
+		}
+		if atomic.SwapUint32(&s.cancel, 0) != 0 {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if g.isClosed() {
+				return mperr.ErrClosed
+			}
+		}
+		words[0], words[1] = s.word, futex.Word{Addr: &s.cancel}
+		switch err := futex.Wait(pause, words...); err {
+		case nil:
+			pause = firstRecheck
+		case futex.ErrTimeout:
+			pause = min(2*pause, maxRecheck)
+		default:
+			return err
+		}
+	}
+}
+
+func (s *sleep) wake() {
+	atomic.StoreUint32(&s.cancel, 1)
+	futex.Wake(&s.cancel, 1)
+}
+
+func (g *gate) isClosed() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.closed
+}
+
+// close makes every wait, now and later, return ErrClosed unless its
+// condition already holds.
+func (g *gate) close() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = true
+	if g.leader != nil && g.leader != claimed {
+		g.leader.wake()
+	}
+}

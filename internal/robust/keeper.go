@@ -1,0 +1,131 @@
+package robust
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"multiproc/internal/fence"
+)
+
+// maxHeld is how many locks one keeper holds at most. The kernel stops its
+// walk after ROBUST_LIST_LIMIT (2048) entries, to be safe against cycles.
+const maxHeld = 1500
+
+// head is struct robust_list_head (linux/futex.h). It is never on a stack:
+// the kernel reads it by its address when the thread exits.
+type head struct {
+	first   uint64 // address of the first node, or of the head itself
+	offset  int64  // from a node to its lock word
+	pending uint64 // the node whose word is being taken or released right now
+}
+
+// keeper is one thread that owns locks on behalf of the process.
+//
+// The list and the pending slot belong to the thread, so all that change them
+// take spin first. It is held for some ten instructions and never while
+// waiting, so a spin lock is enough; a goroutine preempted inside it costs
+// the others a Gosched.
+type keeper struct {
+	spin uint32
+	tid  uint32
+	held int // under spin
+	head head
+	last *Lock // the most recently taken, first in the list; under spin
+}
+
+var (
+	keeperMu sync.Mutex
+	current  atomic.Pointer[keeper] // the keeper that takes new locks
+	all      []*keeper              // under keeperMu; keeps them reachable
+	startErr error                  // under keeperMu
+)
+
+// Start makes the keeper thread, unless there is one. Every function of this
+// package calls it when needed; calling it early shows a platform's refusal
+// early. Cost: one thread, some 50 µs.
+func Start() error {
+	if current.Load() != nil {
+		return nil
+	}
+	_, err := newKeeper(nil)
+	return err
+}
+
+// newKeeper replaces the current keeper, if it is still the one that the
+// caller found to be full.
+func newKeeper(full *keeper) (*keeper, error) {
+	keeperMu.Lock()
+	defer keeperMu.Unlock()
+	if k := current.Load(); k != full {
+		return k, nil
+	}
+	k := &keeper{}
+	ready := make(chan error)
+	go func() {
+		// Locked for life: the thread must not end before the process.
+		runtime.LockOSThread()
+		err := k.register()
+		ready <- err
+		if err == nil {
+			select {}
+		}
+	}()
+	if err := <-ready; err != nil {
+		return nil, err
+	}
+	all = append(all, k)
+	current.Store(k)
+	return k, nil
+}
+
+func (k *keeper) lock() {
+	for i := 0; !atomic.CompareAndSwapUint32(&k.spin, 0, 1); i++ {
+		if i > 100 {
+			runtime.Gosched()
+			continue
+		}
+		fence.Pause(1)
+	}
+}
+
+func (k *keeper) unlock() { fence.StoreRelease32(&k.spin, 0) }
+
+// begin announces that the node's word is about to change hands. From here to
+// end the kernel looks at this one word although it is not on the list.
+func (k *keeper) begin(n *node) {
+	atomic.StoreUint64(&k.head.pending, uint64(uintptr(unsafe.Pointer(n))))
+}
+
+func (k *keeper) end() { fence.StoreRelease64(&k.head.pending, 0) }
+
+// push puts l, whose word was just taken, in front of the list. A death
+// before the store to first finds the node through pending.
+func (k *keeper) push(l *Lock) {
+	l.keeper, l.next, l.prev = k, k.last, nil
+	fence.StoreRelease64(&l.n.next, k.head.first)
+	if k.last != nil {
+		k.last.prev = l
+	}
+	k.last = l
+	k.held++
+	fence.StoreRelease64(&k.head.first, uint64(uintptr(unsafe.Pointer(l.n))))
+}
+
+// remove takes l off the list; its word is still held. A death right after
+// finds the node through pending.
+func (k *keeper) remove(l *Lock) {
+	if l.prev != nil {
+		l.prev.next = l.next
+		fence.StoreRelease64(&l.prev.n.next, l.n.next)
+	} else {
+		k.last = l.next
+		fence.StoreRelease64(&k.head.first, l.n.next)
+	}
+	if l.next != nil {
+		l.next.prev = l.prev
+	}
+	l.next, l.prev, l.keeper = nil, nil, nil
+	k.held--
+}

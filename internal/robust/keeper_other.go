@@ -1,0 +1,15 @@
+//go:build !linux
+
+package robust
+
+import (
+	"runtime"
+
+	"multiproc/internal/mperr"
+)
+
+func (k *keeper) register() error {
+	return &mperr.UnsupportedError{Facility: "robust locks", Platform: runtime.GOOS + "/" + runtime.GOARCH}
+}
+
+func waitGone(int) {}

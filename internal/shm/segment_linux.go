@@ -1,0 +1,195 @@
+package shm
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"multiproc/internal/mperr"
+)
+
+var page = int64(os.Getpagesize())
+
+func pageSize() int64 { return page }
+
+// Create makes a segment of h.Size bytes (rounded up to pages), all zero,
+// and writes its header. The file is sealed against shrinking and growing: no
+// process can take the memory from under another. Cost: 10 to 20 µs.
+func Create(h Header) (*Segment, error) {
+	h.Size = RoundPage(h.Size)
+	fd, err := unix.MemfdCreate("mp:"+h.Kind.String(), unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	if err != nil {
+		return nil, fmt.Errorf("new %s: memfd_create: %w", h.Kind, err)
+	}
+	fail := func(what string, err error) (*Segment, error) {
+		_ = unix.Close(fd)
+		return nil, fmt.Errorf("new %s: %s of %d bytes: %w", h.Kind, what, h.Size, err)
+	}
+	if err := unix.Ftruncate(fd, h.Size); err != nil {
+		return fail("ftruncate", err)
+	}
+	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_SEAL); err != nil {
+		return fail("seal", err)
+	}
+	b := h.encode()
+	if _, err := unix.Pwrite(fd, b[:], 0); err != nil {
+		return fail("write header", err)
+	}
+	return &Segment{Header: h, fd: fd}, nil
+}
+
+// Open attaches to the segment behind fd, which it takes over: it is closed
+// if the segment is refused.
+func Open(fd int, want Want) (*Segment, error) {
+	h, err := inspect(fd)
+	if err == nil {
+		err = want.check(h)
+	}
+	if err != nil {
+		_ = unix.Close(fd)
+		return nil, err
+	}
+	return &Segment{Header: h, fd: fd}, nil
+}
+
+// inspect reads and checks the header behind a descriptor that may be
+// anything at all.
+func inspect(fd int) (Header, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return Header{}, fmt.Errorf("shared memory segment: descriptor %d: %w", fd, err)
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return Header{}, fmt.Errorf("shared memory segment: descriptor %d is not a memory file: %w", fd, mperr.ErrCorrupt)
+	}
+	// Without the seal a hostile owner could shrink the file later and let
+	// every reader die of SIGBUS.
+	if seals, err := unix.FcntlInt(uintptr(fd), unix.F_GET_SEALS, 0); err != nil || seals&unix.F_SEAL_SHRINK == 0 {
+		return Header{}, fmt.Errorf("shared memory segment: descriptor %d is not sealed against shrinking: %w", fd, mperr.ErrCorrupt)
+	}
+	var b [HeaderSize]byte
+	n, err := unix.Pread(fd, b[:], 0)
+	if err != nil {
+		return Header{}, fmt.Errorf("shared memory segment: read header: %w", err)
+	}
+	return decodeHeader(b[:n], st.Size)
+}
+
+// FD is the segment's descriptor. It stays the segment's own: duplicate it to
+// keep it.
+func (s *Segment) FD() int { return s.fd }
+
+// Dup returns a new close-on-exec descriptor of the segment.
+func (s *Segment) Dup() (int, error) {
+	fd, err := unix.FcntlInt(uintptr(s.fd), unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		return -1, fmt.Errorf("%s %s: duplicate descriptor: %w", s.Kind, s.ID, err)
+	}
+	return fd, nil
+}
+
+// CloseFD closes a descriptor that Dup returned or another process sent.
+func CloseFD(fd int) { _ = unix.Close(fd) }
+
+const protRW = unix.PROT_READ | unix.PROT_WRITE
+
+// Map maps size bytes from off, both multiples of the page size, for reading
+// and writing. The memory stays mapped until Close.
+func (s *Segment) Map(off, size int64) (unsafe.Pointer, error) {
+	if err := s.checkRange(off, size); err != nil {
+		return nil, err
+	}
+	addr, err := mmap(0, uintptr(size), protRW, unix.MAP_SHARED, s.fd, off)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: map %d bytes: %w", s.Kind, s.ID, size, err)
+	}
+	s.remember(mapping{addr, uintptr(size)})
+	return pointer(addr), nil
+}
+
+// MapMirror maps size bytes from off twice in a row, so that a record that
+// runs over the end of a ring is contiguous in memory all the same.
+func (s *Segment) MapMirror(off, size int64) (unsafe.Pointer, error) {
+	if err := s.checkRange(off, size); err != nil {
+		return nil, err
+	}
+	fail := func(err error) (unsafe.Pointer, error) {
+		return nil, fmt.Errorf("%s %s: map %d bytes twice: %w", s.Kind, s.ID, size, err)
+	}
+	// Reserve the addresses first: between two plain maps another thread
+	// could map something into the gap.
+	addr, err := mmap(0, uintptr(2*size), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE, -1, 0)
+	if err != nil {
+		return fail(err)
+	}
+	for i := range uintptr(2) {
+		if _, err := mmap(addr+i*uintptr(size), uintptr(size), protRW, unix.MAP_SHARED|unix.MAP_FIXED, s.fd, off); err != nil {
+			_ = munmap(addr, uintptr(2*size))
+			return fail(err)
+		}
+	}
+	s.remember(mapping{addr, uintptr(2 * size)})
+	return pointer(addr), nil
+}
+
+// Punch gives the pages of a range back to the kernel; the range reads as
+// zero afterwards.
+func (s *Segment) Punch(off, size int64) {
+	// A refusal costs memory and nothing else.
+	_ = unix.Fallocate(s.fd, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, size)
+}
+
+// Close unmaps all that was mapped and closes the descriptor. No goroutine
+// may be using the memory, and no lock in it may be held by this process.
+func (s *Segment) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var errs []error
+	for _, m := range s.maps {
+		errs = append(errs, munmap(m.addr, m.size))
+	}
+	s.maps = nil
+	if s.fd >= 0 {
+		errs = append(errs, unix.Close(s.fd))
+		s.fd = -1
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Segment) remember(m mapping) {
+	s.mu.Lock()
+	s.maps = append(s.maps, m)
+	s.mu.Unlock()
+}
+
+func (s *Segment) checkRange(off, size int64) error {
+	if off < 0 || size <= 0 || off%page != 0 || size%page != 0 || off > s.Size-size {
+		return fmt.Errorf("%s %s: range %d+%d is outside its %d bytes: %w", s.Kind, s.ID, off, size, s.Size, mperr.ErrCorrupt)
+	}
+	return nil
+}
+
+// pointer turns an address that mmap returned into a pointer. The memory is
+// not Go's: the collector neither moves nor frees it.
+func pointer(addr uintptr) unsafe.Pointer {
+	return *(*unsafe.Pointer)(unsafe.Pointer(&addr))
+}
+
+func mmap(addr, size uintptr, prot, flags, fd int, off int64) (uintptr, error) {
+	r, _, errno := syscall.Syscall6(unix.SYS_MMAP, addr, size, uintptr(prot), uintptr(flags), uintptr(fd), uintptr(off))
+	if errno != 0 {
+		return 0, errno
+	}
+	return r, nil
+}
+
+func munmap(addr, size uintptr) error {
+	if _, _, errno := syscall.Syscall(unix.SYS_MUNMAP, addr, size, 0); errno != 0 {
+		return errno
+	}
+	return nil
+}

@@ -1,0 +1,44 @@
+//go:build !linux
+
+package shm
+
+import (
+	"os"
+	"runtime"
+	"unsafe"
+
+	"multiproc/internal/mperr"
+)
+
+func pageSize() int64 { return int64(os.Getpagesize()) }
+
+func unsupported() error {
+	return &mperr.UnsupportedError{Facility: "shared memory", Platform: runtime.GOOS + "/" + runtime.GOARCH}
+}
+
+// Create refuses and names the platform.
+func Create(Header) (*Segment, error) { return nil, unsupported() }
+
+// Open refuses and names the platform.
+func Open(int, Want) (*Segment, error) { return nil, unsupported() }
+
+// FD returns no descriptor on this platform.
+func (s *Segment) FD() int { return -1 }
+
+// Dup refuses and names the platform.
+func (s *Segment) Dup() (int, error) { return -1, unsupported() }
+
+// CloseFD does nothing on this platform.
+func CloseFD(int) {}
+
+// Map refuses and names the platform.
+func (s *Segment) Map(off, size int64) (unsafe.Pointer, error) { return nil, unsupported() }
+
+// MapMirror refuses and names the platform.
+func (s *Segment) MapMirror(off, size int64) (unsafe.Pointer, error) { return nil, unsupported() }
+
+// Punch does nothing on this platform.
+func (s *Segment) Punch(off, size int64) {}
+
+// Close has nothing to give back on this platform.
+func (s *Segment) Close() error { return nil }

@@ -1,0 +1,106 @@
+package table
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"unsafe"
+
+	"multiproc/internal/failpoint"
+	"multiproc/internal/mperr"
+	"multiproc/internal/robust"
+)
+
+// HoldersSize is how many bytes a Holders takes in shared memory; it is
+// aligned to 8.
+const HoldersSize = robust.LockSize + 16 + maxHolders*16
+
+// maxHolders is how many processes can hold one end of a pipe at once.
+const maxHolders = 126
+
+// Holders tells which processes hold an object, and whether any of them still
+// lives. In shared memory:
+//
+//	 0  lock     robust, for changes
+//	16  used     uint32, entries that were ever in use
+//	32  entries  maxHolders × { ref uint64, count uint64 }
+//
+// An entry counts if its count is not 0 and its process lives. A new entry's
+// ref is stored before its count; count is one word. So a death under the
+// lock leaves the change done or not done, and the next owner mends nothing.
+type Holders struct {
+	t *Table
+	m *holders
+	l robust.Lock
+}
+
+type holders struct {
+	lock    [robust.LockSize]byte
+	used    uint32
+	_       [12]byte
+	entries [maxHolders]struct {
+		ref   uint64
+		count uint64
+	}
+}
+
+var _ [HoldersSize]byte = [unsafe.Sizeof(holders{})]byte{}
+
+// Init attaches to HoldersSize bytes of shared memory, all zero at first.
+func (h *Holders) Init(t *Table, p unsafe.Pointer) {
+	h.t, h.m = t, (*holders)(p)
+	h.l.Init(p)
+}
+
+// Add counts delta more (or fewer) handles for a process.
+func (h *Holders) Add(ref Ref, delta int) error {
+	if _, err := h.l.Lock(context.Background()); err != nil {
+		return err
+	}
+	defer h.l.Unlock()
+	used := min(atomic.LoadUint32(&h.m.used), maxHolders)
+	vacant := -1
+	for i := range int(used) {
+		e := &h.m.entries[i]
+		if e.count != 0 && e.ref == ref.Pack() {
+			atomic.StoreUint64(&e.count, uint64(max(0, int64(e.count)+int64(delta))))
+			failpoint.Hit("holders.counted")
+			return nil
+		}
+		if vacant < 0 && (e.count == 0 || !h.t.Live(Unpack(e.ref))) {
+			vacant = i
+		}
+	}
+	if delta <= 0 {
+		return nil // it held nothing
+	}
+	if vacant < 0 {
+		if used == maxHolders {
+			return fmt.Errorf("more than %d processes hold one end of a pipe: %w", maxHolders, mperr.ErrFull)
+		}
+		vacant = int(used)
+	}
+	e := &h.m.entries[vacant]
+	atomic.StoreUint64(&e.count, 0)
+	failpoint.Hit("holders.vacated")
+	atomic.StoreUint64(&e.ref, ref.Pack())
+	failpoint.Hit("holders.named")
+	atomic.StoreUint64(&e.count, uint64(delta))
+	failpoint.Hit("holders.entered")
+	if vacant == int(used) {
+		atomic.StoreUint32(&h.m.used, used+1)
+	}
+	return nil
+}
+
+// Any reports whether a live process holds the object. It takes no lock.
+func (h *Holders) Any() bool {
+	used := min(atomic.LoadUint32(&h.m.used), maxHolders)
+	for i := range int(used) {
+		e := &h.m.entries[i]
+		if atomic.LoadUint64(&e.count) != 0 && h.t.Live(Unpack(atomic.LoadUint64(&e.ref))) {
+			return true
+		}
+	}
+	return false
+}

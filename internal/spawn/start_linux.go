@@ -1,0 +1,181 @@
+package spawn
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// selfExe is this process's program, whatever has its name on disk by now.
+const selfExe = "/proc/self/exe"
+
+// deathSignal is what the kernel sends to a child when its starter is gone.
+//
+// It is the second net. The first is end of file on the control socket, which
+// needs a goroutine of the child to be awake, and a socket that no other
+// process holds open by mistake. The signal needs neither. It is SIGTERM and
+// not SIGKILL, because a child takes SIGTERM for a cancellation with grace: it
+// ends its own children, finishes what it holds, and says why it went.
+const deathSignal = syscall.SIGTERM
+
+// request is one fork and exec, made ready by Start and done by the spawner.
+type request struct {
+	path  string
+	argv  []string
+	attr  syscall.ProcAttr
+	pidFD int // -1 where the kernel has none
+	pid   int
+	err   error
+	done  chan struct{}
+}
+
+// spawner is the goroutine that starts all children of this process.
+//
+// PDEATHSIG fires when the *thread* ends that forked, not when the process
+// does (go.dev/issue/27505). The Go runtime ends a thread whenever a goroutine
+// returns that is locked to it, and a child started there would be terminated
+// for no reason. So one goroutine locks its thread, starts every child from
+// it, and never returns.
+//
+// Starts are therefore one at a time. Little is lost: fork holds
+// syscall.ForkLock exclusively in any case, and for the time until the exec
+// (vfork) its thread is suspended by the kernel.
+var spawner = sync.OnceValue(func() chan<- *request {
+	requests := make(chan *request)
+	go func() {
+		runtime.LockOSThread()
+		for r := range requests {
+			r.run()
+			close(r.done)
+		}
+	}()
+	return requests
+})
+
+func (r *request) run() {
+	r.attr.Sys = &syscall.SysProcAttr{Pdeathsig: deathSignal, PidFD: &r.pidFD}
+	r.pid, r.err = syscall.ForkExec(r.path, r.argv, &r.attr)
+}
+
+// Start starts a process and returns once its program runs. Several calls may
+// run at the same time. After an error there is no process, and nothing is
+// open that was not before.
+//
+// It costs about a millisecond, nearly all of it in the kernel's exec.
+func Start(spec Spec) (*Process, error) {
+	r := &request{path: spec.Path, argv: spec.Args, pidFD: -1, done: make(chan struct{})}
+	if r.path == "" {
+		r.path = selfExe
+	}
+	if r.argv == nil {
+		r.argv = os.Args
+	}
+	r.attr.Env = lastWins(spec.Env)
+	if spec.Env == nil {
+		r.attr.Env = os.Environ()
+	}
+	r.attr.Dir = spec.Dir
+
+	files, release, err := spec.files()
+	if err != nil {
+		return nil, fmt.Errorf("spawn: start %s: %w", r.path, err)
+	}
+	r.attr.Files = files
+	spawner() <- r
+	<-r.done
+	release()
+
+	if r.err != nil {
+		return nil, fmt.Errorf("spawn: start %s: %w", r.path, spec.explain(r.err))
+	}
+	return newProcess(r.pid, r.pidFD), nil
+}
+
+// files lists the child's descriptors from 0 on. They stay open until release
+// is called.
+func (spec *Spec) files() (list []uintptr, release func(), err error) {
+	null, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, &fs.PathError{Op: "open", Path: os.DevNull, Err: err}
+	}
+	defer func() {
+		if err != nil {
+			_ = unix.Close(null)
+		}
+	}()
+
+	const none = ^uintptr(0) // what File.Fd returns for a closed or nil file
+	given := []*os.File{spec.Stdin, spec.Stdout, spec.Stderr}
+	inherited := []*os.File{nil, os.Stdout, os.Stderr}
+	for i, f := range given {
+		if f == nil {
+			f = inherited[i]
+		}
+		fd := f.Fd()
+		if fd == none && given[i] != nil {
+			return nil, nil, fmt.Errorf("the file for descriptor %d: %w", i, os.ErrClosed)
+		}
+		if fd == none {
+			// Never leave one of the three closed: the first file that the
+			// child opened would take its place, and be written over by
+			// whatever the child prints.
+			fd = uintptr(null)
+		}
+		list = append(list, fd)
+	}
+	for i, fd := range spec.Extra {
+		if fd < 0 {
+			// ForkExec would take it for "close number i+3".
+			return nil, nil, fmt.Errorf("extra descriptor %d is %d: %w", i+3, fd, unix.EBADF)
+		}
+		list = append(list, uintptr(fd))
+	}
+	return list, func() {
+		_ = unix.Close(null)
+		runtime.KeepAlive(given)
+		runtime.KeepAlive(inherited) // os.Stdout may hold another file by now
+	}, nil
+}
+
+// lastWins drops what a later entry for the same key overrides. execve passes
+// both on, and the Go runtime of the child would take the first: a program
+// that appends to os.Environ would not get what it asked for.
+func lastWins(env []string) []string {
+	seen := make(map[string]bool, len(env))
+	kept := make([]string, 0, len(env))
+	for _, entry := range slices.Backward(env) {
+		key, _, _ := strings.Cut(entry, "=")
+		if !seen[key] {
+			kept = append(kept, entry)
+		}
+		seen[key] = true
+	}
+	slices.Reverse(kept)
+	return kept
+}
+
+// explain says what the kernel's bare number was about: fork, chdir and exec
+// share one.
+func (spec *Spec) explain(err error) error {
+	if spec.Dir != "" {
+		info, serr := os.Stat(spec.Dir)
+		if serr == nil && !info.IsDir() {
+			serr = &fs.PathError{Op: "chdir", Path: spec.Dir, Err: unix.ENOTDIR}
+		}
+		if serr != nil {
+			return fmt.Errorf("its directory: %w", serr)
+		}
+	}
+	if errors.Is(err, unix.EAGAIN) {
+		return fmt.Errorf("%w: too many processes or threads (see ulimit -u and the cgroup's pids.max)", err)
+	}
+	return err
+}

@@ -1,0 +1,33 @@
+package codec
+
+import "reflect"
+
+// Handle marks a shared object (a queue, a value, an end of a pipe) that a
+// message may mention. Pointer types such as *mp.Queue[int] implement it.
+type Handle interface{ MultiprocHandle() }
+
+// Session carries the handles of one message across.
+//
+// A nil Session stands for a message that cannot carry any: encoding or
+// decoding a type that mentions handles is then an error, and so is a handle
+// met inside an any.
+//
+// If Append or Decode fails, some handles may have been exported or imported
+// already; whoever made the Session takes them back.
+type Session interface {
+	// Export returns the bytes by which the receiver finds h, which is not
+	// nil. The bytes may be part of the message as soon as it returns.
+	Export(h Handle) (ref []byte, err error)
+
+	// Import fills h, a fresh zero object of the type that was exported, from
+	// the bytes that Export returned.
+	Import(h Handle, ref []byte) error
+}
+
+// isHandle reports whether t is a pointer type that implements Handle itself.
+// A struct that embeds a handle has the method, too, but by promotion; then
+// the struct already has it, and not only its pointer.
+func isHandle(t reflect.Type) bool {
+	handle := reflect.TypeFor[Handle]()
+	return t.Kind() == reflect.Pointer && t.Implements(handle) && !t.Elem().Implements(handle)
+}

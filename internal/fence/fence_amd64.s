@@ -1,20 +1,5 @@
 #include "textflag.h"
 
-// func StoreRelease64(addr *uint64, v uint64)
-// Under TSO a plain store is not reordered with earlier stores or loads.
-TEXT ·StoreRelease64(SB), NOSPLIT, $0-16
-	MOVQ addr+0(FP), AX
-	MOVQ v+8(FP), BX
-	MOVQ BX, (AX)
-	RET
-
-// func StoreRelease32(addr *uint32, v uint32)
-TEXT ·StoreRelease32(SB), NOSPLIT, $0-12
-	MOVQ addr+0(FP), AX
-	MOVL v+8(FP), BX
-	MOVL BX, (AX)
-	RET
-
 // func Pause(n uint32)
 TEXT ·Pause(SB), NOSPLIT, $0-4
 	MOVL n+0(FP), AX
@@ -25,4 +10,9 @@ again:
 	SUBL $1, AX
 	JNZ  again
 done:
+	RET
+
+// func LoadLoad()
+// Under TSO loads are not reordered with loads; the call keeps the compiler.
+TEXT ·LoadLoad(SB), NOSPLIT, $0-0
 	RET

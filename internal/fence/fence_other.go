@@ -2,13 +2,8 @@
 
 package fence
 
-import "sync/atomic"
-
-// StoreRelease64 stores v with at least release order.
-func StoreRelease64(addr *uint64, v uint64) { atomic.StoreUint64(addr, v) }
-
-// StoreRelease32 stores v with at least release order.
-func StoreRelease32(addr *uint32, v uint32) { atomic.StoreUint32(addr, v) }
-
 // Pause returns at once on this architecture.
 func Pause(uint32) {}
+
+// LoadLoad does nothing: no platform with shared memory builds this file.
+func LoadLoad() {}

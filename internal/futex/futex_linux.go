@@ -53,13 +53,15 @@ func Wait(timeout time.Duration, words ...Word) error {
 	}
 	// One word at a time: sleep on the first for a short while. The others
 	// are looked at when it returns, so they are noticed late but not never.
-	if timeout == 0 || timeout > slice {
+	part := timeout == 0 || timeout > slice
+	if part {
 		timeout = slice
 	}
-	if err := wait1(words[0], timeout); err != ErrTimeout {
-		return err
+	err := wait1(words[0], timeout)
+	if part && err == ErrTimeout {
+		return nil // the time is not over yet
 	}
-	return nil
+	return err
 }
 
 func waitv(timeout time.Duration, words []Word) syscall.Errno {

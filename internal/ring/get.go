@@ -23,7 +23,7 @@ func (r *Ring) Get(ctx context.Context, p unsafe.Pointer) error {
 		if err != mperr.ErrEmpty {
 			return err
 		}
-		if err := r.WaitReadable(ctx); err != nil {
+		if err := r.waitReadable(ctx, waited); err != nil {
 			return err
 		}
 		waited = true
@@ -37,7 +37,7 @@ func (r *Ring) TryGet(p unsafe.Pointer) error {
 }
 
 func (r *Ring) tryGet(ctx context.Context, p unsafe.Pointer, waited bool) error {
-	src, n, next, err := r.lockFront(ctx)
+	src, n, next, err := r.lockFront(ctx, waited)
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (r *Ring) GetAppend(ctx context.Context, buf []byte) ([]byte, error) {
 		if err != mperr.ErrEmpty {
 			return out, err
 		}
-		if err := r.WaitReadable(ctx); err != nil {
+		if err := r.waitReadable(ctx, waited); err != nil {
 			return buf, err
 		}
 		waited = true
@@ -81,7 +81,7 @@ func (r *Ring) GetFresh(ctx context.Context) ([]byte, error) {
 		if err != mperr.ErrEmpty {
 			return out, err
 		}
-		if err := r.WaitReadable(ctx); err != nil {
+		if err := r.waitReadable(ctx, waited); err != nil {
 			return nil, err
 		}
 		waited = true
@@ -94,7 +94,7 @@ func (r *Ring) TryGetFresh() ([]byte, error) {
 }
 
 func (r *Ring) tryGetAppend(ctx context.Context, buf []byte, waited bool) ([]byte, error) {
-	src, n, next, err := r.lockFront(ctx)
+	src, n, next, err := r.lockFront(ctx, waited)
 	if err != nil {
 		return buf, err
 	}
@@ -142,9 +142,12 @@ func (r *Ring) peekLen() int {
 // lockFront takes the get lock and finds the first record. With a nil error
 // the caller holds the lock, copies the record out and calls take; after an
 // error it does not hold it.
-func (r *Ring) lockFront(ctx context.Context) (src unsafe.Pointer, n int, next word, err error) {
+func (r *Ring) lockFront(ctx context.Context, waited bool) (src unsafe.Pointer, n int, next word, err error) {
 	died, err := r.get.Lock(ctx)
 	if err != nil {
+		if waited {
+			r.passRecord() // the wake-up was ours, the record is not
+		}
 		return nil, 0, 0, err
 	}
 	if died {
@@ -172,7 +175,7 @@ func (r *Ring) front() (src unsafe.Pointer, n int, next word, err error) {
 	head := atomic.LoadUint64(&c.head)
 	tail := c.cachedTail
 	if cnt(tail) == cnt(head) {
-		closed := r.Closed() // before the tail: a Put that came first is seen
+		closed := r.Closed() || r.peerGone() // before the tail: a Put that came first is seen
 		tail = atomic.LoadUint64(&c.tail)
 		if cnt(tail) == cnt(head) {
 			if closed {
@@ -185,6 +188,13 @@ func (r *Ring) front() (src unsafe.Pointer, n int, next word, err error) {
 		// That came before the tail that was just read.
 		head = atomic.LoadUint64(&c.head)
 	}
+	return r.record(head, tail)
+}
+
+// record finds the record at head, which is not tail, and the head's value
+// behind it. The get lock is held. The positions may come from a corrupted
+// ring, but what is returned lies within one mapped generation.
+func (r *Ring) record(head, tail word) (src unsafe.Pointer, n int, next word, err error) {
 	g, err := r.enter(head)
 	if err != nil {
 		return nil, 0, 0, err
@@ -194,7 +204,11 @@ func (r *Ring) front() (src unsafe.Pointer, n int, next word, err error) {
 		return nil, 0, 0, err
 	}
 	n, need := r.cfg.Size, r.cfg.stride(0)
-	if !r.cfg.Fixed {
+	if r.cfg.Fixed {
+		if need > r.gens[g].mask+1 {
+			return nil, 0, 0, r.corrupt("records of %d bytes in generation %d", n, g)
+		}
+	} else {
 		h := *(*uint64)(src)
 		if uint32(h) != ^uint32(h>>32) {
 			return nil, 0, 0, r.corrupt("the record at position %d has no header", pos(head))
@@ -247,27 +261,51 @@ func (r *Ring) take(next word, waited bool) {
 	}
 }
 
-// notifyPutters wakes one putter where any can use the place, all where they
-// may wait for places of different sizes.
+// notifyPutters wakes one putter where any can use the space, all where they
+// wait for spaces of different sizes: the one that is woken might need more
+// than there is, and another less.
 func (r *Ring) notifyPutters(head word) {
 	used := pos(atomic.LoadUint64(&r.c.tail)) - pos(head)
-	if r.cfg.Fixed || (r.cfg.Items > 0 && used < r.maxUnits/2) {
+	if r.cfg.Fixed || uint64(used)+uint64(atomic.LoadUint32(&r.c.widest)) <= uint64(r.maxUnits) {
 		r.notFull.Notify()
 		return
 	}
+	atomic.StoreUint32(&r.c.widest, 0) // those who go on waiting announce themselves anew
 	r.notFull.NotifyAll()
 }
 
-// Readable reports whether Get would return at once, with a record or io.EOF.
-func (r *Ring) Readable() bool {
-	closed := r.Closed()
-	tail := atomic.LoadUint64(&r.c.tail)
-	return cnt(atomic.LoadUint64(&r.c.head)) != cnt(tail) || closed
+// passRecord wakes the next getter if there is a record: putters that came
+// while the caller was waking woke nobody else.
+func (r *Ring) passRecord() {
+	if r.nonEmpty() {
+		r.notEmpty.Notify()
+	}
 }
 
-// WaitReadable waits until Readable.
+// Readable reports whether Get would return at once, with a record or io.EOF.
+func (r *Ring) Readable() bool { return r.nonEmpty() || r.Closed() || r.peerGone() }
+
+func (r *Ring) nonEmpty() bool {
+	tail := atomic.LoadUint64(&r.c.tail)
+	return cnt(atomic.LoadUint64(&r.c.head)) != cnt(tail)
+}
+
+// WaitReadable waits until Readable. As the caller may then take nothing, the
+// next waiter is woken too.
 func (r *Ring) WaitReadable(ctx context.Context) error {
-	if r.getSpin.wait(r.Readable) {
+	err := r.waitReadable(ctx, false)
+	r.passRecord()
+	return err
+}
+
+// waitReadable is WaitReadable for those who take. again says that the caller
+// was here before and came too late.
+func (r *Ring) waitReadable(ctx context.Context, again bool) error {
+	if err := ctx.Err(); again && err != nil {
+		r.passRecord()
+		return err
+	}
+	if r.getSpin.wait(r.nonEmpty) {
 		return nil
 	}
 	return r.notEmpty.Wait(ctx, r.Readable)

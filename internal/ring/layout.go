@@ -16,7 +16,7 @@
 //	192  head      written under the get lock; by a putter while the ring is
 //	               empty (see rewind)
 //	256  not empty (robust.Event)
-//	320  not full  (robust.Event)
+//	320  not full  (robust.Event)   8 widest (uint32)
 //	384  closed (uint32)  4 done (uint32)  8 all done (robust.Event)
 //	448  end of generation g: start position of g+1 (uint32), ended (uint32)
 //
@@ -98,7 +98,8 @@ type control struct {
 	_        [56]byte
 
 	notFull uint64
-	_       [56]byte
+	widest  uint32 // units that the most demanding waiting putter needs, see waitSpace
+	_       [52]byte
 
 	closed  uint32
 	done    uint32

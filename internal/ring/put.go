@@ -15,37 +15,37 @@ import (
 // full. After an error nothing was put. A record of a fixed-size ring must
 // have that size.
 func (r *Ring) Put(ctx context.Context, p unsafe.Pointer, n int) error {
+	waited := false
 	for {
-		err := r.tryPut(ctx, p, n)
+		err := r.tryPut(ctx, p, n, waited)
 		if err != mperr.ErrFull {
 			return err
 		}
-		if err := r.waitSpace(ctx, r.cfg.stride(n)); err != nil {
+		if err := r.waitSpace(ctx, r.cfg.stride(n), waited); err != nil {
 			return err
 		}
+		waited = true
 	}
 }
 
 // TryPut is Put that returns ErrFull instead of waiting for space. It may
 // wait for the lock, which is held for the time of a copy.
 func (r *Ring) TryPut(p unsafe.Pointer, n int) error {
-	return r.tryPut(context.Background(), p, n)
+	return r.tryPut(context.Background(), p, n, false)
 }
 
-func (r *Ring) tryPut(ctx context.Context, p unsafe.Pointer, n int) error {
-	need := r.cfg.stride(n)
-	if need > r.maxUnits || n < 0 {
-		return r.tooLarge(n)
-	}
-	died, err := r.put.Lock(ctx)
+func (r *Ring) tryPut(ctx context.Context, p unsafe.Pointer, n int, waited bool) error {
+	need, err := r.need(n)
 	if err != nil {
 		return err
 	}
-	if died {
-		r.mendPut()
+	if r.peerGone() {
+		return mperr.ErrBrokenPipe
 	}
-	failpoint.Hit("put.locked")
-	tail, g, err := r.reserve(need)
+	if err := r.lockPut(ctx, waited); err != nil {
+		return err
+	}
+	tail, g, err := r.reserve(atomic.LoadUint64(&r.c.tail), need)
 	if err == nil {
 		err = r.write(tail, g, p, n)
 	}
@@ -60,11 +60,46 @@ func (r *Ring) tryPut(ctx context.Context, p unsafe.Pointer, n int) error {
 	r.put.Unlock() // and the full fence that Notify asks for
 	failpoint.Hit("put.unlocked")
 	r.notEmpty.Notify()
+	if waited {
+		r.passSpace()
+	}
 	return nil
+}
+
+// need is how many units a record of n bytes takes, if it can be put at all.
+func (r *Ring) need(n int) (uint32, error) {
+	if r.cfg.Fixed {
+		if n != r.cfg.Size {
+			return 0, fmt.Errorf("%s %s: a record of %d bytes where all have %d: %w", r.seg.Kind, r.seg.ID, n, r.cfg.Size, mperr.ErrType)
+		}
+	} else if n < 0 || int64(n) > r.cfg.Bytes {
+		return 0, r.tooLarge(n)
+	}
+	need := r.cfg.stride(n)
+	if need > r.maxUnits {
+		return 0, r.tooLarge(n)
+	}
+	return need, nil
 }
 
 func (r *Ring) tooLarge(n int) error {
 	return fmt.Errorf("%s %s: a record of %d bytes, bound %d: %w", r.seg.Kind, r.seg.ID, n, r.cfg.Bytes, mperr.ErrTooLarge)
+}
+
+// lockPut takes the put lock, and mends the put side if its owner died.
+func (r *Ring) lockPut(ctx context.Context, waited bool) error {
+	died, err := r.put.Lock(ctx)
+	if err != nil {
+		if waited {
+			r.passSpace() // the wake-up was ours, the space is not
+		}
+		return err
+	}
+	if died {
+		r.mendPut()
+	}
+	failpoint.Hit("put.locked")
+	return nil
 }
 
 // mendPut restores the put side after its owner died. The tail is never half
@@ -108,19 +143,21 @@ func (r *Ring) room(tail word, need uint32) (fits, grow bool) {
 	if r.cfg.Items > 0 && cnt(tail)-cnt(c.cachedHead) >= uint32(r.cfg.Items) {
 		return false, false
 	}
-	if pos(tail)-pos(c.cachedHead)+need > r.maxUnits {
+	// Written so that no corrupted word makes a sum run over.
+	if used := pos(tail) - pos(c.cachedHead); used > r.maxUnits || need > r.maxUnits-used {
 		return false, false
 	}
 	area := r.gens[c.putGen].mask + 1
-	if pos(tail)-c.cachedLow+need > area {
+	if used := pos(tail) - c.cachedLow; used > area || need > area-used {
 		return false, int(c.putGen) < len(r.gens)-1
 	}
 	return true, false
 }
 
-// reserve finds need units behind the tail. It returns the tail and the
-// generation to write to, or ErrFull, ErrClosed or ErrCorrupt.
-func (r *Ring) reserve(need uint32) (word, uint32, error) {
+// reserve finds need units behind tail, which may be ahead of the shared tail
+// by records of the same burst. It returns the tail and the generation to
+// write to, or ErrFull, ErrClosed or ErrCorrupt.
+func (r *Ring) reserve(tail word, need uint32) (word, uint32, error) {
 	c := r.c
 	if atomic.LoadUint32(&c.closed) != 0 {
 		return 0, 0, mperr.ErrClosed
@@ -128,7 +165,6 @@ func (r *Ring) reserve(need uint32) (word, uint32, error) {
 	if int(c.putGen) >= len(r.gens) {
 		return 0, 0, r.corrupt("put generation %d of %d", c.putGen, len(r.gens))
 	}
-	tail := atomic.LoadUint64(&c.tail)
 	if int32(pos(tail)-c.rewindAt) >= 0 {
 		tail = r.rewind(tail)
 	}
@@ -142,9 +178,25 @@ func (r *Ring) reserve(need uint32) (word, uint32, error) {
 		}
 	}
 	if !fits {
+		if err := r.checkFull(tail); err != nil {
+			return 0, 0, err
+		}
 		return 0, 0, mperr.ErrFull
 	}
 	return tail, c.putGen, nil
+}
+
+// checkFull finds control blocks in which room and mayFit would disagree, and
+// a Put would go round for ever. The put lock is held.
+func (r *Ring) checkFull(tail word) error {
+	head := atomic.LoadUint64(&r.c.head) // before getGen, see refresh
+	if cnt(head) == cnt(tail) && pos(head) != pos(tail) {
+		return r.corrupt("empty, but from position %d to %d", pos(head), pos(tail))
+	}
+	if g := r.c.putGen; atomic.LoadUint32(&r.c.getGen) != g && pos(tail)-r.start(g) > pos(tail)-pos(head) {
+		return r.corrupt("generation %d begins outside of the records", g)
+	}
+	return r.check()
 }
 
 // rewindUnits is how far the tail moves between two looks at whether the ring
@@ -180,8 +232,13 @@ func (r *Ring) rewind(tail word) word {
 
 // grow ends the current generation at the tail and goes on in the first
 // larger one that has room for need units, or in the last.
+//
+// Records of a burst are published first: the next generation must not begin
+// beyond the tail that a survivor finds.
 func (r *Ring) grow(tail word, need uint32) {
 	c := r.c
+	fence.StoreRelease64(&c.tail, tail)
+	failpoint.Hit("put.grow.flushed")
 	for int(c.putGen) < len(r.gens)-1 {
 		end := &c.ends[c.putGen]
 		atomic.StoreUint32(&end.start, pos(tail))
@@ -217,19 +274,53 @@ func (r *Ring) write(tail word, gen uint32, p unsafe.Pointer, n int) error {
 
 func recordHeader(n int) uint64 { return uint64(uint32(n)) | uint64(^uint32(n))<<32 }
 
-// waitSpace waits until a record of need units may fit.
-func (r *Ring) waitSpace(ctx context.Context, need uint32) error {
+// waitSpace waits until a record of need units may fit. again says that the
+// caller was here before and came too late.
+func (r *Ring) waitSpace(ctx context.Context, need uint32, again bool) error {
+	if err := ctx.Err(); again && err != nil {
+		r.passSpace()
+		return err
+	}
 	if r.putSpin.wait(func() bool { return r.mayFit(need) }) {
 		return nil
 	}
-	return r.notFull.Wait(ctx, func() bool { return r.mayFit(need) })
+	return r.notFull.Wait(ctx, func() bool {
+		if r.mayFit(need) {
+			return true
+		}
+		if !r.cfg.Fixed {
+			r.announce(need)
+		}
+		return false
+	})
+}
+
+// announce makes need count in widest, by which getters know whether any
+// waiting putter can use the space there is. It is called again after the
+// putter was counted as waiting: a getter that sets widest to 0 before it
+// wakes all loses none.
+func (r *Ring) announce(need uint32) {
+	for {
+		old := atomic.LoadUint32(&r.c.widest)
+		if old >= need || atomic.CompareAndSwapUint32(&r.c.widest, old, need) {
+			return
+		}
+	}
+}
+
+// passSpace wakes the next putter if there is room for one: getters that made
+// room while the caller was waking woke nobody else.
+func (r *Ring) passSpace() {
+	if r.notFull.Waiting() && r.mayFit(r.cfg.stride(0)) {
+		r.notifyPutters(atomic.LoadUint64(&r.c.head))
+	}
 }
 
 // mayFit looks at the ring without the lock. In a generation that is not the
 // last, a record that does not fit makes the ring grow, so only the bounds
 // count, and in the last one the area itself.
 func (r *Ring) mayFit(need uint32) bool {
-	if r.Closed() {
+	if r.Closed() || r.peerGone() {
 		return true // tryPut says so
 	}
 	head, tail := r.snapshot()
@@ -239,18 +330,15 @@ func (r *Ring) mayFit(need uint32) bool {
 	if cnt(tail) == cnt(head) {
 		return true
 	}
-	return pos(tail)-pos(head)+need <= r.maxUnits
+	used := pos(tail) - pos(head)
+	return used <= r.maxUnits && need <= r.maxUnits-used
 }
 
 // CloseWrite says that nobody puts any more. It takes the put lock, so that
 // every Put either came before or fails.
 func (r *Ring) CloseWrite(ctx context.Context) error {
-	died, err := r.put.Lock(ctx)
-	if err != nil {
+	if err := r.lockPut(ctx, false); err != nil {
 		return err
-	}
-	if died {
-		r.mendPut()
 	}
 	atomic.StoreUint32(&r.c.closed, 1)
 	failpoint.Hit("put.closed")

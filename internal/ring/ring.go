@@ -2,6 +2,7 @@ package ring
 
 import (
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -29,6 +30,8 @@ type Ring struct {
 	putSpin  spinner
 
 	mapMu sync.Mutex // held while a generation is mapped
+
+	gone func() bool // see SetPeer; nil: there is always a peer
 }
 
 // generation is this process's view of one area.
@@ -44,13 +47,14 @@ type generation struct {
 // memory is an empty ring, so the first process needs no other call than the
 // others do.
 func New(seg *shm.Segment, mem unsafe.Pointer, dataOff int64, cfg Config) (*Ring, error) {
-	if cfg.Bytes < 8 || cfg.Bytes > MaxBytes || cfg.Items < 0 || cfg.Size < 0 || (cfg.Fixed && int64(cfg.Size) > cfg.Bytes) {
+	if cfg.Bytes < 8 || cfg.Bytes > MaxBytes || cfg.Items < 0 || cfg.Items > math.MaxInt32 ||
+		cfg.Size < 0 || cfg.Size > math.MaxInt32 || (cfg.Fixed && int64(cfg.Size) > cfg.Bytes) {
 		return nil, fmt.Errorf("ring of %d items and %d bytes: %w", cfg.Items, cfg.Bytes, mperr.ErrCorrupt)
 	}
 	if dataOff+cfg.DataSize() > seg.Size {
 		return nil, fmt.Errorf("ring of %d bytes in a segment of %d: %w", cfg.Bytes, seg.Size, mperr.ErrCorrupt)
 	}
-	r := &Ring{c: (*control)(mem), cfg: cfg, seg: seg, maxUnits: uint32(cfg.Bytes / 8)}
+	r := &Ring{c: (*control)(mem), cfg: cfg, seg: seg, maxUnits: uint32((cfg.Bytes + 7) / 8)}
 	for _, size := range cfg.sizes() {
 		r.gens = append(r.gens, generation{off: dataOff, size: size, mask: uint32(size/8 - 1)})
 		dataOff += size
@@ -66,8 +70,10 @@ func New(seg *shm.Segment, mem unsafe.Pointer, dataOff int64, cfg Config) (*Ring
 // check refuses a control block that no sequence of puts and gets can leave
 // behind, at any point of any of them.
 func (r *Ring) check() error {
+	// getGen first: it follows putGen, also while this runs.
+	gg := atomic.LoadUint32(&r.c.getGen)
+	pg := atomic.LoadUint32(&r.c.putGen)
 	head, tail := r.snapshot()
-	pg, gg := atomic.LoadUint32(&r.c.putGen), atomic.LoadUint32(&r.c.getGen)
 	items := cnt(tail) - cnt(head)
 	switch {
 	case int(pg) >= len(r.gens) || gg > pg:
@@ -161,4 +167,19 @@ func (r *Ring) Abort() {
 	r.notEmpty.Abort()
 	r.notFull.Abort()
 	r.allDone.Abort()
+}
+
+// SetPeer makes the ring one direction of a pipe: gone reports whether nobody
+// is left at the other end. Then Get returns io.EOF once the ring is empty,
+// and Put returns ErrBrokenPipe. gone is called often and must not block. Call
+// SetPeer before any other method.
+func (r *Ring) SetPeer(gone func() bool) { r.gone = gone }
+
+// peerGone reports whether nobody is left at the other end of a pipe.
+func (r *Ring) peerGone() bool { return r.gone != nil && r.gone() }
+
+// WakeAll makes everybody who waits for this ring, in any process, look again.
+func (r *Ring) WakeAll() {
+	r.notEmpty.NotifyAll()
+	r.notFull.NotifyAll()
 }

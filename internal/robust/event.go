@@ -156,10 +156,14 @@ func (e *Event) notify(n int) {
 		return
 	}
 	// Nobody sleeps. Those on their way have an older seq and will not
-	// sleep; the rest of the count is of the dead. If the word has changed
-	// since, somebody new came: leave it to the next change.
-	wiped := (v &^ (countMask | wokenBit | wipeMask | seqMask)) | (v+1)&seqMask | (v+wipeOne)&wipeMask
-	atomic.CompareAndSwapUint64(e.w, v, wiped)
+	// sleep; the rest of the count is of the dead.
+	wiped := (v+1)&seqMask | (v+wipeOne)&wipeMask
+	if !atomic.CompareAndSwapUint64(e.w, v, wiped) {
+		// Somebody came or went since. Leave the count to the next change,
+		// but not woken: if all that were counted are dead, nobody else
+		// clears it, and the newcomer would sleep through every change.
+		atomic.AndUint64(e.w, ^uint64(wokenBit))
+	}
 }
 
 // Abort makes all goroutines of this process that wait give up with

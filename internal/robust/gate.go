@@ -28,14 +28,24 @@ type follower struct {
 
 // sleep is the leader's state between two looks at the condition.
 type sleep struct {
-	word   futex.Word // what to sleep on; set by the condition
-	bits   uint32     // for Lock: bits to take the word with
-	cancel uint32     // set and woken to end the sleep from inside this process
+	word    futex.Word // what to sleep on; set by the condition
+	bits    uint32     // for Lock: bits to take the word with
+	suspect bool       // slept for long, or somebody died: do not trust the word
+	cancel  uint32     // set and woken to end the sleep from inside this process
 }
 
 // sleeps keeps sleep values off the stack: the kernel is handed the address of
 // cancel as a number, so the value must never move.
 var sleeps = sync.Pool{New: func() any { return new(sleep) }}
+
+// newSleep takes one from the pool. cancel is cleared by an atomic store: a
+// late wake of the last user may come at the same moment.
+func newSleep() *sleep {
+	s := sleeps.Get().(*sleep)
+	s.word, s.bits, s.suspect = futex.Word{}, 0, false
+	atomic.StoreUint32(&s.cancel, 0)
+	return s
+}
 
 // The bounded re-check: the last net under a lost wake-up. It grows, so that
 // an idle program uses no CPU.
@@ -58,8 +68,7 @@ func (g *gate) wait(ctx context.Context, ready func(*sleep) bool) error {
 	if err := g.lead(ctx); err != nil {
 		return err
 	}
-	s := sleeps.Get().(*sleep)
-	*s = sleep{}
+	s := newSleep()
 	g.mu.Lock()
 	g.leader = s
 	if g.closed {
@@ -146,7 +155,9 @@ func (s *sleep) run(ctx context.Context, g *gate, ready func(*sleep) bool) error
 		// Every word is read before the condition is looked at, and slept on
 		// with that value: what happens in between ends the sleep.
 		if death != nil {
-			words[2] = futex.Word{Addr: death, Old: atomic.LoadUint32(death)}
+			now := atomic.LoadUint32(death)
+			s.suspect = s.suspect || (words[2].Addr != nil && words[2].Old != now)
+			words[2] = futex.Word{Addr: death, Old: now}
 		}
 		if ready(s) {
 			return nil
@@ -160,7 +171,9 @@ func (s *sleep) run(ctx context.Context, g *gate, ready func(*sleep) bool) error
 			}
 		}
 		words[0], words[1] = s.word, futex.Word{Addr: &s.cancel}
-		switch err := futex.Wait(pause, words...); err {
+		err := futex.Wait(pause, words...)
+		s.suspect = err == futex.ErrTimeout
+		switch err {
 		case nil:
 			pause = firstRecheck
 		case futex.ErrTimeout:

@@ -29,8 +29,8 @@ type head struct {
 // the others a Gosched.
 type keeper struct {
 	spin uint32
-	tid  uint32
-	held int // under spin
+	held int    // under spin
+	name uint64 // what the word of a held lock says: process and thread id
 	head head
 	last *Lock // the most recently taken, first in the list; under spin
 }
@@ -39,7 +39,6 @@ var (
 	keeperMu sync.Mutex
 	current  atomic.Pointer[keeper] // the keeper that takes new locks
 	all      []*keeper              // under keeperMu; keeps them reachable
-	startErr error                  // under keeperMu
 )
 
 // Start makes the keeper thread, unless there is one. Every function of this
@@ -49,35 +48,53 @@ func Start() error {
 	if current.Load() != nil {
 		return nil
 	}
-	_, err := newKeeper(nil)
-	return err
+	return anotherKeeper()
 }
 
-// newKeeper replaces the current keeper, if it is still the one that the
-// caller found to be full.
-func newKeeper(full *keeper) (*keeper, error) {
+// anotherKeeper replaces the current keeper if there is none or it is full: by
+// an old one that has room again, else by a new one.
+func anotherKeeper() error {
 	keeperMu.Lock()
 	defer keeperMu.Unlock()
-	if k := current.Load(); k != full {
-		return k, nil
+	if k := current.Load(); k != nil && k.count() < maxHeld {
+		return nil
+	}
+	for _, k := range all {
+		if k.count() <= maxHeld/2 {
+			current.Store(k)
+			return nil
+		}
 	}
 	k := &keeper{}
 	ready := make(chan error)
-	go func() {
-		// Locked for life: the thread must not end before the process.
-		runtime.LockOSThread()
-		err := k.register()
-		ready <- err
-		if err == nil {
-			select {}
-		}
-	}()
+	go k.run(ready)
 	if err := <-ready; err != nil {
-		return nil, err
+		return err
 	}
 	all = append(all, k)
 	current.Store(k)
-	return k, nil
+	return nil
+}
+
+// run is the keeper thread's life.
+func (k *keeper) run(ready chan<- error) {
+	// Locked for life: the thread must not end before the process.
+	runtime.LockOSThread()
+	if onMainThread() {
+		// The main thread's id stays taken until the process is reaped, so
+		// threadGone could not tell its end. While this goroutine holds it,
+		// the next one gets another.
+		next := make(chan error)
+		go k.run(next)
+		ready <- <-next
+		runtime.UnlockOSThread()
+		return
+	}
+	err := k.register()
+	ready <- err
+	if err == nil {
+		select {}
+	}
 }
 
 func (k *keeper) lock() {
@@ -92,10 +109,17 @@ func (k *keeper) lock() {
 
 func (k *keeper) unlock() { fence.StoreRelease32(&k.spin, 0) }
 
+func (k *keeper) count() int {
+	k.lock()
+	defer k.unlock()
+	return k.held
+}
+
 // begin announces that the node's word is about to change hands. From here to
-// end the kernel looks at this one word although it is not on the list.
+// end the kernel looks at this one word although it is not on the list. The
+// swap of the word that follows has release order: it is not seen before this.
 func (k *keeper) begin(n *node) {
-	atomic.StoreUint64(&k.head.pending, uint64(uintptr(unsafe.Pointer(n))))
+	fence.StoreRelease64(&k.head.pending, uint64(uintptr(unsafe.Pointer(n))))
 }
 
 func (k *keeper) end() { fence.StoreRelease64(&k.head.pending, 0) }
@@ -115,16 +139,21 @@ func (k *keeper) push(l *Lock) {
 
 // remove takes l off the list; its word is still held. A death right after
 // finds the node through pending.
+//
+// The links are set from this process's own memory, not from the shared node:
+// another process's stray store must not spread over the list.
 func (k *keeper) remove(l *Lock) {
+	following := uint64(uintptr(unsafe.Pointer(&k.head)))
+	if l.next != nil {
+		following = uint64(uintptr(unsafe.Pointer(l.next.n)))
+		l.next.prev = l.prev
+	}
 	if l.prev != nil {
 		l.prev.next = l.next
-		fence.StoreRelease64(&l.prev.n.next, l.n.next)
+		fence.StoreRelease64(&l.prev.n.next, following)
 	} else {
 		k.last = l.next
-		fence.StoreRelease64(&k.head.first, l.n.next)
-	}
-	if l.next != nil {
-		l.next.prev = l.prev
+		fence.StoreRelease64(&k.head.first, following)
 	}
 	l.next, l.prev, l.keeper = nil, nil, nil
 	k.held--

@@ -3,7 +3,6 @@ package robust
 import (
 	"errors"
 	"fmt"
-	"os"
 	"syscall"
 	"time"
 	"unsafe"
@@ -15,7 +14,7 @@ import (
 // registered a list of its own for every thread; no C code runs on this one,
 // so replacing it takes nothing from anybody.
 func (k *keeper) register() error {
-	k.tid = uint32(unix.Gettid())
+	k.name = uint64(self)<<32 | uint64(uint32(unix.Gettid()))
 	k.head.first = uint64(uintptr(unsafe.Pointer(&k.head)))
 	k.head.offset = int64(unsafe.Offsetof(node{}.word))
 	_, _, errno := syscall.RawSyscall(unix.SYS_SET_ROBUST_LIST, uintptr(unsafe.Pointer(&k.head)), unsafe.Sizeof(k.head), 0)
@@ -25,9 +24,17 @@ func (k *keeper) register() error {
 	return nil
 }
 
-// goneLimit bounds the wait of waitGone: a process that lies in an
-// uninterruptible system call must not hold up the family.
-const goneLimit = 500 * time.Millisecond
+func onMainThread() bool { return unix.Gettid() == unix.Getpid() }
+
+// threadGone reports whether a thread has ended. A live one of another user
+// is EPERM, which is not gone. All who share a lock are in one PID namespace.
+func threadGone(pid, tid uint32) bool {
+	return unix.Tgkill(int(pid), int(tid), 0) == unix.ESRCH
+}
+
+// goneLimit bounds the wait of waitGone. A killed process may take long to
+// give back its memory, but long before that its threads run no more.
+const goneLimit = 30 * time.Millisecond
 
 // waitGone waits until every thread of a dying process has ended.
 //
@@ -36,17 +43,10 @@ const goneLimit = 500 * time.Millisecond
 // nothing orders that before the keeper's exit: without this wait the heir
 // could start while a thread of the dead still stores.
 func waitGone(pid int) {
-	if pid <= 0 || pid == os.Getpid() {
-		// The owner died before it left its name, or (pid re-used) the
-		// name is ours. One millisecond is a thousand times what an
-		// interrupt takes to reach another core.
-		time.Sleep(time.Millisecond)
-		return
-	}
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
 		if errors.Is(err, unix.ENOSYS) {
-			time.Sleep(time.Millisecond)
+			time.Sleep(time.Millisecond) // before Linux 5.3
 		}
 		return // ESRCH: all gone
 	}

@@ -3,14 +3,17 @@ package robust
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"unsafe"
+
+	"multiproc/internal/failpoint"
 )
 
 // rwReaders is how many processes can read under an RW at once; more wait.
 const rwReaders = 15
 
 // RWSize is how many bytes an RW takes in shared memory; it is aligned to 8.
-const RWSize = LockSize * (1 + rwReaders)
+const RWSize = LockSize*(1+rwReaders) + 8
 
 // RW is this process's handle to a lock that one writer or many readers hold.
 // All zero memory is a free lock.
@@ -20,9 +23,20 @@ const RWSize = LockSize * (1 + rwReaders)
 // wants to write takes main, keeps it, and waits until every reader's word
 // was free once. So a writer that waits holds up new readers, and a dead
 // reader or writer is released by the kernel like the holder of any lock.
+//
+//	  0  main     Lock
+//	 16  readers  rwReaders × Lock
+//	256  writing  uint32, written under main: the writer's process id, from when
+//	              it has the lock until it gives it back. Whoever finds it
+//	              set after taking main knows that this writer died; a reader, or a writer that
+//	              still waited, may die under main and has changed nothing
 type RW struct {
 	main    Lock
 	readers [rwReaders]Lock
+	writing *uint32
+	mine    atomic.Bool // this handle is the writer
+
+	deceased uint32 // the writer that died before us; written by the writer
 
 	mu    sync.Mutex
 	count int   // goroutines of this process that read
@@ -35,13 +49,13 @@ func (l *RW) Init(p unsafe.Pointer) {
 	for i := range l.readers {
 		l.readers[i].Init(unsafe.Add(p, LockSize*(1+i)))
 	}
+	l.writing = (*uint32)(unsafe.Add(p, LockSize*(1+rwReaders)))
 }
 
 // Lock takes the lock for writing. died says that the last writer died while
 // it held the lock. After an error it is not held.
 func (l *RW) Lock(ctx context.Context) (died bool, err error) {
-	died, err = l.main.Lock(ctx)
-	if err != nil {
+	if _, err = l.main.Lock(ctx); err != nil {
 		return false, err
 	}
 	for i := range l.readers {
@@ -50,40 +64,45 @@ func (l *RW) Lock(ctx context.Context) (died bool, err error) {
 			continue
 		}
 		if _, err := r.Lock(ctx); err != nil {
-			l.giveBack(died)
+			l.main.Unlock()
 			return false, err
 		}
 		r.Unlock()
 	}
+	failpoint.Hit("rw.drained")
+	l.deceased = atomic.SwapUint32(l.writing, self)
+	died = l.deceased != 0
+	l.mine.Store(true)
+	failpoint.Hit("rw.writing")
 	return died, nil
 }
 
-// giveBack releases main unused. If the lock was inherited, the news must not
-// be lost with it.
-func (l *RW) giveBack(died bool) {
-	if died {
-		l.main.bequeath()
-		return
+// Unlock ends writing. It reports false if this handle does not write.
+func (l *RW) Unlock() bool {
+	if !l.mine.CompareAndSwap(true, false) {
+		return false
 	}
-	l.main.Unlock()
+	atomic.StoreUint32(l.writing, 0)
+	failpoint.Hit("rw.written")
+	return l.main.Unlock()
 }
 
-// Unlock ends writing. It reports false if this process does not write.
-func (l *RW) Unlock() bool { return l.main.Unlock() }
+// Deceased is the process id of the writer that died, for whoever has just
+// taken the lock with died.
+func (l *RW) Deceased() int { return int(l.deceased) }
 
 // RLock takes the lock for reading. died says that the last writer died while
 // it held the lock; then the lock is not held, and the news stays for the
 // next one to lock.
 func (l *RW) RLock(ctx context.Context) (died bool, err error) {
-	died, err = l.main.Lock(ctx)
-	if err != nil {
+	if _, err = l.main.Lock(ctx); err != nil {
 		return false, err
 	}
-	if died {
-		l.main.bequeath()
+	defer l.main.Unlock()
+	if atomic.LoadUint32(l.writing) != 0 {
 		return true, nil
 	}
-	defer l.main.Unlock()
+	failpoint.Hit("rw.reading")
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.count > 0 {
@@ -98,6 +117,7 @@ func (l *RW) RLock(ctx context.Context) (died bool, err error) {
 		}
 		if ok {
 			l.word, l.count = r, 1
+			failpoint.Hit("rw.read")
 			return false, nil
 		}
 	}
@@ -120,8 +140,8 @@ func (l *RW) RUnlock() {
 	}
 }
 
-// Held reports whether this process writes.
-func (l *RW) Held() bool { return l.main.Held() }
+// Held reports whether this handle writes.
+func (l *RW) Held() bool { return l.mine.Load() }
 
 // Abort makes all goroutines of this process that wait give up with
 // ErrClosed, now and later.

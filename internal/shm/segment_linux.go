@@ -21,7 +21,12 @@ func pageSize() int64 { return page }
 // process can take the memory from under another. Cost: 10 to 20 µs.
 func Create(h Header) (*Segment, error) {
 	h.Size = RoundPage(h.Size)
-	fd, err := unix.MemfdCreate("mp:"+h.Kind.String(), unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	// Not executable: hardened systems refuse others (vm.memfd_noexec). Before
+	// Linux 6.3 the flag is unknown.
+	fd, err := unix.MemfdCreate("mp:"+h.Kind.String(), unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|unix.MFD_NOEXEC_SEAL)
+	if errors.Is(err, unix.EINVAL) {
+		fd, err = unix.MemfdCreate("mp:"+h.Kind.String(), unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("new %s: memfd_create: %w", h.Kind, err)
 	}
@@ -40,6 +45,16 @@ func Create(h Header) (*Segment, error) {
 		return fail("write header", err)
 	}
 	return &Segment{Header: h, fd: fd}, nil
+}
+
+// MemFile returns an unnamed, empty memory file that can grow: for bytes that
+// another process writes and this one reads when that is over.
+func MemFile(name string) (*os.File, error) {
+	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("memory file %s: memfd_create: %w", name, err)
+	}
+	return os.NewFile(uintptr(fd), name), nil
 }
 
 // Open attaches to the segment behind fd, which it takes over: it is closed
@@ -84,12 +99,15 @@ func inspect(fd int) (Header, error) {
 func (s *Segment) FD() int { return s.fd }
 
 // Dup returns a new close-on-exec descriptor of the segment.
-func (s *Segment) Dup() (int, error) {
-	fd, err := unix.FcntlInt(uintptr(s.fd), unix.F_DUPFD_CLOEXEC, 3)
+func (s *Segment) Dup() (int, error) { return DupFD(s.fd) }
+
+// DupFD returns a second, close-on-exec descriptor of the file behind fd.
+func DupFD(fd int) (int, error) {
+	dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)
 	if err != nil {
-		return -1, fmt.Errorf("%s %s: duplicate descriptor: %w", s.Kind, s.ID, err)
+		return -1, fmt.Errorf("duplicate the descriptor of a shared object: %w", err)
 	}
-	return fd, nil
+	return dup, nil
 }
 
 // CloseFD closes a descriptor that Dup returned or another process sent.
@@ -158,6 +176,17 @@ func (s *Segment) Close() error {
 		s.fd = -1
 	}
 	return errors.Join(errs...)
+}
+
+// ReleaseFD closes the descriptor and leaves what is mapped. The segment can
+// not be passed on any more.
+func (s *Segment) ReleaseFD() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fd >= 0 {
+		_ = unix.Close(s.fd)
+		s.fd = -1
+	}
 }
 
 func (s *Segment) remember(m mapping) {

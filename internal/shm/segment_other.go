@@ -28,6 +28,9 @@ func (s *Segment) FD() int { return -1 }
 // Dup refuses and names the platform.
 func (s *Segment) Dup() (int, error) { return -1, unsupported() }
 
+// DupFD refuses and names the platform.
+func DupFD(int) (int, error) { return -1, unsupported() }
+
 // CloseFD does nothing on this platform.
 func CloseFD(int) {}
 
@@ -42,3 +45,9 @@ func (s *Segment) Punch(off, size int64) {}
 
 // Close has nothing to give back on this platform.
 func (s *Segment) Close() error { return nil }
+
+// ReleaseFD does nothing on this platform.
+func (s *Segment) ReleaseFD() {}
+
+// MemFile refuses and names the platform.
+func MemFile(string) (*os.File, error) { return nil, unsupported() }

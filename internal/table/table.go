@@ -210,6 +210,9 @@ func (t *Table) setName(n uint32, name string) {
 	t.slots[n].name = b
 }
 
+// Rename changes the name in the slot of a child of this process.
+func (t *Table) Rename(ref Ref, name string) { t.setName(ref.Slot, name) }
+
 // bury frees a slot that nobody will release: its process is dead, and so is
 // the one that should have reaped it. That an own child was not reaped yet
 // does not make it free.

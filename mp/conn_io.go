@@ -1,0 +1,121 @@
+package mp
+
+import (
+	"context"
+	"fmt"
+	"unsafe"
+
+	"multiproc/internal/mperr"
+)
+
+// Send puts v into the pipe, waiting while MaxBytes are under way. It returns
+// ctx's error, and then nothing was sent; ErrBrokenPipe if nobody holds the
+// other end any more; ErrClosed after CloseWrite; ErrTooLarge; or the error of
+// encoding v. v may be changed afterwards. That Send returned nil does not
+// mean that the value was received.
+func (c *Conn[S, R]) Send(ctx context.Context, v S) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if !c.enter() {
+		return c.errClosed()
+	}
+	r := c.e.send
+	if r == nil {
+		c.exit()
+		return fmt.Errorf("send on a receiving end: %w", ErrDirection)
+	}
+	var err error
+	if c.out.raw {
+		err = r.Put(ctx, unsafe.Pointer(&v), c.out.size)
+	} else {
+		w := v
+		err = c.out.put(c.e.f, &w, func(p unsafe.Pointer, n int) error { return r.Put(ctx, p, n) })
+	}
+	c.exit()
+	return err
+}
+
+// Recv takes the next value, waiting for it. It returns io.EOF when none is
+// left and none can come: the other end called CloseWrite, or every handle to
+// it was closed or its holder is dead. It returns ctx's error, and then
+// nothing was taken.
+func (c *Conn[S, R]) Recv(ctx context.Context) (R, error) {
+	var v R
+	if err := ctx.Err(); err != nil {
+		return v, err
+	}
+	if !c.enter() {
+		return v, c.errClosed()
+	}
+	r := c.e.recv
+	if r == nil {
+		c.exit()
+		return v, fmt.Errorf("receive on a sending end: %w", ErrDirection)
+	}
+	var err error
+	if c.in.raw {
+		err = r.Get(ctx, unsafe.Pointer(&v))
+	} else {
+		w := new(R)
+		if err = c.in.get(ctx, c.e.f, r, w); err == nil {
+			v = *w
+		}
+	}
+	c.exit()
+	return v, err
+}
+
+// TryRecv is Recv that returns ErrEmpty instead of waiting.
+func (c *Conn[S, R]) TryRecv() (R, error) {
+	var v R
+	if !c.enter() {
+		return v, c.errClosed()
+	}
+	defer c.exit()
+	r := c.e.recv
+	if r == nil {
+		return v, fmt.Errorf("receive on a sending end: %w", ErrDirection)
+	}
+	w := new(R)
+	var err error
+	if c.in.raw {
+		err = r.TryGet(unsafe.Pointer(w))
+	} else {
+		err = c.in.tryGet(c.e.f, r, w)
+	}
+	return *w, err
+}
+
+// Poll waits until Recv would return at once, with a value or io.EOF. With a
+// deadline in ctx that is "is there anything within a second"; without
+// waiting, use TryRecv. It takes nothing.
+func (c *Conn[S, R]) Poll(ctx context.Context) error {
+	if !c.enter() {
+		return c.errClosed()
+	}
+	defer c.exit()
+	if c.e.recv == nil {
+		return fmt.Errorf("poll a sending end: %w", ErrDirection)
+	}
+	if c.e.recv.Readable() {
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	_, err := Select(ctx, c)
+	return err
+}
+
+func (c *Conn[S, R]) source() (*waitSource, error) {
+	if !c.enter() {
+		return nil, c.errClosed()
+	}
+	r := c.e.recv
+	if r == nil {
+		c.exit()
+		return nil, fmt.Errorf("wait for a sending end: %w", mperr.ErrDirection)
+	}
+	return &waitSource{ready: r.Readable, event: r.ReadEvent(), release: c.exit}, nil
+}

@@ -1,0 +1,83 @@
+package mp
+
+import (
+	"fmt"
+	"runtime"
+	"sync/atomic"
+
+	"multiproc/internal/shm"
+)
+
+// Counter is an int64 in shared memory that every process adds to without a
+// lock. A pointer to a Counter may travel to other processes. Its methods
+// panic if the handle was closed. The zero Counter is not usable.
+//
+// Its operations are sequentially consistent, like those of atomic.Int64.
+type Counter struct {
+	small
+}
+
+// counterWord is where the number stands: a cache line of its own.
+const counterWord = 64
+
+// NewCounter makes a counter that is n at first.
+func NewCounter(n int64, _ ...Option) (*Counter, error) {
+	c := &Counter{}
+	f, seg, err := newSegment(shm.KindCounter, [16]byte{}, shm.HeaderSize+counterWord+64, [4]uint64{})
+	if err != nil {
+		return nil, err
+	}
+	if err := c.attach(f, seg, 0); err != nil {
+		return nil, err
+	}
+	c.Store(n)
+	return c, nil
+}
+
+func (c *Counter) kind() shm.Kind                { return shm.KindCounter }
+func (c *Counter) finger(byte) ([16]byte, error) { return [16]byte{}, nil }
+
+func (c *Counter) attach(_ *family, seg *shm.Segment, _ byte) error {
+	if seg.Size < shm.HeaderSize+counterWord+64 {
+		_ = seg.Close()
+		return fmt.Errorf("%s %s: %d bytes: %w", seg.Kind, seg.ID, seg.Size, ErrCorrupt)
+	}
+	m, err := newCell(seg, shm.HeaderSize+counterWord+64)
+	if err == nil {
+		c.p.Store(m)
+	}
+	return err
+}
+
+func (c *cell) number() *atomic.Int64 { return (*atomic.Int64)(c.body(counterWord)) }
+
+// Add adds d and returns the sum. Cost: that of an atomic add.
+func (c *Counter) Add(d int64) int64 {
+	m := c.cell()
+	n := m.number().Add(d)
+	runtime.KeepAlive(m)
+	return n
+}
+
+// Load returns the number.
+func (c *Counter) Load() int64 {
+	m := c.cell()
+	n := m.number().Load()
+	runtime.KeepAlive(m)
+	return n
+}
+
+// Store sets the number.
+func (c *Counter) Store(n int64) {
+	m := c.cell()
+	m.number().Store(n)
+	runtime.KeepAlive(m)
+}
+
+// CompareAndSwap sets the number to n if it is old, and reports whether it did.
+func (c *Counter) CompareAndSwap(old, n int64) bool {
+	m := c.cell()
+	ok := m.number().CompareAndSwap(old, n)
+	runtime.KeepAlive(m)
+	return ok
+}

@@ -1,0 +1,124 @@
+package mp
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"unsafe"
+
+	"multiproc/internal/codec"
+	"multiproc/internal/ring"
+	"multiproc/internal/table"
+)
+
+// elem moves values of one type through rings, each kind of type in its
+// cheapest way: pointer-free values as their memory, byte slices and strings
+// as they are, everything else through the codec.
+type elem[T any] struct {
+	c    *codec.Typed[T]
+	raw  bool
+	size int
+}
+
+func newElem[T any]() (elem[T], error) {
+	c, err := codec.For[T]()
+	if err != nil {
+		return elem[T]{}, err
+	}
+	return elem[T]{c: c, raw: c.Raw(), size: int(c.Size())}, nil
+}
+
+// config is what a ring of such elements is made with.
+func (e *elem[T]) config(items int, bytes int64) ring.Config {
+	return ring.Config{Fixed: e.raw, Size: e.size, Items: items, Bytes: max(bytes, int64(e.size))}
+}
+
+// buffers are for records that the codec makes or reads.
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 512); return &b }}
+
+// maxPooled is the largest buffer worth keeping.
+const maxPooled = 1 << 20
+
+func giveBack(p *[]byte, b []byte) {
+	if cap(b) <= maxPooled {
+		*p = b[:0]
+		buffers.Put(p)
+	}
+}
+
+// put puts a value that is not raw; what ring.Put and ring.TryPut have in
+// common is in the caller's function.
+func (e *elem[T]) put(f *family, v *T, put func(p unsafe.Pointer, n int) error) error {
+	switch e.c.Kind() {
+	case codec.Bytes:
+		b := *(*[]byte)(unsafe.Pointer(v))
+		return put(unsafe.Pointer(unsafe.SliceData(b)), len(b))
+	case codec.String:
+		s := *(*string)(unsafe.Pointer(v))
+		return put(unsafe.Pointer(unsafe.StringData(s)), len(s))
+	}
+	p := buffers.Get().(*[]byte)
+	b := *p
+	defer func() { giveBack(p, b) }()
+	out := export{f: f, to: table.Root}
+	var err error
+	if b, err = e.c.Append(b[:0], v, &out); err == nil {
+		err = put(unsafe.Pointer(unsafe.SliceData(b)), len(b))
+	}
+	if err != nil {
+		out.rollback()
+		return err
+	}
+	out.commit()
+	return nil
+}
+
+// get takes a value that is not raw. After an error of the ring nothing was
+// taken; a record that cannot be decoded is gone, and the error says so.
+func (e *elem[T]) get(ctx context.Context, f *family, r *ring.Ring, v *T) error {
+	switch e.c.Kind() {
+	case codec.Bytes:
+		b, err := r.GetFresh(ctx)
+		if err == nil {
+			*(*[]byte)(unsafe.Pointer(v)) = b
+		}
+		return err
+	case codec.String:
+		b, err := r.GetFresh(ctx)
+		if err == nil {
+			*(*string)(unsafe.Pointer(v)) = unsafe.String(unsafe.SliceData(b), len(b))
+		}
+		return err
+	}
+	return e.getDecoded(f, v, func(b []byte) ([]byte, error) { return r.GetAppend(ctx, b) })
+}
+
+func (e *elem[T]) tryGet(f *family, r *ring.Ring, v *T) error {
+	switch e.c.Kind() {
+	case codec.Bytes, codec.String:
+		b, err := r.TryGetFresh()
+		if err != nil {
+			return err
+		}
+		return e.c.Decode(b, v, nil)
+	}
+	return e.getDecoded(f, v, r.TryGetAppend)
+}
+
+func (e *elem[T]) getDecoded(f *family, v *T, get func([]byte) ([]byte, error)) error {
+	p := buffers.Get().(*[]byte)
+	b, err := get((*p)[:0])
+	defer func() { giveBack(p, b) }()
+	if err != nil {
+		return err
+	}
+	return e.decode(f, b, v)
+}
+
+func (e *elem[T]) decode(f *family, b []byte, v *T) error {
+	in := arrival{f: f}
+	if err := e.c.Decode(b, v, &in); err != nil {
+		return fmt.Errorf("a record was taken that cannot be decoded: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,130 @@
+package mp
+
+import (
+	"fmt"
+
+	"multiproc/internal/mperr"
+)
+
+// The conditions that programs branch on; compare with errors.Is. They keep
+// their identity when they come back from another process.
+var (
+	// ErrFull: a Try call found no room in a queue.
+	ErrFull = mperr.ErrFull
+	// ErrEmpty: a Try call found nothing in a queue or a pipe.
+	ErrEmpty = mperr.ErrEmpty
+	// ErrClosed: the handle was closed in this process, or the queue or pipe
+	// accepts nothing any more.
+	ErrClosed = mperr.ErrClosed
+	// ErrTooLarge: a record is larger than the byte bound of its queue or pipe.
+	ErrTooLarge = mperr.ErrTooLarge
+	// ErrCorrupt: shared memory or a message holds what no correct program
+	// leaves there.
+	ErrCorrupt = mperr.ErrCorrupt
+	// ErrForeign: a handle belongs to another family of processes.
+	ErrForeign = mperr.ErrForeign
+	// ErrType: a handle was sent as another type than it arrived.
+	ErrType = mperr.ErrType
+	// ErrOrphaned: the cause of a task's cancelled context when the process
+	// that started it is gone.
+	ErrOrphaned = mperr.ErrOrphaned
+	// ErrDirection: Send on the receiving end of a one-way pipe, or the other
+	// way round.
+	ErrDirection = mperr.ErrDirection
+	// ErrBrokenPipe: Send on a pipe whose other end nobody holds any more.
+	ErrBrokenPipe = mperr.ErrBrokenPipe
+	// ErrNoInit: this process is a child, or wants to start one, and has not
+	// called Init.
+	ErrNoInit = mperr.ErrNoInit
+	// ErrTaskDone: TaskDone was called more often than items were put.
+	ErrTaskDone = mperr.ErrTaskDone
+	// ErrNoHandle: a handle arrived whose object the family does not know any
+	// more.
+	ErrNoHandle = mperr.ErrNoHandle
+)
+
+// OwnerDiedError says that a process died while it held the lock of an object
+// that it was changing in place. The caller does not hold the lock. The object
+// refuses everybody until its Repair method succeeds.
+type OwnerDiedError = mperr.OwnerDiedError
+
+// RegisterError gives err a name, so that errors.Is(remote, err) holds for an
+// error that a task in another process returned or wrapped. Call it before
+// Init, in package initialization for example, with the same name in every
+// process; it panics if the name is taken. The errors of this package and the
+// common ones of context, io, io/fs and os are registered already.
+func RegisterError(name string, err error) { mperr.Register(name, err) }
+
+// RemoteError is the answer of a task that said no: it returned an error, or
+// it panicked. A process that is gone without an answer is an *ExitError.
+type RemoteError struct {
+	Task    string // the task's name
+	PID     int    // of the process that ran it
+	Message string // the error's text, or the panic's value
+	Stack   string // of the goroutine that panicked; empty for an error
+	Panic   bool
+
+	causes []error
+}
+
+func (e *RemoteError) Error() string {
+	verb := ""
+	if e.Panic {
+		verb = "panic: "
+	}
+	return fmt.Sprintf("%s (pid %d): %s%s", e.Task, e.PID, verb, e.Message)
+}
+
+// Unwrap returns the registered errors that the remote error was.
+func (e *RemoteError) Unwrap() []error { return e.causes }
+
+// ExitError says that a process ended without an answer: by a signal, by
+// os.Exit, by a fatal error of the runtime.
+type ExitError struct {
+	Task  string
+	PID   int
+	State State
+	Crash string // the runtime's crash report, if it wrote one
+	Cause error  // why it was cancelled or killed, if it was
+}
+
+func (e *ExitError) Error() string {
+	s := fmt.Sprintf("%s (pid %d): ended without an answer: %s", e.Task, e.PID, e.State)
+	if e.Cause != nil {
+		s += fmt.Sprintf(" (cancelled: %v)", e.Cause)
+	}
+	if line := firstLine(e.Crash); line != "" {
+		s += ": " + line
+	}
+	return s
+}
+
+// Unwrap returns why the process was cancelled, if it was.
+func (e *ExitError) Unwrap() error { return e.Cause }
+
+// remoteCause is an error of another process that was sent as its text and
+// the names of the registered errors in its tree.
+type remoteCause struct {
+	text   string
+	causes []error
+}
+
+func newRemoteCause(text string, names []string) error {
+	causes := mperr.Sentinels(names)
+	if len(causes) == 1 && causes[0].Error() == text {
+		return causes[0]
+	}
+	return &remoteCause{text, causes}
+}
+
+func (e *remoteCause) Error() string   { return e.text }
+func (e *remoteCause) Unwrap() []error { return e.causes }
+
+func firstLine(s string) string {
+	for i := range len(s) {
+		if s[i] == '\n' {
+			return s[:i]
+		}
+	}
+	return s
+}

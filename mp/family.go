@@ -1,0 +1,124 @@
+package mp
+
+import (
+	"encoding/hex"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+
+	"multiproc/internal/fdpass"
+	"multiproc/internal/handle"
+	"multiproc/internal/mperr"
+	"multiproc/internal/robust"
+	"multiproc/internal/shm"
+	"multiproc/internal/table"
+)
+
+// family is this process's membership in its family: the table of processes
+// and the way to the root. A process has one for its whole life.
+type family struct {
+	table  *table.Table
+	broker handle.Broker
+	root   *handle.Root // nil unless this process is the root
+
+	starter table.Ref // the process that started this one
+}
+
+// envMark tells a process that it is a child:
+// "version:family:slot:gen:slot:gen", its own and its starter's place.
+// Init takes it out of the environment, or every program that a child starts
+// would think it is one.
+const envMark = "MULTIPROC_CHILD"
+
+// The descriptors that a child inherits, in the order of spawn.Spec.Extra.
+const (
+	fdControl = 3 + iota // socket to the starter
+	fdFamily             // the family's table
+	fdRoot               // socket to the root
+	fdCrash              // memory file for the runtime's crash report
+	fdEnd
+)
+
+var membership struct {
+	sync.Mutex
+	f   *family
+	err error
+}
+
+// theFamily returns this process's family. A process that is no child founds
+// one when it first needs it.
+func theFamily() (*family, error) {
+	m := &membership
+	m.Lock()
+	defer m.Unlock()
+	if m.f != nil || m.err != nil {
+		return m.f, m.err
+	}
+	if os.Getenv(envMark) != "" {
+		// Not remembered: Init may still come.
+		return nil, fmt.Errorf("multiproc: this process is a child: %w; call it first in main", mperr.ErrNoInit)
+	}
+	m.f, m.err = found()
+	return m.f, m.err
+}
+
+func found() (*family, error) {
+	if err := robust.Start(); err != nil {
+		return nil, err
+	}
+	t, err := table.Create("main")
+	if err != nil {
+		return nil, err
+	}
+	root := handle.NewRoot()
+	return &family{table: t, broker: root, root: root}, nil
+}
+
+// join makes this process the member that mark names.
+func join(mark string) error {
+	id, ref, starter, err := parseMark(mark)
+	if err != nil {
+		return err
+	}
+	if err := robust.Start(); err != nil {
+		return err
+	}
+	t, err := table.Attach(fdFamily, id, ref)
+	if err != nil {
+		return err
+	}
+	conn, err := fdpass.FromFD(fdRoot)
+	if err != nil {
+		return err
+	}
+	membership.Lock()
+	defer membership.Unlock()
+	membership.f = &family{table: t, broker: handle.NewClient(conn), starter: starter}
+	return nil
+}
+
+func formatMark(id shm.ID, ref, starter table.Ref) string {
+	return fmt.Sprintf("1:%x:%d:%d:%d:%d", id[:], ref.Slot, ref.Gen, starter.Slot, starter.Gen)
+}
+
+func parseMark(mark string) (id shm.ID, ref, starter table.Ref, err error) {
+	bad := fmt.Errorf("multiproc: environment variable %s=%q was not set by this program; remove it", envMark, mark)
+	part := strings.Split(mark, ":")
+	if len(part) != 6 || part[0] != "1" || len(part[1]) != 2*len(id) {
+		return id, ref, starter, bad
+	}
+	if _, err := hex.Decode(id[:], []byte(part[1])); err != nil {
+		return id, ref, starter, bad
+	}
+	var n [4]uint32
+	for i := range n {
+		v, err := strconv.ParseUint(part[2+i], 10, 32)
+		if err != nil {
+			return id, ref, starter, bad
+		}
+		n[i] = uint32(v)
+	}
+	return id, table.Ref{Slot: n[0], Gen: n[1]}, table.Ref{Slot: n[2], Gen: n[3]}, nil
+}

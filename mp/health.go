@@ -1,0 +1,40 @@
+package mp
+
+import (
+	"sync/atomic"
+
+	"multiproc/internal/failpoint"
+	"multiproc/internal/mperr"
+)
+
+// health is the part of an object's memory that says whether a process died
+// while it changed the object in place:
+//
+//	0  poisoned  uint32, 1 from then on until Repair succeeds
+//	4  pid       uint32, of the dead; stored before poisoned
+//
+// It is written under the object's lock. A death between the two stores, or
+// before them, leaves the lock's own mark for the next one to take it.
+type health struct {
+	poisoned uint32
+	pid      uint32
+}
+
+// poison notes that a holder of the lock died. The lock is held.
+func (h *health) poison(pid int) {
+	atomic.StoreUint32(&h.pid, uint32(pid))
+	failpoint.Hit("poison.pid")
+	atomic.StoreUint32(&h.poisoned, 1)
+	failpoint.Hit("poison.done")
+}
+
+// heal makes the object usable again. The lock is held.
+func (h *health) heal() { atomic.StoreUint32(&h.poisoned, 0) }
+
+// sound returns an *OwnerDiedError if a holder of the lock died.
+func (h *health) sound(object string) error {
+	if atomic.LoadUint32(&h.poisoned) == 0 {
+		return nil
+	}
+	return &mperr.OwnerDiedError{Object: object, PID: int(atomic.LoadUint32(&h.pid))}
+}

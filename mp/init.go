@@ -1,0 +1,215 @@
+package mp
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"multiproc/internal/fdpass"
+	"multiproc/internal/mperr"
+	"multiproc/internal/shm"
+	"multiproc/internal/spawn"
+	"multiproc/internal/wire"
+)
+
+var initialized atomic.Bool
+
+// Init must be the first line of main. In the process that the user started
+// it returns at once. In a child it runs the task that the child was started
+// for, and never returns: the process exits when the task is done.
+//
+// What Go runs before main runs in every child: package initialization should
+// open no sockets and parse no flags.
+func Init() {
+	tasks.Lock()
+	tasks.closed = true
+	tasks.Unlock()
+	mark := os.Getenv(envMark)
+	if mark == "" {
+		initialized.Store(true)
+		return
+	}
+	// Before anything else: what we inherited must not leak into programs
+	// that the task starts, or nobody would ever see the end of our sockets.
+	_ = os.Unsetenv(envMark)
+	if err := spawn.MarkCloexec(fdControl); err != nil {
+		giveUp(err)
+	}
+	signal.Ignore(os.Interrupt) // Ctrl-C is the starter's to deal with
+	crash := os.NewFile(fdCrash, "crash report")
+	if err := debug.SetCrashOutput(crash, debug.CrashOptions{}); err != nil {
+		giveUp(err)
+	}
+	_ = crash.Close() // the runtime has a duplicate
+	if err := join(mark); err != nil {
+		giveUp(err)
+	}
+	control, err := fdpass.FromFD(fdControl)
+	if err != nil {
+		giveUp(err)
+	}
+	initialized.Store(true)
+	serve(control)
+}
+
+// giveUp ends a child that cannot even hear what it is wanted for. The starter
+// sees an *ExitError; the text goes where its own messages go.
+func giveUp(err error) {
+	fmt.Fprintln(os.Stderr, "multiproc: a child cannot start:", err)
+	os.Exit(exitNoInit)
+}
+
+// Exit codes of a child.
+const (
+	exitOK     = 0
+	exitError  = 1 // the task returned an error
+	exitPanic  = 2 // the task panicked, like any Go program
+	exitNoInit = 3 // the child could not begin
+)
+
+// refuseChild ends a child that has got as far as Start without Init: it runs
+// main again, and would start children that run main again.
+func refuseChild() {
+	if os.Getenv(envMark) != "" {
+		giveUp(fmt.Errorf("%w; call it first in main", mperr.ErrNoInit))
+	}
+}
+
+// serve waits for the task, runs it, answers and exits.
+func serve(control *fdpass.Conn) {
+	payload, fds, err := control.ReadFrame()
+	if err != nil {
+		os.Exit(exitOK) // a spare whose starter has ended
+	}
+	m, err := wire.Decode(payload)
+	start, ok := m.(*wire.Start)
+	if err != nil || !ok {
+		giveUp(fmt.Errorf("first message %T: %w", m, err))
+	}
+	self.Store(&Info{PID: os.Getpid(), Name: start.Name, identity: start.Identity})
+	parent.Store(&ParentProcess{pid: int(start.ParentPID), name: start.ParentName, done: make(chan struct{})})
+	if start.MaxProcs > 0 {
+		runtime.GOMAXPROCS(int(start.MaxProcs))
+	}
+	if start.MemoryLimit > 0 {
+		debug.SetMemoryLimit(start.MemoryLimit)
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	life := &life{control: control, cancel: cancel, grace: time.Duration(start.GraceNanos)}
+	go life.listen()
+	go life.signals()
+
+	f, err := theFamily()
+	if err != nil {
+		giveUp(err)
+	}
+	in := &arrival{f: f, fds: fds}
+	out := &export{f: f, beside: true, to: f.starter}
+	answer, code := run(ctx, start, in, out)
+	in.close()
+	life.end(f, answer, out, code)
+}
+
+// run calls the task on this goroutine, which is the main thread's: some C
+// libraries want that.
+func run(ctx context.Context, start *wire.Start, in *arrival, out *export) (answer wire.Message, code int) {
+	body, ok := lookup(start.Task)
+	if !ok {
+		return &wire.Failure{Message: "this program has no task of that name"}, exitError
+	}
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		value := recover()
+		text := fmt.Sprint(value)
+		if err, ok := value.(error); ok {
+			text = err.Error()
+		}
+		if value == nil {
+			text = "runtime.Goexit was called"
+		}
+		err, _ := value.(error)
+		answer = &wire.Failure{Message: text, Stack: string(debug.Stack()), Names: mperr.Names(err), Panic: true}
+		code = exitPanic
+	}()
+	b, err := body(ctx, start.Args, in, out)
+	returned = true
+	if err != nil {
+		return &wire.Failure{Message: err.Error(), Names: mperr.Names(err)}, exitError
+	}
+	return &wire.Result{Payload: b}, exitOK
+}
+
+// life is what ends a child from outside.
+type life struct {
+	control *fdpass.Conn
+	cancel  context.CancelCauseFunc
+	grace   time.Duration
+	ending  sync.Mutex // held for ever by whoever ends the process
+}
+
+// listen reads what the starter says. The end of the stream is the starter's
+// end, and ours.
+func (l *life) listen() {
+	for {
+		payload, fds, err := l.control.ReadFrame()
+		if err != nil {
+			close(Parent().done)
+			l.cancel(mperr.ErrOrphaned)
+			dieAfter(min(l.grace, orphanGrace))
+			return
+		}
+		closeFDs(fds)
+		m, err := wire.Decode(payload)
+		if err != nil {
+			continue
+		}
+		if m, ok := m.(*wire.Cancel); ok {
+			// The starter kills us when the grace is over.
+			l.cancel(newRemoteCause(m.Cause, m.CauseNames))
+		}
+	}
+}
+
+// signals makes SIGTERM a cancellation with grace. It is also what the kernel
+// sends when the starter is gone.
+func (l *life) signals() {
+	term := make(chan os.Signal, 1)
+	signal.Notify(term, syscall.SIGTERM)
+	<-term
+	l.cancel(errTerminated)
+	dieAfter(l.grace)
+}
+
+var errTerminated = fmt.Errorf("terminated by a signal: %w", context.Canceled)
+
+func dieAfter(grace time.Duration) {
+	time.AfterFunc(grace, func() { spawn.KillSelf() })
+}
+
+// end sends the answer, gives back what this process holds of others, and
+// exits.
+func (l *life) end(f *family, answer wire.Message, out *export, code int) {
+	l.ending.Lock()
+	if l.control.WriteFrame(wire.Append(nil, answer), out.fds) == nil {
+		out.commit()
+	}
+	leaveAll()
+	f.table.Leave()
+	os.Exit(code)
+}
+
+func closeFDs(fds []int) {
+	for _, fd := range fds {
+		shm.CloseFD(fd)
+	}
+}

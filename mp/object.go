@@ -1,0 +1,168 @@
+package mp
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync/atomic"
+	"unsafe"
+
+	"multiproc/internal/mperr"
+	"multiproc/internal/shm"
+)
+
+// shared is the face that a handle of any type shows to a session, which
+// sends it to another process or fills it in there.
+type shared interface {
+	MultiprocHandle()
+	// borrow keeps the segment open until release is called.
+	borrow() (seg *shm.Segment, release func(), err error)
+	// kind is what the handle's segment holds; finger is the fingerprint of
+	// its element type.
+	kind() shm.Kind
+	finger(side byte) ([16]byte, error)
+	// attach makes a fresh handle one to seg, which it takes over. side is
+	// what the sender's side returned.
+	attach(f *family, seg *shm.Segment, side byte) error
+	side() byte
+}
+
+// object is what handles with memory of any size have in common: a segment,
+// and the rule by which it is given up. Close marks the handle as closed and
+// wakes those of this process who wait in it; whoever leaves last unmaps.
+type object struct {
+	seg *shm.Segment
+	mem unsafe.Pointer // the first pages of the segment
+
+	users  atomic.Int64    // calls inside, plus closedBit
+	abort  func()          // wakes this process's waiters
+	leave  func()          // tells other processes; may be nil
+	forget runtime.Cleanup // in case Close is never called
+}
+
+const (
+	closedBit = 1 << 62
+	gone      = closedBit + 1<<61 // users of a handle whose memory is unmapped, more or less
+)
+
+// MultiprocHandle marks the type as one that may travel between processes.
+func (o *object) MultiprocHandle() {}
+
+func (o *object) side() byte { return 0 }
+
+func (o *object) borrow() (*shm.Segment, func(), error) {
+	if !o.enter() {
+		return nil, nil, o.errClosed()
+	}
+	return o.seg, o.exit, nil
+}
+
+// enter begins a call. After true the memory stays mapped until exit, and the
+// handle is not collected.
+func (o *object) enter() bool {
+	if o.users.Add(1) > closedBit || o.seg == nil {
+		o.exit()
+		return false
+	}
+	return true
+}
+
+func (o *object) exit() {
+	if o.users.Add(-1) == closedBit {
+		o.finish()
+	}
+}
+
+// errClosed says which handle was closed.
+func (o *object) errClosed() error {
+	if o.seg == nil {
+		return errNoObject
+	}
+	return fmt.Errorf("%s %s: %w", o.seg.Kind, o.seg.ID, mperr.ErrClosed)
+}
+
+var errNoObject = fmt.Errorf("multiproc: a handle that no New function made and no message brought: %w", mperr.ErrClosed)
+
+// Close gives back this process's handle. Calls that wait in it return
+// ErrClosed, and so do later ones; the memory is unmapped when the last call
+// has returned. The object itself lives for as long as another handle to it
+// exists in any process. A second Close returns ErrClosed.
+func (o *object) Close() error {
+	for {
+		n := o.users.Load()
+		if n >= closedBit || o.seg == nil {
+			return o.errClosed()
+		}
+		if o.users.CompareAndSwap(n, n+1+closedBit) {
+			break
+		}
+	}
+	o.forget.Stop()
+	o.abort()
+	o.exit()
+	return nil
+}
+
+// finish gives the memory up. A call that turns back at once may bring users
+// to closedBit a second time: the swap lets one of them in.
+func (o *object) finish() {
+	if !o.users.CompareAndSwap(closedBit, gone) {
+		return
+	}
+	if o.leave != nil {
+		o.leave()
+	}
+	_ = o.seg.Close()
+}
+
+// adopt makes o the handle of seg, whose first size bytes it maps. leave must
+// not refer to the handle.
+func (o *object) adopt(seg *shm.Segment, size int64, abort, leave func()) error {
+	mem, err := seg.Map(0, min(shm.RoundPage(size), seg.Size))
+	if err != nil {
+		_ = seg.Close()
+		return err
+	}
+	o.seg, o.mem, o.abort, o.leave = seg, mem, abort, leave
+	o.watch()
+	return nil
+}
+
+// body is the object's own memory, behind the header.
+func (o *object) body() unsafe.Pointer { return unsafe.Add(o.mem, shm.HeaderSize) }
+
+var reportLeaks = strings.Contains(os.Getenv("MPDEBUG"), "leaks")
+
+// watch arranges for a handle that is collected without Close: the descriptor
+// is released and other processes are told. The memory stays mapped, because
+// slices that came out of it may still be in use.
+func (o *object) watch() {
+	var made []byte
+	if reportLeaks {
+		made = debug.Stack()
+	}
+	seg, leave := o.seg, o.leave
+	o.forget = runtime.AddCleanup(o, func(made []byte) {
+		if made != nil {
+			fmt.Fprintf(os.Stderr, "multiproc: %s %s was forgotten without Close; it was made by:\n%s\n", seg.Kind, seg.ID, made)
+		}
+		if leave != nil {
+			leave()
+		}
+		seg.ReleaseFD()
+	}, made)
+}
+
+// newSegment makes the segment of a new object of this process's family.
+func newSegment(kind shm.Kind, finger [16]byte, size int64, params [4]uint64) (*family, *shm.Segment, error) {
+	f, err := theFamily()
+	if err != nil {
+		return nil, nil, err
+	}
+	seg, err := shm.Create(shm.Header{
+		Kind: kind, ID: shm.NewID(), Family: f.table.Family(), Fingerprint: finger, Params: params, Size: size,
+	})
+	return f, seg, err
+}

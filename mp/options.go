@@ -1,0 +1,90 @@
+package mp
+
+import (
+	"io"
+	"time"
+
+	"multiproc/internal/ring"
+)
+
+// Options say how a process is to be started. The zero value is what Start
+// uses.
+type Options struct {
+	// Name is what the process is called by Self, Children and messages.
+	// Empty: the task's function name and a number, "square-1"; children of
+	// that process are "square-1:1" and so on.
+	Name string
+
+	// Grace is the time between the cancellation of the task's context and
+	// SIGKILL. Zero means two seconds; negative means none. An orphan has half
+	// a second at most.
+	Grace time.Duration
+
+	// Stdout and Stderr take what the process writes there. Nil means this
+	// process's os.Stdout and os.Stderr. An *os.File is passed on as it is,
+	// anything else is fed by a goroutine that ends with the process.
+	Stdout, Stderr io.Writer
+
+	// Env is the environment, nil means this process's. Dir is the working
+	// directory, empty means this process's.
+	Env []string
+	Dir string
+
+	// MaxProcs is the child's GOMAXPROCS; zero leaves it to the runtime.
+	MaxProcs int
+
+	// MemoryLimit is what the task may allocate, in bytes; zero means no
+	// limit. It is the soft limit of the child's collector
+	// (debug.SetMemoryLimit); at that and 256 MiB for the runtime itself the
+	// kernel refuses more, and the process ends with an *ExitError that says
+	// "out of memory".
+	MemoryLimit int64
+
+	// Nice is added to the scheduling priority, -20 (first) to 19 (last).
+	Nice int
+
+	// Affinity lists the processors that the process may run on; nil means
+	// all that this one may.
+	Affinity []int
+
+	// NoSpare starts a process of its own even if a spare is ready. Starts
+	// with Env, Stdout or Stderr never use one.
+	NoSpare bool
+}
+
+const (
+	defaultGrace = 2 * time.Second
+	orphanGrace  = 500 * time.Millisecond
+)
+
+func (o *Options) grace() time.Duration {
+	switch {
+	case o.Grace == 0:
+		return defaultGrace
+	case o.Grace < 0:
+		return 0
+	}
+	return o.Grace
+}
+
+// Option changes how a shared object is made.
+type Option func(*objectOptions)
+
+type objectOptions struct {
+	bytes int64
+}
+
+// MaxBytes bounds the bytes that a queue, or one direction of a pipe, holds:
+// records with 8 bytes each for themselves. A record that alone is larger is
+// refused with ErrTooLarge. The memory is sparse: it is used as it fills.
+// The default is 1 GiB for a queue and 64 MiB for a pipe; the most is 8 GiB.
+func MaxBytes(n int64) Option { return func(o *objectOptions) { o.bytes = n } }
+
+func objectConfig(opts []Option, bytes int64) objectOptions {
+	o := objectOptions{bytes: bytes}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	o.bytes = min(max(o.bytes, 64), ring.MaxBytes)
+	return o
+}

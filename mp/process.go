@@ -1,0 +1,267 @@
+package mp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"multiproc/internal/codec"
+	"multiproc/internal/mperr"
+	"multiproc/internal/wire"
+)
+
+// Process is a task that runs, or ran, in a process of its own. Its methods
+// may be called by any number of goroutines. It needs no closing; it is reaped
+// when it ends, whether anybody waits or not.
+type Process[R any] struct {
+	child
+	result *codec.Typed[R]
+
+	decode sync.Once
+	value  R
+	err    error
+}
+
+// Child is a process of any result type.
+type Child interface {
+	PID() int
+	Name() string
+	Wait(ctx context.Context) error
+	Done() <-chan struct{}
+	Cancel(cause error)
+	Kill() error
+	State() State
+	Source
+}
+
+// State is what has become of a process.
+type State struct {
+	Running  bool
+	ExitCode int            // -1 while it runs, and if a signal ended it
+	Signal   syscall.Signal // that ended it; 0 if none did
+	User     time.Duration  // processor time in the program
+	System   time.Duration  // and in the kernel
+	MaxRSS   int64          // most memory in use, in bytes
+}
+
+func (s State) String() string {
+	switch {
+	case s.Running:
+		return "running"
+	case s.Signal != 0:
+		return "signal: " + s.Signal.String()
+	}
+	return fmt.Sprintf("exit code %d", s.ExitCode)
+}
+
+// child is a Process without its result type.
+type child struct {
+	l     *launch
+	task  string
+	name  string
+	grace time.Duration
+
+	done   chan struct{} // closed when everything below is final
+	answer wire.Message  // Result, Failure or nil
+	fds    []int         // beside the answer
+	state  State
+	failed error // what Wait returns
+
+	mu     sync.Mutex
+	cause  error // of Cancel or Kill; under mu
+	force  *time.Timer
+	stopFn func() bool
+}
+
+func (c *child) init(l *launch, task, name string, grace time.Duration) {
+	c.l, c.task, c.name, c.grace = l, task, name, grace
+	c.done = make(chan struct{})
+}
+
+// follow watches the process until its end, and its life's context.
+func (c *child) follow(ctx context.Context) {
+	family := &offspring
+	family.add(c)
+	stop := context.AfterFunc(ctx, func() { c.Cancel(context.Cause(ctx)) })
+	go func() {
+		c.watch()
+		stop()
+		family.remove(c)
+		close(c.done)
+	}()
+}
+
+// PID is the process id.
+func (c *child) PID() int { return c.l.process.PID() }
+
+// Name is the process's name: Options.Name or its default.
+func (c *child) Name() string { return c.name }
+
+// Done is closed when the process has ended and was reaped.
+func (c *child) Done() <-chan struct{} { return c.done }
+
+// State tells whether the process runs, and how it ended.
+func (c *child) State() State {
+	select {
+	case <-c.done:
+		return c.state
+	default:
+		return State{Running: true, ExitCode: -1}
+	}
+}
+
+// Wait waits for the end of the process, or of ctx, which then is all that
+// ends: the process goes on. It returns nil if the task returned nil; a
+// *RemoteError if it returned an error or panicked; an *ExitError if the
+// process ended without an answer. It may be called any number of times.
+func (c *child) Wait(ctx context.Context) error {
+	select {
+	case <-c.done:
+		return c.failed
+	default:
+	}
+	select {
+	case <-c.done:
+		return c.failed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Cancel ends the context of the task with this cause (nil means
+// context.Canceled). If the process is still there when its grace is over, it
+// is killed. Cancel does not wait. After the first one it does nothing.
+func (c *child) Cancel(cause error) {
+	if cause == nil {
+		cause = context.Canceled
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cause != nil {
+		return
+	}
+	c.cause = cause
+	c.force = time.AfterFunc(c.grace, func() { _ = c.l.process.Kill() })
+	message := wire.Append(nil, &wire.Cancel{Cause: cause.Error(), CauseNames: mperr.Names(cause)})
+	// A child that does not read its socket must not block us: the grace
+	// ends it.
+	go func() { _ = c.l.control.WriteFrame(message, nil) }()
+}
+
+// Kill ends the process with SIGKILL, now. It does not wait for the end. It
+// returns os.ErrProcessDone if there is no process any more.
+func (c *child) Kill() error {
+	c.mu.Lock()
+	if c.cause == nil {
+		c.cause = errKilled
+	}
+	c.mu.Unlock()
+	return c.l.process.Kill()
+}
+
+var errKilled = errors.New("killed")
+
+// watch reads the child's answer and its end.
+func (c *child) watch() {
+	l := c.l
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		c.readAnswer()
+	}()
+	<-l.process.Done()
+	// The answer may still be in the socket. A descriptor of the child's that
+	// lives on in another process must not keep us waiting for its end.
+	_ = l.control.SetReadDeadline(time.Now().Add(outputDelay))
+	<-answered
+	c.mu.Lock()
+	cause := c.cause
+	if c.force != nil {
+		c.force.Stop()
+	}
+	c.mu.Unlock()
+	_ = l.control.Close()
+	l.output.finish()
+	l.f.table.Release(l.ref)
+	exit := l.process.Exit()
+	c.state = State{
+		ExitCode: exit.ExitCode, Signal: exit.Signal, User: exit.User, System: exit.System, MaxRSS: exit.MaxRSS,
+	}
+	c.failed = c.verdict(cause)
+	_ = l.crash.Close()
+}
+
+func (c *child) readAnswer() {
+	for {
+		payload, fds, err := c.l.control.ReadFrame()
+		if err != nil {
+			return
+		}
+		m, err := wire.Decode(payload)
+		switch m.(type) {
+		case *wire.Result, *wire.Failure:
+			if c.answer == nil {
+				c.answer, c.fds = m, fds
+				continue
+			}
+		}
+		closeFDs(fds)
+		if err != nil {
+			return
+		}
+	}
+}
+
+// verdict turns the child's answer, or its silence, into what Wait returns.
+// The child's own answer wins over how the process ended.
+func (c *child) verdict(cause error) error {
+	switch m := c.answer.(type) {
+	case *wire.Result:
+		return nil
+	case *wire.Failure:
+		return &RemoteError{
+			Task: c.task, PID: c.PID(), Message: m.Message, Stack: m.Stack, Panic: m.Panic,
+			causes: mperr.Sentinels(m.Names),
+		}
+	}
+	e := &ExitError{Task: c.task, PID: c.PID(), State: c.state, Crash: readCrash(c.l.crash)}
+	if cause != errKilled {
+		e.Cause = cause
+	}
+	return e
+}
+
+// maxCrash bounds how much of a crash report is kept.
+const maxCrash = 1 << 20
+
+func readCrash(f *os.File) string {
+	b, _ := io.ReadAll(io.NewSectionReader(f, 0, maxCrash))
+	return string(b)
+}
+
+// Result waits like Wait and returns the task's result.
+func (p *Process[R]) Result(ctx context.Context) (R, error) {
+	var none R
+	if err := p.Wait(ctx); err != nil {
+		return none, err
+	}
+	p.decode.Do(func() {
+		m := p.answer.(*wire.Result)
+		f, err := theFamily()
+		if err != nil {
+			p.err = err
+			return
+		}
+		in := &arrival{f: f, fds: p.fds}
+		defer in.close()
+		if err := p.result.Decode(m.Payload, &p.value, in); err != nil {
+			p.err = fmt.Errorf("result of %s: %w", p.task, err)
+		}
+	})
+	return p.value, p.err
+}

@@ -1,0 +1,138 @@
+package mp
+
+import (
+	"fmt"
+	"runtime"
+	"unsafe"
+
+	"multiproc/internal/shm"
+)
+
+// RawValue is a value in shared memory without a lock: Load and Store of at
+// most 8 bytes are atomic, those of larger types may be torn. For everything
+// that several processes change at once use Value.
+type RawValue[T any] struct {
+	small
+	e elements[T]
+}
+
+// NewRawValue makes a shared value without a lock that is v at first.
+func NewRawValue[T any](v T, _ ...Option) (*RawValue[T], error) {
+	x := &RawValue[T]{}
+	finger, err := x.finger(0)
+	if err != nil {
+		return nil, fmt.Errorf("new raw value: %w", err)
+	}
+	size := int64(unsafe.Sizeof(v))
+	f, seg, err := newSegment(shm.KindRawValue, finger, shm.HeaderSize+size, [4]uint64{uint64(size)})
+	if err != nil {
+		return nil, err
+	}
+	if err := x.attach(f, seg, 0); err != nil {
+		return nil, err
+	}
+	x.Store(v)
+	return x, nil
+}
+
+func (v *RawValue[T]) kind() shm.Kind                { return shm.KindRawValue }
+func (v *RawValue[T]) finger(byte) ([16]byte, error) { return fixedFinger[T]() }
+
+func (v *RawValue[T]) attach(_ *family, seg *shm.Segment, _ byte) error {
+	size := int64(unsafe.Sizeof(*new(T)))
+	if seg.Params[0] != uint64(size) || seg.Size < shm.HeaderSize+size {
+		_ = seg.Close()
+		return fmt.Errorf("%s %s: %d bytes for a value of %d: %w", seg.Kind, seg.ID, seg.Size, size, ErrCorrupt)
+	}
+	c, err := newCell(seg, shm.HeaderSize+size)
+	if err != nil {
+		return err
+	}
+	v.e = elements[T]{base: c.body(0), n: 1}
+	v.p.Store(c)
+	return nil
+}
+
+// Load returns the value. It panics if the handle was closed.
+func (v *RawValue[T]) Load() T {
+	c := v.cell()
+	x := v.e.loadRaw(0)
+	runtime.KeepAlive(c)
+	return x
+}
+
+// Store sets the value. It panics if the handle was closed.
+func (v *RawValue[T]) Store(x T) {
+	c := v.cell()
+	v.e.storeRaw(0, x)
+	runtime.KeepAlive(c)
+}
+
+// RawArray is an array in shared memory without a lock: what Python calls
+// RawArray. Load and Store of elements of at most 8 bytes are atomic; Slice is
+// the memory itself, for the processor's full speed.
+type RawArray[T any] struct {
+	object
+	e elements[T]
+}
+
+// NewRawArray makes a shared array of n zero elements without a lock.
+func NewRawArray[T any](n int, _ ...Option) (*RawArray[T], error) {
+	a := &RawArray[T]{}
+	f, seg, err := newArraySegment[T](shm.KindRawArray, n)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.attach(f, seg, 0); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+func (a *RawArray[T]) kind() shm.Kind                { return shm.KindRawArray }
+func (a *RawArray[T]) finger(byte) ([16]byte, error) { return fixedFinger[T]() }
+
+func (a *RawArray[T]) attach(_ *family, seg *shm.Segment, _ byte) error {
+	n, err := arrayLen[T](seg)
+	if err != nil {
+		return err
+	}
+	if err := a.adopt(seg, seg.Size, func() {}, nil); err != nil {
+		return err
+	}
+	a.e = elements[T]{base: unsafe.Add(a.mem, arrayData[T]()), n: n}
+	return nil
+}
+
+// Len is the number of elements.
+func (a *RawArray[T]) Len() int { return a.e.n }
+
+// Load returns element i. It panics if i is out of range or the handle was
+// closed.
+func (a *RawArray[T]) Load(i int) T {
+	a.mustEnter()
+	defer a.exit()
+	return a.e.loadRaw(i)
+}
+
+// Store sets element i; see Load.
+func (a *RawArray[T]) Store(i int, v T) {
+	a.mustEnter()
+	defer a.exit()
+	a.e.storeRaw(i, v)
+}
+
+func (a *RawArray[T]) mustEnter() {
+	if !a.enter() {
+		panic(a.errClosed())
+	}
+}
+
+// Slice is the array's memory itself, in every process the same. It must not
+// be used after Close: the memory is unmapped then, and to touch it is a fault
+// that ends the process. It panics if the handle was closed.
+func (a *RawArray[T]) Slice() []T {
+	a.mustEnter()
+	defer a.exit()
+	return a.e.slice()
+}

@@ -1,0 +1,129 @@
+package mp
+
+import (
+	"context"
+	"sync"
+
+	"multiproc/internal/robust"
+)
+
+// Source is what Select can wait for: a *Queue or *Conn, which is ready when
+// Get or Recv would not wait, and a *Process, which is ready when it has
+// ended.
+type Source interface {
+	source() (*waitSource, error)
+}
+
+// waitSource is a source while Select looks at it.
+type waitSource struct {
+	ready   func() bool
+	event   *robust.Event   // notified when ready may have changed; or
+	done    <-chan struct{} // closed when ready
+	release func()
+}
+
+// Select waits until at least one of the sources is ready, and returns all
+// that are, in the order given. Ready says only that a call would not have
+// waited at that moment: where others read too, use TryGet or TryRecv.
+// It takes nothing out of any source.
+func Select(ctx context.Context, sources ...Source) ([]Source, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	looks := make([]*waitSource, 0, len(sources))
+	defer func() {
+		for _, l := range looks {
+			l.release()
+		}
+	}()
+	for _, s := range sources {
+		l, err := s.source()
+		if err != nil {
+			return nil, err
+		}
+		looks = append(looks, l)
+	}
+	for {
+		var out []Source
+		for i, l := range looks {
+			if l.ready() {
+				out = append(out, sources[i])
+			}
+		}
+		if len(out) > 0 {
+			return out, nil
+		}
+		if err := waitAny(ctx, looks); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// waitAny returns when any source may have become ready. Queues and pipes are
+// waited for in groups, one thread a group.
+func waitAny(ctx context.Context, looks []*waitSource) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	woken := make(chan error, len(looks)+1)
+	var waiting sync.WaitGroup
+	defer waiting.Wait()
+	defer cancel()
+
+	var events []*waitSource
+	for _, l := range looks {
+		if l.event != nil {
+			events = append(events, l)
+			continue
+		}
+		waiting.Go(func() {
+			select {
+			case <-l.done:
+				woken <- nil
+			case <-ctx.Done():
+			}
+		})
+	}
+	for len(events) > 0 {
+		group := events[:min(len(events), robust.MaxEvents)]
+		events = events[len(group):]
+		waiting.Go(func() {
+			list := make([]*robust.Event, len(group))
+			for i, l := range group {
+				list[i] = l.event
+			}
+			err := robust.WaitAny(ctx, list, func() bool {
+				for _, l := range group {
+					if l.ready() {
+						return true
+					}
+				}
+				return false
+			})
+			woken <- err
+		})
+	}
+	select {
+	case err := <-woken:
+		if ctx.Err() == nil || err == nil {
+			return err
+		}
+		return ctx.Err()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (c *child) source() (*waitSource, error) {
+	return &waitSource{
+		ready: func() bool {
+			select {
+			case <-c.done:
+				return true
+			default:
+				return false
+			}
+		},
+		done:    c.done,
+		release: func() {},
+	}, nil
+}

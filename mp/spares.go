@@ -1,0 +1,117 @@
+package mp
+
+import (
+	"os"
+	"sync"
+)
+
+// spares are processes that were started ahead of time and wait for a task.
+var spares struct {
+	sync.Mutex
+	want    int
+	ready   []*launch
+	filling bool
+	stdout  *os.File // what the ready ones write to
+	stderr  *os.File
+}
+
+// Spares keeps n processes started ahead of time, so that Start costs a
+// message and not an exec. They wait in Init: package initialization has run
+// in them, main has not. Each takes the memory of an idle Go program, some
+// megabytes. 0 ends them. It returns at once; spares start in the background,
+// and each one that is used is replaced.
+//
+// A spare has the environment, directory and output files that this process
+// had when the spare was started. Starts whose Options say otherwise do not
+// use one.
+func Spares(n int) error {
+	f, err := theFamily()
+	if err != nil {
+		return err
+	}
+	s := &spares
+	s.Lock()
+	s.want = max(n, 0)
+	var surplus []*launch
+	if len(s.ready) > s.want {
+		surplus = s.ready[s.want:]
+		s.ready = s.ready[:s.want:s.want]
+	}
+	fill(f)
+	s.Unlock()
+	for _, l := range surplus {
+		l.discard()
+	}
+	return nil
+}
+
+// fill starts the goroutine that makes the missing spares, unless it runs.
+// The lock is held.
+func fill(f *family) {
+	s := &spares
+	if s.filling || len(s.ready) >= s.want {
+		return
+	}
+	s.filling = true
+	go func() {
+		for {
+			stdout, stderr := os.Stdout, os.Stderr
+			l, err := newLaunch(f, &Options{}, "spare")
+			s.Lock()
+			if err != nil || len(s.ready) >= s.want {
+				// After an error the next Start tries again.
+				s.filling = false
+				s.Unlock()
+				if l != nil {
+					l.discard()
+				}
+				return
+			}
+			s.stdout, s.stderr = stdout, stderr
+			s.ready = append(s.ready, l)
+			s.Unlock()
+		}
+	}()
+}
+
+// launchOrSpare returns a process that waits for its task.
+func launchOrSpare(f *family, o *Options, name string) (*launch, error) {
+	if o.NoSpare || o.Stdout != nil || o.Stderr != nil || o.Env != nil || o.Dir != "" {
+		return newLaunch(f, o, name)
+	}
+	if l := takeSpare(f); l != nil {
+		f.table.Rename(l.ref, name)
+		return l, nil
+	}
+	return newLaunch(f, o, name)
+}
+
+func takeSpare(f *family) *launch {
+	s := &spares
+	for {
+		s.Lock()
+		if len(s.ready) == 0 {
+			fill(f)
+			s.Unlock()
+			return nil
+		}
+		l := s.ready[0]
+		s.ready = s.ready[1:]
+		same := s.stdout == os.Stdout && s.stderr == os.Stderr
+		fill(f)
+		s.Unlock()
+		if same && l.alive() {
+			return l
+		}
+		l.discard()
+	}
+}
+
+func (l *launch) alive() bool {
+	select {
+	case <-l.process.Done():
+		return false
+	default:
+		return true
+	}
+}

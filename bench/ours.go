@@ -1,0 +1,36 @@
+package main
+
+import (
+	"log"
+
+	"multiproc/bench/internal/harness"
+	"multiproc/mp"
+)
+
+// initOurs is the first thing that main does: in a child it runs the task and never returns.
+func initOurs() {
+	mp.Init()
+	if err := measureResident(); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// ourRuns are our contestants, by the keys that rows.go uses.
+var ourRuns = map[string]harness.Run{
+	"queue int64 1:1": queueInts(1, 1),
+	"queue int64 4:4": queueInts(4, 4),
+	"queue 1K":        queueBlocks(1<<10, smallCap),
+	"queue 64K":       queueBlocks(64<<10, largeCap),
+	"conn busy":       connTrips(0),
+	"conn parked":     connTrips(pauseUS),
+	"value 1":         updateValue(1),
+	"value 2":         updateValue(2),
+	"counter":         addCounter,
+	"start cold":      startCold,
+	"start spare":     startSpare,
+	"sum 1":           sumArray(1),
+	"sum 2":           sumArray(2),
+	"parked":          parkedCPU,
+	"resident queue":  residentOf("queue"),
+	"resident value":  residentOf("value"),
+}

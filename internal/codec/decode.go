@@ -7,6 +7,8 @@ import (
 	"unsafe"
 
 	"github.com/fxamacker/cbor/v2"
+
+	"multiproc/internal/mperr"
 )
 
 // decoder moves a tree, as fxamacker/cbor makes it of any bytes, into a value.
@@ -126,7 +128,7 @@ func (d *decoder) bytes(n *node, v reflect.Value, b []byte) error {
 		v.Set(s)
 	case shapeCustom:
 		if err := n.form.unmarshal(v.Addr().Interface(), b); err != nil {
-			return corrupt("%v", err)
+			return fmt.Errorf("%w: %w", mperr.ErrCorrupt, err)
 		}
 	}
 	return nil

@@ -40,6 +40,7 @@
 // Both ends are the same program, so that plans are the same on both sides
 // (their fingerprints tell), and memory means the same. The bytes may still
 // be bad, after a crash or from a stranger: decoding checks shape and size and
-// answers with [mperr.ErrCorrupt], it does not panic, and the memory that it
-// takes is bounded by the length of the input times the size of the types.
+// answers with [mperr.ErrCorrupt]. It does not panic, unless a type's own
+// UnmarshalBinary does, and the memory that it takes is bounded by the length
+// of the input times the size of the types.
 package codec

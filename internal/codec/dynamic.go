@@ -5,6 +5,8 @@ import (
 	"reflect"
 
 	"github.com/fxamacker/cbor/v2"
+
+	"multiproc/internal/mperr"
 )
 
 // The types of which trees of JSON are made, and int, travel inside an any as
@@ -162,7 +164,7 @@ func (d *decoder) typed(tag cbor.Tag) (any, error) {
 	}
 	p, err := Of(t)
 	if err != nil {
-		return nil, corrupt("%v", err)
+		return nil, fmt.Errorf("%w: %w", mperr.ErrCorrupt, err)
 	}
 	v := reflect.New(t).Elem()
 	if err := d.value(p.root, v, pair[1]); err != nil {

@@ -62,19 +62,20 @@ func atKey(err error, key any) error {
 // type that all of it is about. Of a long path, as a value that leads back to
 // itself has, it shows both ends.
 func rooted(t reflect.Type, err error) error {
-	var r *refusal
-	if errors.As(err, &r) && r.what == t.String() && r.Error() == err.Error() {
-		return err // of t itself, which it names already
-	}
 	path := []string{t.String()}
-	var p *placed
+	var (
+		p *placed
+		r *refusal
+	)
 	if errors.As(err, &p) {
 		slices.Reverse(p.places)
 		path = append(path, p.places...)
 		err = p.err
+	} else if errors.As(err, &r) && r.what == t.String() {
+		return err // of t itself, which it names already
 	}
 	if n := len(path); n > 16 {
 		path = slices.Concat(path[:10], []string{" … "}, path[n-3:])
 	}
-	return fmt.Errorf("%s: %w", strings.Join(path, ""), p.err)
+	return fmt.Errorf("%s: %w", strings.Join(path, ""), err)
 }

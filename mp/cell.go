@@ -29,7 +29,9 @@ var retired atomic.Int64
 // maxRetired bounds them: a process may have 65 530 mappings.
 const maxRetired = 4096
 
-func newCell(seg *shm.Segment, size int64) (*cell, error) {
+// newCell maps the memory. detach, which may be nil, runs before it is
+// unmapped, and must not refer to the handle.
+func newCell(seg *shm.Segment, size int64, detach func()) (*cell, error) {
 	mem, err := seg.Map(0, min(shm.RoundPage(size), seg.Size))
 	if err != nil {
 		_ = seg.Close()
@@ -39,6 +41,9 @@ func newCell(seg *shm.Segment, size int64) (*cell, error) {
 	runtime.AddCleanup(c, func(seg *shm.Segment) {
 		if seg.FD() < 0 {
 			retired.Add(-1)
+		}
+		if detach != nil {
+			detach()
 		}
 		_ = seg.Close()
 	}, seg)

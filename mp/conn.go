@@ -205,6 +205,7 @@ func (c *Conn[S, R]) attach(f *family, seg *shm.Segment, side byte) error {
 	for _, r := range rings {
 		r.SetPeer(gone)
 	}
+	c.detach = func() { rings[0].Detach(); rings[1].Detach() }
 	c.e = e
 	ends.add(e)
 	return nil

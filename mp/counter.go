@@ -42,7 +42,7 @@ func (c *Counter) attach(_ *family, seg *shm.Segment, _ byte) error {
 		_ = seg.Close()
 		return fmt.Errorf("%s %s: %d bytes: %w", seg.Kind, seg.ID, seg.Size, ErrCorrupt)
 	}
-	m, err := newCell(seg, shm.HeaderSize+counterWord+64)
+	m, err := newCell(seg, shm.HeaderSize+counterWord+64, nil)
 	if err == nil {
 		c.p.Store(m)
 	}

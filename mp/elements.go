@@ -33,6 +33,7 @@ func journalSize(size uintptr) uintptr { return journalValue + (size+7)&^7 }
 
 func (e *elements[T]) init(control, base unsafe.Pointer, n int) {
 	e.lock.Init(control)
+	e.lock.AllowResident()
 	e.index = (*uint64)(unsafe.Add(control, robust.LockSize))
 	e.value = (*T)(unsafe.Add(control, journalValue))
 	e.base, e.n = base, n

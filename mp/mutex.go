@@ -46,6 +46,8 @@ func (m *Mutex) attach(_ *family, seg *shm.Segment, _ byte) error {
 		return err
 	}
 	m.lock.Init(m.body())
+	m.lock.AllowResident()
+	m.detach = m.lock.Detach
 	m.health = (*health)(unsafe.Add(m.body(), robust.LockSize))
 	return nil
 }

@@ -39,6 +39,7 @@ type object struct {
 	users  atomic.Int64    // calls inside, plus closedBit
 	abort  func()          // wakes this process's waiters
 	leave  func()          // tells other processes; may be nil
+	detach func()          // runs before the memory is unmapped; may be nil
 	forget runtime.Cleanup // in case Close is never called
 }
 
@@ -113,6 +114,9 @@ func (o *object) finish() {
 	}
 	if o.leave != nil {
 		o.leave()
+	}
+	if o.detach != nil {
+		o.detach()
 	}
 	_ = o.seg.Close()
 }

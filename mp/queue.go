@@ -91,6 +91,7 @@ func (q *Queue[T]) attach(f *family, seg *shm.Segment, _ byte) error {
 		return err
 	}
 	q.f, q.r, q.size, q.max = f, r, q.e.size, cfg.Items
+	q.detach = r.Detach
 	return nil
 }
 

@@ -44,7 +44,7 @@ func (v *RawValue[T]) attach(_ *family, seg *shm.Segment, _ byte) error {
 		_ = seg.Close()
 		return fmt.Errorf("%s %s: %d bytes for a value of %d: %w", seg.Kind, seg.ID, seg.Size, size, ErrCorrupt)
 	}
-	c, err := newCell(seg, shm.HeaderSize+size)
+	c, err := newCell(seg, shm.HeaderSize+size, nil)
 	if err != nil {
 		return err
 	}

@@ -99,12 +99,13 @@ func (v *Value[T]) attach(_ *family, seg *shm.Segment, _ byte) error {
 		_ = seg.Close()
 		return fmt.Errorf("%s %s: %d bytes for a value of %d: %w", seg.Kind, seg.ID, seg.Size, size, ErrCorrupt)
 	}
-	c, err := newCell(seg, need)
+	v.lock = &robust.Lock{}
+	c, err := newCell(seg, need, v.lock.Detach)
 	if err != nil {
 		return err
 	}
-	v.lock = &robust.Lock{}
 	v.lock.Init(c.body(0))
+	v.lock.AllowResident()
 	if size > 8 {
 		v.version = (*uint64)(c.body(valueVersion))
 	}

@@ -40,8 +40,8 @@
 //
 // A ring starts small and grows when it is full, so that a queue that is
 // drained as fast as it is filled stays in the processor's cache although it
-// may hold a gigabyte. Generation g is a memory area of its own, four times
-// as large as the one before; positions go on counting. The putter that finds
+// may hold a gigabyte. Generation g is a memory area of its own, twice as
+// large as the one before; positions go on counting. The putter that finds
 // generation g full notes where it ended; getters drain it, move on, and give
 // its pages back to the kernel. A ring never shrinks, but it rewinds: a putter
 // that finds the ring empty may start again at the beginning of the area.
@@ -64,8 +64,9 @@ import (
 // ControlSize is how many bytes of the segment the control block takes.
 const ControlSize = 640
 
-// maxGenerations bounds the growth: 64 KiB × 4^11 is more than any ring.
-const maxGenerations = 12
+// maxGenerations bounds the growth: 64 KiB × 2^17 is MaxBytes, and one page
+// × 2^19 is less than that.
+const maxGenerations = 18
 
 // MaxBytes is the largest byte bound of a ring: positions differ by less than
 // 2³¹ units of 8 bytes.
@@ -107,7 +108,7 @@ type control struct {
 	_       [48]byte
 
 	ends [maxGenerations]genEnd
-	_    [96]byte
+	_    [48]byte
 }
 
 // genEnd says that a generation has ended and where the next one begins.
@@ -179,14 +180,11 @@ func (c *Config) sizes() []int64 {
 		}
 	}
 	first = max(min(first, last), shm.PageSize())
+	last = max(last, first)
 	list := []int64{first}
-	for s := first; s < last; {
-		if s > last/4 {
-			s = last
-		} else {
-			s *= 4
-		}
-		list = append(list, s)
+	for first < last {
+		first *= 2
+		list = append(list, first)
 	}
 	return list
 }

@@ -61,6 +61,8 @@ func New(seg *shm.Segment, mem unsafe.Pointer, dataOff int64, cfg Config) (*Ring
 	}
 	r.put.Init(unsafe.Pointer(&r.c.putLock))
 	r.get.Init(unsafe.Pointer(&r.c.getLock))
+	r.put.AllowResident()
+	r.get.AllowResident()
 	r.notEmpty.Init(unsafe.Pointer(&r.c.notEmpty))
 	r.notFull.Init(unsafe.Pointer(&r.c.notFull))
 	r.allDone.Init(unsafe.Pointer(&r.c.allDone))
@@ -88,6 +90,17 @@ func (r *Ring) check() error {
 
 func (r *Ring) corrupt(format string, a ...any) error {
 	return fmt.Errorf("%s %s: %s: %w", r.seg.Kind, r.seg.ID, fmt.Sprintf(format, a...), mperr.ErrCorrupt)
+}
+
+// Every ring stands in a mapping from offset 0, close enough to its beginning
+// for the nodes of resident locks.
+const _ = uint(shm.TwinSpace-robust.TwinDistance) + uint(robust.TwinDistance-shm.TwinSpace)
+
+// Detach must be called before the segment is closed, when nobody uses the
+// ring any more.
+func (r *Ring) Detach() {
+	r.put.Detach()
+	r.get.Detach()
 }
 
 // at returns the memory of a position within generation g, whose first

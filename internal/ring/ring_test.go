@@ -40,6 +40,7 @@ func attach(t testing.TB, seg *shm.Segment, cfg Config) *Ring {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(r.Detach)
 	return r
 }
 

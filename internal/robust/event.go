@@ -152,11 +152,15 @@ func (e *Event) notify(n int) {
 		}
 	}
 	failpoint.Hit("event.bumped")
-	if futex.Wake(e.seqAddr(), n) > 0 {
-		return
+	if futex.Wake(e.seqAddr(), n) == 0 {
+		e.clean(v)
 	}
-	// Nobody sleeps. Those on their way have an older seq and will not
-	// sleep; the rest of the count is of the dead.
+}
+
+// clean is for a changer that has left v in the word and then woken nobody:
+// those on their way to sleep have an older seq and will not sleep; the rest
+// of the count is of the dead.
+func (e *Event) clean(v uint64) {
 	wiped := (v+1)&seqMask | (v+wipeOne)&wipeMask
 	if !atomic.CompareAndSwapUint64(e.w, v, wiped) {
 		// Somebody came or went since. Leave the count to the next change,

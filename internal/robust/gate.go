@@ -48,8 +48,8 @@ func newSleep() *sleep {
 }
 
 // The bounded re-check: the last net under a lost wake-up. It grows, so that
-// an idle program uses no CPU.
-const (
+// an idle program uses no CPU. Tests take the net away.
+var (
 	firstRecheck = 100 * time.Millisecond
 	maxRecheck   = 6400 * time.Millisecond
 )

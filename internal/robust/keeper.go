@@ -66,9 +66,8 @@ func anotherKeeper() error {
 		}
 	}
 	k := &keeper{}
-	ready := make(chan error)
-	go k.run(ready)
-	if err := <-ready; err != nil {
+	var err error
+	if k.name, err = ownerThread(&k.head, int64(unsafe.Offsetof(node{}.word))); err != nil {
 		return err
 	}
 	all = append(all, k)
@@ -76,22 +75,38 @@ func anotherKeeper() error {
 	return nil
 }
 
-// run is the keeper thread's life.
-func (k *keeper) run(ready chan<- error) {
+// ownerThread starts a thread that lives as long as the process and on whose
+// robust list, at h, locks can hang whose word is offset bytes behind their
+// node. It returns what the word of a held lock says: process and thread id.
+func ownerThread(h *head, offset int64) (name uint64, err error) {
+	h.first, h.offset = uint64(uintptr(unsafe.Pointer(h))), offset
+	ready := make(chan ownerStarted)
+	go own(h, ready)
+	s := <-ready
+	return s.name, s.err
+}
+
+type ownerStarted struct {
+	name uint64
+	err  error
+}
+
+// own is the life of an owner thread.
+func own(h *head, ready chan<- ownerStarted) {
 	// Locked for life: the thread must not end before the process.
 	runtime.LockOSThread()
 	if onMainThread() {
 		// The main thread's id stays taken until the process is reaped, so
 		// threadGone could not tell its end. While this goroutine holds it,
 		// the next one gets another.
-		next := make(chan error)
-		go k.run(next)
+		next := make(chan ownerStarted)
+		go own(h, next)
 		ready <- <-next
 		runtime.UnlockOSThread()
 		return
 	}
-	err := k.register()
-	ready <- err
+	name, err := registerList(h)
+	ready <- ownerStarted{name, err}
 	if err == nil {
 		select {}
 	}

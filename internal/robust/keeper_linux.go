@@ -3,6 +3,7 @@ package robust
 import (
 	"errors"
 	"fmt"
+	"os"
 	"syscall"
 	"time"
 	"unsafe"
@@ -10,18 +11,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// register makes the calling thread the keeper's. Under cgo the C library has
-// registered a list of its own for every thread; no C code runs on this one,
-// so replacing it takes nothing from anybody.
-func (k *keeper) register() error {
-	k.name = uint64(self)<<32 | uint64(uint32(unix.Gettid()))
-	k.head.first = uint64(uintptr(unsafe.Pointer(&k.head)))
-	k.head.offset = int64(unsafe.Offsetof(node{}.word))
-	_, _, errno := syscall.RawSyscall(unix.SYS_SET_ROBUST_LIST, uintptr(unsafe.Pointer(&k.head)), unsafe.Sizeof(k.head), 0)
+// registerList gives the calling thread a robust list. Under cgo the C library
+// has registered a list of its own for every thread; no C code runs on this
+// one, so replacing it takes nothing from anybody.
+func registerList(h *head) (name uint64, err error) {
+	_, _, errno := syscall.RawSyscall(unix.SYS_SET_ROBUST_LIST, uintptr(unsafe.Pointer(h)), unsafe.Sizeof(*h), 0)
 	if errno != 0 {
-		return fmt.Errorf("robust locks: set_robust_list: %w", errno)
+		return 0, fmt.Errorf("robust locks: set_robust_list: %w", errno)
 	}
-	return nil
+	return uint64(self)<<32 | uint64(uint32(unix.Gettid())), nil
+}
+
+// unprotect makes the page of a reserved address readable and writable.
+func unprotect(p *uint64) bool {
+	page := uintptr(os.Getpagesize())
+	start := uintptr(unsafe.Pointer(p)) &^ (page - 1)
+	_, _, errno := syscall.Syscall(unix.SYS_MPROTECT, start, page, unix.PROT_READ|unix.PROT_WRITE)
+	return errno == 0
 }
 
 func onMainThread() bool { return unix.Gettid() == unix.Getpid() }

@@ -8,8 +8,8 @@ import (
 	"multiproc/internal/mperr"
 )
 
-func (k *keeper) register() error {
-	return &mperr.UnsupportedError{Facility: "robust locks", Platform: runtime.GOOS + "/" + runtime.GOARCH}
+func registerList(*head) (uint64, error) {
+	return 0, &mperr.UnsupportedError{Facility: "robust locks", Platform: runtime.GOOS + "/" + runtime.GOARCH}
 }
 
 func onMainThread() bool { return false }
@@ -17,3 +17,5 @@ func onMainThread() bool { return false }
 func threadGone(_, _ uint32) bool { return false }
 
 func waitGone(int) {}
+
+func unprotect(*uint64) bool { return false }

@@ -55,6 +55,8 @@ type Lock struct {
 	next, prev *Lock
 
 	deceased uint32 // from whom the lock was inherited; written by the holder
+
+	home
 }
 
 var self = uint32(os.Getpid())
@@ -66,7 +68,12 @@ func (l *Lock) Init(p unsafe.Pointer) { l.n = (*node)(p) }
 // while it held the lock: what it protects may be half changed, and the
 // caller, who holds the lock now, must mend it before it goes on. After a
 // death it may take some milliseconds, see waitGone.
-func (l *Lock) TryLock() (ok, died bool, err error) { return l.tryLock(0) }
+func (l *Lock) TryLock() (ok, died bool, err error) {
+	if l.takeResident() {
+		return true, false, nil
+	}
+	return l.tryLock(0)
+}
 
 func (l *Lock) tryLock(bits uint32) (ok, died bool, err error) {
 	var gone uint32
@@ -162,7 +169,7 @@ func (l *Lock) try(bits, gone uint32) attempt {
 // After an error (the context's, or ErrClosed after Abort) the lock is not
 // held. Cost: 15 to 30 ns when it is free.
 func (l *Lock) Lock(ctx context.Context) (died bool, err error) {
-	if l.try(0, 0) == taken {
+	if l.takeResident() || l.try(0, 0) == taken {
 		return false, nil
 	}
 	return l.lockSlow(ctx)
@@ -230,6 +237,10 @@ func (l *Lock) bury(old uint64) bool {
 // Unlock releases the lock. Any goroutine of the process that holds it may
 // call it. It reports false if this handle does not hold the lock.
 func (l *Lock) Unlock() bool {
+	if l.owned {
+		l.releaseResident()
+		return true
+	}
 	k := l.keeper
 	if k == nil {
 		return false
@@ -246,6 +257,8 @@ func (l *Lock) Unlock() bool {
 	failpoint.Hit("unlock.removed")
 	// The swap is also the StoreLoad fence for callers that look for
 	// sleepers after Unlock.
+	l.uses++
+	promote := l.twin && l.uses >= promoteAfter
 	old := atomic.SwapUint64(&n.word, 0)
 	failpoint.Hit("unlock.released")
 	k.end()
@@ -256,6 +269,9 @@ func (l *Lock) Unlock() bool {
 	failpoint.Hit("unlock.done")
 	if old&futex.Waiters != 0 {
 		futex.Wake(n.futexAddr(), 1)
+	}
+	if promote {
+		l.promote()
 	}
 	return true
 }

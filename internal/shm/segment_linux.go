@@ -115,18 +115,27 @@ func CloseFD(fd int) { _ = unix.Close(fd) }
 
 const protRW = unix.PROT_READ | unix.PROT_WRITE
 
+// TwinSpace is how many bytes in front of a mapping of a segment's beginning
+// are reserved and inaccessible: room for private words of this process that
+// belong to words in the segment (robust.Lock.AllowResident).
+const TwinSpace = 16 << 10
+
 // Map maps size bytes from off, both multiples of the page size, for reading
-// and writing. The memory stays mapped until Close.
+// and writing. The memory stays mapped until Close. In front of a mapping from
+// offset 0 TwinSpace bytes are reserved.
 func (s *Segment) Map(off, size int64) (unsafe.Pointer, error) {
 	if err := s.checkRange(off, size); err != nil {
 		return nil, err
 	}
-	addr, err := mmap(0, uintptr(size), protRW, unix.MAP_SHARED, s.fd, off)
+	space := uintptr(0)
+	if off == 0 {
+		space = TwinSpace
+	}
+	addr, err := s.mapBehind(space, off, uintptr(size), 1)
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: map %d bytes: %w", s.Kind, s.ID, size, err)
 	}
-	s.remember(mapping{addr, uintptr(size)})
-	return pointer(addr), nil
+	return addr, nil
 }
 
 // MapMirror maps size bytes from off twice in a row, so that a record that
@@ -135,23 +144,30 @@ func (s *Segment) MapMirror(off, size int64) (unsafe.Pointer, error) {
 	if err := s.checkRange(off, size); err != nil {
 		return nil, err
 	}
-	fail := func(err error) (unsafe.Pointer, error) {
+	addr, err := s.mapBehind(0, off, uintptr(size), 2)
+	if err != nil {
 		return nil, fmt.Errorf("%s %s: map %d bytes twice: %w", s.Kind, s.ID, size, err)
 	}
+	return addr, nil
+}
+
+// mapBehind maps a range so many times in a row, behind reserved space.
+func (s *Segment) mapBehind(space uintptr, off int64, size uintptr, times uintptr) (unsafe.Pointer, error) {
 	// Reserve the addresses first: between two plain maps another thread
 	// could map something into the gap.
-	addr, err := mmap(0, uintptr(2*size), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE, -1, 0)
+	whole := space + times*size
+	addr, err := mmap(0, whole, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE, -1, 0)
 	if err != nil {
-		return fail(err)
+		return nil, err
 	}
-	for i := range uintptr(2) {
-		if _, err := mmap(addr+i*uintptr(size), uintptr(size), protRW, unix.MAP_SHARED|unix.MAP_FIXED, s.fd, off); err != nil {
-			_ = munmap(addr, uintptr(2*size))
-			return fail(err)
+	for i := range times {
+		if _, err := mmap(addr+space+i*size, size, protRW, unix.MAP_SHARED|unix.MAP_FIXED, s.fd, off); err != nil {
+			_ = munmap(addr, whole)
+			return nil, err
 		}
 	}
-	s.remember(mapping{addr, uintptr(2 * size)})
-	return pointer(addr), nil
+	s.remember(mapping{addr, whole})
+	return pointer(addr + space), nil
 }
 
 // Punch gives the pages of a range back to the kernel; the range reads as

@@ -10,6 +10,9 @@ import (
 	"multiproc/internal/mperr"
 )
 
+// TwinSpace is of no meaning on this platform.
+const TwinSpace = 16 << 10
+
 func pageSize() int64 { return int64(os.Getpagesize()) }
 
 func unsupported() error {

@@ -23,6 +23,7 @@ const maxHolders = 126
 //
 //	 0  lock     robust, for changes
 //	16  used     uint32, entries that were ever in use
+//	20  version  uint32, changes after an entry has appeared
 //	32  entries  maxHolders × { ref uint64, count uint64 }
 //
 // An entry counts if its count is not 0 and its process lives. A new entry's
@@ -37,7 +38,8 @@ type Holders struct {
 type holders struct {
 	lock    [robust.LockSize]byte
 	used    uint32
-	_       [12]byte
+	version uint32
+	_       [8]byte
 	entries [maxHolders]struct {
 		ref   uint64
 		count uint64
@@ -89,12 +91,31 @@ func (h *Holders) Add(ref Ref, delta int) error {
 	failpoint.Hit("holders.entered")
 	if vacant == int(used) {
 		atomic.StoreUint32(&h.m.used, used+1)
+		failpoint.Hit("holders.used")
 	}
+	atomic.AddUint32(&h.m.version, 1)
+	failpoint.Hit("holders.added")
 	return nil
 }
 
 // Any reports whether a live process holds the object. It takes no lock.
+//
+// An object that is handed on is held at every moment, by the giver or by the
+// new holder. A look that passes the new entry's place before it is there, and
+// the giver's after it was left, sees nobody; version tells it to look again.
 func (h *Holders) Any() bool {
+	for {
+		version := atomic.LoadUint32(&h.m.version)
+		if h.any() {
+			return true
+		}
+		if atomic.LoadUint32(&h.m.version) == version {
+			return false
+		}
+	}
+}
+
+func (h *Holders) any() bool {
 	used := min(atomic.LoadUint32(&h.m.used), maxHolders)
 	for i := range int(used) {
 		e := &h.m.entries[i]

@@ -15,7 +15,9 @@
 // A slot:
 //
 //	 0  life     robust lock, held by the process from start to end
-//	16  state    uint32: bits 0..7 state, bits 8..31 slot of the starter
+//	16  state    uint32: bits 0..7 state, 8..19 slot of the starter, 20..31
+//	             low bits of the starter's gen: its slot may be used again
+//	             while its orphans still have theirs
 //	20  gen      uint32, counts the processes that had this slot
 //	24  pid      uint32
 //	28  reserved
@@ -60,7 +62,14 @@ const (
 
 	stateMask    = 0xff
 	starterShift = 8
+	genShift     = 20
+	starterMask  = MaxProcesses - 1
 )
+
+var _ [1 << (genShift - starterShift)]byte = [MaxProcesses]byte{}
+
+// state packs what a slot's state word says of its starter.
+func (r Ref) state(s uint32) uint32 { return s | r.Slot<<starterShift | r.Gen<<genShift }
 
 type slot struct {
 	life  [robust.LockSize]byte
@@ -109,9 +118,10 @@ func Create(name string) (*Table, error) {
 	}
 	t, err := newTable(seg)
 	if err != nil {
+		_ = seg.Close()
 		return nil, err
 	}
-	t.slots[0].state = starting
+	t.slots[0].state = Root.state(starting)
 	t.setName(0, name)
 	return t, t.enter(Root)
 }
@@ -124,6 +134,7 @@ func Attach(fd int, family shm.ID, ref Ref) (*Table, error) {
 	}
 	t, err := newTable(seg)
 	if err != nil {
+		_ = seg.Close()
 		return nil, err
 	}
 	return t, t.enter(ref)
@@ -181,7 +192,7 @@ func (t *Table) Self() Ref { return t.self }
 // starter gives it back with Release when the child was reaped or could not
 // be started.
 func (t *Table) Reserve(name string) (Ref, error) {
-	want := uint32(starting) | t.self.Slot<<starterShift
+	want := t.self.state(starting)
 	for sweep := range 2 {
 		first := t.hint.Load()
 		for i := range uint32(MaxProcesses) {
@@ -218,16 +229,25 @@ func (t *Table) Rename(ref Ref, name string) { t.setName(ref.Slot, name) }
 // does not make it free.
 func (t *Table) bury(n uint32) {
 	s := &t.slots[n]
+	// gen first: if the slot is freed and taken again in between, freeSlot
+	// finds another gen.
+	gen := atomic.LoadUint32(&s.gen)
 	state := atomic.LoadUint32(&s.state)
-	if state == free {
+	if state == free || t.starterLive(state) || t.Live(Ref{Slot: n, Gen: gen}) {
 		return
 	}
-	starter := state >> starterShift
-	gen := atomic.LoadUint32(&s.gen)
-	if starter == t.self.Slot || starter >= MaxProcesses || t.slotLive(starter) || t.Live(Ref{Slot: n, Gen: gen}) {
-		return
+	if state&stateMask != clean {
+		t.Bump() // its starter, who is dead, could not
 	}
 	t.freeSlot(n, gen, state)
+}
+
+// starterLive reports whether the process lives that a state word names as the
+// starter.
+func (t *Table) starterLive(state uint32) bool {
+	n := state >> starterShift & starterMask
+	same := atomic.LoadUint32(&t.slots[n].gen)<<genShift == state&^(1<<genShift-1)
+	return same && t.slotLive(n)
 }
 
 // freeSlot makes the slot's generation pass first: a Ref to the dead process
@@ -243,8 +263,10 @@ func (t *Table) freeSlot(n, gen, state uint32) {
 // Release gives the slot of a reaped child back. Unless the child ended
 // cleanly, the whole family is told to look at what it waits for.
 func (t *Table) Release(ref Ref) {
-	s := &t.slots[ref.Slot]
-	state := atomic.LoadUint32(&s.state)
+	if ref.Slot >= MaxProcesses || atomic.LoadUint32(&t.slots[ref.Slot].gen) != ref.Gen {
+		return
+	}
+	state := atomic.LoadUint32(&t.slots[ref.Slot].state)
 	if state&stateMask != clean {
 		t.Bump()
 	}
@@ -285,8 +307,8 @@ func (t *Table) slotLive(n uint32) bool {
 			life.Init(unsafe.Pointer(&s.life))
 			return life.OwnerAlive()
 		case starting:
-			n = state >> starterShift
-			if n >= MaxProcesses {
+			n = state >> starterShift & starterMask
+			if atomic.LoadUint32(&t.slots[n].gen)<<genShift != state&^(1<<genShift-1) {
 				return false
 			}
 		default:

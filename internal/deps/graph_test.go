@@ -1,0 +1,140 @@
+package deps
+
+import (
+	"slices"
+	"testing"
+)
+
+// storeys are the packages of the module, from the ground up. A package
+// imports from storeys below its own, and within its own only what beside
+// allows. See ARCHITECTURE.md.
+var storeys = [][]string{
+	{"internal/mperr", "internal/failpoint", "internal/fence"},              // leaves: they import nothing but each other's errors
+	{"internal/futex", "internal/shm", "internal/fdpass", "internal/spawn"}, // the operating system
+	{"internal/robust", "internal/table", "internal/ring"},                  // structures in shared memory
+	{"internal/codec", "internal/wire", "internal/handle"},                  // meaning
+	{"mp"}, // what users see
+	{"internal/childtest", "internal/deps", "mptest", "examples", "tests", "cmd"}, // tests, examples, commands
+}
+
+// beside are the imports within a storey.
+var beside = map[string][]string{
+	"internal/table":  {"internal/robust"},
+	"internal/ring":   {"internal/robust"},
+	"internal/handle": {"internal/wire"},
+	"examples":        {"examples"},
+	"tests":           {"internal/childtest", "mptest", "tests"},
+	"mptest":          {"internal/childtest"},
+}
+
+// outside are the modules that a child process may link, and who uses them.
+var outside = map[string][]string{
+	"golang.org/x/sys/unix":        {"internal/futex", "internal/shm", "internal/fdpass", "internal/spawn", "internal/robust"},
+	"github.com/fxamacker/cbor/v2": {"internal/codec"},
+}
+
+// place returns the name in storeys that stands for an import path, and its
+// storey.
+func place(importPath string) (name string, storey int, ok bool) {
+	for i, names := range storeys {
+		for _, n := range names {
+			if within(importPath, module+"/"+n) {
+				return n, i, true
+			}
+		}
+	}
+	return "", 0, false
+}
+
+var platforms = [][2]string{{"linux", "amd64"}, {"linux", "arm64"}, {"darwin", "arm64"}, {"windows", "amd64"}}
+
+func TestGraph(t *testing.T) {
+	for _, platform := range platforms {
+		for _, p := range list(t, platform[0], platform[1], "./...") {
+			name, storey, ok := place(p.ImportPath)
+			if !ok {
+				t.Errorf("%s has no storey: give it one in storeys", p.ImportPath)
+				continue
+			}
+			for _, i := range p.Imports {
+				checkImport(t, p.ImportPath, name, storey, i)
+			}
+		}
+	}
+}
+
+func checkImport(t *testing.T, from, name string, storey int, to string) {
+	t.Helper()
+	if !within(to, module) {
+		users, ok := outside[to]
+		if ok && !slices.Contains(users, name) && storey < len(storeys)-1 {
+			t.Errorf("%s imports %s, which only %v may", from, to, users)
+		}
+		return
+	}
+	other, below, ok := place(to)
+	switch {
+	case !ok, below > storey:
+		t.Errorf("%s imports %s, which stands above it", from, to)
+	case below == storey && !slices.Contains(beside[name], other):
+		t.Errorf("%s imports %s, which stands beside it", from, to)
+	}
+}
+
+// never are the packages that mp must not link, and why: it is in every child
+// process, in its start-up time and in its memory.
+var never = map[string]string{
+	"net/http":      "half a megabyte of tables, and init functions that run in every child",
+	"net":           "its resolver; fdpass works on bare descriptors",
+	"os/exec":       "spawn starts processes from one chosen thread, which os/exec cannot",
+	"testing":       "it registers flags in every program",
+	"flag":          "the program's flags are its own",
+	"text/template": "it keeps the linker from dropping unused methods",
+	"html/template": "it keeps the linker from dropping unused methods",
+	"encoding/gob":  "it loses fields in silence; codec has the messages",
+	"encoding/json": "codec has the messages",
+	"log":           "a library returns errors",
+}
+
+func TestMPNeverLinks(t *testing.T) {
+	for _, platform := range platforms {
+		all := list(t, platform[0], platform[1], "./mp")
+		for _, p := range all {
+			for pkg, why := range never {
+				if slices.Contains(p.Deps, pkg) {
+					t.Errorf("on %s/%s %s links %s: %s", platform[0], platform[1], p.ImportPath, pkg, why)
+				}
+			}
+			checkOutside(t, p.Deps)
+		}
+	}
+}
+
+// checkOutside finds dependencies outside of the module that nobody has
+// decided on.
+func checkOutside(t *testing.T, deps []string) {
+	t.Helper()
+	known := []string{"golang.org/x/sys", "github.com/fxamacker/cbor/v2", "github.com/x448/float16"}
+	for _, d := range deps {
+		if !isModulePath(d) || within(d, module) {
+			continue
+		}
+		if !slices.ContainsFunc(known, func(k string) bool { return within(d, k) }) {
+			t.Errorf("mp links %s: dependencies default to no", d)
+		}
+	}
+}
+
+// isModulePath tells packages of modules from those of the standard library:
+// their first element has a dot.
+func isModulePath(p string) bool {
+	for i := range len(p) {
+		switch p[i] {
+		case '.':
+			return true
+		case '/':
+			return false
+		}
+	}
+	return false
+}

@@ -1,0 +1,123 @@
+package robust
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"multiproc/internal/childtest"
+	"multiproc/internal/futex"
+	"multiproc/internal/shm"
+)
+
+var roles = map[string]func(*childtest.Self){}
+
+func TestMain(m *testing.M) { childtest.Main(m, roles) }
+
+// memory is a shared page area for tests: words, locks and events at offsets
+// that the test chooses. Word 0 is the death word.
+type memory struct {
+	seg  *shm.Segment
+	base unsafe.Pointer
+}
+
+const memorySize = 1 << 20
+
+func newMemory(t testing.TB) *memory {
+	t.Helper()
+	seg, err := shm.Create(shm.Header{Kind: shm.KindMutex, Size: memorySize})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &memory{seg: seg}
+	if m.base, err = seg.Map(0, memorySize); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = seg.Close() })
+	return m
+}
+
+// childMemory is what a child finds on descriptor 3.
+func childMemory(c *childtest.Self) *memory {
+	seg, err := shm.Open(3, shm.Want{Kind: shm.KindMutex})
+	c.Check(err)
+	m := &memory{seg: seg}
+	m.base, err = seg.Map(0, memorySize)
+	c.Check(err)
+	return m
+}
+
+func (m *memory) at(i int) unsafe.Pointer  { return unsafe.Add(m.base, shm.PageSize()+int64(i)*8) }
+func (m *memory) word(i int) *uint64       { return (*uint64)(m.at(i)) }
+func (m *memory) load(i int) uint64        { return atomic.LoadUint64(m.word(i)) }
+func (m *memory) store(i int, v uint64)    { atomic.StoreUint64(m.word(i), v) }
+func (m *memory) add(i int, d int) uint64  { return atomic.AddUint64(m.word(i), uint64(int64(d))) }
+func (m *memory) lock(i int) *Lock         { l := new(Lock); l.Init(m.at(i)); return l }
+func (m *memory) event(i int) *Event       { e := new(Event); e.Init(m.at(i)); return e }
+func (m *memory) rw(i int) *RW             { l := new(RW); l.Init(m.at(i)); return l }
+func (m *memory) deathWord() *uint32       { return (*uint32)(m.at(0)) }
+func (m *memory) useDeathWord()            { SetDeathWord(m.deathWord()) }
+func (m *memory) files() childtest.Options { return childtest.Options{Files: []*os.File{m.file()}} }
+
+// file is the segment's descriptor as exec wants it.
+func (m *memory) file() *os.File {
+	fd, err := m.seg.Dup()
+	if err != nil {
+		panic(err)
+	}
+	return os.NewFile(uintptr(fd), "segment")
+}
+
+// died is what the family does after an unclean death.
+func (m *memory) died() {
+	atomic.AddUint32(m.deathWord(), 1)
+	futex.Wake(m.deathWord(), 1<<30)
+}
+
+// noNet takes the bounded re-check away: a lost wake-up becomes a hang.
+func noNet(t testing.TB) {
+	first, longest := firstRecheck, maxRecheck
+	firstRecheck, maxRecheck = time.Hour, time.Hour
+	t.Cleanup(func() { firstRecheck, maxRecheck = first, longest })
+}
+
+func childNoNet() { firstRecheck, maxRecheck = time.Hour, time.Hour }
+
+// patient is a context that ends a hanging test with an error.
+func patient(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), childtest.Patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func mustLock(t testing.TB, l *Lock) (died bool) {
+	t.Helper()
+	died, err := l.Lock(patient(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return died
+}
+
+func addressOf(h *head) uintptr { return uintptr(unsafe.Pointer(h)) }
+
+// inWaitv reports whether a thread of the process sleeps in futex_waitv.
+func inWaitv(pid int) bool {
+	dir := fmt.Sprintf("/proc/%d/task", pid)
+	list, _ := os.ReadDir(dir)
+	for _, e := range list {
+		b, _ := os.ReadFile(dir + "/" + e.Name() + "/syscall")
+		if strings.HasPrefix(string(b), strconv.Itoa(unix.SYS_FUTEX_WAITV)+" ") {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,160 @@
+package mp_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+
+	"multiproc/mp"
+	"multiproc/mptest"
+)
+
+func openFDs() (int, error) {
+	list, err := os.ReadDir("/proc/self/fd")
+	return len(list), err
+}
+
+func mappings(t testing.TB) int {
+	t.Helper()
+	b, err := os.ReadFile("/proc/self/maps")
+	must(t, err)
+	return strings.Count(string(b), "/memfd:mp:")
+}
+
+func threads(t testing.TB) int {
+	t.Helper()
+	list, err := os.ReadDir("/proc/self/task")
+	must(t, err)
+	return len(list)
+}
+
+type made interface{ Close() error }
+
+// kinds make one object of each kind, and touch it.
+var kinds = []struct {
+	name string
+	make func() (made, error)
+}{
+	{"queue", func() (made, error) {
+		q, err := mp.NewQueue[int](1)
+		if err == nil {
+			err = q.TryPut(1)
+		}
+		return q, err
+	}},
+	{"pipe", func() (made, error) {
+		a, b, err := mp.Pipe[string, string]()
+		if err == nil {
+			err = b.Close()
+		}
+		return a, err
+	}},
+	{"value", func() (made, error) { return mp.NewValue([4]int{1}) }},
+	{"counter", func() (made, error) { return mp.NewCounter(1) }},
+	{"array", func() (made, error) { return mp.ArrayOf(1, 2, 3) }},
+	{"mutex", func() (made, error) {
+		m, err := mp.NewMutex()
+		if err == nil {
+			_, err = m.TryLock()
+			m.Unlock()
+		}
+		return m, err
+	}},
+	{"raw value", func() (made, error) { return mp.NewRawValue(1) }},
+	{"raw array", func() (made, error) { return mp.NewRawArray[int](3) }},
+}
+
+func TestTenThousandOfEach(t *testing.T) {
+	n := 10_000
+	if testing.Short() {
+		n = 500
+	}
+	for _, kind := range kinds {
+		fds, maps, tasks := get(openFDs())(t), mappings(t), threads(t)
+		for range n {
+			c, err := kind.make()
+			must(t, err)
+			must(t, c.Close())
+		}
+		var f, m int
+		mptest.Eventually(t, func() bool {
+			runtime.GC()
+			f, m = get(openFDs())(t), mappings(t)
+			return f <= fds && m <= maps
+		}, "%d %ss left %d descriptors and %d mappings, not %v", n, kind.name, fds, maps, fmtPair{&f, &m})
+		if now := threads(t); now > tasks+5 {
+			t.Errorf("%s: from %d to %d threads", kind.name, tasks, now)
+		}
+	}
+}
+
+type fmtPair struct{ a, b *int }
+
+func (p fmtPair) String() string { return fmt.Sprintf("%d and %d", *p.a, *p.b) }
+
+func TestStartLeavesNothing(t *testing.T) {
+	must(t, start(t, Nothing, mp.None{}).Wait(t.Context())) // what only the first one makes
+	fds, tasks, routines := get(openFDs())(t), threads(t), runtime.NumGoroutine()
+	for range 200 {
+		p := get(Nothing.Start(t.Context(), mp.None{}))(t)
+		must(t, p.Wait(t.Context()))
+	}
+	mptest.Eventually(t, func() bool {
+		return get(openFDs())(t) <= fds && runtime.NumGoroutine() <= routines
+	}, "200 processes left %d descriptors and %d goroutines", fds, routines)
+	if now := threads(t); now > tasks+5 {
+		t.Errorf("from %d to %d threads", tasks, now)
+	}
+	if n := len(mp.Children()); n != 0 {
+		t.Errorf("%d children", n)
+	}
+}
+
+// A result that nobody asks for gives its descriptors back all the same.
+func TestUnreadResult(t *testing.T) {
+	fds := get(openFDs())(t)
+	for range 20 {
+		p := get(MakeQueue.Start(t.Context(), mp.None{}))(t)
+		must(t, p.Wait(t.Context()))
+	}
+	mptest.Eventually(t, func() bool {
+		runtime.GC()
+		return get(openFDs())(t) <= fds
+	}, "results that were not read left no descriptors")
+}
+
+// leaky is a program that forgets one handle of each kind.
+func leaky() {
+	mp.Init()
+	for _, kind := range kinds {
+		if _, err := kind.make(); err != nil {
+			fmt.Println(err)
+		}
+	}
+	for range 10 {
+		runtime.GC()
+	}
+	p, err := Nothing.Start(context.Background(), mp.None{}) // some time, without a clock
+	if err == nil {
+		_ = p.Wait(context.Background())
+	}
+	runtime.GC()
+}
+
+func TestForgottenHandlesAreReported(t *testing.T) {
+	_, stderr, _ := output(t, "leaky", "MPDEBUG=leaks")
+	for _, kind := range kinds {
+		if !strings.Contains(stderr, "multiproc: "+kind.name+" ") {
+			t.Errorf("no report of a forgotten %s", kind.name)
+		}
+	}
+	if !strings.Contains(stderr, "forgotten without Close") || !strings.Contains(stderr, "leaks_test.go:") {
+		t.Errorf("the report does not say where it was made:\n%s", stderr)
+	}
+	if _, stderr, _ := output(t, "leaky", "MPDEBUG="); stderr != "" {
+		t.Errorf("without MPDEBUG: %s", stderr)
+	}
+}

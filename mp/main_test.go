@@ -1,0 +1,137 @@
+package mp_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"testing"
+	"time"
+
+	"multiproc/mp"
+	"multiproc/mptest"
+)
+
+// programEnv names the program that the test binary is to be instead of a
+// test run: for what one cannot do in the test's own process, such as dying.
+const programEnv = "MP_TEST_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(hangEnv) != "" {
+		select {} // a child that never comes as far as Init
+	}
+	if p := programs[os.Getenv(programEnv)]; p != nil {
+		p()
+		return
+	}
+	mptest.Main(m)
+}
+
+// must ends the test at an error that it is not about.
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// get is must for calls with a result.
+func get[T any](v T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		must(t, err)
+		return v
+	}
+}
+
+// wantErr checks an error's identity.
+func wantErr(t testing.TB, what string, err, want error) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Errorf("%s: got %v, want %v", what, err, want)
+	}
+}
+
+// within is a context that ends soon: for calls that are expected to wait
+// for ever.
+func within(t testing.TB, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// short is how long a call may take before it is taken to be waiting.
+const short = 20 * time.Millisecond
+
+type closer interface{ Close() error }
+
+// closing closes a handle at the end of the test; that it is closed by then is
+// no error, a Conn may have moved.
+func closing[C closer](t testing.TB, c C) C {
+	t.Helper()
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil && !errors.Is(err, mp.ErrClosed) {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return c
+}
+
+func queue[T any](t testing.TB, n int, opts ...mp.Option) *mp.Queue[T] {
+	t.Helper()
+	return closing(t, get(mp.NewQueue[T](n, opts...))(t))
+}
+
+func counter(t testing.TB, n int64) *mp.Counter {
+	t.Helper()
+	return closing(t, get(mp.NewCounter(n))(t))
+}
+
+func value[T any](t testing.TB, v T) *mp.Value[T] {
+	t.Helper()
+	return closing(t, get(mp.NewValue(v))(t))
+}
+
+func mutex(t testing.TB) *mp.Mutex {
+	t.Helper()
+	return closing(t, get(mp.NewMutex())(t))
+}
+
+func pipe[S, R any](t testing.TB, opts ...mp.Option) (*mp.Conn[S, R], *mp.Conn[R, S]) {
+	t.Helper()
+	a, b, err := mp.Pipe[S, R](opts...)
+	must(t, err)
+	return closing(t, a), closing(t, b)
+}
+
+func oneWay[T any](t testing.TB, opts ...mp.Option) (*mp.Conn[mp.None, T], *mp.Conn[T, mp.None]) {
+	t.Helper()
+	r, s, err := mp.PipeOneWay[T](opts...)
+	must(t, err)
+	return closing(t, r), closing(t, s)
+}
+
+// start starts a task whose process is gone at the end of the test.
+func start[A, R any](t testing.TB, task *mp.Task[A, R], args A) *mp.Process[R] {
+	t.Helper()
+	return startWith(t, task, mp.Options{}, args)
+}
+
+func startWith[A, R any](t testing.TB, task *mp.Task[A, R], o mp.Options, args A) *mp.Process[R] {
+	t.Helper()
+	p, err := task.StartWith(context.Background(), o, args)
+	must(t, err)
+	t.Cleanup(func() {
+		_ = p.Kill()
+		<-p.Done()
+	})
+	return p
+}
+
+// finish waits for a process that is to end well.
+func finish(t testing.TB, p mp.Child) {
+	t.Helper()
+	if err := p.Wait(t.Context()); err != nil {
+		t.Errorf("%s: %v", p.Name(), err)
+	}
+}

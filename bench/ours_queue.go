@@ -120,9 +120,12 @@ func putBlocksTask(ctx context.Context, w blockWorker) error {
 }
 
 func getBlocksTask(ctx context.Context, w blockWorker) error {
+	// Like the other peers in compiled languages: one buffer for all.
+	block := make([]byte, 0, w.Size)
 	return w.Station.shifts(ctx, func(share, before int) (tally, error) {
 		for i := range share {
-			block, err := w.Items.Get(ctx)
+			var err error
+			block, err = mp.GetAppend(ctx, w.Items, block[:0])
 			if err != nil {
 				return tally{}, err
 			}

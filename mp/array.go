@@ -159,12 +159,18 @@ func (a *Array[T]) View(ctx context.Context, f func([]T) error) error {
 		return a.errClosed()
 	}
 	defer a.exit()
-	died, err := a.lock.RLock(ctx)
-	if err != nil {
-		return err
-	}
-	if died {
-		return a.inherit(ctx)
+	for {
+		died, err := a.lock.RLock(ctx)
+		if err != nil {
+			return err
+		}
+		if !died {
+			break
+		}
+		if err := a.inherit(ctx); err != nil {
+			return err
+		}
+		// Somebody was faster and has repaired it.
 	}
 	defer a.lock.RUnlock()
 	if err := a.sound(); err != nil {

@@ -38,9 +38,12 @@ func newCell(seg *shm.Segment, size int64, detach func()) (*cell, error) {
 		return nil, err
 	}
 	c := &cell{seg: seg, mem: mem}
+	made := madeBy()
 	runtime.AddCleanup(c, func(seg *shm.Segment) {
 		if seg.FD() < 0 {
 			retired.Add(-1)
+		} else {
+			reportLeak(seg, made)
 		}
 		if detach != nil {
 			detach()

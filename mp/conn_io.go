@@ -117,5 +117,5 @@ func (c *Conn[S, R]) source() (*waitSource, error) {
 		c.exit()
 		return nil, fmt.Errorf("wait for a sending end: %w", mperr.ErrDirection)
 	}
-	return &waitSource{ready: r.Readable, event: r.ReadEvent(), release: c.exit}, nil
+	return c.look(r), nil
 }

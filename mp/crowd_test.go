@@ -159,7 +159,7 @@ func countFDs(context.Context, mp.None) (int, error) { return openFDs() }
 func TestStartIntoAHungChild(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	p, err := Length.StartWith(ctx, mp.Options{Env: []string{hangEnv + "=1"}}, make([]byte, 4<<20))
+	p, err := Length.StartWith(ctx, mp.Options{Env: []string{hangEnv + "=1"}, Grace: short}, make([]byte, 4<<20))
 	if err == nil {
 		err = p.Wait(t.Context())
 		t.Errorf("Start succeeded, Wait: %v", err)

@@ -118,6 +118,7 @@ func (e *elem[T]) getDecoded(f *family, v *T, get func([]byte) ([]byte, error)) 
 func (e *elem[T]) decode(f *family, b []byte, v *T) error {
 	in := arrival{f: f}
 	if err := e.c.Decode(b, v, &in); err != nil {
+		in.drop()
 		return fmt.Errorf("a record was taken that cannot be decoded: %w", err)
 	}
 	return nil

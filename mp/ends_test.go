@@ -28,7 +28,7 @@ func TestEnds(t *testing.T) {
 		{"exit 8", 8, 0, ""},
 		{"log.Fatal", 1, 0, ""},
 		{"goroutine panics", 2, 0, "panic: over there"},
-		{"goroutine faults", 2, 0, "unexpected fault address"},
+		{"goroutine faults", 2, 0, "[signal SIGSEGV"},
 		{"map races", 2, 0, "concurrent map"},
 		{"sent SIGSEGV", 2, 0, "SIGSEGV"},
 		{"killed", -1, syscall.SIGKILL, ""},
@@ -43,10 +43,10 @@ func TestEnds(t *testing.T) {
 		if exit.State.ExitCode != tt.code || exit.State.Signal != tt.signal || exit.PID != p.PID() || exit.Task != End.Name() {
 			t.Errorf("%s: %v", tt.how, err)
 		}
-		if !strings.Contains(exit.Crash, tt.crash) || (tt.crash != "" && !strings.Contains(exit.Crash, "goroutine ")) {
-			t.Errorf("%s: crash report %q, want %q and the goroutines in it", tt.how, exit.Crash, tt.crash)
+		if (tt.crash != "") != strings.Contains(exit.Crash, "mp_test.end") {
+			t.Errorf("%s: crash report %.200q", tt.how, exit.Crash)
 		}
-		if tt.crash != "" && !strings.Contains(err.Error(), tt.crash) && tt.how != "goroutine faults" {
+		if !strings.Contains(err.Error(), strings.Trim(tt.crash, "[")) {
 			t.Errorf("%s: %q does not name the crash", tt.how, err)
 		}
 	}
@@ -114,7 +114,7 @@ func TestPanics(t *testing.T) {
 	}{
 		{"panic", "a string", nil},
 		{"panic error", errMine.Error(), errMine},
-		{"panic nil", "panic called with nil argument (use GODEBUG=panicnil=1 to disable)", nil},
+		{"panic nil", "panic called with nil argument", nil},
 		{"nil pointer", "runtime error: invalid memory address or nil pointer dereference", nil},
 		{"Goexit", "runtime.Goexit was called", nil},
 	} {
@@ -125,7 +125,7 @@ func TestPanics(t *testing.T) {
 			t.Errorf("%s: got %T %v, want a *RemoteError", tt.how, err, err)
 			continue
 		}
-		if !remote.Panic || remote.Message != tt.message || remote.PID != p.PID() || remote.Task != End.Name() {
+		if !remote.Panic || !strings.HasPrefix(remote.Message, tt.message) || remote.PID != p.PID() || remote.Task != End.Name() {
 			t.Errorf("%s: %+v", tt.how, remote)
 		}
 		if !strings.Contains(remote.Stack, "mp_test.end(") {

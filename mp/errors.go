@@ -84,7 +84,7 @@ type ExitError struct {
 	Task  string
 	PID   int
 	State State
-	Crash string // the runtime's crash report, if it wrote one
+	Crash string // the runtime's crash report, if it wrote one: the stacks of all goroutines
 	Cause error  // why it was cancelled or killed, if it was
 }
 
@@ -93,8 +93,8 @@ func (e *ExitError) Error() string {
 	if e.Cause != nil {
 		s += fmt.Sprintf(" (cancelled: %v)", e.Cause)
 	}
-	if line := firstLine(e.Crash); line != "" {
-		s += ": " + line
+	if e.Crash != "" {
+		s += ": " + crashReason(e.Crash)
 	}
 	return s
 }
@@ -119,12 +119,3 @@ func newRemoteCause(text string, names []string) error {
 
 func (e *remoteCause) Error() string   { return e.text }
 func (e *remoteCause) Unwrap() []error { return e.causes }
-
-func firstLine(s string) string {
-	for i := range len(s) {
-		if s[i] == '\n' {
-			return s[:i]
-		}
-	}
-	return s
-}

@@ -2,8 +2,13 @@ package mp_test
 
 import (
 	"context"
+	"errors"
+	"io"
+	"testing"
 
+	"multiproc/internal/shm"
 	"multiproc/mp"
+	"multiproc/mptest"
 )
 
 // MakeQueue returns a queue with one item in it.
@@ -15,4 +20,324 @@ func makeQueue(ctx context.Context, _ mp.None) (*mp.Queue[string], error) {
 		return nil, err
 	}
 	return q, q.Put(ctx, "made by a child")
+}
+
+func TestHandleInResult(t *testing.T) {
+	q := closing(t, get(MakeQueue.Run(t.Context(), mp.None{}))(t))
+	if s := get(q.TryGet())(t); s != "made by a child" {
+		t.Errorf("got %q", s)
+	}
+}
+
+func init() { mp.RegisterType[*mp.Queue[string]]("mp_test.Strings") }
+
+type everything struct {
+	N       int
+	Q       *mp.Queue[int]
+	Nested  struct{ V *mp.Value[int64] }
+	List    []*mp.Counter
+	ByName  map[string]*mp.Array[int32]
+	Any     any
+	Nothing *mp.Mutex
+	M       *mp.Mutex
+	C       *mp.Conn[string, string]
+	RV      *mp.RawValue[float64]
+	RA      *mp.RawArray[byte]
+}
+
+// UseEverything leaves its mark in every object.
+var UseEverything = mp.Proc(useEverything)
+
+func useEverything(ctx context.Context, e everything) error {
+	if e.Nothing != nil {
+		return errors.New("a nil handle arrived as one")
+	}
+	if err := e.Q.Put(ctx, e.N); err != nil {
+		return err
+	}
+	if err := e.Nested.V.Update(ctx, func(v *int64) error { *v += 7; return nil }); err != nil {
+		return err
+	}
+	for i, c := range e.List {
+		c.Add(int64(i))
+	}
+	for name, a := range e.ByName {
+		a.Store(len(name), 5)
+	}
+	if err := e.Any.(*mp.Queue[string]).Put(ctx, "in any"); err != nil {
+		return err
+	}
+	if err := e.M.Lock(ctx); err != nil {
+		return err
+	}
+	e.M.Unlock()
+	e.RV.Store(2.5)
+	e.RA.Slice()[3] = 4
+	s, err := e.C.Recv(ctx)
+	if err != nil {
+		return err
+	}
+	return e.C.Send(ctx, s+" and back")
+}
+
+func TestHandlesNested(t *testing.T) {
+	mine, theirs := pipe[string, string](t)
+	inAny := queue[string](t, 0)
+	e := everything{
+		N: 3, Q: queue[int](t, 0), Any: inAny, M: mutex(t), C: theirs,
+		List:   []*mp.Counter{counter(t, 0), counter(t, 10), counter(t, 20)},
+		ByName: map[string]*mp.Array[int32]{"ab": closing(t, get(mp.NewArray[int32](3))(t))},
+		RV:     closing(t, get(mp.NewRawValue(1.5))(t)),
+		RA:     closing(t, get(mp.NewRawArray[byte](8))(t)),
+	}
+	e.Nested.V = value[int64](t, 35)
+	p := start(t, UseEverything, e)
+	must(t, mine.Send(t.Context(), "there"))
+	if s, err := mine.Recv(t.Context()); s != "there and back" || err != nil {
+		t.Errorf("over the pipe: %q, %v", s, err)
+	}
+	finish(t, p)
+	if n, err := e.Q.TryGet(); n != 3 || err != nil {
+		t.Errorf("queue: %d, %v", n, err)
+	}
+	if s, err := inAny.TryGet(); s != "in any" || err != nil {
+		t.Errorf("in any: %q, %v", s, err)
+	}
+	if e.Nested.V.Load() != 42 || e.List[2].Load() != 22 || e.ByName["ab"].Load(2) != 5 || e.RV.Load() != 2.5 || e.RA.Load(3) != 4 {
+		t.Error("an object does not carry the child's mark")
+	}
+	wantErr(t, "a Conn that has moved", theirs.Send(t.Context(), "x"), mp.ErrClosed)
+	if _, err := mine.Recv(t.Context()); err != io.EOF {
+		t.Errorf("after the child's end: %v", err)
+	}
+}
+
+// Sum adds up many counters.
+var Sum = mp.Func(sum)
+
+func sum(_ context.Context, all []*mp.Counter) (n int64, _ error) {
+	for _, c := range all {
+		n += c.Load()
+	}
+	return n, nil
+}
+
+func TestThousandHandles(t *testing.T) {
+	var all []*mp.Counter
+	for i := range int64(1000) {
+		all = append(all, counter(t, i))
+	}
+	if n := get(Sum.Run(t.Context(), all))(t); n != 499500 {
+		t.Errorf("the sum of 1000 counters is %d", n)
+	}
+}
+
+// PutQueue puts a queue of its own into a queue and ends.
+var PutQueue = mp.Proc(putQueue)
+
+func putQueue(ctx context.Context, out *mp.Queue[*mp.Queue[int]]) error {
+	q, err := mp.NewQueue[int](0)
+	if err != nil {
+		return err
+	}
+	for i := range 3 {
+		if err := q.Put(ctx, i); err != nil {
+			return err
+		}
+	}
+	return out.Put(ctx, q)
+}
+
+func TestHandleThroughQueueOfTheDead(t *testing.T) {
+	carrier := queue[*mp.Queue[int]](t, 0)
+	before := mp.Deposits()
+	finish(t, start(t, PutQueue, carrier))
+	if n := mp.Deposits(); n != before+1 {
+		t.Errorf("%d deposits, want %d", n, before+1)
+	}
+	// Once fetched by the root itself, once by a child.
+	q := closing(t, get(carrier.Get(t.Context()))(t))
+	for i := range 3 {
+		if v := get(q.TryGet())(t); v != i {
+			t.Errorf("item %d is %d", i, v)
+		}
+	}
+	finish(t, start(t, PutQueue, carrier))
+	if n := get(Drain.Run(t.Context(), carrier))(t); n != 3 {
+		t.Errorf("the third process found %d items", n)
+	}
+	if n := mp.Deposits(); n != before {
+		t.Errorf("%d deposits are left, want %d", n, before)
+	}
+}
+
+// Drain counts what is in a queue that it finds in a queue.
+var Drain = mp.Func(drain)
+
+func drain(ctx context.Context, in *mp.Queue[*mp.Queue[int]]) (int, error) {
+	q, err := in.Get(ctx)
+	if err != nil {
+		return 0, err
+	}
+	n := q.Len()
+	for range n {
+		if _, err := q.Get(ctx); err != nil {
+			return 0, err
+		}
+	}
+	return n, q.Close()
+}
+
+// A put that fails takes its deposit back.
+func TestFailedPutTakesItsDepositBack(t *testing.T) {
+	carrier := queue[*mp.Counter](t, 1)
+	c := counter(t, 1)
+	must(t, carrier.Put(t.Context(), c))
+	before := mp.Deposits()
+	wantErr(t, "TryPut", carrier.TryPut(c), mp.ErrFull)
+	wantErr(t, "Put", carrier.Put(within(t, short), c), context.DeadlineExceeded)
+	if n := mp.Deposits(); n != before {
+		t.Errorf("%d deposits, want %d", n, before)
+	}
+	closing(t, get(carrier.Get(t.Context()))(t))
+}
+
+// A Conn that goes through a queue is held all the way.
+func TestConnThroughQueue(t *testing.T) {
+	carrier := queue[*mp.Conn[mp.None, int]](t, 0)
+	recv, send := oneWay[int](t)
+	must(t, carrier.Put(t.Context(), recv))
+	must(t, send.Send(t.Context(), 1)) // the pipe is not broken though nobody has the other end in hand
+	total := counter(t, 0)
+	p := start(t, ReadFrom, readFrom{carrier, total})
+	must(t, send.Send(t.Context(), 2))
+	must(t, send.Close())
+	finish(t, p)
+	if total.Load() != 3 {
+		t.Errorf("the reader added up %d", total.Load())
+	}
+}
+
+type readFrom struct {
+	Carrier *mp.Queue[*mp.Conn[mp.None, int]]
+	Sum     *mp.Counter
+}
+
+// ReadFrom takes a Conn out of a queue and reads it to its end.
+var ReadFrom = mp.Proc(func(ctx context.Context, r readFrom) error {
+	c, err := r.Carrier.Get(ctx)
+	if err != nil {
+		return err
+	}
+	return read(ctx, reader{c, r.Sum})
+}, mp.Named("read-from"))
+
+func TestHandlesThatCannotArrive(t *testing.T) {
+	q := queue[int](t, 0)
+	a, _ := pipe[int, string](t)
+	foreign := mp.HeaderOf(q)
+	foreign.Family[0]++
+	stranger := get(shm.Create(foreign))(t)
+	defer func() { must(t, stranger.Close()) }()
+	odd := mp.HeaderOf(q)
+	odd.Params[0] = 1 << 62 // bytes
+	oversize := get(shm.Create(odd))(t)
+	defer func() { must(t, oversize.Close()) }()
+	small := mp.HeaderOf(q)
+	small.Size = 4096
+	truncated := get(shm.Create(small))(t)
+	defer func() { must(t, truncated.Close()) }()
+	null := func() int {
+		r, w := osPipe(t)
+		_ = w.Close()
+		defer func() { _ = r.Close() }()
+		return get(shm.DupFD(int(r.Fd())))(t)
+	}
+
+	for _, tt := range []struct {
+		name string
+		err  error
+		want error
+	}{
+		{"another element type", mp.Arrive(&mp.Queue[string]{}, mp.FD(q), 0), mp.ErrType},
+		{"another kind", mp.Arrive(&mp.Mutex{}, mp.FD(q), 0), mp.ErrType},
+		{"a pipe the wrong way round", mp.Arrive(&mp.Conn[string, int]{}, mp.FD(a), 0), mp.ErrType},
+		{"a side that no pipe has", mp.Arrive(&mp.Conn[int, string]{}, mp.FD(a), 8), mp.ErrCorrupt},
+		{"another family", mp.Arrive(&mp.Queue[int]{}, get(stranger.Dup())(t), 0), mp.ErrForeign},
+		{"parameters that cannot be", mp.Arrive(&mp.Queue[int]{}, get(oversize.Dup())(t), 0), mp.ErrCorrupt},
+		{"a segment cut short", mp.Arrive(&mp.Queue[int]{}, get(truncated.Dup())(t), 0), mp.ErrCorrupt},
+		{"no segment at all", mp.Arrive(&mp.Queue[int]{}, null(), 0), mp.ErrCorrupt},
+	} {
+		if !errors.Is(tt.err, tt.want) {
+			t.Errorf("%s: %v, want %v", tt.name, tt.err, tt.want)
+		}
+	}
+}
+
+func TestSpoiltQueue(t *testing.T) {
+	q := queue[string](t, 0)
+	must(t, q.Put(t.Context(), "x"))
+	for i := range mp.BodyOf(q, 640) {
+		if i < 16 || (i >= 128 && i < 144) {
+			continue // a lock word that names a live thread of somebody is another matter
+		}
+		mp.BodyOf(q, 640)[i] = 0xa5
+	}
+	if err := mp.Arrive(&mp.Queue[string]{}, mp.FD(q), 0); !errors.Is(err, mp.ErrCorrupt) {
+		t.Errorf("attach to a spoilt queue: %v", err)
+	}
+	if _, err := q.TryGet(); err == nil {
+		t.Error("Get from a spoilt queue succeeds")
+	}
+	if err := q.TryPut("y"); err == nil {
+		t.Error("Put into a spoilt queue succeeds")
+	}
+}
+
+// Closed handles are refused when they are sent, with the message whole.
+func TestClosedHandleCannotTravel(t *testing.T) {
+	q, err := mp.NewQueue[int](0)
+	must(t, err)
+	must(t, q.Close())
+	carrier := queue[*mp.Queue[int]](t, 0)
+	wantErr(t, "Put", carrier.Put(t.Context(), q), mp.ErrClosed)
+	c := get(mp.NewCounter(0))(t)
+	must(t, c.Close())
+	_, err = Sum.Start(t.Context(), []*mp.Counter{counter(t, 1), c})
+	wantErr(t, "Start", err, mp.ErrClosed)
+	wantErr(t, "Start with the zero handle", get2(Sum.Start(t.Context(), []*mp.Counter{{}})), mp.ErrClosed)
+	if carrier.Len() != 0 || len(mp.Children()) != 0 {
+		t.Error("something was put or started all the same")
+	}
+}
+
+// get2 is the error of a call with a result.
+func get2[T any](_ T, err error) error { return err }
+
+// A child can pass on what it was given, and its starter need not live.
+func TestPassOn(t *testing.T) {
+	q := queue[string](t, 0)
+	p := start(t, Middle, q)
+	if s := get(q.Get(t.Context()))(t); s != "waiting" {
+		t.Errorf("the grandchild says %q", s)
+	}
+	must(t, p.Kill())
+	if s := get(q.Get(t.Context()))(t); s == "" {
+		t.Errorf("the orphan says %q", s)
+	}
+	mptest.Eventually(t, func() bool { return processes(t) == 0 }, "all have ended")
+}
+
+func TestCrashReason(t *testing.T) {
+	for report, want := range map[string]string{
+		"panic: over there\n\ngoroutine 7": "panic: over there",
+		"runtime stack:\nruntime.throw({0x6afd7a?, 0x2377?})\n\t/x/panic.go:1\nruntime.sysMapOS(0xc0)\n": "fatal error: out of memory",
+		"goroutine 9 [running]:\nruntime.fatal({0x1?})\n\t/x\nmain.f(1)\n":                               "fatal error in main.f",
+		"goroutine 9 [running]:\nmain.f(1)\n":                                                            "fatal error",
+		"[signal SIGBUS: bus error]\n\ngoroutine 1":                                                      "fatal error: signal SIGBUS: bus error",
+	} {
+		if got := mp.CrashReason(report); got != want {
+			t.Errorf("%q: %q, want %q", report, got, want)
+		}
+	}
 }

@@ -2,6 +2,7 @@ package mp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -103,8 +104,12 @@ func serve(control *fdpass.Conn) {
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	life := &life{control: control, cancel: cancel, grace: time.Duration(start.GraceNanos)}
+	// Before the task begins, or a SIGTERM in its first moments would end it
+	// without its grace.
+	term := make(chan os.Signal, 1)
+	signal.Notify(term, syscall.SIGTERM)
 	go life.listen()
-	go life.signals()
+	go life.signals(term)
 
 	f, err := theFamily()
 	if err != nil {
@@ -112,17 +117,28 @@ func serve(control *fdpass.Conn) {
 	}
 	in := &arrival{f: f, fds: fds}
 	out := &export{f: f, beside: true, to: f.starter}
-	answer, code := run(ctx, start, in, out)
-	in.close()
-	life.end(f, answer, out, code)
+	// Deferred: also when the task has ended this goroutine by runtime.Goexit.
+	var o outcome
+	defer func() {
+		in.close()
+		life.end(f, &o, out)
+	}()
+	o.run(ctx, start, in, out)
+}
+
+// outcome is what became of the task.
+type outcome struct {
+	answer wire.Message
+	code   int
 }
 
 // run calls the task on this goroutine, which is the main thread's: some C
 // libraries want that.
-func run(ctx context.Context, start *wire.Start, in *arrival, out *export) (answer wire.Message, code int) {
+func (o *outcome) run(ctx context.Context, start *wire.Start, in *arrival, out *export) {
 	body, ok := lookup(start.Task)
 	if !ok {
-		return &wire.Failure{Message: "this program has no task of that name"}, exitError
+		o.fail(errors.New("this program has no task of that name"))
+		return
 	}
 	returned := false
 	defer func() {
@@ -138,15 +154,21 @@ func run(ctx context.Context, start *wire.Start, in *arrival, out *export) (answ
 			text = "runtime.Goexit was called"
 		}
 		err, _ := value.(error)
-		answer = &wire.Failure{Message: text, Stack: string(debug.Stack()), Names: mperr.Names(err), Panic: true}
-		code = exitPanic
+		o.answer = &wire.Failure{Message: text, Stack: string(debug.Stack()), Names: mperr.Names(err), Panic: true}
+		o.code = exitPanic
 	}()
 	b, err := body(ctx, start.Args, in, out)
 	returned = true
 	if err != nil {
-		return &wire.Failure{Message: err.Error(), Names: mperr.Names(err)}, exitError
+		out.rollback() // of a result that could not be encoded to its end
+		o.fail(err)
+		return
 	}
-	return &wire.Result{Payload: b}, exitOK
+	o.answer, o.code = &wire.Result{Payload: b}, exitOK
+}
+
+func (o *outcome) fail(err error) {
+	o.answer, o.code = &wire.Failure{Message: err.Error(), Names: mperr.Names(err)}, exitError
 }
 
 // life is what ends a child from outside.
@@ -164,8 +186,7 @@ func (l *life) listen() {
 		payload, fds, err := l.control.ReadFrame()
 		if err != nil {
 			close(Parent().done)
-			l.cancel(mperr.ErrOrphaned)
-			dieAfter(min(l.grace, orphanGrace))
+			l.orphaned()
 			return
 		}
 		closeFDs(fds)
@@ -174,21 +195,44 @@ func (l *life) listen() {
 			continue
 		}
 		if m, ok := m.(*wire.Cancel); ok {
+			cause := newRemoteCause(m.Cause, m.CauseNames)
+			if errors.Is(cause, mperr.ErrOrphaned) {
+				l.orphaned() // with our starter, who will not see it through
+				continue
+			}
 			// The starter kills us when the grace is over.
-			l.cancel(newRemoteCause(m.Cause, m.CauseNames))
+			l.cancel(cause)
 		}
+	}
+}
+
+// orphaned ends this process and all that it has started: everybody hears of
+// it now, so that the graces of the generations do not add up.
+func (l *life) orphaned() {
+	l.cancel(mperr.ErrOrphaned)
+	dieAfter(min(l.grace, orphanGrace))
+	for _, c := range offspring.list() {
+		c.tell(mperr.ErrOrphaned)
 	}
 }
 
 // signals makes SIGTERM a cancellation with grace. It is also what the kernel
 // sends when the starter is gone.
-func (l *life) signals() {
-	term := make(chan os.Signal, 1)
-	signal.Notify(term, syscall.SIGTERM)
+func (l *life) signals(term <-chan os.Signal) {
 	<-term
+	// The kernel sends it when the starter's thread has ended, which may be
+	// before its files are closed and listen sees the end of the socket.
+	select {
+	case <-Parent().done:
+		return
+	case <-time.After(dyingDelay):
+	}
 	l.cancel(errTerminated)
 	dieAfter(l.grace)
 }
+
+// dyingDelay is how long the death of a starter may take, from thread to files.
+const dyingDelay = 50 * time.Millisecond
 
 var errTerminated = fmt.Errorf("terminated by a signal: %w", context.Canceled)
 
@@ -198,14 +242,21 @@ func dieAfter(grace time.Duration) {
 
 // end sends the answer, gives back what this process holds of others, and
 // exits.
-func (l *life) end(f *family, answer wire.Message, out *export, code int) {
+func (l *life) end(f *family, o *outcome, out *export) {
 	l.ending.Lock()
-	if l.control.WriteFrame(wire.Append(nil, answer), out.fds) == nil {
+	err := l.control.WriteFrame(wire.Append(nil, o.answer), out.fds)
+	if err == nil {
 		out.commit()
+	} else {
+		// A result above the size of a frame, for example. If it is the
+		// starter that is gone, nobody hears this either.
+		out.rollback()
+		o.fail(fmt.Errorf("send the result: %w", err))
+		_ = l.control.WriteFrame(wire.Append(nil, o.answer), nil)
 	}
 	leaveAll()
 	f.table.Leave()
-	os.Exit(code)
+	os.Exit(o.code)
 }
 
 func closeFDs(fds []int) {

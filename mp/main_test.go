@@ -17,7 +17,7 @@ const programEnv = "MP_TEST_PROGRAM"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(hangEnv) != "" {
-		select {} // a child that never comes as far as Init
+		hang() // a child that never comes as far as Init
 	}
 	if p := programs[os.Getenv(programEnv)]; p != nil {
 		p()
@@ -134,4 +134,11 @@ func finish(t testing.TB, p mp.Child) {
 	if err := p.Wait(t.Context()); err != nil {
 		t.Errorf("%s: %v", p.Name(), err)
 	}
+}
+
+func osPipe(t testing.TB) (r, w *os.File) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	must(t, err)
+	return r, w
 }

@@ -17,6 +17,7 @@ import (
 // sends it to another process or fills it in there.
 type shared interface {
 	MultiprocHandle()
+	Close() error
 	// borrow keeps the segment open until release is called.
 	borrow() (seg *shm.Segment, release func(), err error)
 	// kind is what the handle's segment holds; finger is the fingerprint of
@@ -41,6 +42,8 @@ type object struct {
 	leave  func()          // tells other processes; may be nil
 	detach func()          // runs before the memory is unmapped; may be nil
 	forget runtime.Cleanup // in case Close is never called
+
+	selects selects // calls of Select that look at this handle
 }
 
 const (
@@ -102,6 +105,7 @@ func (o *object) Close() error {
 	}
 	o.forget.Stop()
 	o.abort()
+	o.selects.wake()
 	o.exit()
 	return nil
 }
@@ -143,20 +147,29 @@ var reportLeaks = strings.Contains(os.Getenv("MPDEBUG"), "leaks")
 // is released and other processes are told. The memory stays mapped, because
 // slices that came out of it may still be in use.
 func (o *object) watch() {
-	var made []byte
-	if reportLeaks {
-		made = debug.Stack()
-	}
 	seg, leave := o.seg, o.leave
 	o.forget = runtime.AddCleanup(o, func(made []byte) {
-		if made != nil {
-			fmt.Fprintf(os.Stderr, "multiproc: %s %s was forgotten without Close; it was made by:\n%s\n", seg.Kind, seg.ID, made)
-		}
+		reportLeak(seg, made)
 		if leave != nil {
 			leave()
 		}
 		seg.ReleaseFD()
-	}, made)
+	}, madeBy())
+}
+
+// madeBy is the stack of the maker of a handle, if leaks are to be reported.
+func madeBy() []byte {
+	if !reportLeaks {
+		return nil
+	}
+	return debug.Stack()
+}
+
+// reportLeak says that a handle was collected that nobody closed.
+func reportLeak(seg *shm.Segment, made []byte) {
+	if made != nil {
+		fmt.Fprintf(os.Stderr, "multiproc: %s %s was forgotten without Close; it was made by:\n%s\n", seg.Kind, seg.ID, made)
+	}
 }
 
 // newSegment makes the segment of a new object of this process's family.

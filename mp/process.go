@@ -4,8 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -25,6 +24,7 @@ type Process[R any] struct {
 	decode sync.Once
 	value  R
 	err    error
+	pool   runtime.Cleanup // of a result with handles in it
 }
 
 // Child is a process of any result type.
@@ -61,10 +61,12 @@ func (s State) String() string {
 
 // child is a Process without its result type.
 type child struct {
-	l     *launch
-	task  string
-	name  string
-	grace time.Duration
+	face   Child  // the *Process itself
+	unread func() // called when a result with handles in it has come
+	l      *launch
+	task   string
+	name   string
+	grace  time.Duration
 
 	done   chan struct{} // closed when everything below is final
 	answer wire.Message  // Result, Failure or nil
@@ -72,10 +74,9 @@ type child struct {
 	state  State
 	failed error // what Wait returns
 
-	mu     sync.Mutex
-	cause  error // of Cancel or Kill; under mu
-	force  *time.Timer
-	stopFn func() bool
+	mu    sync.Mutex
+	cause error // of Cancel or Kill; under mu
+	force *time.Timer
 }
 
 func (c *child) init(l *launch, task, name string, grace time.Duration) {
@@ -92,6 +93,9 @@ func (c *child) follow(ctx context.Context) {
 		c.watch()
 		stop()
 		family.remove(c)
+		if _, ok := c.answer.(*wire.Result); ok && len(c.fds) > 0 {
+			c.unread()
+		}
 		close(c.done)
 	}()
 }
@@ -147,9 +151,13 @@ func (c *child) Cancel(cause error) {
 	}
 	c.cause = cause
 	c.force = time.AfterFunc(c.grace, func() { _ = c.l.process.Kill() })
+	c.tell(cause)
+}
+
+// tell ends the context of the task. A child that does not read its socket
+// must not block us: the grace ends it.
+func (c *child) tell(cause error) {
 	message := wire.Append(nil, &wire.Cancel{Cause: cause.Error(), CauseNames: mperr.Names(cause)})
-	// A child that does not read its socket must not block us: the grace
-	// ends it.
 	go func() { _ = c.l.control.WriteFrame(message, nil) }()
 }
 
@@ -224,6 +232,7 @@ func (c *child) verdict(cause error) error {
 	case *wire.Result:
 		return nil
 	case *wire.Failure:
+		closeFDs(c.fds)
 		return &RemoteError{
 			Task: c.task, PID: c.PID(), Message: m.Message, Stack: m.Stack, Panic: m.Panic,
 			causes: mperr.Sentinels(m.Names),
@@ -236,14 +245,6 @@ func (c *child) verdict(cause error) error {
 	return e
 }
 
-// maxCrash bounds how much of a crash report is kept.
-const maxCrash = 1 << 20
-
-func readCrash(f *os.File) string {
-	b, _ := io.ReadAll(io.NewSectionReader(f, 0, maxCrash))
-	return string(b)
-}
-
 // Result waits like Wait and returns the task's result.
 func (p *Process[R]) Result(ctx context.Context) (R, error) {
 	var none R
@@ -251,17 +252,30 @@ func (p *Process[R]) Result(ctx context.Context) (R, error) {
 		return none, err
 	}
 	p.decode.Do(func() {
-		m := p.answer.(*wire.Result)
-		f, err := theFamily()
-		if err != nil {
-			p.err = err
-			return
-		}
-		in := &arrival{f: f, fds: p.fds}
+		p.pool.Stop()
+		in := &arrival{f: p.l.f, fds: p.fds}
 		defer in.close()
-		if err := p.result.Decode(m.Payload, &p.value, in); err != nil {
+		if err := p.result.Decode(p.answer.(*wire.Result).Payload, &p.value, in); err != nil {
+			in.drop()
 			p.err = fmt.Errorf("result of %s: %w", p.task, err)
 		}
 	})
 	return p.value, p.err
+}
+
+// keepUnread sees to it that the handles in a result that nobody asks for are
+// given back when the Process is forgotten: for this process is counted as a
+// holder of them by now.
+func (p *Process[R]) keepUnread() {
+	type unread struct {
+		in      *arrival
+		payload []byte
+	}
+	result := p.result
+	p.pool = runtime.AddCleanup(p, func(u unread) {
+		var v R
+		_ = result.Decode(u.payload, &v, u.in)
+		u.in.drop()
+		u.in.close()
+	}, unread{&arrival{f: p.l.f, fds: p.fds}, p.answer.(*wire.Result).Payload})
 }

@@ -19,6 +19,13 @@ import (
 
 const hangEnv = "MP_TEST_HANG"
 
+// hang waits for a signal that does not come.
+func hang() {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.SIGWINCH)
+	<-c
+}
+
 // programs are whole programs that the test binary can be, by name.
 var programs = map[string]func(){
 	"noinit":     func() { _, err := Nothing.Start(context.Background(), mp.None{}); fmt.Println(err) },
@@ -27,6 +34,7 @@ var programs = map[string]func(){
 	"foreground": foreground,
 	"forged":     func() { mp.Init(); fmt.Println("Init returned") },
 	"leaky":      leaky,
+	"twice":      twice,
 }
 
 // program starts one of them with its output in a pipe.
@@ -213,5 +221,18 @@ func TestInterruptReachesTheGroup(t *testing.T) {
 		if err != nil || !strings.Contains(line, "was told: context canceled") || !strings.Contains(line, "exit code 1") {
 			t.Errorf("after Ctrl-C: %q, %v; want children that ended by their own answer", line, err)
 		}
+	}
+}
+
+// twice is a program that registers one name twice, before Init.
+func twice() {
+	mp.Proc(late, mp.Named("one name"))
+	mp.Proc(late, mp.Named("one name"))
+}
+
+func TestTwoTasksOfOneName(t *testing.T) {
+	_, stderr, code := output(t, "twice")
+	if code != 2 || !strings.Contains(stderr, "two tasks have the name one name") || strings.Count(stderr, "programs_test.go:") < 2 {
+		t.Errorf("exit code %d, %s", code, stderr)
 	}
 }

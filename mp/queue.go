@@ -82,7 +82,12 @@ func (q *Queue[T]) attach(f *family, seg *shm.Segment, _ byte) error {
 		return fmt.Errorf("%s %s: records of another size: %w", seg.Kind, seg.ID, ErrCorrupt)
 	}
 	var r *ring.Ring
-	if err := q.adopt(seg, queueData, func() { r.Abort() }, nil); err != nil {
+	abort := func() {
+		if r != nil { // else the ring was refused
+			r.Abort()
+		}
+	}
+	if err := q.adopt(seg, queueData, abort, nil); err != nil {
 		return err
 	}
 	r, err := ring.New(seg, q.body(), queueData, cfg)
@@ -258,7 +263,7 @@ func (q *Queue[T]) source() (*waitSource, error) {
 	if !q.enter() {
 		return nil, q.errClosed()
 	}
-	return &waitSource{ready: q.r.Readable, event: q.r.ReadEvent(), release: q.exit}, nil
+	return q.look(q.r), nil
 }
 
 var _ codec.Handle = (*Queue[int])(nil)

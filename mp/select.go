@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"multiproc/internal/ring"
 	"multiproc/internal/robust"
 )
 
@@ -19,7 +20,54 @@ type waitSource struct {
 	ready   func() bool
 	event   *robust.Event   // notified when ready may have changed; or
 	done    <-chan struct{} // closed when ready
+	handle  *object         // whose Close ends the wait; nil for a process
 	release func()
+}
+
+// look makes a waitSource of a handle that was entered.
+func (o *object) look(r *ring.Ring) *waitSource {
+	return &waitSource{ready: r.Readable, event: r.ReadEvent(), handle: o, release: o.exit}
+}
+
+// selects are the waits of Select that a handle's Close must end: they do not
+// sleep at the gate that its abort closes.
+type selects struct {
+	mu sync.Mutex
+	m  map[*func()]struct{}
+}
+
+// add calls f when the handle is closed, until remove is called.
+func (s *selects) add(f *func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.m == nil {
+		s.m = map[*func()]struct{}{}
+	}
+	s.m[f] = struct{}{}
+}
+
+func (s *selects) remove(f *func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.m, f)
+}
+
+func (s *selects) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for f := range s.m {
+		(*f)()
+	}
+}
+
+// closed returns the error of a source that was closed.
+func closed(looks []*waitSource) error {
+	for _, l := range looks {
+		if l.handle != nil && l.handle.users.Load() >= closedBit {
+			return l.handle.errClosed()
+		}
+	}
+	return nil
 }
 
 // Select waits until at least one of the sources is ready, and returns all
@@ -54,6 +102,9 @@ func Select(ctx context.Context, sources ...Source) ([]Source, error) {
 			return out, nil
 		}
 		if err := waitAny(ctx, looks); err != nil {
+			if shut := closed(looks); shut != nil && ctx.Err() == nil {
+				return nil, shut
+			}
 			return nil, err
 		}
 	}
@@ -69,8 +120,13 @@ func waitAny(ctx context.Context, looks []*waitSource) error {
 	defer waiting.Wait()
 	defer cancel()
 
+	end := func() { cancel() }
 	var events []*waitSource
 	for _, l := range looks {
+		if l.handle != nil {
+			l.handle.selects.add(&end)
+			defer l.handle.selects.remove(&end)
+		}
 		if l.event != nil {
 			events = append(events, l)
 			continue
@@ -82,6 +138,9 @@ func waitAny(ctx context.Context, looks []*waitSource) error {
 			case <-ctx.Done():
 			}
 		})
+	}
+	if err := closed(looks); err != nil { // before its Close could see us
+		return err
 	}
 	for len(events) > 0 {
 		group := events[:min(len(events), robust.MaxEvents)]

@@ -86,7 +86,7 @@ func (s *childSet) list() []*child {
 func Children() []Child {
 	var list []Child
 	for _, c := range offspring.list() {
-		list = append(list, c)
+		list = append(list, c.face)
 	}
 	return list
 }

@@ -106,6 +106,7 @@ func (e *export) rollback() {
 	for _, m := range e.moved {
 		_ = m.hold(e.to, -1)
 	}
+	e.ids, e.moved = nil, nil
 }
 
 func (e *export) closeFDs() {
@@ -120,6 +121,7 @@ func (e *export) closeFDs() {
 type arrival struct {
 	f   *family
 	fds []int
+	got []shared // the handles that were filled in
 }
 
 // Export is not for this direction.
@@ -149,6 +151,7 @@ func (a *arrival) Import(h codec.Handle, ref []byte) error {
 	if err := s.attach(a.f, seg, ref[1]); err != nil {
 		return err
 	}
+	a.got = append(a.got, s)
 	m, ok := h.(moving)
 	if !ok || ref[0] == refBeside {
 		return nil // the sender has counted this process as a holder
@@ -175,6 +178,15 @@ func (a *arrival) descriptor(ref []byte) (int, error) {
 	return -1, fmt.Errorf("reference % x to a handle: %w", ref, mperr.ErrCorrupt)
 }
 
+// drop closes the handles that were filled in, where the message as a whole
+// does not reach anybody.
+func (a *arrival) drop() {
+	for _, s := range a.got {
+		_ = s.Close()
+	}
+}
+
+// close releases the descriptors that nobody wanted.
 func (a *arrival) close() {
 	for _, fd := range a.fds {
 		if fd >= 0 {

@@ -9,10 +9,14 @@ import (
 var spares struct {
 	sync.Mutex
 	want    int
-	ready   []*launch
+	ready   []spare
 	filling bool
-	stdout  *os.File // what the ready ones write to
-	stderr  *os.File
+}
+
+// spare is a process with the files that it writes to.
+type spare struct {
+	*launch
+	stdout, stderr *os.File
 }
 
 // Spares keeps n processes started ahead of time, so that Start costs a
@@ -32,7 +36,7 @@ func Spares(n int) error {
 	s := &spares
 	s.Lock()
 	s.want = max(n, 0)
-	var surplus []*launch
+	var surplus []spare
 	if len(s.ready) > s.want {
 		surplus = s.ready[s.want:]
 		s.ready = s.ready[:s.want:s.want]
@@ -58,18 +62,20 @@ func fill(f *family) {
 			stdout, stderr := os.Stdout, os.Stderr
 			l, err := newLaunch(f, &Options{}, "spare")
 			s.Lock()
-			if err != nil || len(s.ready) >= s.want {
-				// After an error the next Start tries again.
-				s.filling = false
-				s.Unlock()
-				if l != nil {
-					l.discard()
-				}
+			surplus := err == nil && len(s.ready) >= s.want // Spares was called meanwhile
+			if err == nil && !surplus {
+				s.ready = append(s.ready, spare{l, stdout, stderr})
+			}
+			// After an error the next Start tries again.
+			s.filling = err == nil && len(s.ready) < s.want
+			more := s.filling
+			s.Unlock()
+			if surplus {
+				l.discard()
+			}
+			if !more {
 				return
 			}
-			s.stdout, s.stderr = stdout, stderr
-			s.ready = append(s.ready, l)
-			s.Unlock()
 		}
 	}()
 }
@@ -80,6 +86,7 @@ func launchOrSpare(f *family, o *Options, name string) (*launch, error) {
 		return newLaunch(f, o, name)
 	}
 	if l := takeSpare(f); l != nil {
+		l.spare = true
 		f.table.Rename(l.ref, name)
 		return l, nil
 	}
@@ -97,11 +104,11 @@ func takeSpare(f *family) *launch {
 		}
 		l := s.ready[0]
 		s.ready = s.ready[1:]
-		same := s.stdout == os.Stdout && s.stderr == os.Stderr
+		same := l.stdout == os.Stdout && l.stderr == os.Stderr
 		fill(f)
 		s.Unlock()
 		if same && l.alive() {
-			return l
+			return l.launch
 		}
 		l.discard()
 	}

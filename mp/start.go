@@ -2,10 +2,13 @@ package mp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
 	"sync/atomic"
+	"syscall"
+	"time"
 
 	"multiproc/internal/fdpass"
 	"multiproc/internal/mperr"
@@ -30,6 +33,7 @@ func (t *Task[A, R]) Start(ctx context.Context, args A) (*Process[R], error) {
 // StartWith is Start with options.
 func (t *Task[A, R]) StartWith(ctx context.Context, o Options, args A) (*Process[R], error) {
 	p := &Process[R]{result: t.result}
+	p.face, p.unread = p, p.keepUnread
 	err := start(ctx, &p.child, o, t.name, t.short(), func(e *export) ([]byte, error) {
 		return t.args.Append(nil, &args, e)
 	})
@@ -80,14 +84,26 @@ func start(ctx context.Context, c *child, o Options, task, short string, encode 
 	raw, err := encode(e)
 	if err == nil {
 		self := Self()
+		// Large arguments wait for the child to read them, and a child may
+		// hang before it comes to Init: its grace ends that, too.
+		stop := context.AfterFunc(ctx, func() {
+			time.AfterFunc(o.grace(), func() { _ = l.process.Kill() })
+		})
 		err = l.control.WriteFrame(wire.Append(nil, &wire.Start{
 			Task: task, Name: name, ParentPID: int32(self.PID), ParentName: self.Name,
 			GraceNanos: int64(o.grace()), MaxProcs: int32(o.MaxProcs), MemoryLimit: o.MemoryLimit, Identity: identity, Args: raw,
 		}), e.fds)
+		if !stop() && err != nil {
+			err = fmt.Errorf("%w (%w)", context.Cause(ctx), err)
+		}
 	}
 	if err != nil {
 		e.rollback()
 		l.discard()
+		if l.spare && errors.Is(err, syscall.EPIPE) {
+			o.NoSpare = true // the spare had died, unnoticed
+			return start(ctx, c, o, task, short, encode)
+		}
 		return err
 	}
 	c.init(l, task, name, o.grace())
@@ -104,11 +120,12 @@ type launch struct {
 	process *spawn.Process
 	crash   *os.File // the runtime's crash report, a memory file
 	output  *output
+	spare   bool // it was started ahead of time
 }
 
 // newLaunch starts a process that will wait for its task in Init.
-func newLaunch(f *family, o *Options, name string) (l *launch, err error) {
-	l = &launch{f: f}
+func newLaunch(f *family, o *Options, name string) (_ *launch, err error) {
+	l := &launch{f: f}
 	if l.ref, err = f.table.Reserve(name); err != nil {
 		return nil, err
 	}

@@ -169,8 +169,12 @@ func (v *Value[T]) Update(ctx context.Context, f func(*T) error) error {
 	if err := v.take(ctx); err != nil {
 		return err
 	}
-	// Also when f panics.
-	defer v.lock.Unlock()
+	// Also when f panics. f may have closed the handle: the memory stays
+	// until the lock in it is given back.
+	defer func() {
+		v.lock.Unlock()
+		runtime.KeepAlive(c)
+	}()
 	x := v.shadow()
 	v.load(x)
 	failpoint.Hit("value.copied")
@@ -178,7 +182,6 @@ func (v *Value[T]) Update(ctx context.Context, f func(*T) error) error {
 		return err
 	}
 	v.publish()
-	runtime.KeepAlive(c)
 	return nil
 }
 

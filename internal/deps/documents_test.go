@@ -78,12 +78,16 @@ func documents(t *testing.T) []string {
 	return files(t, ".md")
 }
 
-var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+var (
+	link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	code = regexp.MustCompile("`[^`\n]*`")
+)
 
 // Links to files of the project lead somewhere.
 func TestLinks(t *testing.T) {
 	for _, name := range documents(t) {
-		for _, l := range link.FindAllStringSubmatch(read(t, name), -1) {
+		text := code.ReplaceAllString(block.ReplaceAllString(read(t, name), ""), "")
+		for _, l := range link.FindAllStringSubmatch(text, -1) {
 			target, _, _ := strings.Cut(l[1], "#")
 			if target == "" || strings.Contains(target, "://") {
 				continue

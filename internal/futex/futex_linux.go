@@ -64,6 +64,24 @@ func Wait(timeout time.Duration, words ...Word) error {
 	return err
 }
 
+// WaitHeld is Wait on one word for a short time that keeps the scheduler's
+// processor (the P of GOMAXPROCS) to itself while it sleeps: the goroutine runs
+// on as soon as the kernel wakes its thread. Wait tells the scheduler, which
+// costs two wake-ups of its monitor thread and the search for a processor:
+// measured with 1 ms between the messages, a round trip of two processes takes
+// 7 µs this way and 41 to 63 µs the other.
+//
+// The price is that the program has one processor less meanwhile, so timeout
+// must be a few milliseconds at most. The collector is not held up: it
+// interrupts the sleep by a signal (a FUTEX_WAIT with a timeout is not
+// restarted after one), and the caller's next function call lets it in.
+func WaitHeld(timeout time.Duration, w Word) error {
+	ts := unix.NsecToTimespec(int64(timeout))
+	_, _, errno := syscall.RawSyscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(w.Addr)), opWait, uintptr(w.Old),
+		uintptr(unsafe.Pointer(&ts)), 0, 0)
+	return result(errno)
+}
+
 func waitv(timeout time.Duration, words []Word) syscall.Errno {
 	var buf [4]entry
 	list := buf[:0]

@@ -16,3 +16,6 @@ func Wake(*uint32, int) int { return 0 }
 func Wait(time.Duration, ...Word) error {
 	return &mperr.UnsupportedError{Facility: "futex", Platform: runtime.GOOS + "/" + runtime.GOARCH}
 }
+
+// WaitHeld refuses and names the platform.
+func WaitHeld(time.Duration, Word) error { return Wait(0) }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"multiproc/internal/failpoint"
@@ -285,9 +286,12 @@ func (r *Ring) passRecord() {
 // Readable reports whether Get would return at once, with a record or io.EOF.
 func (r *Ring) Readable() bool { return r.nonEmpty() || r.Closed() || r.peerGone() }
 
-func (r *Ring) nonEmpty() bool {
-	tail := atomic.LoadUint64(&r.c.tail)
-	return cnt(atomic.LoadUint64(&r.c.head)) != cnt(tail)
+func (r *Ring) nonEmpty() bool { return r.available() != 0 }
+
+// available is how many records there are, or a moment ago: never too few.
+func (r *Ring) available() uint32 {
+	head := atomic.LoadUint64(&r.c.head)
+	return cnt(atomic.LoadUint64(&r.c.tail)) - cnt(head)
 }
 
 // WaitReadable waits until Readable. As the caller may then take nothing, the
@@ -305,10 +309,13 @@ func (r *Ring) waitReadable(ctx context.Context, again bool) error {
 		r.passRecord()
 		return err
 	}
-	if r.getSpin.wait(r.nonEmpty) {
+	if r.getSpin.wait(r.available) {
 		return nil
 	}
-	return r.notEmpty.Wait(ctx, r.Readable)
+	begin := time.Now()
+	err := r.notEmpty.Wait(ctx, r.Readable)
+	r.getSpin.slept(time.Since(begin))
+	return err
 }
 
 // ReadEvent is notified when the ring becomes Readable, for waiting on several

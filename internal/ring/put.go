@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"multiproc/internal/failpoint"
@@ -281,10 +282,11 @@ func (r *Ring) waitSpace(ctx context.Context, need uint32, again bool) error {
 		r.passSpace()
 		return err
 	}
-	if r.putSpin.wait(func() bool { return r.mayFit(need) }) {
+	if r.putSpin.wait(func() uint32 { return r.space(need) }) {
 		return nil
 	}
-	return r.notFull.Wait(ctx, func() bool {
+	begin := time.Now()
+	err := r.notFull.Wait(ctx, func() bool {
 		if r.mayFit(need) {
 			return true
 		}
@@ -293,6 +295,8 @@ func (r *Ring) waitSpace(ctx context.Context, need uint32, again bool) error {
 		}
 		return false
 	})
+	r.putSpin.slept(time.Since(begin))
+	return err
 }
 
 // announce makes need count in widest, by which getters know whether any
@@ -319,19 +323,27 @@ func (r *Ring) passSpace() {
 // mayFit looks at the ring without the lock. In a generation that is not the
 // last, a record that does not fit makes the ring grow, so only the bounds
 // count, and in the last one the area itself.
-func (r *Ring) mayFit(need uint32) bool {
+func (r *Ring) mayFit(need uint32) bool { return r.space(need) != 0 }
+
+// space is how many such records would fit; see mayFit.
+func (r *Ring) space(need uint32) uint32 {
 	if r.Closed() || r.peerGone() {
-		return true // tryPut says so
+		return 1 // tryPut says so
 	}
 	head, tail := r.snapshot()
-	if r.cfg.Items > 0 && cnt(tail)-cnt(head) >= uint32(r.cfg.Items) {
-		return false
-	}
-	if cnt(tail) == cnt(head) {
-		return true
+	items := cnt(tail) - cnt(head)
+	if items == 0 {
+		return max(r.maxUnits/need, 1)
 	}
 	used := pos(tail) - pos(head)
-	return used <= r.maxUnits && need <= r.maxUnits-used
+	if used > r.maxUnits {
+		return 0
+	}
+	room := (r.maxUnits - used) / need
+	if r.cfg.Items > 0 {
+		room = min(room, uint32(r.cfg.Items)-min(items, uint32(r.cfg.Items)))
+	}
+	return room
 }
 
 // CloseWrite says that nobody puts any more. It takes the put lock, so that

@@ -130,9 +130,10 @@ func (r *Ring) mapGeneration(g *generation) (*byte, error) {
 	return (*byte)(p), nil
 }
 
-// start is the first position of a generation.
+// start is the first position of a generation. One that cannot be (reserve
+// and enter refuse it) starts anywhere.
 func (r *Ring) start(g uint32) uint32 {
-	if g == 0 {
+	if g == 0 || g > maxGenerations {
 		return 0
 	}
 	return atomic.LoadUint32(&r.c.ends[g-1].start)

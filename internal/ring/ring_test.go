@@ -16,7 +16,11 @@ import (
 func newRing(t testing.TB, cfg Config) *Ring {
 	t.Helper()
 	data := shm.RoundPage(shm.HeaderSize + ControlSize)
-	seg, err := shm.Create(shm.Header{Kind: shm.KindQueue, ID: shm.NewID(), Size: data + cfg.DataSize()})
+	params := cfg.Params()
+	seg, err := shm.Create(shm.Header{
+		Kind: shm.KindQueue, ID: shm.NewID(), Size: data + cfg.DataSize() + shm.PageSize(),
+		Params: [4]uint64{params[0], params[1]},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

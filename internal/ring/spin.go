@@ -2,41 +2,74 @@ package ring
 
 import (
 	"sync/atomic"
+	"time"
 
 	"multiproc/internal/fence"
 )
 
-// spinner decides how long to spin before sleeping: up to some 10 µs while
-// spinning pays, next to nothing while it does not. A sleeping process is
-// woken in 5 to 50 µs, so a change that comes within the spin saves that; a
-// machine with more runnable processes than cores loses what is spun.
+// spinner decides how to wait before sleeping. A change that comes within the
+// spin saves two system calls and the wake-up, some 5 to 20 µs; a machine with
+// more runnable processes than cores loses what is spun.
+//
+// How long to spin is learned from the sleeps: one that was over within
+// spinWorth would have been caught by spinning a little longer, so the budget
+// doubles; a longer one halves it. Two processes that take turns soon spin all
+// the time, and a process that waits for people soon does not spin at all.
+//
+// How often to look is learned from what is found. Two processes that take
+// turns want to look often. But where one streams to the other, each look
+// that finds a single record takes the cache line from the writer, who takes
+// it back for the next: both run at the speed of that exchange. There the
+// first look comes late, so that it finds many. Every probeEvery-th spin looks
+// late to find out which it is.
 type spinner struct {
-	budget atomic.Int32 // rounds; 0 means not yet used
+	budget atomic.Int32 // pauses; 0 means not yet used
+	turn   atomic.Uint32
+	stream atomic.Bool
 }
 
 const (
-	minSpin     = 4
-	maxSpin     = 400 // rounds of spinPauses pauses, about 10 µs
-	startSpin   = 100
-	spinPauses  = 1
-	spinPenalty = 2 // a fruitless spin halves the budget
+	minSpin   = 4
+	startSpin = 100
+	maxSpin   = 1000 // some 25 µs
+	spinWorth = 25 * time.Microsecond
+
+	latePause  = 32 // some 0.8 µs
+	probeEvery = 64
+	manyFound  = 4 // found by a late look: it is a stream
 )
 
-// wait spins until ready, and reports false if the budget was used up first.
-func (s *spinner) wait(ready func() bool) bool {
+// wait spins until found is not 0, and reports false if the budget was used up
+// first. found tells how many records there are, or there is room for.
+func (s *spinner) wait(found func() uint32) bool {
 	budget := s.budget.Load()
 	if budget == 0 {
 		budget = startSpin
+		s.budget.Store(budget)
 	}
-	for i := range budget {
-		if ready() {
-			if i > budget/2 {
-				s.budget.Store(min(budget*2, maxSpin))
+	late := s.stream.Load() || s.turn.Add(1)%probeEvery == 0
+	if late = late && budget > latePause; late {
+		fence.Pause(latePause)
+		budget -= latePause
+	}
+	for ; budget > 0; budget-- {
+		if n := found(); n != 0 {
+			if late {
+				s.stream.Store(n >= manyFound)
 			}
 			return true
 		}
-		fence.Pause(spinPauses)
+		fence.Pause(1)
 	}
-	s.budget.Store(max(budget/spinPenalty, minSpin))
 	return false
+}
+
+// slept learns from a sleep that began after a fruitless spin.
+func (s *spinner) slept(d time.Duration) {
+	budget := s.budget.Load()
+	if d < spinWorth {
+		s.budget.Store(min(budget*2, maxSpin))
+	} else {
+		s.budget.Store(max(budget/2, minSpin))
+	}
 }

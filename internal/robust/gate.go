@@ -20,6 +20,7 @@ type gate struct {
 	leader  *sleep
 	waiting []*follower
 	closed  bool
+	brief   brief // the leader's
 }
 
 type follower struct {
@@ -48,11 +49,15 @@ func newSleep() *sleep {
 }
 
 // The bounded re-check: the last net under a lost wake-up. It grows, so that
-// an idle program uses no CPU. Tests take the net away.
+// an idle program uses no CPU.
 var (
 	firstRecheck = 100 * time.Millisecond
 	maxRecheck   = 6400 * time.Millisecond
 )
+
+// SetRecheck changes the pauses of the bounded re-check, before anybody
+// waits. Tests take the net away with it, so that a lost wake-up is a hang.
+func SetRecheck(first, longest time.Duration) { firstRecheck, maxRecheck = first, longest }
 
 // deathWord changes whenever a process of the family dies uncleanly.
 var deathWord atomic.Pointer[uint32]
@@ -140,6 +145,11 @@ func (s *sleep) run(ctx context.Context, g *gate, ready func(*sleep) bool) error
 	if ready(s) {
 		return nil
 	}
+	begin := time.Now()
+	if g.brief.wait(ctx, s, ready) {
+		return nil
+	}
+	defer func() { g.brief.slept(time.Since(begin)) }()
 	if ctx.Done() != nil {
 		// A callback that already runs when stop is called touches only
 		// s.cancel. The pool may have handed s out again by then: a stray

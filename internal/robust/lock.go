@@ -169,8 +169,14 @@ func (l *Lock) try(bits, gone uint32) attempt {
 // After an error (the context's, or ErrClosed after Abort) the lock is not
 // held. Cost: 15 to 30 ns when it is free.
 func (l *Lock) Lock(ctx context.Context) (died bool, err error) {
-	if l.takeResident() || l.try(0, 0) == taken {
+	if l.takeResident() {
 		return false, nil
+	}
+	switch l.try(0, 0) {
+	case taken:
+		return false, nil
+	case inherited:
+		return true, nil
 	}
 	return l.lockSlow(ctx)
 }
@@ -258,7 +264,7 @@ func (l *Lock) Unlock() bool {
 	// The swap is also the StoreLoad fence for callers that look for
 	// sleepers after Unlock.
 	l.uses++
-	promote := l.twin && l.uses >= promoteAfter
+	promote := l.twin.Load() && l.uses >= promoteAfter
 	old := atomic.SwapUint64(&n.word, 0)
 	failpoint.Hit("unlock.released")
 	k.end()

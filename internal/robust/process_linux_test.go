@@ -287,3 +287,22 @@ func TestLockOfDeadThread(t *testing.T) {
 	}
 	l.Unlock()
 }
+
+// The dead owner's process id may be ours by now, or unknown.
+func TestInheritAtOnce(t *testing.T) {
+	noNet(t)
+	m := newMemory(t)
+	for _, pid := range []uint64{0, uint64(self)} {
+		m.store(9, pid<<32|futex.OwnerDied)
+		l := m.lock(8)
+		if died := mustLock(t, l); !died {
+			t.Error("the heir did not hear of the death")
+		}
+		l.Unlock()
+		m.store(9, pid<<32|futex.OwnerDied)
+		if ok, died, err := l.TryLock(); !ok || !died || err != nil {
+			t.Error(ok, died, err)
+		}
+		l.Unlock()
+	}
+}

@@ -52,13 +52,13 @@ var resident residents
 
 // AllowResident says that the TwinDistance bytes before the lock's page are
 // this process's own, reserved for the lock's node.
-func (l *Lock) AllowResident() { l.twin = true }
+func (l *Lock) AllowResident() { l.twin.Store(true) }
 
 // home is what a lock that may become resident knows about it; see Lock.
 type home struct {
-	twin  bool   // AllowResident was called
-	uses  uint32 // written by the holder
-	owned bool   // held by way of the resident path; written by the holder
+	twin  atomic.Bool // AllowResident was called
+	uses  uint32      // written by the holder
+	owned bool        // held by way of the resident path; written by the holder
 
 	at         atomic.Uint64 // the resident keeper's name; 0: not resident
 	next, prev *Lock         // under resident.mu
@@ -70,13 +70,15 @@ func (l *Lock) promote() {
 	r := &resident
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if l.home.at.Load() != 0 || !l.twin || r.count >= maxResidents || !r.start() {
-		l.twin = l.home.at.Load() != 0
+	if l.home.at.Load() != 0 || !l.twin.Load() || r.count >= maxResidents || !r.start() {
+		l.twin.Store(l.home.at.Load() != 0)
 		return
 	}
 	twin := l.twinNode()
-	if !unprotect(twin) {
-		l.twin = false
+	// A node that points on is on the list already, for another handle to the
+	// same memory; twice on the list it would close a circle.
+	if !unprotect(twin) || *twin != 0 {
+		l.twin.Store(false)
 		return
 	}
 	// The node points on before anything points to the node.
@@ -114,6 +116,7 @@ func (l *Lock) Detach() {
 		r.last = l.home.next
 		fence.StoreRelease64(&r.head.first, following)
 	}
+	*l.twinNode() = 0
 	l.home.next, l.home.prev = nil, nil
 	l.home.at.Store(0)
 	r.count--
@@ -142,6 +145,7 @@ func (l *Lock) takeResident() bool {
 	if name == 0 || !atomic.CompareAndSwapUint64(&l.n.word, 0, name) {
 		return false
 	}
+	raceTaken()
 	l.owned = true
 	failpoint.Hit("lock.taken")
 	return true
@@ -150,6 +154,7 @@ func (l *Lock) takeResident() bool {
 // releaseResident releases a lock that takeResident took.
 func (l *Lock) releaseResident() {
 	l.owned = false
+	raceReleasing()
 	old := atomic.SwapUint64(&l.n.word, 0)
 	failpoint.Hit("unlock.released")
 	if old&futex.Waiters != 0 {

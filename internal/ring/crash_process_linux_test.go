@@ -1,0 +1,301 @@
+//go:build mpcrash
+
+package ring
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"multiproc/internal/childtest"
+	"multiproc/internal/failpoint"
+	"multiproc/internal/mperr"
+)
+
+func init() {
+	roles["victim put"] = victimPut
+	roles["victim get"] = victimGet
+}
+
+// Words of the scratch page: what the victim has had confirmed.
+const (
+	slotPut   = 1 // records whose Put returned
+	slotTried = 2 // records whose Put was begun
+	slotGot   = 3 // entries of the log
+	slotLog   = 16
+	logSize   = 480
+)
+
+// crashConfigs: the first sleeps and wakes at every turn, the others grow,
+// rewind and punch.
+var crashConfigs = []Config{{Items: 2, Bytes: 1 << 17}, {Bytes: 1 << 18}}
+
+// arm makes the child die at its n-th pass of a point, once it has begun.
+func arm(c *childtest.Self) {
+	var n int64
+	name, _, _ := strings.Cut(c.Args[0], ":")
+	_, err := fmt.Sscanf(c.Args[0][len(name):], ":%d", &n)
+	c.Check(err)
+	c.Say("ready")
+	failpoint.Arm(name, n)
+}
+
+func size(rnd *rand.Rand) int { return 16 + rnd.IntN(1<<(4+rnd.IntN(11))) }
+
+// victimPut puts until it is killed.
+func victimPut(c *childtest.Self) {
+	r, s := childRing(c)
+	arm(c)
+	rnd := rand.New(rand.NewPCG(1, 1))
+	ctx := context.Background()
+	for i := 0; ; {
+		k := 1
+		if i%4 == 3 {
+			k = 1 + rnd.IntN(1<<rnd.IntN(9))
+		}
+		recs := make([][]byte, k)
+		for j := range recs {
+			recs[j] = item(1, i+j, size(rnd))
+		}
+		for end := time.Now().Add(2 * time.Millisecond); i%2 == 0 && r.Len() > 0 && time.Now().Before(end); {
+			runtime.Gosched() // puts into an empty ring rewind
+		}
+		s.store(slotTried, uint64(i+k))
+		if k == 1 {
+			c.Check(r.Put(ctx, addr(recs[0]), len(recs[0])))
+		} else {
+			_, err := r.PutMany(ctx, k, func(j int) (unsafe.Pointer, int) { return addr(recs[j]), len(recs[j]) })
+			c.Check(err)
+		}
+		i += k
+		s.store(slotPut, uint64(i))
+	}
+}
+
+// victimGet gets until it is killed, and logs what it got.
+func victimGet(c *childtest.Self) {
+	r, s := childRing(c)
+	arm(c)
+	ctx := context.Background()
+	for n := uint64(0); ; {
+		var ids []uint64
+		note := func(b []byte) {
+			_, i, whole := identify(b)
+			if !whole {
+				i = 1 << 31
+			}
+			ids = append(ids, uint64(i)+1)
+		}
+		if n%3 == 0 {
+			_, err := r.GetMany(ctx, 4, func(p unsafe.Pointer, n int) { note(clone(p, n)) })
+			c.Check(err)
+		} else {
+			b, err := r.GetFresh(ctx)
+			c.Check(err)
+			note(b)
+		}
+		for _, id := range ids {
+			s.store(slotLog+int(n)%logSize, id)
+			n++
+		}
+		s.store(slotGot, n)
+	}
+}
+
+// TestKilledAtEveryPoint kills a child at every failpoint of this package and
+// of the locks and events under it, and goes on where it fell.
+func TestKilledAtEveryPoint(t *testing.T) {
+	noNet(t)
+	var slowest time.Duration
+	died := map[string]int{}
+	var missing []string // who mends was killed in TestCrashAtEveryStore
+	for _, name := range childtest.Failpoints(t, ".", "../robust") {
+		if strings.HasPrefix(name, "rw.") || name == "put.closed" {
+			continue // tested in robust; no victim here comes past it
+		}
+		for _, role := range []string{"victim put", "victim get"} {
+			if strings.HasPrefix(name, "put.") && role == "victim get" || strings.HasPrefix(name, "get.") && role == "victim put" {
+				continue
+			}
+			for i, n := range []int{1, 2, 90, 1} {
+				t.Run(fmt.Sprintf("%s/%s/%d", name, role, n), func(t *testing.T) {
+					if d, ok := killAt(t, crashConfigs[min(i, 1)], role, name, n); ok {
+						died[name]++
+						slowest = max(slowest, d)
+					}
+				})
+			}
+		}
+		if died[name] == 0 && !strings.HasSuffix(name, ".mended") {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) > 0 {
+		t.Errorf("no child came past %v", missing)
+	}
+	t.Logf("%d points, the slowest survivor went on after %v", len(died), slowest)
+}
+
+// killAt starts a victim that dies at the n-th pass of name, plays its
+// counterpart until then, and checks what is left. It returns how long the
+// survivor's next operations took.
+func killAt(t *testing.T, cfg Config, role, name string, n int) (time.Duration, bool) {
+	r := newRing(t, cfg)
+	defer r.Detach()
+	s := newScratch(t, r)
+	useDeathWord(t, s)
+	p := &peer{t: t, r: r, rnd: rand.New(rand.NewPCG(2, 2))}
+	for role == "victim get" && cfg.Items == 0 && p.sent < 200 { // several generations
+		rec := item(0, p.sent, size(p.rnd))
+		if r.TryPut(addr(rec), len(rec)) != nil {
+			break
+		}
+		p.sent++
+	}
+	c := childtest.Start(t, files(t, r), role, fmt.Sprintf("%s:%d", name, n))
+	c.Expect("ready")
+	ctx, cancel := context.WithCancel(patient(t))
+	defer cancel()
+	ended := make(chan error)
+	go func() {
+		err := c.Wait()
+		cancel()
+		s.died()
+		ended <- err
+	}()
+	p.play(ctx, role)
+	if ctx.Err() == nil { // enough was played, it never comes past the point
+		_ = unix.Kill(c.PID(), unix.SIGKILL)
+		<-ended
+		return 0, false
+	}
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "killed") {
+		t.Errorf("the victim ended otherwise than by SIGKILL: %v", err)
+	}
+	begin := time.Now()
+	last := item(3, 0, 16)
+	err := r.TryPut(addr(last), len(last))
+	if errors.Is(err, mperr.ErrFull) {
+		p.get(context.Background())
+		err = r.TryPut(addr(last), len(last))
+	}
+	if err != nil {
+		t.Errorf("the survivor's put: %v", err)
+	}
+	took := time.Since(begin)
+	for p.get(context.Background()) {
+	}
+	if len(p.got[3]) != 1 {
+		t.Error("the survivor's own record is lost")
+	}
+	p.judge(s, role)
+	return took, true
+}
+
+// peer is the survivor: it puts for a victim that gets, and gets from one
+// that puts.
+type peer struct {
+	t    *testing.T
+	r    *Ring
+	rnd  *rand.Rand
+	sent int
+	got  [4][]int // by putter: 0 this one, 1 the victim, 3 the last
+}
+
+const enough = 600 // operations after which a victim that lives never comes past its point
+
+func (p *peer) play(ctx context.Context, role string) {
+	for i := 0; i < enough && ctx.Err() == nil; i++ {
+		if role == "victim put" {
+			p.getWaiting(ctx, i)
+			continue
+		}
+		for range 1 + p.rnd.IntN(1<<p.rnd.IntN(6)) {
+			rec := item(0, p.sent, size(p.rnd))
+			if err := p.r.Put(ctx, addr(rec), len(rec)); err != nil {
+				break
+			}
+			p.sent++
+		}
+		if p.sent >= logSize-64 {
+			for p.r.Len() > 0 && ctx.Err() == nil {
+				runtime.Gosched()
+			}
+			return
+		}
+		for n := 0; n < i%3 && p.get(ctx); n++ {
+		}
+	}
+}
+
+// getWaiting gets, and now and then lets the ring fill first.
+func (p *peer) getWaiting(ctx context.Context, i int) {
+	if i%20 == 19 {
+		for end := time.Now().Add(5 * time.Millisecond); time.Now().Before(end) && ctx.Err() == nil; {
+		}
+		for p.get(ctx) {
+		}
+	}
+	if b, err := p.r.GetFresh(ctx); err == nil {
+		p.note(b)
+	}
+}
+
+func (p *peer) get(context.Context) bool {
+	b, err := p.r.TryGetFresh()
+	if err == nil {
+		p.note(b)
+		return true
+	}
+	if err != mperr.ErrEmpty {
+		p.t.Errorf("the survivor's get: %v", err)
+	}
+	return false
+}
+
+func (p *peer) note(b []byte) {
+	putter, i, whole := identify(b)
+	if !whole || putter > 3 {
+		p.t.Errorf("torn record of %d bytes", len(b))
+		return
+	}
+	p.got[putter] = append(p.got[putter], i)
+}
+
+func (p *peer) judge(s *scratch, role string) {
+	t := p.t
+	if role == "victim put" {
+		acked, tried := int(s.load(slotPut)), int(s.load(slotTried))
+		for i, v := range p.got[1] {
+			if v != i {
+				t.Fatalf("the victim's record %d came as number %d", v, i)
+			}
+		}
+		if n := len(p.got[1]); n < acked || n > tried {
+			t.Errorf("%d records of the victim, it had %d confirmed and %d begun", n, acked, tried)
+		}
+		return
+	}
+	all := slices.Clone(p.got[0])
+	for i := range s.load(slotGot) {
+		all = append(all, int(s.load(slotLog+int(i)))-1)
+	}
+	slices.Sort(all)
+	if len(slices.Compact(slices.Clone(all))) != len(all) {
+		t.Error("a record came twice")
+	}
+	// What the last Get took is gone with the victim: at most four in a row,
+	// and some that it had and not yet logged.
+	if lost := p.sent - len(all); lost < 0 || lost > 4 {
+		t.Errorf("%d of %d records lost", lost, p.sent)
+	}
+}

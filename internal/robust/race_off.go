@@ -1,0 +1,7 @@
+//go:build !race
+
+package robust
+
+func raceTaken() {}
+
+func raceReleasing() {}

@@ -1,0 +1,56 @@
+// Package mp runs functions of a program in other processes, and gives the
+// processes queues, pipes, values, arrays, counters and locks to share: what
+// Python's multiprocessing offers, for Go.
+//
+//	type job struct {
+//		N     int
+//		Total *mp.Value[int]
+//	}
+//
+//	func add(ctx context.Context, j job) error {
+//		return j.Total.Update(ctx, func(t *int) error { *t += j.N; return nil })
+//	}
+//
+//	var Add = mp.Proc(add) // package level: parent and child register alike
+//
+//	func main() {
+//		mp.Init() // first line of main
+//		…
+//		p, err := Add.Start(ctx, job{5, total})
+//		…
+//		err = p.Wait(ctx)
+//	}
+//
+// # Tasks
+//
+// A child is this same binary, executed again: what stands before Init in
+// main, and package initialization, runs in it too, and then the task instead
+// of the rest of main. Nothing is inherited but the arguments: a child's
+// package variables are its own. Everything that travels is in one argument,
+// usually a struct with exported fields; handles of shared objects may be
+// anywhere in it.
+//
+// The context given to Start is the child's life; every other context is only
+// the caller's patience. A child never outlives the process that started it.
+//
+// # Death
+//
+// Any process may be killed at any instruction, by SIGKILL or the kernel's
+// memory killer. What others share with it goes on: queues and pipes lose
+// nothing that was acknowledged, values and elements are never half written,
+// locks are released. Where a process was changing memory in place (under a
+// Mutex, in Array.Update), the others are told by an *OwnerDiedError and
+// decide with Repair.
+//
+// # Memory
+//
+// Each object is an unnamed segment of shared memory that lives for as long as
+// some process has a handle to it. Nothing has a name, so nothing is left
+// behind. Close gives a handle back early.
+//
+// # Platforms
+//
+// Linux on amd64 and arm64. Elsewhere programs compile, and the first call
+// that needs shared memory or a process returns an error that names the
+// platform.
+package mp

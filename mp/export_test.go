@@ -1,0 +1,68 @@
+package mp
+
+import (
+	"unsafe"
+
+	"multiproc/internal/shm"
+)
+
+// What tests need to see of the inside: the memory of a queue or pipe, and
+// the arrival of a handle by another way than the usual ones.
+
+// BodyOf is the memory of an object behind its header, for spoiling it.
+func BodyOf(o interface{ body() unsafe.Pointer }, n int) []byte {
+	return unsafe.Slice((*byte)(o.body()), n)
+}
+
+// HeaderOf describes the segment of a handle.
+func HeaderOf(h interface {
+	borrow() (*shm.Segment, func(), error)
+},
+) shm.Header {
+	seg, release, err := h.borrow()
+	if err != nil {
+		panic(err)
+	}
+	defer release()
+	return seg.Header
+}
+
+// Arrive fills a handle in as if its descriptor had come beside a message. It
+// takes fd over.
+func Arrive(h shared, fd int, side byte) error {
+	f, err := theFamily()
+	if err != nil {
+		return err
+	}
+	in := &arrival{f: f, fds: []int{fd}}
+	defer in.close()
+	ref := make([]byte, refSize)
+	ref[0], ref[1] = refBeside, side
+	return in.Import(h, ref)
+}
+
+// FD is a duplicate of the descriptor of a handle.
+func FD(h shared) int {
+	seg, release, err := h.borrow()
+	if err != nil {
+		panic(err)
+	}
+	defer release()
+	fd, err := seg.Dup()
+	if err != nil {
+		panic(err)
+	}
+	return fd
+}
+
+// Deposits is how many objects this process holds for messages under way.
+func Deposits() int {
+	f, err := theFamily()
+	if err != nil {
+		panic(err)
+	}
+	return f.root.Len()
+}
+
+// CrashReason is what an ExitError says of a crash report.
+func CrashReason(report string) string { return crashReason(report) }

@@ -1,0 +1,120 @@
+package mp_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"syscall"
+	"testing"
+
+	"multiproc/mp"
+)
+
+func TestMutex(t *testing.T) {
+	m := mutex(t)
+	if m.Owner() != 0 {
+		t.Errorf("a new mutex is held by %d", m.Owner())
+	}
+	must(t, m.Lock(t.Context()))
+	if m.Owner() != os.Getpid() {
+		t.Errorf("held by %d", m.Owner())
+	}
+	if ok, err := m.TryLock(); ok || err != nil {
+		t.Errorf("TryLock of a held one: %v, %v", ok, err)
+	}
+	wantErr(t, "Lock", m.Lock(within(t, short)), context.DeadlineExceeded)
+	other := make(chan int)
+	go func() { m.Unlock(); close(other) }() // any goroutine may
+	<-other
+	wantPanic(t, "does not hold", m.Unlock)
+	if ok, err := m.TryLock(); !ok || err != nil {
+		t.Errorf("TryLock of a free one: %v, %v", ok, err)
+	}
+	m.Unlock()
+}
+
+// Guard adds without atomics under a mutex.
+var Guard = mp.Proc(func(ctx context.Context, g guard) error {
+	for range g.N {
+		if err := g.M.Lock(ctx); err != nil {
+			return err
+		}
+		g.A.Slice()[0]++
+		g.M.Unlock()
+	}
+	return nil
+}, mp.Named("guard"))
+
+type guard struct {
+	N int
+	M *mp.Mutex
+	A *mp.RawArray[int]
+}
+
+func TestMutexExcludes(t *testing.T) {
+	g := guard{3000, mutex(t), closing(t, get(mp.NewRawArray[int](1))(t))}
+	var running []mp.Child
+	for range 3 {
+		running = append(running, start(t, Guard, g))
+	}
+	for _, p := range running {
+		finish(t, p)
+	}
+	if n := g.A.Load(0); n != 9000 {
+		t.Errorf("%d, want 9000", n)
+	}
+}
+
+// Grab takes a mutex and ends as told, without Unlock.
+var Grab = mp.Proc(func(ctx context.Context, g grab) error {
+	if err := g.M.Lock(ctx); err != nil {
+		return err
+	}
+	g.Held.Add(1)
+	if g.Stay {
+		<-ctx.Done()
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	}
+	return nil
+}, mp.Named("grab"))
+
+type grab struct {
+	M    *mp.Mutex
+	Held *mp.Counter
+	Stay bool
+}
+
+func TestMutexOwnerDies(t *testing.T) {
+	for _, killed := range []bool{true, false} {
+		m, held := mutex(t), counter(t, 0)
+		p := start(t, Grab, grab{m, held, killed})
+		eventually(t, held, 1)
+		waiting := make(chan error)
+		go func() { waiting <- m.Lock(context.Background()) }()
+		if killed {
+			if m.Owner() != p.PID() {
+				t.Errorf("held by %d, want %d", m.Owner(), p.PID())
+			}
+			must(t, p.Kill())
+		}
+		var died *mp.OwnerDiedError
+		if err := <-waiting; !errors.As(err, &died) || died.PID != p.PID() || died.Object != "mutex" {
+			t.Fatalf("got %v, want the death of %d", err, p.PID())
+		}
+		if ok, err := m.TryLock(); ok || !errors.As(err, &died) {
+			t.Errorf("TryLock: %v, %v", ok, err)
+		}
+		wantErr(t, "a Repair that fails", m.Repair(t.Context(), func() error { return errMine }), errMine)
+		if err := m.Lock(t.Context()); !errors.As(err, &died) {
+			t.Errorf("Lock after it: %v", err)
+		}
+		must(t, m.Repair(t.Context(), func() error {
+			if m.Owner() != os.Getpid() {
+				t.Errorf("during the repair held by %d", m.Owner())
+			}
+			return nil
+		}))
+		must(t, m.Lock(t.Context()))
+		m.Unlock()
+	}
+}

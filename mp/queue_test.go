@@ -1,0 +1,324 @@
+package mp_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"multiproc/mp"
+)
+
+type order struct {
+	ID   int
+	Name string
+	Tags []string
+	Data []byte
+	Sub  *order
+	M    map[string]float64
+}
+
+type point struct{ X, Y int }
+
+func init() { mp.RegisterType[point]() }
+
+// roundTrip sends values through a queue and compares.
+func roundTrip[T any](t *testing.T, values ...T) {
+	t.Helper()
+	q := queue[T](t, 0)
+	for _, v := range values {
+		must(t, q.Put(t.Context(), v))
+	}
+	for _, v := range values {
+		if got := get(q.Get(t.Context()))(t); !reflect.DeepEqual(got, v) {
+			t.Errorf("%T: %#v became %#v", v, v, got)
+		}
+	}
+}
+
+func TestQueueCarriesAnyType(t *testing.T) {
+	roundTrip(t, 1, -1, 1<<62)
+	roundTrip[uint8](t, 0, 255)
+	roundTrip(t, 1.5, -0.25)
+	roundTrip(t, true, false)
+	roundTrip(t, "", "text", strings.Repeat("long", 100_000))
+	roundTrip(t, []byte{}, []byte{0}, make([]byte, 1<<20))
+	roundTrip(t, struct{}{}, struct{}{})
+	roundTrip(t, [3]int16{1, 2, 3})
+	roundTrip(t, point{1, 2})
+	roundTrip(t, []string{}, nil, []string{"a", ""})
+	roundTrip(t, map[string][]int{"a": {1}, "b": nil}, nil)
+	roundTrip(t, order{1, "n", []string{"x"}, []byte("d"), &order{ID: 2}, map[string]float64{"pi": 3.14}}, order{})
+	roundTrip(t, time.Date(2024, 2, 29, 1, 2, 3, 4, time.UTC))
+	roundTrip[any](t, nil, 1, int8(2), uint64(1<<63), 2.5, float32(1.25), true, "s", []byte("b"), []any{1, "x", nil, 2.0},
+		map[string]any{"k": []any{int64(3)}}, []int{1, 2}, map[int]string{1: "a"}, point{3, 4}, []point{{5, 6}}, [2]bool{true})
+}
+
+// What Get returned does not change when more is got.
+func TestGetGivesMemoryOfItsOwn(t *testing.T) {
+	q := queue[order](t, 0)
+	for i := range 100 {
+		must(t, q.Put(t.Context(), order{ID: i, Name: fmt.Sprint("name", i), Data: []byte(fmt.Sprint("data", i))}))
+	}
+	var got []order
+	for range 100 {
+		got = append(got, get(q.Get(t.Context()))(t))
+	}
+	for i, o := range got {
+		if o.Name != fmt.Sprint("name", i) || string(o.Data) != fmt.Sprint("data", i) {
+			t.Errorf("%d became %+v", i, o)
+		}
+	}
+}
+
+func TestQueueFullAndEmpty(t *testing.T) {
+	for _, n := range []int{1, 2, 6} {
+		q := queue[int](t, n)
+		if q.Cap() != n || !q.Empty() || q.Full() || q.Len() != 0 {
+			t.Errorf("a new queue of %d: cap %d, len %d", n, q.Cap(), q.Len())
+		}
+		if _, err := q.TryGet(); !errors.Is(err, mp.ErrEmpty) {
+			t.Errorf("TryGet: %v", err)
+		}
+		if _, err := q.Get(within(t, short)); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Get: %v", err)
+		}
+		for i := range n {
+			must(t, q.TryPut(i))
+			if q.Len() != i+1 || q.Empty() || q.Full() != (i+1 == n) {
+				t.Errorf("after %d of %d: len %d, full %v", i+1, n, q.Len(), q.Full())
+			}
+		}
+		wantErr(t, "TryPut", q.TryPut(9), mp.ErrFull)
+		wantErr(t, "Put", q.Put(within(t, short), 9), context.DeadlineExceeded)
+		if q.Len() != n {
+			t.Errorf("failed puts changed the length to %d", q.Len())
+		}
+		for i := range n {
+			if v := get(q.TryGet())(t); v != i || q.Len() != n-i-1 {
+				t.Errorf("got %d, len %d", v, q.Len())
+			}
+		}
+	}
+	for _, n := range []int{-1, 1<<30 + 1} {
+		if q, err := mp.NewQueue[int](n); err == nil {
+			t.Errorf("a queue of %d items was made", n)
+			must(t, q.Close())
+		}
+	}
+}
+
+func TestTooLarge(t *testing.T) {
+	q := queue[[]byte](t, 0, mp.MaxBytes(1024))
+	must(t, q.Put(t.Context(), []byte("before")))
+	wantErr(t, "Put", q.Put(t.Context(), make([]byte, 1025)), mp.ErrTooLarge)
+	wantErr(t, "TryPut", q.TryPut(make([]byte, 1<<20)), mp.ErrTooLarge)
+	must(t, q.Put(t.Context(), []byte("after")))
+	for _, want := range []string{"before", "after"} {
+		if b := get(q.TryGet())(t); string(b) != want {
+			t.Errorf("got %q, want %q", b, want)
+		}
+	}
+	must(t, q.Put(t.Context(), make([]byte, 1016)))
+	if b := get(q.TryGet())(t); len(b) != 1016 {
+		t.Errorf("the largest record has %d bytes", len(b))
+	}
+}
+
+// An encoding error comes back from Put and leaves no trace: CPython's
+// test_queue_feeder_donot_stop_onexc.
+func TestPutThatCannotBeEncoded(t *testing.T) {
+	q := queue[any](t, 1)
+	type unknown struct{ A int }
+	if err := q.Put(t.Context(), unknown{1}); err == nil || !strings.Contains(err.Error(), "RegisterType") {
+		t.Errorf("got %v, want an error that names RegisterType", err)
+	}
+	if err := q.Put(t.Context(), make(chan int)); err == nil {
+		t.Error("a channel was put")
+	}
+	if q.Len() != 0 {
+		t.Errorf("len %d", q.Len())
+	}
+	must(t, q.TryPut(true))
+	if v := get(q.TryGet())(t); v != true {
+		t.Errorf("got %v", v)
+	}
+}
+
+func TestTaskDoneAndJoin(t *testing.T) {
+	q := queue[int](t, 0)
+	must(t, q.Join(t.Context()))
+	wantErr(t, "TaskDone of nothing", q.TaskDone(), mp.ErrTaskDone)
+	for i := range 10 {
+		must(t, q.Put(t.Context(), i))
+	}
+	wantErr(t, "Join", q.Join(within(t, short)), context.DeadlineExceeded)
+	var workers []mp.Child
+	for range 4 {
+		workers = append(workers, start(t, Work, q))
+	}
+	must(t, q.Join(t.Context()))
+	wantErr(t, "TaskDone", q.TaskDone(), mp.ErrTaskDone)
+	must(t, q.CloseWrite())
+	for _, w := range workers {
+		finish(t, w)
+	}
+}
+
+// Work takes items and says that each is done.
+var Work = mp.Proc(func(ctx context.Context, q *mp.Queue[int]) error {
+	for _, err := range q.All(ctx) {
+		if err != nil {
+			return err
+		}
+		if err := q.TaskDone(); err != nil {
+			return err
+		}
+	}
+	return nil
+}, mp.Named("work"))
+
+func TestCloseWrite(t *testing.T) {
+	q := queue[string](t, 2)
+	must(t, q.Put(t.Context(), "a"))
+	must(t, q.Put(t.Context(), "b"))
+	waiting := make(chan error)
+	go func() { waiting <- q.Put(context.Background(), "c") }()
+	must(t, q.CloseWrite())
+	wantErr(t, "a Put that waited", <-waiting, mp.ErrClosed)
+	must(t, q.CloseWrite())
+	wantErr(t, "Put", q.Put(t.Context(), "c"), mp.ErrClosed)
+	var got []string
+	for s, err := range q.All(t.Context()) {
+		must(t, err)
+		got = append(got, s)
+	}
+	if strings.Join(got, "") != "ab" {
+		t.Errorf("All gave %q", got)
+	}
+	if _, err := q.Get(t.Context()); err != io.EOF {
+		t.Errorf("Get: %v", err)
+	}
+	if _, err := q.TryGet(); err != io.EOF {
+		t.Errorf("TryGet: %v", err)
+	}
+	if _, err := q.GetBatch(t.Context(), 3); err != io.EOF {
+		t.Errorf("GetBatch: %v", err)
+	}
+}
+
+func TestBatches(t *testing.T) {
+	q := queue[int](t, 5)
+	n, err := q.PutBatch(within(t, short), []int{1, 2, 3, 4, 5, 6, 7})
+	if n != 5 || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("PutBatch = %d, %v", n, err)
+	}
+	if got := get(q.GetBatch(t.Context(), 3))(t); !reflect.DeepEqual(got, []int{1, 2, 3}) {
+		t.Errorf("GetBatch = %v", got)
+	}
+	if got := get(q.GetBatch(t.Context(), 30))(t); !reflect.DeepEqual(got, []int{4, 5}) {
+		t.Errorf("GetBatch = %v", got)
+	}
+	if _, err := q.GetBatch(within(t, short), 3); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("GetBatch of an empty queue: %v", err)
+	}
+	if _, err := q.GetBatch(t.Context(), 0); err == nil {
+		t.Error("a batch of 0 items")
+	}
+	s := queue[order](t, 0)
+	must(t, get2(s.PutBatch(t.Context(), []order{{ID: 1}, {ID: 2, Name: "x"}})))
+	if got := get(s.GetBatch(t.Context(), 9))(t); len(got) != 2 || got[1].Name != "x" {
+		t.Errorf("GetBatch = %+v", got)
+	}
+	b := queue[[]byte](t, 0)
+	must(t, b.Put(t.Context(), []byte("item")))
+	if got, err := mp.GetAppend(t.Context(), b, []byte("got ")); string(got) != "got item" || err != nil {
+		t.Errorf("GetAppend = %q, %v", got, err)
+	}
+}
+
+// PutNumbers puts first, first+1 and so on.
+var PutNumbers = mp.Proc(putNumbers)
+
+type numbers struct {
+	Q        *mp.Queue[int]
+	First, N int
+}
+
+func putNumbers(ctx context.Context, j numbers) error {
+	for i := range j.N {
+		if err := j.Q.Put(ctx, j.First+i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Items that were put before and after a child starts arrive in order
+// (test_fork), and a putter may be gone at once with any amount put.
+func TestFIFOAcrossProcesses(t *testing.T) {
+	q := queue[int](t, 0)
+	must(t, putNumbers(t.Context(), numbers{q, 0, 10}))
+	finish(t, start(t, PutNumbers, numbers{q, 10, 100_000}))
+	must(t, putNumbers(t.Context(), numbers{q, 100_010, 10}))
+	for i := range 100_020 {
+		if v := get(q.TryGet())(t); v != i {
+			t.Fatalf("item %d is %d", i, v)
+		}
+	}
+}
+
+func TestManyPuttersAndGetters(t *testing.T) {
+	const each, procs = 5000, 3
+	q := queue[int](t, 16)
+	out := queue[[]int](t, 0)
+	var putters, getters []mp.Child
+	for i := range procs {
+		putters = append(putters, start(t, PutNumbers, numbers{q, i * each, each}))
+		getters = append(getters, start(t, Collect, collect{q, out}))
+	}
+	for _, p := range putters {
+		finish(t, p)
+	}
+	must(t, q.CloseWrite())
+	seen := make([]bool, each*procs)
+	for _, p := range getters {
+		finish(t, p)
+		last := make([]int, procs)
+		for _, v := range get(out.TryGet())(t) {
+			if seen[v] {
+				t.Fatalf("%d came twice", v)
+			}
+			if seen[v] = true; v%each < last[v/each] {
+				t.Fatalf("%d came after %d of the same putter", v, last[v/each])
+			}
+			last[v/each] = v % each
+		}
+	}
+	for v, ok := range seen {
+		if !ok {
+			t.Fatalf("%d was lost", v)
+		}
+	}
+}
+
+type collect struct {
+	Q   *mp.Queue[int]
+	Out *mp.Queue[[]int]
+}
+
+// Collect gets all that there is and hands it over.
+var Collect = mp.Proc(func(ctx context.Context, c collect) error {
+	var got []int
+	for v, err := range c.Q.All(ctx) {
+		if err != nil {
+			return err
+		}
+		got = append(got, v)
+	}
+	return c.Out.Put(ctx, got)
+}, mp.Named("collect"))

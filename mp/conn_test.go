@@ -36,10 +36,10 @@ func TestPipe(t *testing.T) {
 	if n, err := a.Recv(t.Context()); n != 8 || err != nil {
 		t.Errorf("what was sent before Close: %d, %v", n, err)
 	}
-	if _, err := a.Recv(t.Context()); err != io.EOF {
+	if _, err := a.Recv(t.Context()); !errors.Is(err, io.EOF) {
 		t.Errorf("after Close: %v", err)
 	}
-	if _, err := a.TryRecv(); err != io.EOF {
+	if _, err := a.TryRecv(); !errors.Is(err, io.EOF) {
 		t.Errorf("after Close: %v", err)
 	}
 	must(t, a.Poll(t.Context()))
@@ -123,7 +123,7 @@ func TestMoveAndClone(t *testing.T) {
 		t.Errorf("got %q", s)
 	}
 	must(t, kept.Close())
-	if _, err := a.Recv(t.Context()); err != io.EOF {
+	if _, err := a.Recv(t.Context()); !errors.Is(err, io.EOF) {
 		t.Errorf("after the last handle was closed: %v", err)
 	}
 }
@@ -140,7 +140,7 @@ func TestEOFAfterKill(t *testing.T) {
 		ended := make(chan error)
 		go func() { ended <- get2(recv.Recv(context.Background())) }()
 		must(t, p.Kill())
-		if err := <-ended; err != io.EOF {
+		if err := <-ended; !errors.Is(err, io.EOF) {
 			t.Fatalf("got %v", err)
 		}
 	}
@@ -180,7 +180,7 @@ var HoldReader = mp.Proc(func(ctx context.Context, c *mp.Conn[mp.None, []byte]) 
 func TestEOFAfterTaskEnds(t *testing.T) {
 	recv, send := oneWay[int](t)
 	finish(t, start(t, TakeConn, send))
-	if _, err := recv.Recv(t.Context()); err != io.EOF {
+	if _, err := recv.Recv(t.Context()); !errors.Is(err, io.EOF) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -258,7 +258,7 @@ func TestConnOverConn(t *testing.T) {
 		t.Errorf("got %d", v)
 	}
 	finish(t, p)
-	if _, err := recv.Recv(t.Context()); err != io.EOF {
+	if _, err := recv.Recv(t.Context()); !errors.Is(err, io.EOF) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -100,7 +100,7 @@ func ExamplePipe() {
 		log.Fatal(err)
 	}
 	_, err = mine.Recv(ctx)
-	fmt.Println(err == io.EOF, p.Wait(ctx))
+	fmt.Println(errors.Is(err, io.EOF), p.Wait(ctx))
 	// Output:
 	// echo <nil>
 	// true <nil>

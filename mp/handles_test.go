@@ -107,7 +107,7 @@ func TestHandlesNested(t *testing.T) {
 		t.Error("an object does not carry the child's mark")
 	}
 	wantErr(t, "a Conn that has moved", theirs.Send(t.Context(), "x"), mp.ErrClosed)
-	if _, err := mine.Recv(t.Context()); err != io.EOF {
+	if _, err := mine.Recv(t.Context()); !errors.Is(err, io.EOF) {
 		t.Errorf("after the child's end: %v", err)
 	}
 }

@@ -239,7 +239,7 @@ func (c *child) verdict(cause error) error {
 		}
 	}
 	e := &ExitError{Task: c.task, PID: c.PID(), State: c.state, Crash: readCrash(c.l.crash)}
-	if cause != errKilled {
+	if !errors.Is(cause, errKilled) {
 		e.Cause = cause
 	}
 	return e

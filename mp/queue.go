@@ -2,6 +2,7 @@ package mp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -196,7 +197,7 @@ func all[T any](ctx context.Context, next func(context.Context) (T, error)) iter
 	return func(yield func(T, error) bool) {
 		for {
 			v, err := next(ctx)
-			if err == io.EOF || !yield(v, err) || err != nil {
+			if errors.Is(err, io.EOF) || !yield(v, err) || err != nil {
 				return
 			}
 		}

@@ -200,13 +200,13 @@ func TestCloseWrite(t *testing.T) {
 	if strings.Join(got, "") != "ab" {
 		t.Errorf("All gave %q", got)
 	}
-	if _, err := q.Get(t.Context()); err != io.EOF {
+	if _, err := q.Get(t.Context()); !errors.Is(err, io.EOF) {
 		t.Errorf("Get: %v", err)
 	}
-	if _, err := q.TryGet(); err != io.EOF {
+	if _, err := q.TryGet(); !errors.Is(err, io.EOF) {
 		t.Errorf("TryGet: %v", err)
 	}
-	if _, err := q.GetBatch(t.Context(), 3); err != io.EOF {
+	if _, err := q.GetBatch(t.Context(), 3); !errors.Is(err, io.EOF) {
 		t.Errorf("GetBatch: %v", err)
 	}
 }

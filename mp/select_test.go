@@ -40,7 +40,7 @@ func TestSelect(t *testing.T) {
 	want(p)
 	must(t, b.Close())
 	want(a, p)
-	if _, err := a.TryRecv(); err != io.EOF {
+	if _, err := a.TryRecv(); !errors.Is(err, io.EOF) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package futex
 
 import (
+	"errors"
 	"runtime"
 	"sync/atomic"
 	"syscall"
@@ -58,7 +59,7 @@ func Wait(timeout time.Duration, words ...Word) error {
 		timeout = slice
 	}
 	err := wait1(words[0], timeout)
-	if part && err == ErrTimeout {
+	if part && errors.Is(err, ErrTimeout) {
 		return nil // the time is not over yet
 	}
 	return err

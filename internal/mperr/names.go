@@ -63,7 +63,7 @@ func Register(name string, err error) {
 	names.Lock()
 	defer names.Unlock()
 	if old, ok := names.byName[name]; ok {
-		if old == err {
+		if errors.Is(old, err) && errors.Is(err, old) {
 			return
 		}
 		panic(fmt.Sprintf("mp.RegisterError: %q already names the error %q", name, old))

@@ -2,6 +2,7 @@ package ring
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"unsafe"
 
@@ -29,7 +30,7 @@ func (r *Ring) PutMany(ctx context.Context, n int, rec func(i int) (unsafe.Point
 		var more int
 		more, need, err = r.putBurst(ctx, put, n, rec, waited)
 		put += more
-		if err == mperr.ErrFull {
+		if errors.Is(err, mperr.ErrFull) {
 			err = r.waitSpace(ctx, need, waited && more == 0)
 			waited = true
 		}
@@ -102,7 +103,7 @@ func (r *Ring) GetMany(ctx context.Context, limit int, sink func(p unsafe.Pointe
 	waited := false
 	for limit > 0 {
 		n, err := r.getBurst(ctx, limit, sink, waited)
-		if err != mperr.ErrEmpty {
+		if !errors.Is(err, mperr.ErrEmpty) {
 			return n, err
 		}
 		if err := r.waitReadable(ctx, waited); err != nil {

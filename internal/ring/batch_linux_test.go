@@ -68,7 +68,7 @@ func TestBatchLargerThanRing(t *testing.T) {
 				}
 				want++
 			})
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if n == 0 || err != nil {
@@ -129,7 +129,7 @@ func TestBatchErrors(t *testing.T) {
 	if n, err := r.PutMany(cancelled, 1, rec(5)); n != 0 || !errors.Is(err, mperr.ErrClosed) {
 		t.Errorf("after CloseWrite: %d %v", n, err)
 	}
-	if n, err := r.GetMany(cancelled, 1, nil); n != 0 || err != io.EOF {
+	if n, err := r.GetMany(cancelled, 1, nil); n != 0 || !errors.Is(err, io.EOF) {
 		t.Errorf("at the end: %d %v", n, err)
 	}
 }

@@ -2,6 +2,7 @@ package ring
 
 import (
 	"context"
+	"errors"
 	"io"
 	"strings"
 	"sync/atomic"
@@ -21,7 +22,7 @@ func (r *Ring) Get(ctx context.Context, p unsafe.Pointer) error {
 	waited := false
 	for {
 		err := r.tryGet(ctx, p, waited)
-		if err != mperr.ErrEmpty {
+		if !errors.Is(err, mperr.ErrEmpty) {
 			return err
 		}
 		if err := r.waitReadable(ctx, waited); err != nil {
@@ -57,7 +58,7 @@ func (r *Ring) GetAppend(ctx context.Context, buf []byte) ([]byte, error) {
 	waited := false
 	for {
 		out, err := r.tryGetAppend(ctx, buf, waited)
-		if err != mperr.ErrEmpty {
+		if !errors.Is(err, mperr.ErrEmpty) {
 			return out, err
 		}
 		if err := r.waitReadable(ctx, waited); err != nil {
@@ -79,7 +80,7 @@ func (r *Ring) GetFresh(ctx context.Context) ([]byte, error) {
 	waited := false
 	for {
 		out, err := r.tryGetAppend(ctx, uncleared(r.peekLen()), waited)
-		if err != mperr.ErrEmpty {
+		if !errors.Is(err, mperr.ErrEmpty) {
 			return out, err
 		}
 		if err := r.waitReadable(ctx, waited); err != nil {

@@ -117,7 +117,7 @@ func (h *history) putMany() error {
 			}
 		}
 	}
-	if want == mperr.ErrFull {
+	if errors.Is(want, mperr.ErrFull) {
 		want = context.Canceled
 	}
 	n, err := h.handle().PutMany(cancelled, len(recs), func(i int) (unsafe.Pointer, int) { return addr(recs[i]), len(recs[i]) })
@@ -134,7 +134,7 @@ func (h *history) gotten(rec []byte, err error) error {
 		if h.m.closed {
 			want = io.EOF
 		}
-		if err != want && !(err == context.Canceled && want == mperr.ErrEmpty) {
+		if !errors.Is(err, want) && !(errors.Is(err, context.Canceled) && errors.Is(want, mperr.ErrEmpty)) {
 			return fmt.Errorf("get from an empty ring: %d bytes, %v, want %v", len(rec), err, want)
 		}
 		return nil

@@ -2,6 +2,7 @@ package ring
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -19,7 +20,7 @@ func (r *Ring) Put(ctx context.Context, p unsafe.Pointer, n int) error {
 	waited := false
 	for {
 		err := r.tryPut(ctx, p, n, waited)
-		if err != mperr.ErrFull {
+		if !errors.Is(err, mperr.ErrFull) {
 			return err
 		}
 		if err := r.waitSpace(ctx, r.cfg.stride(n), waited); err != nil {

@@ -158,7 +158,7 @@ func TestCloseWrite(t *testing.T) {
 	if v, err := getInt(r); v != 7 || err != nil {
 		t.Errorf("get: %d %v", v, err)
 	}
-	if _, err := getInt(r); err != io.EOF {
+	if _, err := getInt(r); !errors.Is(err, io.EOF) {
 		t.Errorf("get at the end: %v", err)
 	}
 }
@@ -200,7 +200,7 @@ func TestManyToMany(t *testing.T) {
 							v = *(*int64)(unsafe.Pointer(&rec[0]))
 						}
 					}
-					if err == io.EOF {
+					if errors.Is(err, io.EOF) {
 						return
 					}
 					if err != nil {

@@ -165,7 +165,7 @@ func TestCancelledGettersLoseNothing(t *testing.T) {
 				switch err := s.Get(ctx, unsafe.Pointer(&v)); {
 				case err == nil:
 					taken.Add(1)
-				case err == io.EOF:
+				case errors.Is(err, io.EOF):
 					return
 				case !errors.Is(err, context.Canceled):
 					t.Error(err)
@@ -179,7 +179,7 @@ func TestCancelledGettersLoseNothing(t *testing.T) {
 		for {
 			var v int64
 			if err := steady.Get(end, unsafe.Pointer(&v)); err != nil {
-				if err != io.EOF {
+				if !errors.Is(err, io.EOF) {
 					t.Error(err)
 				}
 				return
@@ -228,7 +228,7 @@ func TestAbortAndCloseWakeAll(t *testing.T) {
 	g := newRing(t, cfg)
 	wg.Go(func() {
 		var v int64
-		if err := g.Get(ctx, unsafe.Pointer(&v)); err != io.EOF {
+		if err := g.Get(ctx, unsafe.Pointer(&v)); !errors.Is(err, io.EOF) {
 			t.Error(err)
 		}
 	})

@@ -2,6 +2,7 @@ package robust
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -39,7 +40,7 @@ func WaitAny(ctx context.Context, events []*Event, ready func() bool) error {
 		done := ready()
 		if !done {
 			if err = s.cancelled(ctx); err == nil {
-				err = sleepOn(words, &pause)
+				_, err = sleepOn(words, &pause)
 			}
 			done = ready()
 		}
@@ -69,15 +70,17 @@ func (s *sleep) cancelled(ctx context.Context) error {
 	return nil
 }
 
-// sleepOn is one sleep, with the growing pause of the re-check.
-func sleepOn(words []futex.Word, pause *time.Duration) error {
-	switch err := futex.Wait(*pause, words...); err {
-	case nil:
+// sleepOn is one sleep, with the growing pause of the re-check. It reports
+// whether the pause ran out.
+func sleepOn(words []futex.Word, pause *time.Duration) (ranOut bool, err error) {
+	err = futex.Wait(*pause, words...)
+	if err == nil {
 		*pause = firstRecheck
-	case futex.ErrTimeout:
-		*pause = min(2**pause, maxRecheck)
-	default:
-		return err
+		return false, nil
 	}
-	return nil
+	if errors.Is(err, futex.ErrTimeout) {
+		*pause = min(2**pause, maxRecheck)
+		return true, nil
+	}
+	return false, err
 }

@@ -181,14 +181,8 @@ func (s *sleep) run(ctx context.Context, g *gate, ready func(*sleep) bool) error
 			}
 		}
 		words[0], words[1] = s.word, futex.Word{Addr: &s.cancel}
-		err := futex.Wait(pause, words...)
-		s.suspect = err == futex.ErrTimeout
-		switch err {
-		case nil:
-			pause = firstRecheck
-		case futex.ErrTimeout:
-			pause = min(2*pause, maxRecheck)
-		default:
+		var err error
+		if s.suspect, err = sleepOn(words, &pause); err != nil {
 			return err
 		}
 	}

@@ -121,10 +121,3 @@ func inWaitv(pid int) bool {
 	}
 	return false
 }
-
-// alive reports whether a child of this process runs: it is not a zombie.
-func alive(pid int) bool {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	i := strings.LastIndex(string(b), ") ")
-	return err == nil && i > 0 && b[i+2] != 'Z' && b[i+2] != 'X'
-}

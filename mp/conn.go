@@ -72,7 +72,7 @@ type end struct {
 
 // Pipe makes a pipe that carries values both ways and returns its two ends.
 //
-// Cost: some 50 µs; an unused pipe takes two pages of memory.
+// Cost: some 50 µs; an unused pipe takes two pages of memory at most.
 func Pipe[S, R any](opts ...Option) (*Conn[S, R], *Conn[R, S], error) {
 	return newPipe[S, R](opts, sideA)
 }

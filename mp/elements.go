@@ -20,7 +20,7 @@ import (
 //	16  index  uint64, element to be written + 1; 0 while none is
 //	24  value  one element, padded to 8 bytes
 type elements[T any] struct {
-	lock  robust.Lock
+	lock  *robust.Lock // apart: a resident lock is kept, the handle must not be
 	index *uint64
 	value *T
 	base  unsafe.Pointer
@@ -32,6 +32,7 @@ const journalValue = robust.LockSize + 8
 func journalSize(size uintptr) uintptr { return journalValue + (size+7)&^7 }
 
 func (e *elements[T]) init(control, base unsafe.Pointer, n int) {
+	e.lock = &robust.Lock{}
 	e.lock.Init(control)
 	e.lock.AllowResident()
 	e.index = (*uint64)(unsafe.Add(control, robust.LockSize))

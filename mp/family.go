@@ -76,16 +76,12 @@ func found() (*family, error) {
 	return &family{table: t, broker: root, root: root}, nil
 }
 
-// join makes this process the member that mark names.
-func join(mark string) error {
-	id, ref, starter, err := parseMark(mark)
-	if err != nil {
-		return err
-	}
+// join makes this process the member that its mark names.
+func join(p place) error {
 	if err := robust.Start(); err != nil {
 		return err
 	}
-	t, err := table.Attach(fdFamily, id, ref)
+	t, err := table.Attach(fdFamily, p.family, p.own)
 	if err != nil {
 		return err
 	}
@@ -95,30 +91,36 @@ func join(mark string) error {
 	}
 	membership.Lock()
 	defer membership.Unlock()
-	membership.f = &family{table: t, broker: handle.NewClient(conn), starter: starter}
+	membership.f = &family{table: t, broker: handle.NewClient(conn), starter: p.starter}
 	return nil
 }
 
-func formatMark(id shm.ID, ref, starter table.Ref) string {
-	return fmt.Sprintf("1:%x:%d:%d:%d:%d", id[:], ref.Slot, ref.Gen, starter.Slot, starter.Gen)
+// place is what a mark says: a family, a process's own place in its table, and
+// its starter's.
+type place struct {
+	family       shm.ID
+	own, starter table.Ref
 }
 
-func parseMark(mark string) (id shm.ID, ref, starter table.Ref, err error) {
-	bad := fmt.Errorf("multiproc: environment variable %s=%q was not set by this program; remove it", envMark, mark)
+func (p place) mark() string {
+	return fmt.Sprintf("1:%x:%d:%d:%d:%d", p.family[:], p.own.Slot, p.own.Gen, p.starter.Slot, p.starter.Gen)
+}
+
+func parseMark(mark string) (p place, err error) {
+	bad := fmt.Errorf("environment variable %s=%q was not set by this program; remove it", envMark, mark)
 	part := strings.Split(mark, ":")
-	if len(part) != 6 || part[0] != "1" || len(part[1]) != 2*len(id) {
-		return id, ref, starter, bad
+	if len(part) != 6 || part[0] != "1" || len(part[1]) != 2*len(p.family) {
+		return p, bad
 	}
-	if _, err := hex.Decode(id[:], []byte(part[1])); err != nil {
-		return id, ref, starter, bad
+	if _, err := hex.Decode(p.family[:], []byte(part[1])); err != nil {
+		return p, bad
 	}
-	var n [4]uint32
-	for i := range n {
+	for i, to := range []*uint32{&p.own.Slot, &p.own.Gen, &p.starter.Slot, &p.starter.Gen} {
 		v, err := strconv.ParseUint(part[2+i], 10, 32)
 		if err != nil {
-			return id, ref, starter, bad
+			return p, bad
 		}
-		n[i] = uint32(v)
+		*to = uint32(v)
 	}
-	return id, table.Ref{Slot: n[0], Gen: n[1]}, table.Ref{Slot: n[2], Gen: n[3]}, nil
+	return p, nil
 }

@@ -37,19 +37,25 @@ func Init() {
 		initialized.Store(true)
 		return
 	}
+	place, err := parseMark(mark)
+	if err != nil {
+		giveUp(err)
+	}
 	// Before anything else: what we inherited must not leak into programs
 	// that the task starts, or nobody would ever see the end of our sockets.
 	_ = os.Unsetenv(envMark)
 	if err := spawn.MarkCloexec(fdControl); err != nil {
 		giveUp(err)
 	}
-	signal.Ignore(os.Interrupt) // Ctrl-C is the starter's to deal with
+	// Ctrl-C is the starter's to deal with. Caught and dropped, not ignored:
+	// programs that the task starts would inherit that.
+	signal.Notify(make(chan os.Signal, 1), os.Interrupt)
 	crash := os.NewFile(fdCrash, "crash report")
 	if err := debug.SetCrashOutput(crash, debug.CrashOptions{}); err != nil {
 		giveUp(err)
 	}
 	_ = crash.Close() // the runtime has a duplicate
-	if err := join(mark); err != nil {
+	if err := join(place); err != nil {
 		giveUp(err)
 	}
 	control, err := fdpass.FromFD(fdControl)
@@ -85,6 +91,11 @@ func refuseChild() {
 
 // serve waits for the task, runs it, answers and exits.
 func serve(control *fdpass.Conn) {
+	// Before the task begins, or a SIGTERM in its first moments would end it
+	// without its grace. One that comes before there is a task ends a spare.
+	term, begun := make(chan os.Signal, 1), make(chan *life, 1)
+	signal.Notify(term, syscall.SIGTERM)
+	go signals(term, begun)
 	payload, fds, err := control.ReadFrame()
 	if err != nil {
 		os.Exit(exitOK) // a spare whose starter has ended
@@ -104,12 +115,8 @@ func serve(control *fdpass.Conn) {
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	life := &life{control: control, cancel: cancel, grace: time.Duration(start.GraceNanos)}
-	// Before the task begins, or a SIGTERM in its first moments would end it
-	// without its grace.
-	term := make(chan os.Signal, 1)
-	signal.Notify(term, syscall.SIGTERM)
+	begun <- life
 	go life.listen()
-	go life.signals(term)
 
 	f, err := theFamily()
 	if err != nil {
@@ -218,7 +225,13 @@ func (l *life) orphaned() {
 
 // signals makes SIGTERM a cancellation with grace. It is also what the kernel
 // sends when the starter is gone.
-func (l *life) signals(term <-chan os.Signal) {
+func signals(term <-chan os.Signal, begun <-chan *life) {
+	var l *life
+	select {
+	case <-term:
+		os.Exit(exitOK)
+	case l = <-begun:
+	}
 	<-term
 	// The kernel sends it when the starter's thread has ended, which may be
 	// before its files are closed and listen sees the end of the socket.

@@ -21,7 +21,7 @@ import (
 // Lock.
 type Mutex struct {
 	object
-	lock   robust.Lock
+	lock   *robust.Lock // apart: a resident lock is kept, the handle must not be
 	health *health
 }
 
@@ -42,6 +42,7 @@ func (m *Mutex) kind() shm.Kind                { return shm.KindMutex }
 func (m *Mutex) finger(byte) ([16]byte, error) { return [16]byte{}, nil }
 
 func (m *Mutex) attach(_ *family, seg *shm.Segment, _ byte) error {
+	m.lock = &robust.Lock{}
 	if err := m.adopt(seg, seg.Size, m.lock.Abort, nil); err != nil {
 		return err
 	}

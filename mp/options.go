@@ -48,7 +48,7 @@ type Options struct {
 	Affinity []int
 
 	// NoSpare starts a process of its own even if a spare is ready. Starts
-	// with Env, Stdout or Stderr never use one.
+	// with Env, Dir, Stdout or Stderr never use one.
 	NoSpare bool
 }
 

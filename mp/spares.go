@@ -3,6 +3,7 @@ package mp
 import (
 	"os"
 	"sync"
+	"time"
 )
 
 // spares are processes that were started ahead of time and wait for a task.
@@ -49,6 +50,9 @@ func Spares(n int) error {
 	return nil
 }
 
+// refillDelay is how long after a spare was used the next one is started.
+const refillDelay = 2 * time.Millisecond
+
 // fill starts the goroutine that makes the missing spares, unless it runs.
 // The lock is held.
 func fill(f *family) {
@@ -57,10 +61,12 @@ func fill(f *family) {
 		return
 	}
 	s.filling = true
+	// Here, and not in the goroutine: a program that sets os.Stdout does so
+	// between its own calls.
+	stdout, stderr := os.Stdout, os.Stderr
 	go func() {
 		for {
-			stdout, stderr := os.Stdout, os.Stderr
-			l, err := newLaunch(f, &Options{}, "spare")
+			l, err := newLaunch(f, &Options{Stdout: stdout, Stderr: stderr}, "spare")
 			s.Lock()
 			surplus := err == nil && len(s.ready) >= s.want // Spares was called meanwhile
 			if err == nil && !surplus {
@@ -105,7 +111,13 @@ func takeSpare(f *family) *launch {
 		l := s.ready[0]
 		s.ready = s.ready[1:]
 		same := l.stdout == os.Stdout && l.stderr == os.Stderr
-		fill(f)
+		// Not at once: the task that begins now should not share the
+		// processors with the start of its successor.
+		time.AfterFunc(refillDelay, func() {
+			s.Lock()
+			defer s.Unlock()
+			fill(f)
+		})
 		s.Unlock()
 		if same && l.alive() {
 			return l.launch

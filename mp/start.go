@@ -166,7 +166,7 @@ func newLaunch(f *family, o *Options, name string) (_ *launch, err error) {
 		env = os.Environ()
 	}
 	l.process, err = spawn.Start(spawn.Spec{
-		Env: append(env[:len(env):len(env)], envMark+"="+formatMark(f.table.Family(), l.ref, f.table.Self())),
+		Env: append(env[:len(env):len(env)], envMark+"="+place{f.table.Family(), l.ref, f.table.Self()}.mark()),
 		Dir: o.Dir, Stdout: l.output.stdout, Stderr: l.output.stderr,
 		Extra: []int{theirs.FD(), f.table.FD(), toRoot.FD(), int(l.crash.Fd())},
 	})

@@ -150,6 +150,7 @@ func (l *Lock) try(bits, gone uint32) attempt {
 			return result
 		}
 		if atomic.CompareAndSwapUint64(&n.word, old, k.name|old&futex.Waiters|uint64(bits)) {
+			raceTaken()
 			failpoint.Hit("lock.taken")
 			k.push(l)
 			if result == inherited {
@@ -265,6 +266,7 @@ func (l *Lock) Unlock() bool {
 	// sleepers after Unlock.
 	l.uses++
 	promote := l.twin.Load() && l.uses >= promoteAfter
+	raceReleasing()
 	old := atomic.SwapUint64(&n.word, 0)
 	failpoint.Hit("unlock.released")
 	k.end()

@@ -9,9 +9,8 @@ import (
 
 // The race detector follows no word in a mapping, so it would not see that
 // one holder's work happens before the next one's, and report users' correct
-// programs. The ordinary way to lock goes through the keeper's spin lock,
-// which it sees; the resident way tells it through this word. One for all
-// locks: several handles may lead to one lock.
+// programs. This word tells it. One for all locks: several handles may lead to
+// one lock.
 var raceWord uint64
 
 func raceTaken() { runtime.RaceAcquire(unsafe.Pointer(&raceWord)) }

@@ -114,9 +114,17 @@ func (spec *Spec) files() (list []uintptr, release func(), err error) {
 
 	const none = ^uintptr(0) // what File.Fd returns for a closed or nil file
 	given := []*os.File{spec.Stdin, spec.Stdout, spec.Stderr}
-	inherited := []*os.File{nil, os.Stdout, os.Stderr}
+	inherited := make([]*os.File, len(given))
 	for i, f := range given {
 		if f == nil {
+			// Looked at only where they are meant: they are variables that
+			// another goroutine may be setting.
+			switch i {
+			case 1:
+				inherited[i] = os.Stdout
+			case 2:
+				inherited[i] = os.Stderr
+			}
 			f = inherited[i]
 		}
 		fd := f.Fd()

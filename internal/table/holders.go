@@ -7,7 +7,6 @@ import (
 	"unsafe"
 
 	"multiproc/internal/failpoint"
-	"multiproc/internal/mperr"
 	"multiproc/internal/robust"
 )
 
@@ -78,7 +77,7 @@ func (h *Holders) Add(ref Ref, delta int) error {
 	}
 	if vacant < 0 {
 		if used == maxHolders {
-			return fmt.Errorf("more than %d processes hold one end of a pipe: %w", maxHolders, mperr.ErrFull)
+			return fmt.Errorf("more than %d processes hold one end of a pipe", maxHolders)
 		}
 		vacant = int(used)
 	}

@@ -1,6 +1,8 @@
 package mp
 
 import (
+	"context"
+	"errors"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -89,4 +91,20 @@ func Children() []Child {
 		list = append(list, c.face)
 	}
 	return list
+}
+
+// WaitAll waits for all these processes and returns their errors joined, nil
+// if every task returned nil. When ctx ends it returns ctx's error beside those
+// of the processes that have ended.
+func WaitAll(ctx context.Context, children ...Child) error {
+	var failed []error
+	for _, c := range children {
+		if err := c.Wait(ctx); err != nil {
+			failed = append(failed, err)
+			if ctx.Err() != nil && c.State().Running {
+				break // one such error says it for the rest
+			}
+		}
+	}
+	return errors.Join(failed...)
 }

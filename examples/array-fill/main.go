@@ -49,10 +49,8 @@ func main() {
 		}
 		children = append(children, p)
 	}
-	for _, p := range children {
-		if err := p.Wait(ctx); err != nil {
-			log.Fatal(err)
-		}
+	if err := mp.WaitAll(ctx, children...); err != nil {
+		log.Fatal(err)
 	}
 
 	all, err := a.Slice(ctx, 0, a.Len())

@@ -65,9 +65,7 @@ func main() {
 	if err := subConn.Close(); err != nil {
 		log.Fatal(err)
 	}
-	for _, p := range children {
-		if err := p.Wait(ctx); err != nil {
-			log.Fatal(err)
-		}
+	if err := mp.WaitAll(ctx, children...); err != nil {
+		log.Fatal(err)
 	}
 }

@@ -51,10 +51,8 @@ func main() {
 		}
 		children = append(children, p)
 	}
-	for _, p := range children {
-		if err := p.Wait(ctx); err != nil {
-			log.Fatal(err)
-		}
+	if err := mp.WaitAll(ctx, children...); err != nil {
+		log.Fatal(err)
 	}
 
 	// What was put is in the queue, although those who put it are gone.

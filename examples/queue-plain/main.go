@@ -48,10 +48,8 @@ func main() {
 		}
 		children = append(children, p)
 	}
-	for _, p := range children {
-		if err := p.Wait(ctx); err != nil {
-			log.Fatal(err)
-		}
+	if err := mp.WaitAll(ctx, children...); err != nil {
+		log.Fatal(err)
 	}
 
 	// Nobody puts any more: after CloseWrite, All ends when the queue is drained.

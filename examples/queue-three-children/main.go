@@ -49,9 +49,7 @@ func main() {
 		}
 		fmt.Println(msg)
 	}
-	for _, p := range children {
-		if err := p.Wait(ctx); err != nil {
-			log.Fatal(err)
-		}
+	if err := mp.WaitAll(ctx, children...); err != nil {
+		log.Fatal(err)
 	}
 }

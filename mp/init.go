@@ -229,10 +229,16 @@ func signals(term <-chan os.Signal, begun <-chan *life) {
 	var l *life
 	select {
 	case <-term:
-		os.Exit(exitOK)
+		// The task may have begun before this goroutine first ran: then both
+		// are ready, and select picks either.
+		select {
+		case l = <-begun:
+		default:
+			os.Exit(exitOK)
+		}
 	case l = <-begun:
+		<-term
 	}
-	<-term
 	// The kernel sends it when the starter's thread has ended, which may be
 	// before its files are closed and listen sees the end of the socket.
 	select {
@@ -250,7 +256,13 @@ const dyingDelay = 50 * time.Millisecond
 var errTerminated = fmt.Errorf("terminated by a signal: %w", context.Canceled)
 
 func dieAfter(grace time.Duration) {
-	time.AfterFunc(grace, func() { spawn.KillSelf() })
+	time.AfterFunc(grace, func() {
+		// Our starter may be gone, who would tell the family of our death.
+		if f, err := theFamily(); err == nil {
+			f.table.Bump()
+		}
+		spawn.KillSelf()
+	})
 }
 
 // end sends the answer, gives back what this process holds of others, and

@@ -183,6 +183,8 @@ func (c *child) watch() {
 		c.readAnswer()
 	}()
 	<-l.process.Done()
+	// First of all: those who wait for what the dead has left are to look.
+	l.f.table.Release(l.ref)
 	// The answer may still be in the socket. A descriptor of the child's that
 	// lives on in another process must not keep us waiting for its end.
 	_ = l.control.SetReadDeadline(time.Now().Add(outputDelay))
@@ -195,7 +197,6 @@ func (c *child) watch() {
 	c.mu.Unlock()
 	_ = l.control.Close()
 	l.output.finish()
-	l.f.table.Release(l.ref)
 	exit := l.process.Exit()
 	c.state = State{
 		ExitCode: exit.ExitCode, Signal: exit.Signal, User: exit.User, System: exit.System, MaxRSS: exit.MaxRSS,

@@ -205,9 +205,9 @@ func (l *launch) discard() {
 	_ = l.control.Close()
 	_ = l.process.Kill()
 	<-l.process.Done()
+	l.f.table.Release(l.ref)
 	l.output.finish()
 	_ = l.crash.Close()
-	l.f.table.Release(l.ref)
 }
 
 // started counts the processes that this one has started.

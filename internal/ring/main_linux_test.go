@@ -10,7 +10,6 @@ import (
 	"unsafe"
 
 	"multiproc/internal/childtest"
-	"multiproc/internal/futex"
 	"multiproc/internal/robust"
 	"multiproc/internal/shm"
 )
@@ -28,30 +27,8 @@ func scratchOf(seg *shm.Segment) (*scratch, error) {
 	return (*scratch)(p), err
 }
 
-func (s *scratch) load(i int) uint64     { return atomic.LoadUint64(&s[i]) }
 func (s *scratch) store(i int, v uint64) { atomic.StoreUint64(&s[i], v) }
 func (s *scratch) deathWord() *uint32    { return (*uint32)(unsafe.Pointer(&s[0])) }
-
-// died is what the family does after an unclean death.
-func (s *scratch) died() {
-	atomic.AddUint32(s.deathWord(), 1)
-	futex.Wake(s.deathWord(), 1<<30)
-}
-
-func newScratch(t testing.TB, r *Ring) *scratch {
-	t.Helper()
-	s, err := scratchOf(r.seg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-// useDeathWord makes this process a member of the family that s stands for.
-func useDeathWord(t testing.TB, s *scratch) {
-	robust.SetDeathWord(s.deathWord())
-	t.Cleanup(func() { robust.SetDeathWord(new(uint32)) })
-}
 
 // noNet takes the bounded re-check away: a lost wake-up becomes a hang.
 func noNet(t testing.TB) {

@@ -135,6 +135,9 @@ func (s *storm) account(t *testing.T, kills int) {
 		t.Error(err)
 	}
 	g := s.Guarded.Slice()
+	if kills >= 500 && s.Repairs.Load() == 0 {
+		t.Error("no kill found anybody in the critical section")
+	}
 	t.Logf("%d updates, %d critical sections, %d repairs", w.A, locks, s.Repairs.Load())
 	if g[0] != g[1] || g[0] > locks+1 || g[0] < locks-int64(kills) {
 		t.Errorf("guarded %d and %d, critical sections %d", g[0], g[1], locks)

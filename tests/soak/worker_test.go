@@ -10,6 +10,7 @@ import (
 	"hash/crc32"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"time"
 
 	"multiproc/mp"
@@ -142,6 +143,11 @@ func (s *storm) lock(ctx context.Context) error {
 	}
 	mp.AtomicAdd(s.Locks, s.Place, 1)
 	g[0]++
+	// Long enough that many of the kills find somebody here.
+	begin := time.Now()
+	for time.Since(begin) < 20*time.Microsecond {
+		runtime.Gosched()
+	}
 	g[1]++
 	return nil
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"unsafe"
+
+	"multiproc/internal/codec"
+	"multiproc/internal/table"
 )
 
 // PutBatch puts the values in order, waiting for room as Put does, and returns
@@ -23,12 +26,58 @@ func (q *Queue[T]) PutBatch(ctx context.Context, values []T) (int, error) {
 			return unsafe.Pointer(&values[i]), q.size
 		})
 	}
+	switch q.e.c.Kind() {
+	case codec.Bytes:
+		return q.r.PutMany(ctx, len(values), func(i int) (unsafe.Pointer, int) {
+			b := *(*[]byte)(unsafe.Pointer(&values[i]))
+			return unsafe.Pointer(unsafe.SliceData(b)), len(b)
+		})
+	case codec.String:
+		return q.r.PutMany(ctx, len(values), func(i int) (unsafe.Pointer, int) {
+			s := *(*string)(unsafe.Pointer(&values[i]))
+			return unsafe.Pointer(unsafe.StringData(s)), len(s)
+		})
+	}
+	return q.putEncoded(ctx, values)
+}
+
+// putEncoded encodes all values first, so that the lock is not held meanwhile.
+// Values behind one that cannot be encoded are not put.
+func (q *Queue[T]) putEncoded(ctx context.Context, values []T) (int, error) {
+	p := buffers.Get().(*[]byte)
+	b := (*p)[:0]
+	defer func() { giveBack(p, b) }()
+	ends := make([]int, 0, len(values))
+	sessions := make([]export, 0, len(values))
+	var failed error
 	for i := range values {
-		if err := q.e.put(q.f, &values[i], func(p unsafe.Pointer, n int) error { return q.r.Put(ctx, p, n) }); err != nil {
-			return i, err
+		out := export{f: q.f, to: table.Root}
+		next, err := q.e.c.Append(b, &values[i], &out)
+		if err != nil {
+			out.rollback()
+			failed = err
+			break
+		}
+		b, ends, sessions = next, append(ends, len(next)), append(sessions, out)
+	}
+	put, err := q.r.PutMany(ctx, len(ends), func(i int) (unsafe.Pointer, int) {
+		begin := 0
+		if i > 0 {
+			begin = ends[i-1]
+		}
+		return unsafe.Pointer(unsafe.SliceData(b[begin:])), ends[i] - begin
+	})
+	for i := range sessions {
+		if i < put {
+			sessions[i].commit()
+		} else {
+			sessions[i].rollback()
 		}
 	}
-	return len(values), nil
+	if err == nil {
+		err = failed
+	}
+	return put, err
 }
 
 // GetBatch takes between 1 and limit items, as many as there are, waiting

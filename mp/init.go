@@ -15,6 +15,7 @@ import (
 
 	"multiproc/internal/fdpass"
 	"multiproc/internal/mperr"
+	"multiproc/internal/robust"
 	"multiproc/internal/shm"
 	"multiproc/internal/spawn"
 	"multiproc/internal/wire"
@@ -280,7 +281,9 @@ func (l *life) end(f *family, o *outcome, out *export) {
 		_ = l.control.WriteFrame(wire.Append(nil, o.answer), nil)
 	}
 	leaveAll()
-	f.table.Leave()
+	if !robust.Asleep() {
+		f.table.Leave()
+	}
 	os.Exit(o.code)
 }
 

@@ -53,6 +53,9 @@ func express(t reflect.Type) (string, error) {
 	if name, ok := registry().nameOf(t); ok {
 		return name, nil
 	}
+	if isHandle(reflect.PointerTo(t)) {
+		return "", fmt.Errorf("*%v inside an any has no name on the wire; call mp.RegisterType[*%v](\"a name\") in a package variable or init function", t, t)
+	}
 	if t.Name() != "" {
 		return "", fmt.Errorf("%v inside an any has no name on the wire; call mp.RegisterType[%v]() in a package variable or init function", t, t)
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -82,5 +83,23 @@ func TestTexts(t *testing.T) {
 	}
 	if !errors.Is(&UnsupportedError{}, errors.ErrUnsupported) {
 		t.Error("UnsupportedError is not errors.ErrUnsupported")
+	}
+}
+
+// Errors that carry a value keep it across processes.
+func TestErrorsWithValues(t *testing.T) {
+	sent := fmt.Errorf("open it: %w, and %w", syscall.ENOSPC, &OwnerDiedError{Object: "array", PID: 17})
+	got := errors.Join(Sentinels(Names(sent))...)
+	if !errors.Is(got, syscall.ENOSPC) {
+		t.Errorf("ENOSPC arrived as %v", got)
+	}
+	var died *OwnerDiedError
+	if !errors.As(got, &died) || *died != (OwnerDiedError{Object: "array", PID: 17}) {
+		t.Errorf("OwnerDiedError arrived as %v", got)
+	}
+	for _, name := range []string{"errno:", "errno:-1", "errno:99999999999", "errno:x", "died:", "died:x:array"} {
+		if got := Sentinels([]string{name}); got != nil {
+			t.Errorf("%q became %v", name, got)
+		}
 	}
 }

@@ -7,13 +7,17 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strconv"
+	"strings"
 	"sync"
+	"syscall"
 )
 
 // An error crosses a process boundary as its text plus the names of the
 // registered sentinels that it wraps. On arrival the names become the same
 // sentinel values again, so that errors.Is answers alike on both sides.
-// Nothing else of an error crosses: no type is rebuilt from the wire.
+// Nothing else of an error crosses, but for the two types at the end of this
+// file: no other type is rebuilt from the wire.
 
 var names = struct {
 	sync.RWMutex
@@ -84,7 +88,7 @@ func Names(err error) []string {
 			out = append(out, name)
 		}
 	}
-	return out
+	return append(out, valueNames(err)...)
 }
 
 // Sentinels returns the errors behind the names that this process knows;
@@ -96,7 +100,45 @@ func Sentinels(list []string) []error {
 	for _, name := range list {
 		if err, ok := names.byName[name]; ok {
 			out = append(out, err)
+		} else if err := valued(name); err != nil {
+			out = append(out, err)
 		}
 	}
 	return out
+}
+
+// Two types of errors travel with their value, which is part of the name: a
+// system call's error by its number, between processes of one machine, and an
+// OwnerDiedError.
+const (
+	errnoPrefix = "errno:"
+	diedPrefix  = "died:"
+)
+
+func valueNames(err error) (out []string) {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		out = append(out, errnoPrefix+strconv.FormatUint(uint64(errno), 10))
+	}
+	var died *OwnerDiedError
+	if errors.As(err, &died) {
+		out = append(out, diedPrefix+strconv.Itoa(died.PID)+":"+died.Object)
+	}
+	return out
+}
+
+// valued is the error behind such a name, nil if it is none.
+func valued(name string) error {
+	if text, ok := strings.CutPrefix(name, errnoPrefix); ok {
+		if n, err := strconv.ParseUint(text, 10, 32); err == nil {
+			return syscall.Errno(n)
+		}
+	}
+	if text, ok := strings.CutPrefix(name, diedPrefix); ok {
+		pid, object, _ := strings.Cut(text, ":")
+		if n, err := strconv.Atoi(pid); err == nil {
+			return &OwnerDiedError{Object: object, PID: n}
+		}
+	}
+	return nil
 }

@@ -42,7 +42,7 @@ func Spares(n int) error {
 		surplus = s.ready[s.want:]
 		s.ready = s.ready[:s.want:s.want]
 	}
-	fill(f)
+	fill(f, os.Stdout, os.Stderr)
 	s.Unlock()
 	for _, l := range surplus {
 		l.discard()
@@ -54,16 +54,14 @@ func Spares(n int) error {
 const refillDelay = 2 * time.Millisecond
 
 // fill starts the goroutine that makes the missing spares, unless it runs.
-// The lock is held.
-func fill(f *family) {
+// The lock is held. stdout and stderr are the program's at the time of its own
+// call: between calls it may set others.
+func fill(f *family, stdout, stderr *os.File) {
 	s := &spares
 	if s.filling || len(s.ready) >= s.want {
 		return
 	}
 	s.filling = true
-	// Here, and not in the goroutine: a program that sets os.Stdout does so
-	// between its own calls.
-	stdout, stderr := os.Stdout, os.Stderr
 	go func() {
 		for {
 			l, err := newLaunch(f, &Options{Stdout: stdout, Stderr: stderr}, "spare")
@@ -101,22 +99,23 @@ func launchOrSpare(f *family, o *Options, name string) (*launch, error) {
 
 func takeSpare(f *family) *launch {
 	s := &spares
+	stdout, stderr := os.Stdout, os.Stderr
 	for {
 		s.Lock()
 		if len(s.ready) == 0 {
-			fill(f)
+			fill(f, stdout, stderr)
 			s.Unlock()
 			return nil
 		}
 		l := s.ready[0]
 		s.ready = s.ready[1:]
-		same := l.stdout == os.Stdout && l.stderr == os.Stderr
+		same := l.stdout == stdout && l.stderr == stderr
 		// Not at once: the task that begins now should not share the
 		// processors with the start of its successor.
 		time.AfterFunc(refillDelay, func() {
 			s.Lock()
 			defer s.Unlock()
-			fill(f)
+			fill(f, stdout, stderr)
 		})
 		s.Unlock()
 		if same && l.alive() {

@@ -106,7 +106,7 @@ func (m *Mutex) taken(died bool) error {
 // Unlock gives the lock back. Any goroutine of the process that holds it may
 // call it; it panics if this process does not hold the lock.
 func (m *Mutex) Unlock() {
-	if !m.lock.Unlock() {
+	if m.lock == nil || !m.lock.Unlock() {
 		panic(fmt.Sprintf("mp: unlock of a mutex that process %d does not hold", Self().PID))
 	}
 	m.exit()

@@ -45,7 +45,7 @@ const (
 // NewArray makes a shared array of n zero elements.
 //
 // Cost: some 20 µs; the memory is sparse, used as it is touched.
-func NewArray[T any](n int, _ ...Option) (*Array[T], error) {
+func NewArray[T any](n int) (*Array[T], error) {
 	a := &Array[T]{}
 	f, seg, err := newArraySegment[T](shm.KindArray, n)
 	if err != nil {
@@ -73,7 +73,7 @@ func newArraySegment[T any](kind shm.Kind, n int) (*family, *shm.Segment, error)
 		return nil, nil, fmt.Errorf("new array: %w", err)
 	}
 	size := int64(unsafe.Sizeof(*new(T)))
-	if n < 0 || (size > 0 && int64(n) > (1<<46)/size) {
+	if n < 0 || n > 1<<46 || (size > 0 && int64(n) > (1<<46)/size) {
 		return nil, nil, fmt.Errorf("new array: a length of %d", n)
 	}
 	return newSegment(kind, finger, arrayData[T]()+int64(n)*size, [4]uint64{uint64(n), uint64(size)})
@@ -152,9 +152,13 @@ func (a *Array[T]) All() iter.Seq2[int, T] {
 }
 
 // View calls f with the array's own memory while nobody updates it. Any
-// number of processes view at once. f must not change the elements, and must
-// not keep the slice.
+// number of processes view at once. f must not change the elements, must not
+// keep the slice, and must not use the array's other methods except those for
+// one element: a View in a View waits for ever once somebody wants to update.
 func (a *Array[T]) View(ctx context.Context, f func([]T) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if !a.enter() {
 		return a.errClosed()
 	}
@@ -195,6 +199,9 @@ func (a *Array[T]) Repair(ctx context.Context, f func([]T) error) error {
 }
 
 func (a *Array[T]) update(ctx context.Context, f func([]T) error, repair bool) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if !a.enter() {
 		return a.errClosed()
 	}

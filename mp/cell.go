@@ -62,7 +62,8 @@ func (c *cell) retire() {
 
 // small is what handles to cells have in common.
 type small struct {
-	p atomic.Pointer[cell]
+	p      atomic.Pointer[cell]
+	closed atomic.Bool
 }
 
 // MultiprocHandle marks the type as one that may travel between processes.
@@ -73,9 +74,17 @@ func (s *small) side() byte { return 0 }
 func (s *small) borrow() (*shm.Segment, func(), error) {
 	c := s.p.Load()
 	if c == nil {
-		return nil, nil, errSmallClosed
+		return nil, nil, s.errGone()
 	}
 	return c.seg, func() { runtime.KeepAlive(c) }, nil
+}
+
+// errGone says why there is no memory: the handle was closed, or never made.
+func (s *small) errGone() error {
+	if s.closed.Load() {
+		return errSmallClosed
+	}
+	return errNoObject
 }
 
 var errSmallClosed = fmt.Errorf("multiproc: value or counter: %w", mperr.ErrClosed)
@@ -86,8 +95,9 @@ var errSmallClosed = fmt.Errorf("multiproc: value or counter: %w", mperr.ErrClos
 func (s *small) Close() error {
 	c := s.p.Swap(nil)
 	if c == nil {
-		return errSmallClosed
+		return s.errGone()
 	}
+	s.closed.Store(true)
 	c.retire()
 	return nil
 }
@@ -97,7 +107,7 @@ func (s *small) Close() error {
 func (s *small) cell() *cell {
 	c := s.p.Load()
 	if c == nil {
-		panic(errSmallClosed)
+		panic(s.errGone())
 	}
 	return c
 }

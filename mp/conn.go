@@ -92,7 +92,14 @@ func newPipe[S, R any](opts []Option, side byte) (*Conn[S, R], *Conn[R, S], erro
 	if _, err := b.finger(side | 1); err != nil {
 		return nil, nil, fmt.Errorf("new pipe: %w", err)
 	}
-	bytes := objectConfig(opts, defaultPipeBytes).bytes
+	o, err := collectOptions(opts)
+	if err != nil {
+		return nil, nil, fmt.Errorf("new pipe: %w", err)
+	}
+	bytes := int64(defaultPipeBytes)
+	if o.given {
+		bytes = o.bytes
+	}
 	ab, ba := a.out.config(0, bytes), a.in.config(0, bytes)
 	p, q := ab.Params(), ba.Params()
 	f, seg, err := newSegment(shm.KindPipe, finger, pipeData+ab.DataSize()+ba.DataSize(), [4]uint64{p[0], p[1], q[0], q[1]})

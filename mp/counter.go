@@ -21,7 +21,7 @@ type Counter struct {
 const counterWord = 64
 
 // NewCounter makes a counter that is n at first.
-func NewCounter(n int64, _ ...Option) (*Counter, error) {
+func NewCounter(n int64) (*Counter, error) {
 	c := &Counter{}
 	f, seg, err := newSegment(shm.KindCounter, [16]byte{}, shm.HeaderSize+counterWord+64, [4]uint64{})
 	if err != nil {

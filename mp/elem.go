@@ -30,7 +30,7 @@ func newElem[T any]() (elem[T], error) {
 
 // config is what a ring of such elements is made with.
 func (e *elem[T]) config(items int, bytes int64) ring.Config {
-	return ring.Config{Fixed: e.raw, Size: e.size, Items: items, Bytes: max(bytes, int64(e.size))}
+	return ring.Config{Fixed: e.raw, Size: e.size, Items: items, Bytes: max(bytes, int64(e.size), 8)}
 }
 
 // buffers are for records that the codec makes or reads.

@@ -26,7 +26,7 @@ type Mutex struct {
 }
 
 // NewMutex makes a mutex that nobody holds.
-func NewMutex(_ ...Option) (*Mutex, error) {
+func NewMutex() (*Mutex, error) {
 	m := &Mutex{}
 	f, seg, err := newSegment(shm.KindMutex, [16]byte{}, shm.PageSize(), [4]uint64{})
 	if err != nil {
@@ -104,10 +104,11 @@ func (m *Mutex) taken(died bool) error {
 }
 
 // Unlock gives the lock back. Any goroutine of the process that holds it may
-// call it; it panics if this process does not hold the lock.
+// call it, through the handle that took the lock; it panics if that does not
+// hold it.
 func (m *Mutex) Unlock() {
 	if m.lock == nil || !m.lock.Unlock() {
-		panic(fmt.Sprintf("mp: unlock of a mutex that process %d does not hold", Self().PID))
+		panic(fmt.Sprintf("mp: unlock of a mutex that process %d does not hold through this handle", Self().PID))
 	}
 	m.exit()
 }
@@ -116,6 +117,9 @@ func (m *Mutex) Unlock() {
 // gives the lock back. If f returns nil the mutex works again. On a mutex in
 // good order f is called all the same.
 func (m *Mutex) Repair(ctx context.Context, f func() error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if !m.enter() {
 		return m.errClosed()
 	}

@@ -1,6 +1,7 @@
 package mp
 
 import (
+	"fmt"
 	"io"
 	"time"
 
@@ -30,17 +31,18 @@ type Options struct {
 	Env []string
 	Dir string
 
-	// MaxProcs is the child's GOMAXPROCS; zero leaves it to the runtime.
+	// MaxProcs is the child's GOMAXPROCS; zero or less leaves it to the runtime.
 	MaxProcs int
 
-	// MemoryLimit is what the task may allocate, in bytes; zero means no
+	// MemoryLimit is what the task may allocate, in bytes; zero or less means no
 	// limit. It is the soft limit of the child's collector
 	// (debug.SetMemoryLimit); at that and 256 MiB for the runtime itself the
 	// kernel refuses more, and the process ends with an *ExitError that says
 	// "out of memory".
 	MemoryLimit int64
 
-	// Nice is added to the scheduling priority, -20 (first) to 19 (last).
+	// Nice is the scheduling priority, -20 (first) to 19 (last); zero keeps
+	// this process's. Less than that takes a privilege.
 	Nice int
 
 	// Affinity lists the processors that the process may run on; nil means
@@ -72,19 +74,24 @@ type Option func(*objectOptions)
 
 type objectOptions struct {
 	bytes int64
+	given bool // by MaxBytes
 }
 
 // MaxBytes bounds the bytes that a queue, or one direction of a pipe, holds:
 // records with 8 bytes each for themselves. A record that alone is larger is
 // refused with ErrTooLarge. The memory is sparse: it is used as it fills.
 // The default is 1 GiB for a queue and 64 MiB for a pipe; the most is 8 GiB.
-func MaxBytes(n int64) Option { return func(o *objectOptions) { o.bytes = n } }
+func MaxBytes(n int64) Option {
+	return func(o *objectOptions) { o.bytes, o.given = n, true }
+}
 
-func objectConfig(opts []Option, bytes int64) objectOptions {
-	o := objectOptions{bytes: bytes}
+// collectOptions applies the options. bytes is 0 unless MaxBytes was given.
+func collectOptions(opts []Option) (o objectOptions, err error) {
 	for _, opt := range opts {
 		opt(&o)
 	}
-	o.bytes = min(max(o.bytes, 64), ring.MaxBytes)
-	return o
+	if o.given && (o.bytes < 1 || o.bytes > ring.MaxBytes) {
+		return o, fmt.Errorf("MaxBytes(%d): it must be 1 to %d", o.bytes, int64(ring.MaxBytes))
+	}
+	return o, nil
 }

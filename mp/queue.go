@@ -39,10 +39,12 @@ type Queue[T any] struct {
 const defaultQueueBytes = 1 << 30
 
 // NewQueue makes a queue that holds at most n items; 0 means that only
-// MaxBytes bounds it. Its elements may be of any type whose values can travel
+// MaxBytes bounds it. Items of a type with pointers, strings for example, may
+// reach the byte bound before they are n; fixed-size items do so only if
+// MaxBytes was given. Its elements may be of any type whose values can travel
 // (see Func); Close gives the handle back.
 //
-// Cost: some 30 µs. An empty queue takes one page of memory.
+// Cost: some 30 µs. An empty queue takes two pages of memory.
 func NewQueue[T any](n int, opts ...Option) (*Queue[T], error) {
 	if n < 0 || n > 1<<30 {
 		return nil, fmt.Errorf("new queue: %d items; use 0 for a queue bounded by bytes only", n)
@@ -52,7 +54,11 @@ func NewQueue[T any](n int, opts ...Option) (*Queue[T], error) {
 	if err != nil {
 		return nil, fmt.Errorf("new queue: %w", err)
 	}
-	cfg := q.e.config(n, objectConfig(opts, defaultQueueBytes).bytes)
+	bytes, err := q.bound(n, opts)
+	if err != nil {
+		return nil, fmt.Errorf("new queue: %w", err)
+	}
+	cfg := q.e.config(n, bytes)
 	params := cfg.Params()
 	f, seg, err := newSegment(shm.KindQueue, finger, queueData+cfg.DataSize(), [4]uint64{params[0], params[1]})
 	if err != nil {
@@ -62,6 +68,23 @@ func NewQueue[T any](n int, opts ...Option) (*Queue[T], error) {
 		return nil, err
 	}
 	return q, nil
+}
+
+// bound is the byte bound: what MaxBytes says; else room for n elements of a
+// type whose size is known; else the default.
+func (q *Queue[T]) bound(n int, opts []Option) (int64, error) {
+	o, err := collectOptions(opts)
+	switch {
+	case err != nil || o.given:
+		return o.bytes, err
+	case n == 0 || !q.e.raw:
+		return defaultQueueBytes, nil
+	}
+	bytes := int64(n) * q.e.config(n, 0).RecordBytes()
+	if bytes > ring.MaxBytes {
+		return 0, fmt.Errorf("%d items of %d bytes; a queue holds %d bytes at most", n, q.e.size, int64(ring.MaxBytes))
+	}
+	return bytes, nil
 }
 
 // queueData is where a queue's records begin in its segment.
@@ -242,6 +265,9 @@ func (q *Queue[T]) TaskDone() error {
 
 // Join waits until TaskDone was called for every item that was ever put.
 func (q *Queue[T]) Join(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if !q.enter() {
 		return q.errClosed()
 	}

@@ -17,7 +17,7 @@ type RawValue[T any] struct {
 }
 
 // NewRawValue makes a shared value without a lock that is v at first.
-func NewRawValue[T any](v T, _ ...Option) (*RawValue[T], error) {
+func NewRawValue[T any](v T) (*RawValue[T], error) {
 	x := &RawValue[T]{}
 	finger, err := x.finger(0)
 	if err != nil {
@@ -77,7 +77,7 @@ type RawArray[T any] struct {
 }
 
 // NewRawArray makes a shared array of n zero elements without a lock.
-func NewRawArray[T any](n int, _ ...Option) (*RawArray[T], error) {
+func NewRawArray[T any](n int) (*RawArray[T], error) {
 	a := &RawArray[T]{}
 	f, seg, err := newArraySegment[T](shm.KindRawArray, n)
 	if err != nil {

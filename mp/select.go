@@ -2,6 +2,8 @@ package mp
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 
 	"multiproc/internal/ring"
@@ -78,13 +80,19 @@ func Select(ctx context.Context, sources ...Source) ([]Source, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if len(sources) == 0 {
+		return nil, errors.New("select: no sources")
+	}
 	looks := make([]*waitSource, 0, len(sources))
 	defer func() {
 		for _, l := range looks {
 			l.release()
 		}
 	}()
-	for _, s := range sources {
+	for i, s := range sources {
+		if s == nil {
+			return nil, fmt.Errorf("select: source %d is nil", i)
+		}
 		l, err := s.source()
 		if err != nil {
 			return nil, err

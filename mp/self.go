@@ -3,6 +3,7 @@ package mp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -98,7 +99,11 @@ func Children() []Child {
 // of the processes that have ended.
 func WaitAll(ctx context.Context, children ...Child) error {
 	var failed []error
-	for _, c := range children {
+	for i, c := range children {
+		if c == nil {
+			failed = append(failed, fmt.Errorf("wait for all: process %d is nil", i))
+			continue
+		}
 		if err := c.Wait(ctx); err != nil {
 			failed = append(failed, err)
 			if ctx.Err() != nil && c.State().Running {

@@ -50,8 +50,8 @@ func valueStride(size uintptr) uintptr { return (size + 63) &^ 63 }
 
 // NewValue makes a shared value that is v at first.
 //
-// Cost: some 20 µs and one page of memory.
-func NewValue[T any](v T, _ ...Option) (*Value[T], error) {
+// Cost: some 20 µs and a page of memory.
+func NewValue[T any](v T) (*Value[T], error) {
 	x := &Value[T]{}
 	finger, err := x.finger(0)
 	if err != nil {
@@ -160,11 +160,14 @@ func (v *Value[T]) Store(x T) {
 // value's other methods except Load, and must not keep its argument. ctx
 // bounds the wait for others.
 //
-// Cost: some 50 ns, and f.
+// Cost: 13 to 30 ns, and f.
 func (v *Value[T]) Update(ctx context.Context, f func(*T) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	c := v.p.Load()
 	if c == nil {
-		return errSmallClosed
+		return v.errGone()
 	}
 	if err := v.take(ctx); err != nil {
 		return err

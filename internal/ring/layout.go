@@ -165,6 +165,10 @@ func (c *Config) stride(n int) uint32 {
 	return 1 + units(n)
 }
 
+// RecordBytes is how many bytes of the byte bound a record of a fixed-size ring
+// takes.
+func (c Config) RecordBytes() int64 { return 8 * int64(c.stride(0)) }
+
 // sizes returns the sizes in bytes of the generations: the first holds all
 // items when that is known and small, the last holds the byte bound.
 func (c *Config) sizes() []int64 {

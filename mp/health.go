@@ -28,8 +28,12 @@ func (h *health) poison(pid int) {
 	failpoint.Hit("poison.done")
 }
 
-// heal makes the object usable again. The lock is held.
-func (h *health) heal() { atomic.StoreUint32(&h.poisoned, 0) }
+// heal makes the object usable again. The lock is held: a death before it is
+// given back poisons the object anew.
+func (h *health) heal() {
+	atomic.StoreUint32(&h.poisoned, 0)
+	failpoint.Hit("poison.healed")
+}
 
 // sound returns an *OwnerDiedError if a holder of the lock died.
 func (h *health) sound(object string) error {

@@ -127,6 +127,7 @@ func covered() map[string]func(*testing.T, string) {
 	add(arrayWriter, "rw.drained", "rw.writing", "rw.written")
 	add(arrayReader, "rw.reading", "rw.read")
 	add(poisoner, "poison.pid", "poison.done")
+	add(repairer, "poison.healed")
 	add(holder, "holders.counted", "holders.vacated", "holders.named", "holders.entered", "holders.used", "holders.added")
 	add(beginner, "table.life")
 	add(starter, "table.reserved", "table.aged")

@@ -172,6 +172,32 @@ func poisoner(t *testing.T, point string) {
 	must(t, j.A.View(t.Context(), func([]wide) error { return nil }))
 }
 
+// Mend repairs an array.
+var Mend = mp.Proc(func(ctx context.Context, j job) error {
+	mptest.Arm(j.Point, j.N)
+	if err := j.A.Repair(ctx, func([]wide) error { return nil }); err != nil {
+		return err
+	}
+	return errAlive
+}, mp.Named("mend"))
+
+// Who dies in Repair leaves the array to the next one to repair it.
+func repairer(t *testing.T, point string) {
+	j := newJob(t, "rw.writing", 1)
+	die(t, Write, j)
+	j.Point = point
+	second, _ := die(t, Mend, j)
+	begin := time.Now()
+	err := j.A.View(t.Context(), func([]wide) error { return nil })
+	stalled(t, time.Since(begin))
+	var died *mp.OwnerDiedError
+	if !errors.As(err, &died) || died.PID != second {
+		t.Errorf("got %v, want the death of %d", err, second)
+	}
+	must(t, j.A.Repair(t.Context(), func([]wide) error { return nil }))
+	must(t, j.A.View(t.Context(), func([]wide) error { return nil }))
+}
+
 // TakeEnd takes the end of a pipe out of a queue: its process becomes a holder
 // then. Or it clones the one that it was given.
 var TakeEnd = mp.Proc(func(ctx context.Context, j job) error {

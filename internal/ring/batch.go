@@ -161,6 +161,7 @@ func (r *Ring) following(head word) (src unsafe.Pointer, n int, next word, ok bo
 			return nil, 0, 0, false
 		}
 		fence.StoreRelease64(&c.cachedTail, tail)
+		failpoint.Hit("get.cached")
 	}
 	if g := c.getGen; int(g) < len(r.gens)-1 && atomic.LoadUint32(&c.ends[g].ended) != 0 && pos(head) == atomic.LoadUint32(&c.ends[g].start) {
 		// To enter the next generation is to give up the pages of this one,

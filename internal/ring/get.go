@@ -186,6 +186,7 @@ func (r *Ring) front() (src unsafe.Pointer, n int, next word, err error) {
 			return nil, 0, 0, mperr.ErrEmpty
 		}
 		fence.StoreRelease64(&c.cachedTail, tail)
+		failpoint.Hit("get.cached")
 		// A putter that found the ring empty may have rewound the head.
 		// That came before the tail that was just read.
 		head = atomic.LoadUint64(&c.head)

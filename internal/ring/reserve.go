@@ -16,11 +16,13 @@ func (r *Ring) refresh() {
 	inside := atomic.LoadUint32(&c.getGen) == c.putGen
 	head := atomic.LoadUint64(&c.head)
 	atomic.StoreUint64(&c.cachedHead, head)
+	failpoint.Hit("put.refreshed.head")
 	low := pos(head)
 	if !inside {
 		low = r.start(c.putGen)
 	}
 	atomic.StoreUint32(&c.cachedLow, low)
+	failpoint.Hit("put.refreshed")
 }
 
 // room says whether need units more would fit, by the cached knowledge.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 
 func putter(t *testing.T, point string) {
 	size, n := 100, 2
-	if point == "put.grow.flushed" || point == "put.grow.start" || point == "put.grow.ended" || point == "put.grown" {
+	if strings.HasPrefix(point, "put.refreshed") || point == "put.grow.flushed" || point == "put.grow.start" || point == "put.grow.ended" || point == "put.grown" {
 		size, n = 60_000, 1
 	}
 	y := newYard(t, point, n, size)
@@ -105,7 +106,7 @@ func rewinder(t *testing.T, point string) {
 func getter(t *testing.T, point string) {
 	const n = 600
 	y := newYard(t, point, 3, 1000)
-	if point == "get.punched" || point == "get.entered" || point == "event.entered" {
+	if point == "get.cached" || point == "get.punched" || point == "get.entered" || point == "event.entered" {
 		y.N = 1
 	}
 	if point != "event.entered" {

@@ -131,6 +131,7 @@ func (e *elements[T]) take() {
 		*(*T)(e.at(int(i - 1))) = *e.value
 		failpoint.Hit("element.mended")
 		fence.StoreRelease64(e.index, 0)
+		failpoint.Hit("element.done")
 	}
 }
 

@@ -126,6 +126,7 @@ func (l *RW) RLock(ctx context.Context) (died bool, err error) {
 		return false, err
 	}
 	l.word, l.count = r, 1
+	failpoint.Hit("rw.read")
 	return false, nil
 }
 

@@ -26,6 +26,18 @@ var (
 	ErrTaskDone   = errors.New("TaskDone called more often than items were put")
 	ErrNoHandle   = errors.New("shared object is not known to this family of processes any more")
 	ErrBrokenPipe = errors.New("every reader of this pipe is gone")
+
+	// Those of places that are reached over a connection.
+	ErrNoKey       = errors.New("no such key")
+	ErrIndex       = errors.New("index out of range")
+	ErrNoValue     = errors.New("no such value")
+	ErrValue       = errors.New("argument has an impossible value")
+	ErrNotHeld     = errors.New("lock is not held by the caller")
+	ErrOverrun     = errors.New("the watcher was too slow, changes were dropped")
+	ErrLimit       = errors.New("a limit of the manager is reached")
+	ErrAuth        = errors.New("authentication failed")
+	ErrBroken      = errors.New("barrier is broken")
+	ErrUnknownFate = errors.New("the connection broke; whether the call was carried out is unknown")
 )
 
 // OwnerDiedError says that the process that held an object's lock died while

@@ -52,6 +52,16 @@ func init() {
 		"mp.ErrTaskDone":           ErrTaskDone,
 		"mp.ErrNoHandle":           ErrNoHandle,
 		"mp.ErrBrokenPipe":         ErrBrokenPipe,
+		"mp.ErrNoKey":              ErrNoKey,
+		"mp.ErrIndex":              ErrIndex,
+		"mp.ErrNoValue":            ErrNoValue,
+		"mp.ErrValue":              ErrValue,
+		"mp.ErrNotHeld":            ErrNotHeld,
+		"mp.ErrOverrun":            ErrOverrun,
+		"mp.ErrLimit":              ErrLimit,
+		"mp.ErrAuth":               ErrAuth,
+		"mp.ErrBroken":             ErrBroken,
+		"mp.ErrUnknownFate":        ErrUnknownFate,
 	} {
 		names.byName[name] = err
 	}

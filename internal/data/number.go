@@ -1,0 +1,150 @@
+package data
+
+import (
+	"math"
+	"math/big"
+)
+
+// Norm returns x as a Value: an int64 if it fits, else x itself, which must not
+// be changed afterwards.
+func Norm(x *big.Int) Value {
+	if x.IsInt64() {
+		return x.Int64()
+	}
+	return x
+}
+
+// Uint returns x as a Value.
+func Uint(x uint64) Value {
+	if x <= math.MaxInt64 {
+		return int64(x)
+	}
+	return new(big.Int).SetUint64(x)
+}
+
+// Int returns the integer that v is in Python's eyes, where True is 1, and
+// whether it is one of 64 bits.
+func Int(v Value) (int64, bool) {
+	switch v := v.(type) {
+	case int64:
+		return v, true
+	case bool:
+		if v {
+			return 1, true
+		}
+		return 0, true
+	}
+	return 0, false
+}
+
+// number takes the four kinds of numbers apart. A number is z if wide is nil
+// and isFloat is false, *wide, or f.
+type number struct {
+	z       int64
+	wide    *big.Int
+	f       float64
+	isFloat bool
+}
+
+func numberOf(v Value) (number, bool) {
+	switch v := v.(type) {
+	case int64:
+		return number{z: v}, true
+	case float64:
+		return number{f: v, isFloat: true}, true
+	case bool:
+		z, _ := Int(v)
+		return number{z: z}, true
+	case *big.Int:
+		if v.IsInt64() {
+			return number{z: v.Int64()}, true
+		}
+		return number{wide: v}, true
+	}
+	return number{}, false
+}
+
+// integral returns the exact integer that n is, if it is one: of 64 bits, or
+// wide.
+func (n number) integral() (z int64, wide *big.Int, ok bool) {
+	if !n.isFloat {
+		return n.z, n.wide, true
+	}
+	if n.f != math.Trunc(n.f) || math.IsInf(n.f, 0) { // NaN differs from itself
+		return 0, nil, false
+	}
+	if n.f >= -(1<<63) && n.f < 1<<63 {
+		return int64(n.f), nil, true
+	}
+	wide, _ = new(big.Float).SetFloat64(n.f).Int(nil)
+	return 0, wide, true
+}
+
+// compareNumbers is exact, as Python's comparison of int and float is. ok is
+// false if one of them is NaN.
+func compareNumbers(a, b number) (c int, ok bool) {
+	if a.isFloat && b.isFloat {
+		return compareFloats(a.f, b.f)
+	}
+	if a.isFloat {
+		c, ok = compareNumbers(b, a)
+		return -c, ok
+	}
+	if b.isFloat {
+		return compareWithFloat(a, b.f)
+	}
+	if a.wide == nil && b.wide == nil {
+		return compareInts(a.z, b.z), true
+	}
+	return a.big().Cmp(b.big()), true
+}
+
+// compareWithFloat compares an integer with a float.
+func compareWithFloat(a number, f float64) (int, bool) {
+	switch {
+	case math.IsNaN(f):
+		return 0, false
+	case math.IsInf(f, 1):
+		return -1, true
+	case math.IsInf(f, -1):
+		return 1, true
+	}
+	if a.wide == nil && a.z > -(1<<53) && a.z < 1<<53 {
+		return compareFloats(float64(a.z), f)
+	}
+	floor := math.Floor(f)
+	z, wide, _ := number{f: floor, isFloat: true}.integral()
+	c := a.big().Cmp(number{z: z, wide: wide}.big())
+	if c == 0 && floor < f {
+		c = -1
+	}
+	return c, true
+}
+
+func compareFloats(a, b float64) (int, bool) {
+	switch {
+	case a < b:
+		return -1, true
+	case a > b:
+		return 1, true
+	}
+	return 0, a == b
+}
+
+func compareInts(a, b int64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// big returns an integer as a big one.
+func (n number) big() *big.Int {
+	if n.wide != nil {
+		return n.wide
+	}
+	return big.NewInt(n.z)
+}

@@ -1,0 +1,263 @@
+package portable_test
+
+import (
+	"errors"
+	"fmt"
+	"math/big"
+	"strings"
+	"testing"
+	"time"
+
+	"multiproc/internal/mperr"
+	"multiproc/internal/portable"
+)
+
+// TestCheck: bytes that are not of the dialect.
+func TestCheck(t *testing.T) {
+	deep := func(n int) string { return strings.Repeat("81", n) + "00" }
+	for _, tt := range []struct{ name, bytes, mention string }{
+		{"nothing", "", "longer than the value"},
+		{"more", "0000", "1 bytes after the end"},
+		{"head cut", "19ff", "longer than the value"},
+		{"text cut", "6261", "longer than the value"},
+		{"bytes cut", "4261", "longer than the value"},
+		{"array cut", "8200", "longer than the value"},
+		{"map cut", "a100", "longer than the value"},
+		{"huge array", "9bffffffffffffffff", "longer than the value"},
+		{"huge map", "bbffffffffffffffff00", "longer than the value"},
+		{"huge text", "7bffffffffffffffff", "longer than the value"},
+		{"huge bytes", "5b7fffffffffffffff", "longer than the value"},
+		{"huge tuple", "c79bffffffffffffffff", "longer than the value"},
+		{"long 1", "1817", "shortest form"},
+		{"long 2", "1900ff", "shortest form"},
+		{"long 3", "1a0000ffff", "shortest form"},
+		{"long 4", "1b00000000ffffffff", "shortest form"},
+		{"long length", "580161", "shortest form"},
+		{"long tag", "d80780", "shortest form"},
+		{"indefinite bytes", "5f4100ff", "not definite"},
+		{"indefinite array", "9f00ff", "not definite"},
+		{"break", "ff", "not definite"},
+		{"reserved", "1c", "not definite"},
+		{"undefined", "f7", "no value of the dialect"},
+		{"simple", "e0", "no value of the dialect"},
+		{"simple of two bytes", "f820", "no value of the dialect"},
+		{"half", "f93c00", "no value of the dialect"},
+		{"single", "fa3f800000", "no value of the dialect"},
+		{"float cut", "fb3ff0", "longer than the value"},
+		{"bad text", "61ff", "not UTF-8"},
+		{"surrogate as text", "63eda080", "not UTF-8"},
+		{"unknown tag", "d8641c", "tag 100"},
+		{"tag alone", "c7", "a tuple"},
+		{"list as key", "a18000", "cannot be a key"},
+		{"dict as key", "a1a000", "cannot be a key"},
+		{"set as key", "a1d901028000", "cannot be a key"},
+		{"bytearray as key", "a1ca4000", "cannot be a key"},
+		{"slice as key", "a1cb8300000000", "cannot be a key"},
+		{"list in a tuple as key", "a1c7818000", "cannot be a key"},
+		{"list in a set", "d901028180", "cannot be a key"},
+		{"list in a frozenset", "c98180", "cannot be a key"},
+		{"shared list as key", "82d81c80a1d81d0000", "cannot be a key"},
+		{"big that is small", "c24801020304050607" + "08", "a large integer"},
+		{"big with a zero", "c249000102030405060708", "a large integer"},
+		{"big as text", "c249", "a large integer"},
+		{"raw text that is UTF-8", "c84161", "a text that is not UTF-8"},
+		{"raw text of text", "c86161", "a text that is not UTF-8"},
+		{"short ref", "c64700000000000001", "a shared object"},
+		{"ref of no UTF-8", "c6490000000000000001ff", "a shared object"},
+		{"tuple of bytes", "c740", "a tuple"},
+		{"set of map", "d90102a0", "a set"},
+		{"slice of 2", "cb820000", "a slice"},
+		{"range of 4", "cc8400000000", "a range"},
+		{"slice of nothing", "cb", "a slice"},
+		{"global of ints", "cd820000", "the name"},
+		{"global of one", "cd816161", "the name"},
+		{"global cut", "cd826161", "the name"},
+		{"complex of ints", "d9a7f8820000", "a complex number"},
+		{"complex of one", "d9a7f881fb0000000000000000", "a complex number"},
+		{"exception without args", "cf8261616162", "an exception"},
+		{"exception with other args", "cf836161616200", "an exception"},
+		{"object of 2", "ce820000", "a Python object"},
+		{"object of 8", "ce88000000", "a Python object"},
+		{"object without flags", "ce83000020", "a Python object"},
+		{"object with unknown flags", "ce8300001820", "a Python object"},
+		{"object without its part", "ce83000004", "a Python object"},
+		{"object with a part too many", "ce840000" + "0100", "a Python object"},
+		{"object with items that are none", "ce840000" + "0800", "a Python object"},
+		{"object with entries that are none", "ce840000" + "1080", "a Python object"},
+		{"time as bytes", "c0416", "a time"},
+		{"no time", "c06161", "a time"},
+		{"time with zeros", "c0" + text("2024-01-01T00:00:00.10Z"), "a time"},
+		{"time of year 0", "c0" + text("0000-01-01T00:00:00Z"), "a time"},
+		{"time with a comma", "c0" + text("2024-01-01T00:00:00,1Z"), "a time"},
+		{"time with an odd zone", "c0" + text("2024-01-01T00:00:00+00:00"), "a time"},
+		{"reference to nothing", "d81d00", "a shared item that is not there"},
+		{"reference to later", "82d81d00d81c00", "a shared item that is not there"},
+		{"reference that is none", "82d81c00d81d20", "a shared item that is not there"},
+		{"slice in itself", "d81ccb83d81d000000", "a slice"},
+		{"slice of texts", "cb836161f6f6", "a slice"},
+		{"range of None", "cc8300f600", "a range"},
+		{"number cut", "82d81cc249d81d00", "a large integer"},
+		{"shared twice", "d81cd81c00", "a shared item in a shared item"},
+		{"shared reference", "82d81c00d81cd81d00", "a shared item in a shared item"},
+		{"too deep", deep(portable.MaxDepth + 1), "too deep"},
+		{"too deep in maps", strings.Repeat("a100", portable.MaxDepth+1) + "00", "too deep"},
+		{"too deep in objects", strings.Repeat("ce830000", portable.MaxDepth+1) + "00", "a Python object"},
+		{"too deep in tuples", strings.Repeat("c781", portable.MaxDepth+1) + "00", "too deep"},
+		{"too deep in sets", strings.Repeat("c981", portable.MaxDepth+1) + "00", "too deep"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if len(tt.bytes)%2 != 0 {
+				tt.bytes += "1"
+			}
+			b := unhex(t, tt.bytes)
+			err := portable.Check(b, portable.Limits{})
+			wantCorrupt(t, err)
+			if err != nil && !strings.Contains(err.Error(), tt.mention) {
+				t.Errorf("error %q does not mention %q", err, tt.mention)
+			}
+			if _, err := portable.ParseValue(b); err == nil {
+				t.Error("it parses")
+			}
+			if _, err := decode[any](t, b, nil); !errors.Is(err, mperr.ErrCorrupt) {
+				t.Errorf("it decodes: %v", err)
+			}
+		})
+	}
+	if err := portable.Check(unhex(t, deep(portable.MaxDepth)), portable.Limits{}); err != nil {
+		t.Error(err)
+	}
+	wantCorrupt(t, portable.Check(unhex(t, deep(4)), portable.Limits{Depth: 3}))
+}
+
+func text(s string) string {
+	if len(s) < 24 {
+		return fmt.Sprintf("%02x%x", 0x60+len(s), s)
+	}
+	return fmt.Sprintf("78%02x%x", len(s), s)
+}
+
+// Next follows the structure only.
+func TestNext(t *testing.T) {
+	for _, bad := range []string{"", "19ff", "82", "8200", "a100", "c7", "c2", "61", "9bffffffffffffffff", "bbffffffffffffffff", "ff", "8180" + "81"} {
+		b := unhex(t, bad)
+		item, rest, err := portable.Next(b)
+		if bad == "818081" {
+			if err != nil || len(item) != 2 || len(rest) != 1 {
+				t.Errorf("%s: %x, %x, %v", bad, item, rest, err)
+			}
+			continue
+		}
+		wantCorrupt(t, err)
+	}
+}
+
+// wrong is an item that does not fit a type, and what the error says.
+type wrong struct {
+	name string
+	run  func(t *testing.T)
+}
+
+func misfit[T any](name, bytes, want string) wrong {
+	return wrong{name, func(t *testing.T) {
+		_, err := decode[T](t, unhex(t, bytes), sessions{})
+		if !errors.Is(err, mperr.ErrType) || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}}
+}
+
+func TestMisfits(t *testing.T) {
+	type holder struct {
+		List []map[string]order
+		Next *list
+	}
+	for _, tt := range []wrong{
+		misfit[int8]("overflow", "190100", "int8: object holds another type: the integer 256 for int8"),
+		misfit[int8]("negative overflow", "3880", "the integer -129 for int8"),
+		misfit[int64]("2^63", "1b8000000000000000", "the integer 9223372036854775808 for int64"),
+		misfit[int64]("-2^63-1", "3b8000000000000000", "a large negative integer for int64"),
+		misfit[int]("big", "c249010000000000000000", "a large integer for int"),
+		misfit[uint]("negative", "20", "the integer -1 for uint"),
+		misfit[uint16]("unsigned overflow", "1a00010000", "the integer 65536 for uint16"),
+		misfit[float32]("float32 overflow", "fb7fefffffffffffff", "the float 1.7976931348623157e+308 for float32"),
+		misfit[int]("float", "fb3ff0000000000000", "the float 1 for int"),
+		misfit[int]("bool", "f5", "the bool true for int"),
+		misfit[bool]("integer for bool", "01", "the integer 1 for bool"),
+		misfit[string]("bytes for string", "4161", "1 bytes for string"),
+		misfit[[]byte]("text for bytes", "6161", `the text "a" for []uint8`),
+		misfit[int]("null", "f6", "null for int"),
+		misfit[order]("list too short", "820000", "a list of 2 for portable_test.order"),
+		misfit[point]("set for struct", "d90102820001", "a set of 2 for portable_test.point"),
+		misfit[[2]int]("array too long", "83000000", "a list of 3 for [2]int"),
+		misfit[[2]byte]("bytes too long", "43000000", "3 bytes for [2]uint8"),
+		misfit[[]int]("dict for list", "a0", "a dict of 0 for []int"),
+		misfit[map[string]int]("list for map", "80", "a list of 0 for map[string]int"),
+		misfit[map[string]int]("key", "a10000", "map[string]int[key]: object holds another type: the integer 0 for string"),
+		misfit[map[any]int]("key without ==", "a1c7810000", "map[interface {}]int[key]: object holds another type: a key that has no == in Go; use a *data.Dict or any"),
+		misfit[time.Time]("text for time", "6161", `the text "a" for time.Time`),
+		misfit[big.Int]("float for big", "fb3ff0000000000000", "the float 1 for big.Int"),
+		misfit[complex128]("text for complex", "6161", `the text "a" for complex128`),
+		misfit[*queue[int]]("text for handle", "6161", `the text "a" for *portable_test.queue[int]`),
+		misfit[point]("object without attributes", "ce83cd826161616100"+"00", "a Python object for portable_test.point"),
+		misfit[holder]("path", "a1"+text("List")+"81a1"+text("k")+"a1"+text("id")+"f5", "portable_test.holder.List[0][k].id: object holds another type: the bool true for int64"),
+		misfit[list]("deep path", "a1"+text("Next")+"a1"+text("Next")+"00", "portable_test.list.Next.Next: object holds another type: the integer 0 for portable_test.list"),
+	} {
+		t.Run(tt.name, tt.run)
+	}
+	if _, err := decode[*queue[int]](t, unhex(t, "c6480000000000000001"), sessions{}); err == nil || !strings.Contains(err.Error(), "no such handle") {
+		t.Errorf("a handle of another kind: %v", err)
+	}
+}
+
+// The memory and time that bytes can cost is bounded.
+func TestHostile(t *testing.T) {
+	// Each list holds the one before twice: 2^40 items.
+	var b []byte
+	b = append(b, 0x98, 41)
+	b = append(b, unhex(t, "d81c80")...)
+	for i := range 40 {
+		ref := fmt.Sprintf("d81d%02x", i)
+		if i > 23 {
+			ref = fmt.Sprintf("d81d18%02x", i)
+		}
+		b = append(b, unhex(t, "d81c82"+ref+ref)...)
+	}
+	type tree []tree
+	if _, err := decode[[]tree](t, b, nil); !errors.Is(err, mperr.ErrCorrupt) || !strings.Contains(err.Error(), "too often") {
+		t.Errorf("a list of many: %v", err)
+	}
+	var shared any
+	if err := plan[any](t).Decode(b, &shared, nil); err != nil || len(shared.([]any)) != 41 {
+		t.Errorf("an any of many: %v", err)
+	}
+	v, err := portable.ParseValue(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := portable.AppendValue(nil, v); err != nil || len(again) != len(b)-2 { // nobody refers to the last list
+		t.Errorf("written again %x, %v", again, err)
+	}
+	// A list that holds itself.
+	if _, err := decode[tree](t, unhex(t, "d81c81d81d00"), nil); !errors.Is(err, mperr.ErrCorrupt) || !strings.Contains(err.Error(), "holds itself") {
+		t.Errorf("a list in itself: %v", err)
+	}
+	// References through skipped parts, each to the one before, each deep.
+	b = append([]byte{0xa2}, unhex(t, text("skipped"))...)
+	b = append(b, 0x99, 0x03, 0xe8)
+	for i := range 1000 {
+		b = append(b, 0xd8, 0x1c)
+		b = append(b, strings.Repeat("\x81", 900)...)
+		if i == 0 {
+			b = append(b, 0)
+			continue
+		}
+		ref, _ := portable.AppendValue(nil, int64(i-1))
+		b = append(append(b, 0xd8, 0x1d), ref...)
+	}
+	b = append(b, unhex(t, text("Any"))...)
+	b = append(b, 0xd8, 0x1d, 0x19, 0x03, 0xe7)
+	_, err = decode[note](t, b, nil)
+	if !errors.Is(err, mperr.ErrType) || !strings.Contains(err.Error(), "holds itself or is nested deeper than 1000 levels") {
+		t.Errorf("a long chain: %v", err)
+	}
+}

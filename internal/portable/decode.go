@@ -1,0 +1,371 @@
+package portable
+
+import (
+	"fmt"
+	"math"
+	"math/big"
+	"reflect"
+	"unicode/utf8"
+	"unsafe"
+
+	"multiproc/internal/codec"
+	"multiproc/internal/mperr"
+)
+
+// maxExpansion is how many bytes a decoder of typed values goes over again: the
+// items of references, and the arguments of objects. For the same list in two places makes two slices in Go, and
+// twenty lists of two references each would make a million.
+const maxExpansion = 16 << 20
+
+// decoder moves an item that has been checked into a typed value. Its parser
+// makes what goes into an any.
+type decoder struct {
+	parser
+	session  codec.Session
+	depth    int
+	expanded int
+	gauge    gauge
+	exact    *parser // for *data.List and *data.Dict
+}
+
+// dynamic reads what goes into an any.
+func (d *decoder) dynamic(i int) (v any, next int, err error) {
+	v, next = d.item(i)
+	if len(d.marks) > 0 {
+		err = d.gauge.check(v)
+	}
+	return v, next, err
+}
+
+func (d *decoder) nest() error {
+	if d.depth++; d.depth > MaxDepth {
+		return corrupt("a value that holds itself, which %d levels of Go values cannot", MaxDepth)
+	}
+	return nil
+}
+
+func (d *decoder) unnest() { d.depth-- }
+
+// mismatch says that the item at i is not what values of n are.
+func (d *decoder) mismatch(n *node, i int) error {
+	return fmt.Errorf("%w: %s for %v", mperr.ErrType, describe(d.src, i), n.typ)
+}
+
+// value fills the zero value at p, of n's type, from the item at i, and
+// returns where the item ends.
+func (d *decoder) value(n *node, p unsafe.Pointer, i int) (next int, err error) {
+	switch n.shape { // to which the tags of shared items matter
+	case shapeAny:
+		*(*any)(p), next, err = d.dynamic(i)
+		return next, err
+	case shapeData:
+		return d.data(n, p, i)
+	}
+	b := d.src[i]
+	major, arg, next := b>>5, uint64(b&31), i+1
+	if arg >= 24 {
+		major, arg, next = longHead(d.src, i)
+	}
+	if major == majorTag && arg == tagShareable {
+		i = next
+		b = d.src[i]
+		major, arg, next = head(d.src, i)
+	}
+	if major == majorTag && arg == tagShared {
+		return d.expand(n, p, next)
+	}
+	if b == byteNull && n.nilable() {
+		return next, nil
+	}
+	ok := false
+	switch n.shape {
+	case shapeBool:
+		if ok = b == byteTrue || b == byteFalse; ok {
+			*(*bool)(p) = b == byteTrue
+		}
+	case shapeInt:
+		v := int64(arg)
+		if major == majorNegative {
+			v = ^v
+		}
+		ok = major <= majorNegative && arg>>63 == 0 && storeInt(p, n.size, v)
+	case shapeUint:
+		ok = major == majorUint && storeUint(p, n.size, arg)
+	case shapeFloat:
+		if b == byteFloat && n.size == 8 {
+			*(*float64)(p) = floatOf(arg)
+			return next, nil
+		}
+		var f float64
+		if f, next, ok = d.float(i); ok && n.size == 4 {
+			*(*float32)(p) = float32(f)
+			ok = !math.IsInf(float64(float32(f)), 0) || math.IsInf(f, 0)
+		} else if ok {
+			*(*float64)(p) = f
+		}
+	case shapeString:
+		if s, end, is := d.text(i); is {
+			*(*string)(p), next, ok = string(s), end, true
+		}
+	case shapeBytes, shapeByteArray:
+		return d.bytes(n, p, i)
+	case shapeStruct:
+		return d.structure(n, p, i)
+	case shapeSlice, shapeArray:
+		return d.list(n, p, i)
+	case shapeMap, shapeSet:
+		return d.mapping(n, p, i)
+	case shapePointer:
+		v := reflect.New(n.elem.typ)
+		if next, err = d.value(n.elem, v.UnsafePointer(), i); err == nil {
+			*(*unsafe.Pointer)(p) = v.UnsafePointer()
+		}
+		return next, err
+	default:
+		return d.special(n, p, i)
+	}
+	if !ok {
+		return 0, d.mismatch(n, i)
+	}
+	return next, nil
+}
+
+// expand is value for a reference to an item that stands elsewhere.
+func (d *decoder) expand(n *node, p unsafe.Pointer, i int) (next int, err error) {
+	_, number, next := head(d.src, i)
+	m := d.marks[number]
+	if n.shape == shapeString { // which may be shared in Go, too
+		if s, ok := d.shared(int(number)).(string); ok {
+			*(*string)(p) = s
+			return next, nil
+		}
+	}
+	if err := d.repeat(m.end - m.from); err != nil {
+		return 0, err
+	}
+	if err := d.nest(); err != nil {
+		return 0, err
+	}
+	_, err = d.value(n, p, m.from)
+	d.unnest()
+	return next, err
+}
+
+// repeat is called before n bytes are gone over for one more time.
+func (d *decoder) repeat(n int) error {
+	const each = 64 // for what it takes apart from bytes
+	if d.expanded += n + each; d.expanded > maxExpansion {
+		return corrupt("a value that refers to its own parts too often")
+	}
+	return nil
+}
+
+// storeInt stores i unless it has no room there.
+func storeInt(p unsafe.Pointer, size uintptr, i int64) bool {
+	shift := 64 - 8*size
+	if i<<shift>>shift != i {
+		return false
+	}
+	switch size {
+	case 1:
+		*(*int8)(p) = int8(i)
+	case 2:
+		*(*int16)(p) = int16(i)
+	case 4:
+		*(*int32)(p) = int32(i)
+	default:
+		*(*int64)(p) = i
+	}
+	return true
+}
+
+// storeUint stores u unless it has no room there.
+func storeUint(p unsafe.Pointer, size uintptr, u uint64) bool {
+	shift := 64 - 8*size
+	if u<<shift>>shift != u {
+		return false
+	}
+	switch size {
+	case 1:
+		*(*uint8)(p) = uint8(u)
+	case 2:
+		*(*uint16)(p) = uint16(u)
+	case 4:
+		*(*uint32)(p) = uint32(u)
+	default:
+		*(*uint64)(p) = u
+	}
+	return true
+}
+
+func floatOf(bits uint64) float64 { return math.Float64frombits(bits) }
+
+func valid(b []byte) bool { return utf8.Valid(b) }
+
+// float reads a float, also where an integer stands.
+func (d *decoder) float(i int) (f float64, next int, ok bool) {
+	major, arg, next := head(d.src, i)
+	switch {
+	case d.src[i] == byteFloat:
+		return floatOf(arg), next, true
+	case major == majorUint:
+		return float64(arg), next, true
+	case major == majorNegative:
+		return -1 - float64(arg), next, true
+	case major == majorTag && (arg == tagPositive || arg == tagNegative):
+		v, next := d.item(i)
+		f, _ := new(big.Float).SetInt(v.(*big.Int)).Float64()
+		return f, next, !math.IsInf(f, 0)
+	}
+	return 0, 0, false
+}
+
+// text returns the bytes of a text, which are those of src.
+func (d *decoder) text(i int) (b []byte, next int, ok bool) {
+	major, n, next := head(d.src, i)
+	if major == majorTag && n == tagShareable {
+		major, n, next = head(d.src, next)
+	} else if major == majorTag && n == tagShared {
+		_, n, next = head(d.src, next)
+		b, _, ok = d.text(d.marks[n].from)
+		return b, next, ok
+	}
+	if major == majorTag && n == tagRawText {
+		_, n, next = head(d.src, next)
+	} else if major != majorText {
+		return nil, 0, false
+	}
+	end := next + int(n)
+	return d.src[next:end], end, true
+}
+
+func (d *decoder) bytes(n *node, p unsafe.Pointer, i int) (next int, err error) {
+	major, length, next := head(d.src, i)
+	if major == majorTag && length == tagByteArray {
+		major, length, next = head(d.src, next)
+	}
+	if major != majorBytes {
+		return d.list(n, p, i) // of numbers
+	}
+	end := next + int(length)
+	b := d.src[next:end]
+	if n.shape == shapeBytes {
+		*(*[]byte)(p) = append([]byte{}, b...)
+		return end, nil
+	}
+	if len(b) != n.length {
+		return 0, d.mismatch(n, i)
+	}
+	copy(unsafe.Slice((*byte)(p), n.length), b)
+	return end, nil
+}
+
+// sequence reads the head of a list, tuple or set.
+func (d *decoder) sequence(i int) (length, next int, ok bool) {
+	major, n, next := head(d.src, i)
+	if major == majorTag && (n == tagTuple || n == tagSet || n == tagFrozenSet) {
+		major, n, next = head(d.src, next)
+	}
+	return int(n), next, major == majorArray
+}
+
+func (d *decoder) list(n *node, p unsafe.Pointer, i int) (next int, err error) {
+	length, next, ok := d.sequence(i)
+	if !ok || n.shape != shapeSlice && n.shape != shapeBytes && length != n.length {
+		return 0, d.mismatch(n, i)
+	}
+	if err := d.nest(); err != nil {
+		return 0, err
+	}
+	if n.shape == shapeSlice || n.shape == shapeBytes {
+		next, err = d.slice(n, p, next, length)
+	} else {
+		for k := 0; k < length && err == nil; k++ {
+			if next, err = d.value(n.elem, unsafe.Add(p, uintptr(k)*n.elem.size), next); err != nil {
+				err = at(err, fmt.Sprintf("[%d]", k))
+			}
+		}
+	}
+	d.unnest()
+	return next, err
+}
+
+// A map without a field may stand where a struct of a megabyte is expected. So
+// memory for large elements is taken as their items come.
+const largeElement = 256
+
+func (d *decoder) slice(n *node, p unsafe.Pointer, i, length int) (next int, err error) {
+	v := reflect.NewAt(n.typ, p).Elem()
+	size := length
+	if n.elem.size > largeElement {
+		size = min(size, 1)
+	}
+	v.Set(reflect.MakeSlice(n.typ, size, size))
+	base := v.UnsafePointer()
+	for k := range length {
+		if k == size {
+			v.Grow(1)
+			size = min(v.Cap(), length)
+			v.SetLen(size)
+			base = v.UnsafePointer()
+		}
+		if i, err = d.value(n.elem, unsafe.Add(base, uintptr(k)*n.elem.size), i); err != nil {
+			return 0, at(err, fmt.Sprintf("[%d]", k))
+		}
+	}
+	return i, nil
+}
+
+func (d *decoder) mapping(n *node, p unsafe.Pointer, i int) (next int, err error) {
+	major, length, next := head(d.src, i)
+	pairs := major == majorMap
+	if !pairs {
+		k, first, ok := d.sequence(i)
+		if !ok || n.shape != shapeSet {
+			return 0, d.mismatch(n, i)
+		}
+		length, next = uint64(k), first
+	}
+	if err := d.nest(); err != nil {
+		return 0, err
+	}
+	v := reflect.NewAt(n.typ, p).Elem()
+	size := int(length)
+	if n.key.size+n.elem.size > largeElement {
+		size = 0
+	}
+	v.Set(reflect.MakeMapWithSize(n.typ, size))
+	key, elem := reflect.New(n.key.typ), reflect.New(n.elem.typ)
+	for range length {
+		key.Elem().SetZero()
+		if next, err = d.value(n.key, key.UnsafePointer(), next); err != nil {
+			return 0, at(err, "[key]")
+		}
+		// A key that is or holds an any may hold a slice, and the map panic.
+		if n.key.opaque() && !key.Elem().Comparable() {
+			return 0, at(fmt.Errorf("%w: a key that has no == in Go; use a *data.Dict or any", mperr.ErrType), "[key]")
+		}
+		elem.Elem().SetZero()
+		switch {
+		case pairs && n.shape == shapeMap:
+			next, err = d.value(n.elem, elem.UnsafePointer(), next)
+		case pairs:
+			next = skip(d.src, next)
+		}
+		if err != nil {
+			return 0, atKey(err, key.Elem())
+		}
+		v.SetMapIndex(key.Elem(), elem.Elem())
+	}
+	d.unnest()
+	return next, nil
+}
+
+// opaque reports whether values of a key's type may turn out to have no ==.
+func (n *node) opaque() bool {
+	switch n.shape {
+	case shapeBool, shapeInt, shapeUint, shapeFloat, shapeComplex, shapeString, shapeByteArray:
+		return false
+	}
+	return true
+}

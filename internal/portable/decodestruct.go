@@ -1,0 +1,242 @@
+package portable
+
+import (
+	"fmt"
+	"math/big"
+	"reflect"
+	"time"
+	"unsafe"
+
+	"multiproc/internal/codec"
+	"multiproc/internal/data"
+	"multiproc/internal/mperr"
+)
+
+// structure reads a struct from a map, a list or tuple, or a Python object.
+func (d *decoder) structure(n *node, p unsafe.Pointer, i int) (next int, err error) {
+	major, arg, next := head(d.src, i)
+	if major == majorTag && arg == tagObject {
+		return d.attributes(n, p, i)
+	}
+	if err := d.nest(); err != nil {
+		return 0, err
+	}
+	if major == majorMap {
+		next, err = d.fields(n, p, next, int(arg))
+	} else if length, first, ok := d.sequence(i); ok && length == len(n.fields) && arg != tagSet && arg != tagFrozenSet {
+		next, err = d.record(n, p, first)
+	} else {
+		return 0, d.mismatch(n, i)
+	}
+	d.unnest()
+	return next, err
+}
+
+// fields reads a map of length pairs. Mostly the fields come in the order of
+// the struct, and then no name needs to be looked up.
+func (d *decoder) fields(n *node, p unsafe.Pointer, i, length int) (next int, err error) {
+	expect, top := 0, 0
+	for range length {
+		name, value, ok := d.text(i)
+		if !ok {
+			i = skip(d.src, skip(d.src, i))
+			continue
+		}
+		k := expect
+		if k >= len(n.fields) || n.fields[k].name != string(name) {
+			if k, ok = n.index[string(name)]; !ok {
+				i = skip(d.src, value)
+				continue
+			}
+		}
+		f := &n.fields[k]
+		place := unsafe.Add(p, f.offset)
+		if expect = k + 1; expect > top {
+			top = expect
+		} else { // perhaps for the second time
+			reflect.NewAt(f.node.typ, place).Elem().SetZero()
+		}
+		if i, err = d.value(f.node, place, value); err != nil {
+			return 0, at(err, "."+f.name)
+		}
+	}
+	return i, nil
+}
+
+// record reads the fields in their order.
+func (d *decoder) record(n *node, p unsafe.Pointer, i int) (next int, err error) {
+	for k := range n.fields {
+		f := &n.fields[k]
+		if i, err = d.value(f.node, unsafe.Add(p, f.offset), i); err != nil {
+			return 0, at(err, "."+f.name)
+		}
+	}
+	return i, nil
+}
+
+// attributes reads a struct from an instance of a Python class: from the dict
+// that is its state, or from what its tuple was made of, as in a namedtuple.
+func (d *decoder) attributes(n *node, p unsafe.Pointer, i int) (next int, err error) {
+	if err := d.nest(); err != nil {
+		return 0, err
+	}
+	_, _, next = head(d.src, i)    // the tag
+	_, _, next = head(d.src, next) // the array
+	args := skip(d.src, next)
+	_, flags, next := head(d.src, skip(d.src, args))
+	if flags&(objectNew|objectState) == objectNew {
+		if err := d.repeat(next - args); err != nil {
+			return 0, err
+		}
+		if _, err = d.value(n, p, args); err != nil {
+			return 0, err
+		}
+	}
+	for _, part := range objectParts {
+		switch {
+		case flags&part.flag == 0:
+		case part.flag == objectState && d.isMap(next):
+			if next, err = d.value(n, p, next); err != nil {
+				return 0, err
+			}
+		case part.flag == objectState:
+			return 0, d.mismatch(n, i)
+		default:
+			next = skip(d.src, next)
+		}
+	}
+	if flags&(objectNew|objectState) == 0 {
+		return 0, d.mismatch(n, i)
+	}
+	d.unnest()
+	return next, nil
+}
+
+// isMap looks through the tags of shared items.
+func (d *decoder) isMap(i int) bool {
+	major, n, next := head(d.src, i)
+	if major == majorTag && n == tagShared {
+		_, n, _ = head(d.src, next)
+		return d.isMap(d.marks[n].from)
+	}
+	if major == majorTag && n == tagShareable {
+		major, _, _ = head(d.src, next)
+	}
+	return major == majorMap
+}
+
+// special is value for what is less frequent.
+func (d *decoder) special(n *node, p unsafe.Pointer, i int) (next int, err error) {
+	switch n.shape {
+	case shapeComplex:
+		return d.complex(n, p, i)
+	case shapeHandle:
+		return d.handle(n, p, i)
+	case shapeTime:
+		v, next := d.item(i)
+		t, ok := v.(time.Time)
+		if o, is := v.(*data.Object); is {
+			t, _, ok = timeOf(o)
+		}
+		if !ok {
+			return 0, d.mismatch(n, i)
+		}
+		*(*time.Time)(p) = t
+		return next, nil
+	case shapeBig:
+		switch v, next := d.item(i); v := v.(type) {
+		case int:
+			(*big.Int)(p).SetInt64(int64(v))
+			return next, nil
+		case int64:
+			(*big.Int)(p).SetInt64(v)
+			return next, nil
+		case *big.Int:
+			(*big.Int)(p).Set(v)
+			return next, nil
+		}
+		return 0, d.mismatch(n, i)
+	default: // shapeCustom
+		return d.custom(n, p, i)
+	}
+}
+
+// data reads a type of package data. In a *data.List and *data.Dict everything
+// is as that package has it, in the others as in an any.
+func (d *decoder) data(n *node, p unsafe.Pointer, i int) (next int, err error) {
+	var v any
+	if n.typ == reflect.TypeFor[*data.List]() || n.typ == reflect.TypeFor[*data.Dict]() {
+		if d.exact == nil {
+			d.exact = &parser{src: d.src, marks: d.marks}
+		}
+		v, next = d.exact.item(i)
+	} else if v, next, err = d.dynamic(i); err != nil {
+		return 0, err
+	}
+	if v == nil && n.nilable() {
+		return next, nil
+	}
+	if reflect.TypeOf(v) != n.typ {
+		return 0, d.mismatch(n, i)
+	}
+	reflect.NewAt(n.typ, p).Elem().Set(reflect.ValueOf(v))
+	return next, nil
+}
+
+func (d *decoder) complex(n *node, p unsafe.Pointer, i int) (next int, err error) {
+	var c complex128
+	if major, tag, _ := head(d.src, i); major == majorTag && tag == tagComplex {
+		var v any
+		v, next = d.item(i)
+		c = v.(complex128)
+	} else if f, end, ok := d.float(i); ok {
+		c, next = complex(f, 0), end
+	} else {
+		return 0, d.mismatch(n, i)
+	}
+	if n.size == 8 {
+		*(*complex64)(p) = complex64(c)
+	} else {
+		*(*complex128)(p) = c
+	}
+	return next, nil
+}
+
+func (d *decoder) custom(n *node, p unsafe.Pointer, i int) (next int, err error) {
+	var b []byte
+	if n.form.text {
+		var ok bool
+		if b, next, ok = d.text(i); !ok {
+			return 0, d.mismatch(n, i)
+		}
+	} else {
+		major, length, body := head(d.src, i)
+		if next = body + int(length); major != majorBytes {
+			return 0, d.mismatch(n, i)
+		}
+		b = d.src[body:next]
+	}
+	// The type may keep the bytes.
+	if err := n.form.unmarshal(reflect.NewAt(n.typ, p).Interface(), append([]byte{}, b...)); err != nil {
+		return 0, fmt.Errorf("%w: %w", mperr.ErrType, err)
+	}
+	return next, nil
+}
+
+func (d *decoder) handle(n *node, p unsafe.Pointer, i int) (next int, err error) {
+	major, tag, next := head(d.src, i)
+	if major != majorTag || tag != tagRef {
+		return 0, d.mismatch(n, i)
+	}
+	_, length, body := head(d.src, next)
+	if d.session == nil {
+		return 0, errNoSession
+	}
+	end := body + int(length)
+	h := reflect.New(n.typ.Elem()).Convert(n.typ)
+	if err := d.session.Import(h.Interface().(codec.Handle), append([]byte{}, d.src[body:end]...)); err != nil {
+		return 0, err
+	}
+	reflect.NewAt(n.typ, p).Elem().Set(h)
+	return end, nil
+}

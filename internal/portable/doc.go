@@ -1,0 +1,75 @@
+// Package portable says how values become bytes that every program of a
+// manager reads alike: those of other Go programs, and, by way of
+// [multiproc/internal/data], those of Python.
+//
+// The bytes are one item of CBOR (RFC 8949) in this dialect:
+//
+//	Go (fields, elements)      item                               Python
+//	nil pointer, slice, map    null                               None
+//	bool                       true, false                        bool
+//	int…, uint…, big.Int       integer; beyond 64 bits tag 2, 3   int
+//	float32, float64           float of 8 bytes                   float
+//	complex64, complex128      tag 43000 [re, im]                 complex
+//	string                     text; not UTF-8: tag 8 bytes       str
+//	[]byte, [n]byte            bytes                              bytes
+//	*data.ByteArray            tag 10 bytes                       bytearray
+//	slice, array               array                              list
+//	array as a key, data.Tuple tag 7 array                        tuple
+//	map                        map, sorted by the keys' bytes     dict
+//	map[K]struct{}             tag 258 array, sorted              set
+//	*data.Dict, List, Set      map, array, tag 258, in order      dict, list, set
+//	*data.FrozenSet            tag 9 array                        frozenset
+//	struct                     map of text                        dict
+//	struct as a key            tag 7 array of the fields          tuple
+//	time.Time                  tag 0 text, RFC 3339               datetime.datetime
+//	data.Slice, data.Range     tag 11, 12 [start, stop, step]     slice, range
+//	                           of integers, or null in a slice
+//	data.Global                tag 13 [module, name]              class, function
+//	*data.Object               tag 14, see object.go              any other object
+//	*data.Exception            tag 15 [module, class, [args]]     exception
+//	data.Ref, a codec.Handle   tag 6 bytes: id, type id           proxy
+//	the same pointer again     tag 28 item, tag 29 index          the same object
+//
+// There is one way to write each number, text and length: the shortest.
+// Lengths are definite, other tags and simple values are refused. So two
+// integers, texts or byte strings are equal if their bytes are.
+//
+// # Go types
+//
+// [OfType] and [For] look at a type once, refuse it or make a plan of it, and
+// remember the plan. The rules are those of package codec: what a type
+// declares travels, or the type is refused with the path to the part that
+// cannot. What differs is that the reader may have declared another type:
+//
+//   - A field is found by its name, or by the name that a tag mp:"name" gives
+//     it. Unknown names are ignored, missing ones leave a zero. Fields of
+//     embedded structs stand beside the others, unless the embedded struct has
+//     a tag or a form of its own; two fields of one name are refused. A struct
+//     is also read from a list or tuple of as many items, and from the
+//     attributes of a Python object.
+//   - Slices and arrays are also read from tuples and sets, floats from
+//     integers, bytes from bytearrays. What does not fit is an error.
+//   - Structs with unexported fields need a form of their own, as in codec:
+//     MarshalText makes a text of them, MarshalBinary or GobEncode bytes.
+//   - A pointer to a nil pointer, slice or map arrives as nil.
+//   - A time loses its monotonic clock and its zone's name; a zone with seconds
+//     becomes UTC. A datetime without a zone is taken for UTC.
+//   - What is in an any arrives as nil, bool, int, *big.Int, float64,
+//     complex128, string, []byte, []any, time.Time, map[string]any (if all keys
+//     are text; map[any]any if all can be keys in Go; else *data.Dict), or as
+//     one of the types of package data, with such values inside; only
+//     *data.List and *data.Dict hold what that package says they hold. A handle
+//     in an any arrives as a data.Ref.
+//   - Parts that are one object in Python are one in an any, and copies in
+//     typed values. A list, tuple or dict that holds itself is refused, except
+//     for a *data.List or *data.Dict: whoever prints such a value dies of it.
+//
+// Of two equal keys in a map the last counts, as in Python.
+//
+// # What is relied on
+//
+// Nothing: the bytes come from strangers. What is not in the dialect is an
+// error that wraps [mperr.ErrCorrupt]. Depth is bounded by [MaxDepth], the
+// memory taken by a multiple of the input's length (see maxExpansion for typed
+// values with shared parts). No name on the wire is ever looked up.
+package portable

@@ -1,0 +1,108 @@
+package portable
+
+import "multiproc/internal/data"
+
+// An object is tag 14 over [what was called, its arguments, flags, …], and
+// then the parts that the flags mention, in this order.
+const (
+	objectNew     = 1 << iota // made by NEWOBJ; no part
+	objectKwargs              // keyword arguments, any item
+	objectState               // any item
+	objectItems               // an array
+	objectEntries             // a map
+	objectEnd
+
+	objectFlags = 2 // where the flags stand
+	maxObject   = 7 // elements at most
+)
+
+// objectParts are the flags that have a part, and of what major type it is.
+var objectParts = [...]struct {
+	flag uint64
+	is   byte
+}{
+	{objectKwargs, anything},
+	{objectState, anything},
+	{objectItems, majorArray},
+	{objectEntries, majorMap},
+}
+
+func (e *encoder) object(o *data.Object) error {
+	var flags, parts uint64 = 0, objectFlags + 1
+	if o.New {
+		flags |= objectNew
+	}
+	if o.Kwargs != nil {
+		flags |= objectKwargs
+		parts++
+	}
+	if o.HasState {
+		flags |= objectState
+		parts++
+	}
+	if len(o.Items) > 0 {
+		flags |= objectItems
+		parts++
+	}
+	if len(o.Entries) > 0 {
+		flags |= objectEntries
+		parts++
+	}
+	e.b = appendHead(appendHead(e.b, majorTag, tagObject), majorArray, parts)
+	if err := e.nest(); err != nil {
+		return err
+	}
+	defer e.unnest()
+	if err := e.item(o.Func); err != nil {
+		return at(err, ".Func")
+	}
+	if err := e.item(o.Args); err != nil {
+		return at(err, ".Args")
+	}
+	e.b = appendHead(e.b, majorUint, flags)
+	if flags&objectKwargs != 0 {
+		if err := e.item(o.Kwargs); err != nil {
+			return at(err, ".Kwargs")
+		}
+	}
+	if flags&objectState != 0 {
+		if err := e.item(o.State); err != nil {
+			return at(err, ".State")
+		}
+	}
+	if flags&objectItems != 0 {
+		if err := e.items(o.Items); err != nil {
+			return at(err, ".Items")
+		}
+	}
+	if flags&objectEntries != 0 {
+		if err := e.entries(o.Entries); err != nil {
+			return at(err, ".Entries")
+		}
+	}
+	return nil
+}
+
+// object fills o from the array behind its tag.
+func (p *parser) object(o *data.Object, i int) (next int) {
+	_, _, i = head(p.src, i)
+	o.Func, i = p.item(i)
+	o.Args, i = p.item(i)
+	_, flags, i := head(p.src, i)
+	o.New = flags&objectNew != 0
+	if flags&objectKwargs != 0 {
+		o.Kwargs, i = p.item(i)
+	}
+	if o.HasState = flags&objectState != 0; o.HasState {
+		o.State, i = p.item(i)
+	}
+	if flags&objectItems != 0 {
+		_, n, next := head(p.src, i)
+		o.Items, i = p.items(next, int(n))
+	}
+	if flags&objectEntries != 0 {
+		_, n, next := head(p.src, i)
+		o.Entries, i = p.entries(next, int(n))
+	}
+	return i
+}

@@ -1,0 +1,189 @@
+package pymp
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"multiproc/internal/data"
+	"multiproc/internal/mperr"
+	"multiproc/internal/pickle"
+	"multiproc/internal/portable"
+	"multiproc/internal/pyconn"
+)
+
+// message is one message under way, and the proxies in it.
+type message struct {
+	ctx context.Context
+	m   *Manager // whose server the peer is; nil for a Conn
+
+	out map[uint64]*Proxy // sent: by the id of the reference that stands for it
+	in  []reference       // received, of which some become proxies
+	got []*Proxy          // those that did, to be taken back after an error
+}
+
+// origin is what a reply answers, for errors.
+type origin struct {
+	typeid, method string
+	ident          string
+}
+
+func (o origin) String() string {
+	if o.typeid == "" {
+		return o.method
+	}
+	return o.typeid + "." + o.method
+}
+
+// request is the frame of a request, with room for its header in front.
+func (s *message) request(ident data.Value, method string, args data.Tuple, kwds *data.Dict) ([]byte, error) {
+	return s.encode(data.Tuple{ident, method, args, kwds})
+}
+
+func (s *message) encode(v data.Value) ([]byte, error) {
+	frame := make([]byte, pyconn.HeaderSize, 256)
+	return pickle.Encode(frame, v, pickle.EncodeOptions{Ref: s.rebuildProxy})
+}
+
+func (s *message) decode(b []byte) (data.Value, error) {
+	v, err := pickle.Decode(b, pickle.Options{Object: s.object})
+	if err != nil {
+		return nil, fmt.Errorf("a message of %d bytes: %w", len(b), err)
+	}
+	return v, nil
+}
+
+func (s *message) value(v any) (data.Value, error) { return portable.ToValue(v, s) }
+
+// arguments turns the arguments of a call into Python's.
+func (s *message) arguments(args []any) (data.Tuple, *data.Dict, error) {
+	kwds := &data.Dict{}
+	if n := len(args); n > 0 {
+		if named, ok := args[n-1].(Kwargs); ok {
+			args = args[:n-1]
+			for _, name := range slices.Sorted(maps.Keys(named)) {
+				v, err := s.value(named[name])
+				if err != nil {
+					return nil, nil, fmt.Errorf("argument %s: %w", name, err)
+				}
+				kwds.Entries = append(kwds.Entries, data.Entry{Key: name, Value: v})
+			}
+		}
+	}
+	list := make(data.Tuple, len(args))
+	for i, a := range args {
+		v, err := s.value(a)
+		if err != nil {
+			return nil, nil, fmt.Errorf("argument %d: %w", i+1, err)
+		}
+		list[i] = v
+	}
+	return list, kwds, nil
+}
+
+// answer is what a request was answered with: a value, or a new shared object.
+type answer struct {
+	s     *message
+	value data.Value
+	proxy *Proxy
+}
+
+// answer takes a reply apart.
+func (s *message) answer(reply []byte, o origin) (*answer, error) {
+	v, err := s.decode(reply)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", o, err)
+	}
+	pair, ok := v.(data.Tuple)
+	if !ok || len(pair) != 2 {
+		return nil, fmt.Errorf("%s: the reply is %s and no pair: %w", o, data.TypeName(v), mperr.ErrCorrupt)
+	}
+	switch pair[0] {
+	case "#RETURN":
+		return &answer{s: s, value: pair[1]}, nil
+	case "#PROXY":
+		p, err := s.newObject(pair[1])
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", o, err)
+		}
+		return &answer{s: s, proxy: p}, nil
+	case "#ERROR":
+		return nil, newError(pair[1], o)
+	case "#TRACEBACK", "#UNSERIALIZABLE":
+		if text, ok := pair[1].(string); ok {
+			return nil, newRemoteError(text, pair[0] == "#UNSERIALIZABLE", o)
+		}
+	}
+	return nil, fmt.Errorf("%s: a reply of the kind %.100v: %w", o, pair[0], mperr.ErrCorrupt)
+}
+
+// newObject is the proxy that '#PROXY' asks for: (exposed names, token). The
+// server has counted the reference already.
+func (s *message) newObject(v data.Value) (*Proxy, error) {
+	if pair, ok := v.(data.Tuple); ok && len(pair) == 2 && s.m != nil {
+		exposed, err1 := names(pair[0])
+		t, err2 := token(pair[1])
+		if err1 == nil && err2 == nil {
+			s.m.learn(t.addr)
+			return s.m.adopt(t.typeid, t.ident, exposed, data.Global{}), nil
+		}
+	}
+	return nil, fmt.Errorf("the reply names a new object in a form that is not known: %w", mperr.ErrCorrupt)
+}
+
+// into fills at, a pointer, from the answer.
+func (a *answer) into(at any, o origin) error {
+	if a.proxy != nil {
+		switch at := at.(type) {
+		case **Proxy:
+			*at = a.proxy
+			return nil
+		case *any:
+			*at = a.proxy
+			return nil
+		}
+		_ = a.proxy.Close()
+		return fmt.Errorf("%s returns a shared object of type %s: receive it as a *pymp.Proxy: %w", o, a.proxy.o.typeid, mperr.ErrType)
+	}
+	if err := a.s.into(a.value, at); err != nil {
+		return fmt.Errorf("result of %s: %w", o, err)
+	}
+	return nil
+}
+
+// into fills at from a value that came in this message.
+func (s *message) into(v data.Value, at any) error {
+	err := portable.FromValue(v, at, s)
+	if err == nil && len(s.in) > 0 {
+		err = s.revive(at)
+	}
+	if err != nil {
+		for _, p := range s.got {
+			_ = p.Close()
+		}
+	}
+	return err
+}
+
+// names is a list of method names.
+func names(v data.Value) ([]string, error) {
+	var items []data.Value
+	switch v := v.(type) {
+	case data.Tuple:
+		items = v
+	case *data.List:
+		items = v.Items
+	}
+	list := make([]string, 0, len(items))
+	for _, item := range items {
+		name, ok := item.(string)
+		if !ok {
+			return nil, mperr.ErrCorrupt
+		}
+		if !slices.Contains(list, name) { // a dict's __iter__ is listed twice
+			list = append(list, name)
+		}
+	}
+	return list, nil
+}

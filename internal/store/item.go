@@ -1,0 +1,265 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+	"math"
+
+	"multiproc/internal/data"
+	"multiproc/internal/portable"
+)
+
+// Item is a value as it came: CBOR from a Go client, a tree from a Python
+// client. It is translated when somebody needs the other form, and never
+// changes. The zero Item is None. Items are small and copied freely.
+type Item struct {
+	raw  []byte     // CBOR, well formed and within limits; or
+	val  data.Value // a tree
+	size uint32     // of a tree, by estimate
+	cbor bool
+	refs bool // it may contain references
+}
+
+// overhead is what an item costs its container beside its own bytes.
+const overhead = 48
+
+// tagRefByte begins a reference in CBOR. It may stand in a text too: then an
+// item is searched for references that are not there.
+const tagRefByte = 0xc0 | 6
+
+// Raw returns the item whose CBOR was checked with portable.Check. It keeps
+// the slice, which must not change any more, and all of the memory that it is
+// a part of.
+func Raw(cbor []byte) Item {
+	return Item{raw: cbor, cbor: true, refs: bytes.IndexByte(cbor, tagRefByte) >= 0}
+}
+
+// Of returns the item of a tree, which must not change any more. It costs a
+// walk over the tree.
+func Of(v data.Value) Item {
+	switch v := v.(type) {
+	case nil, bool, int64, float64:
+		return Item{val: v, size: 16}
+	case string:
+		return Item{val: v, size: clip(16 + len(v))}
+	case []byte:
+		return Item{val: v, size: clip(24 + len(v))}
+	}
+	it := Item{val: v}
+	size := 0
+	data.Walk(v, func(v data.Value) bool {
+		size += 40
+		switch v := v.(type) {
+		case string:
+			size += len(v)
+		case []byte:
+			size += len(v)
+		case *data.ByteArray:
+			size += len(v.B)
+		case data.Ref:
+			it.refs = true
+		}
+		return true
+	})
+	it.size = clip(size)
+	return it
+}
+
+func clip(n int) uint32 { return uint32(min(n, math.MaxUint32)) }
+
+// CBOR returns the bytes of an item that came as CBOR. They must not be
+// changed.
+func (it Item) CBOR() (raw []byte, ok bool) { return it.raw, it.cbor }
+
+// Value returns the item as a tree, which must not be changed. CBOR is parsed
+// each time.
+func (it Item) Value() data.Value {
+	if !it.cbor {
+		return it.val
+	}
+	v, err := portable.ParseValue(it.raw)
+	if err != nil {
+		return nil // cannot be: it was checked
+	}
+	return v
+}
+
+// IsNone reports whether the item is None, without parsing it.
+func (it Item) IsNone() bool {
+	if it.cbor {
+		return len(it.raw) == 1 && it.raw[0] == 0xf6
+	}
+	return it.val == nil
+}
+
+// AppendCBOR appends the item as CBOR, or null if it has no form in CBOR; see
+// EncodeCBOR.
+func (it Item) AppendCBOR(dst []byte) []byte {
+	b, err := it.EncodeCBOR(dst)
+	if err != nil {
+		return append(dst, 0xf6)
+	}
+	return b
+}
+
+// EncodeCBOR is AppendCBOR for those who want to know of values that have no
+// form in CBOR, because they are nested too deeply. It appends nothing then.
+func (it Item) EncodeCBOR(dst []byte) ([]byte, error) {
+	if it.cbor {
+		return append(dst, it.raw...), nil
+	}
+	b, err := portable.AppendValue(dst, it.val)
+	if err != nil {
+		return dst, err
+	}
+	return b, nil
+}
+
+// Key returns what two items have in common if and only if Python says that
+// they are equal, for use in maps. An item that is not hashable in Python is a
+// TypeError. It is fast for texts, integers and bytes that came as CBOR: they
+// are their own keys.
+func (it Item) Key() (string, error) {
+	if it.cbor {
+		return portable.Key(it.raw)
+	}
+	return data.Key(it.val)
+}
+
+// Refs yields the ids of the objects that the item refers to, one for each
+// place in which a reference stands.
+func (it Item) Refs(yield func(id uint64) bool) {
+	switch {
+	case !it.refs:
+	case it.cbor:
+		portable.Refs(it.raw, yield)
+	default:
+		data.Refs(it.val, func(r data.Ref) bool { return yield(r.ID) })
+	}
+}
+
+// Size is the memory that the item takes in a container, by estimate.
+func (it Item) Size() int {
+	if it.cbor {
+		return len(it.raw) + overhead
+	}
+	return int(it.size) + overhead
+}
+
+// Equal is Python's ==. It parses only if it must.
+func (it Item) Equal(other Item) bool {
+	if it.cbor && other.cbor {
+		if bytes.Equal(it.raw, other.raw) {
+			return true
+		}
+		if plain(it.raw) && plain(other.raw) {
+			return false // each has one form only
+		}
+	}
+	return data.Equal(it.Value(), other.Value())
+}
+
+// plain reports whether an item is a text, or bytes, or an integer of 64 bits.
+func plain(raw []byte) bool {
+	return len(raw) > 0 && raw[0] < 0x80
+}
+
+var errNoSequence = errors.New("not a list")
+
+// Items takes a list or a tuple apart.
+func (it Item) Items() ([]Item, error) {
+	if !it.cbor {
+		var values []data.Value
+		switch v := it.val.(type) {
+		case *data.List:
+			values = v.Items
+		case data.Tuple:
+			values = v
+		default:
+			return nil, errNoSequence
+		}
+		items := make([]Item, len(values))
+		for i, v := range values {
+			items[i] = Of(v)
+		}
+		return items, nil
+	}
+	return it.cut()
+}
+
+// cut takes an array apart. Its elements may share parts among each other: they
+// do not stand alone then, and the whole is parsed. Each element of an array
+// that was written element by element does stand alone.
+func (it Item) cut() ([]Item, error) {
+	n, rest, ok := arrayHead(it.raw)
+	if !ok {
+		return nil, errNoSequence
+	}
+	if n > uint64(len(rest)) {
+		return nil, errNoSequence
+	}
+	items := make([]Item, n)
+	for i := range items {
+		var (
+			raw []byte
+			err error
+		)
+		if raw, rest, err = portable.Next(rest); err != nil {
+			return nil, err
+		}
+		if bytes.IndexByte(raw, tagSharedByte) >= 0 {
+			if err := portable.Check(raw, portable.Limits{}); err != nil {
+				return nil, err
+			}
+		}
+		items[i] = Raw(raw)
+	}
+	return items, nil
+}
+
+// tagSharedByte is in the head of tag 29, which refers to another part.
+const tagSharedByte = 29
+
+// Array joins items to a list, of which each element stands alone: the form in
+// which the methods for Go clients take and return many values at once.
+func Array(items ...Item) Item {
+	raw := make([]byte, 0, 16+16*len(items))
+	raw = appendArrayHead(raw, uint64(len(items)))
+	refs := false
+	for _, it := range items {
+		raw = it.AppendCBOR(raw)
+		refs = refs || it.refs
+	}
+	return Item{raw: raw, cbor: true, refs: refs}
+}
+
+func arrayHead(b []byte) (n uint64, rest []byte, ok bool) {
+	if len(b) == 0 || b[0]>>5 != 4 {
+		return 0, nil, false
+	}
+	info, rest := b[0]&31, b[1:]
+	if info < 24 {
+		return uint64(info), rest, true
+	}
+	width := 1 << (info - 24)
+	if info > 27 || len(rest) < width {
+		return 0, nil, false
+	}
+	for _, x := range rest[:width] {
+		n = n<<8 | uint64(x)
+	}
+	return n, rest[width:], true
+}
+
+func appendArrayHead(dst []byte, n uint64) []byte {
+	const major = 4 << 5
+	switch {
+	case n < 24:
+		return append(dst, major|byte(n))
+	case n <= math.MaxUint8:
+		return append(dst, major|24, byte(n))
+	case n <= math.MaxUint16:
+		return append(dst, major|25, byte(n>>8), byte(n))
+	}
+	return append(dst, major|26, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
+}

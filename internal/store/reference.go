@@ -1,0 +1,243 @@
+package store
+
+import (
+	"fmt"
+
+	"multiproc/internal/data"
+	"multiproc/internal/mperr"
+)
+
+// Create makes an object of a type and a reference to it for the session. If
+// no type has that id but a named object has it as its name, and there are no
+// arguments, then that object is what Python's create means.
+func (ss *Session) Create(typeid string, args Args) (id uint64, typ *Type, err error) {
+	s := ss.store
+	typ = s.Type(typeid)
+	if typ == nil {
+		if e := s.named(typeid); e != nil && len(args.Pos)+len(args.Named) == 0 {
+			return e.id, e.typ, s.acquire(ss, e)
+		}
+		return 0, nil, data.KeyError(typeid)
+	}
+	e, err := s.create(ss, typ, "", args)
+	if err != nil {
+		return 0, nil, err
+	}
+	return e.id, e.typ, nil
+}
+
+// Open finds the object of that name or makes it, and a reference to it for
+// the session. Without a name it always makes one. An object of that name and
+// of another type is an error that wraps mperr.ErrType.
+func (ss *Session) Open(kind, name string, args Args) (id uint64, typ *Type, created bool, err error) {
+	s := ss.store
+	typ = s.Type(kind)
+	if typ == nil {
+		return 0, nil, false, unsupported(kind)
+	}
+	e := s.named(name)
+	if e == nil {
+		if e, err = s.create(ss, typ, name, args); err == nil {
+			return e.id, e.typ, true, nil
+		}
+		if e = s.named(name); e == nil {
+			return 0, nil, false, err
+		} // another client was faster
+	}
+	if e.typ.ID != kind {
+		return 0, nil, false, fmt.Errorf("open %s %q: %w: it is of type %s", kind, name, mperr.ErrType, e.typ.ID)
+	}
+	return e.id, e.typ, false, s.acquire(ss, e)
+}
+
+// named returns nil if no object has that name.
+func (s *Store) named(name string) *entry {
+	if name == "" {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.names[name]
+}
+
+// create makes an object. A name must be free, and gets a reference of its own.
+func (s *Store) create(ss *Session, typ *Type, name string, args Args) (*entry, error) {
+	if typ.New == nil {
+		return nil, data.TypeError("objects of type " + typ.ID + " come from methods of others, they cannot be created")
+	}
+	if s.full() {
+		s.sweepNow() // there may be some that nobody can reach
+	}
+	o, err := typ.New(s, args)
+	if err != nil {
+		return nil, err
+	}
+	return s.adopt(ss, typ, name, o, args.mayRefer(), args)
+}
+
+func (s *Store) full() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.limits.Objects > 0 && s.count >= s.limits.Objects
+}
+
+// adopt takes an object into the store, unless it is there already, and counts
+// a reference of the session. An object that cannot be taken is disposed of.
+func (s *Store) adopt(ss *Session, typ *Type, name string, o Object, refers bool, args Args) (*entry, error) {
+	e, isNew, err := s.enter(ss, typ, name, o)
+	if err != nil {
+		if isNew {
+			o.Dispose()
+		}
+		return nil, err
+	}
+	if refers {
+		s.note(e, args)
+	}
+	return e, nil
+}
+
+// enter is adopt's part under the lock. After an error isNew says whether the
+// object is to be disposed of.
+func (s *Store) enter(ss *Session, typ *Type, name string, o Object) (e *entry, isNew bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e = s.byObject[o]
+	isNew = e == nil
+	switch {
+	case ss.ended || s.closed:
+		return nil, isNew, errEnded
+	case name != "" && (s.names[name] != nil || e != nil && e.name != ""):
+		return nil, isNew, fmt.Errorf("open %s: the name %q is taken", typ.ID, name)
+	case isNew && s.limits.Objects > 0 && s.count >= s.limits.Objects:
+		return nil, true, fmt.Errorf("%w: there may be %d objects; release some, or raise the limit", mperr.ErrLimit, s.limits.Objects)
+	}
+	if isNew {
+		s.lastID++
+		e = &entry{id: s.lastID, typ: typ, obj: o}
+		s.byObject[o] = e
+		s.count++
+		s.table.put(e)
+	}
+	if name != "" {
+		e.name = name
+		s.names[name] = e
+		s.countLocked(e)
+	}
+	s.countLocked(e)
+	ss.refs[e.id]++
+	return e, isNew, nil
+}
+
+// countLocked counts a reference.
+func (s *Store) countLocked(e *entry) {
+	e.refs++
+	if e.refs == 1 {
+		s.counted++
+		s.sweeper.revived(e)
+	}
+}
+
+// acquire counts a reference of the session.
+func (s *Store) acquire(ss *Session, e *entry) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case ss.ended || s.closed:
+		return errEnded
+	case e.gone:
+		return unknown(e.id)
+	}
+	s.countLocked(e)
+	ss.refs[e.id]++
+	return nil
+}
+
+// releaseLocked takes n references back. If the object is nobody's now it is
+// returned, to be disposed of without the lock.
+func (s *Store) releaseLocked(e *entry, n int) (dead []*entry) {
+	e.refs -= n
+	if e.refs > 0 || e.gone {
+		return nil
+	}
+	s.counted--
+	if e.embedded.Load() {
+		s.idleLocked(e)
+		return nil
+	}
+	s.removeLocked(e)
+	return []*entry{e}
+}
+
+// removeLocked takes an entry out of the store.
+func (s *Store) removeLocked(e *entry) {
+	if e.gone {
+		return
+	}
+	e.gone = true
+	s.count--
+	delete(s.byObject, e.obj)
+	if e.name != "" {
+		delete(s.names, e.name)
+	}
+	s.sweeper.forget(e)
+	s.table.remove(e)
+}
+
+func dispose(dead []*entry) {
+	for _, e := range dead {
+		e.obj.Dispose()
+	}
+}
+
+// Incref counts one reference more of the session to an object, which needs to
+// have none: it is enough that another object's contents refer to it.
+func (ss *Session) Incref(id uint64) (*Type, error) {
+	e := ss.store.table.get(id)
+	if e == nil {
+		return nil, unknown(id)
+	}
+	return e.typ, ss.store.acquire(ss, e)
+}
+
+// Decref takes one of the session's references back.
+func (ss *Session) Decref(id uint64) error {
+	s := ss.store
+	e := s.table.get(id)
+	if e == nil {
+		return unknown(id)
+	}
+	s.mu.Lock()
+	if ss.refs[id] == 0 {
+		refs := e.refs
+		s.mu.Unlock()
+		if refs == 0 {
+			return nil // it is kept by other objects only; CPython ignores that too
+		}
+		return data.AssertionError(fmt.Sprintf("Id %s: this client has no reference to it (%d of others)", Ident(id), refs))
+	}
+	if ss.refs[id]--; ss.refs[id] == 0 {
+		delete(ss.refs, id)
+	}
+	dead := s.releaseLocked(e, 1)
+	s.mu.Unlock()
+	dispose(dead)
+	return nil
+}
+
+// Forget takes the name away from an object, which goes if nobody else refers
+// to it.
+func (s *Store) Forget(name string) error {
+	s.mu.Lock()
+	e := s.names[name]
+	if e == nil {
+		s.mu.Unlock()
+		return fmt.Errorf("forget %q: %w", name, data.KeyError(name))
+	}
+	delete(s.names, name)
+	e.name = ""
+	dead := s.releaseLocked(e, 1)
+	s.mu.Unlock()
+	dispose(dead)
+	return nil
+}

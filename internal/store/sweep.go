@@ -1,0 +1,236 @@
+package store
+
+import (
+	"sync"
+	"time"
+)
+
+// sweeper finds objects that nobody counts and nobody can reach. All but mu is
+// guarded by Store.mu.
+type sweeper struct {
+	mu    sync.Mutex // held during a sweep; taken before Store.mu
+	round uint64
+
+	idle      map[*entry]struct{} // not counted, but perhaps part of another's contents
+	referring map[*entry]struct{} // entries with refers set
+	disturbed bool                // an idle one was counted again during a sweep
+	timer     *time.Timer
+	pause     time.Duration
+	stopped   bool
+	ended     time.Duration // the last sweep, see Store.now
+	took      time.Duration
+}
+
+// grace is how long an object lives at least after its reference was part of a
+// message: the receiver needs time to attach to it.
+const grace = 10 * time.Second
+
+// maxPause bounds the time between two sweeps as long as there are idle objects
+// that are reachable. It begins with grace, and doubles.
+const maxPause = 32 * grace
+
+func (w *sweeper) init() {
+	w.idle, w.referring = map[*entry]struct{}{}, map[*entry]struct{}{}
+}
+
+func (w *sweeper) stop() {
+	w.stopped = true
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+}
+
+// revived is told of entries that are counted for the first time, or again.
+func (w *sweeper) revived(e *entry) {
+	if _, ok := w.idle[e]; ok {
+		delete(w.idle, e)
+		w.disturbed = true
+	}
+}
+
+func (w *sweeper) forget(e *entry) {
+	delete(w.idle, e)
+	delete(w.referring, e)
+}
+
+// idleLocked notes that nobody counts e any more, and sees to it that a sweep
+// will look at it.
+func (s *Store) idleLocked(e *entry) {
+	s.sweeper.idle[e] = struct{}{}
+	s.scheduleLocked(grace)
+}
+
+func (s *Store) scheduleLocked(pause time.Duration) {
+	w := &s.sweeper
+	if w.stopped || w.timer != nil && w.pause <= pause {
+		return
+	}
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+	w.pause = pause
+	w.timer = time.AfterFunc(pause, func() {
+		s.mu.Lock()
+		w.timer = nil
+		s.mu.Unlock()
+		freed := s.sweep()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		switch {
+		case len(w.idle) == 0:
+		case freed > 0:
+			s.scheduleLocked(grace)
+		default:
+			s.scheduleLocked(min(2*pause, maxPause))
+		}
+	})
+}
+
+// note keeps account of the references in arguments: the objects that they mean
+// may become part of e's contents.
+func (s *Store) note(e *entry, args Args) {
+	if !e.refers.Load() {
+		s.mu.Lock()
+		e.refers.Store(true)
+		if !e.gone {
+			s.sweeper.referring[e] = struct{}{}
+		}
+		s.mu.Unlock()
+	}
+	args.Refs(s.touchID)
+}
+
+// touch keeps account of the references in a value that leaves.
+func (s *Store) touch(v Item) {
+	if v.refs {
+		v.Refs(s.touchID)
+	}
+}
+
+func (s *Store) touchID(id uint64) bool {
+	if e := s.table.get(id); e != nil {
+		e.touched.Store(int64(s.now()))
+		e.embedded.Store(true)
+	}
+	return true
+}
+
+// sweepNow is sweep for those who can make it happen as often as they like: it
+// does nothing if sweeps would take more than a tenth of the time.
+func (s *Store) sweepNow() {
+	s.mu.Lock()
+	w := &s.sweeper
+	early := w.took > 0 && s.now() < w.ended+10*w.took
+	s.mu.Unlock()
+	if !early {
+		s.sweep()
+	}
+}
+
+// sweep disposes of the idle objects that cannot be reached, and returns how
+// many they were. It must not be called with an object's mutex held.
+//
+// Objects are not stopped meanwhile. A reference can only move from an object
+// that has not been looked at to one that has been by way of a message, and
+// then its object was touched: sweep gives up and leaves the rest for the next.
+func (s *Store) sweep() int {
+	w := &s.sweeper
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s.mu.Lock()
+	if len(w.idle) == 0 {
+		s.mu.Unlock()
+		return 0
+	}
+	w.round++
+	w.disturbed = false
+	begun := s.now()
+	roots := s.rootsLocked(begun)
+	calls := s.callsLocked()
+	s.mu.Unlock()
+
+	s.mark(roots, calls, w.round)
+
+	s.mu.Lock()
+	w.ended = s.now()
+	w.took = w.ended - begun
+	var dead []*entry
+	for e := range w.idle {
+		switch {
+		case e.marked == w.round || e.refs > 0:
+		case w.disturbed || e.touched.Load() >= int64(begun):
+			s.mu.Unlock()
+			return 0
+		default:
+			dead = append(dead, e)
+		}
+	}
+	for _, e := range dead {
+		s.removeLocked(e)
+	}
+	s.mu.Unlock()
+	dispose(dead)
+	return len(dead)
+}
+
+// rootsLocked marks the idle objects that were in a message recently, and
+// returns all objects that are alive without doubt and may contain references.
+func (s *Store) rootsLocked(now time.Duration) (roots []*entry) {
+	w := &s.sweeper
+	for e := range w.idle {
+		if time.Duration(e.touched.Load()) > now-grace {
+			e.marked = w.round
+		}
+	}
+	for e := range w.referring {
+		if e.refs > 0 || e.marked == w.round {
+			e.marked = w.round
+			roots = append(roots, e)
+		}
+	}
+	return roots
+}
+
+// callsLocked returns what calls under way refer to.
+func (s *Store) callsLocked() (ids []uint64) {
+	add := func(id uint64) bool {
+		ids = append(ids, id)
+		return true
+	}
+	for ss := range s.sessions {
+		ss.mu.Lock()
+		for o := range ss.owners {
+			o.mu.Lock()
+			for c := o.first; c != nil; c = c.next {
+				c.Args.Refs(add)
+				c.keep.Refs(add)
+			}
+			o.mu.Unlock()
+		}
+		ss.mu.Unlock()
+	}
+	return ids
+}
+
+// mark marks everything that can be reached from roots and ids.
+func (s *Store) mark(roots []*entry, ids []uint64, round uint64) {
+	reach := func(id uint64) bool {
+		e := s.table.get(id)
+		if e == nil || e.marked == round {
+			return true
+		}
+		e.marked = round
+		if e.refers.Load() {
+			roots = append(roots, e)
+		}
+		return true
+	}
+	for _, id := range ids {
+		reach(id)
+	}
+	for len(roots) > 0 {
+		e := roots[len(roots)-1]
+		roots = roots[:len(roots)-1]
+		e.obj.Refs(reach)
+	}
+}

@@ -1,0 +1,89 @@
+package store
+
+import (
+	"strconv"
+	"sync"
+	"sync/atomic"
+)
+
+// entry is an object in the store.
+type entry struct {
+	id  uint64
+	typ *Type
+	obj Object
+
+	embedded atomic.Bool  // its reference was in a message: some object may contain it
+	refers   atomic.Bool  // there were references in the arguments of its calls
+	touched  atomic.Int64 // when its reference last was in a message; see Store.now
+
+	// Guarded by Store.mu.
+	refs   int    // of sessions, names and tickets
+	name   string // "" if it has none
+	gone   bool   // out of the table
+	marked uint64 // the last sweep that found it alive; only the sweep uses it
+}
+
+// table finds entries by their ids. It is read for each call, so it is split
+// into shards; the locks of the shards are held for a few nanoseconds only.
+type table struct {
+	shards [shards]struct {
+		sync.RWMutex
+		m map[uint64]*entry
+		_ [32]byte // each shard has a cache line of its own
+	}
+}
+
+const shards = 64
+
+func (t *table) init() {
+	for i := range t.shards {
+		t.shards[i].m = map[uint64]*entry{}
+	}
+}
+
+// get returns nil for unknown ids.
+func (t *table) get(id uint64) *entry {
+	s := &t.shards[id%shards]
+	s.RLock()
+	e := s.m[id]
+	s.RUnlock()
+	return e
+}
+
+func (t *table) put(e *entry) {
+	s := &t.shards[e.id%shards]
+	s.Lock()
+	s.m[e.id] = e
+	s.Unlock()
+}
+
+func (t *table) remove(e *entry) {
+	s := &t.shards[e.id%shards]
+	s.Lock()
+	delete(s.m, e.id)
+	s.Unlock()
+}
+
+// all returns every entry, in no order.
+func (t *table) all() []*entry {
+	var list []*entry
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.RLock()
+		for _, e := range s.m {
+			list = append(list, e)
+		}
+		s.RUnlock()
+	}
+	return list
+}
+
+// Ident is an id as Python clients see it.
+func Ident(id uint64) string { return strconv.FormatUint(id, 16) }
+
+// ParseIdent is the inverse of Ident. There is no object with id 0, which
+// stands for the store itself.
+func ParseIdent(ident string) (id uint64, ok bool) {
+	id, err := strconv.ParseUint(ident, 16, 64)
+	return id, err == nil && ident == Ident(id)
+}

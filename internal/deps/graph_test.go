@@ -9,28 +9,36 @@ import (
 // imports from storeys below its own, and within its own only what beside
 // allows. See ARCHITECTURE.md.
 var storeys = [][]string{
-	{"internal/mperr", "internal/failpoint", "internal/fence"},              // leaves: they import nothing but each other's errors
-	{"internal/futex", "internal/shm", "internal/fdpass", "internal/spawn"}, // the operating system
-	{"internal/robust", "internal/table", "internal/ring"},                  // structures in shared memory
-	{"internal/codec", "internal/wire", "internal/handle"},                  // meaning
-	{"mp"}, // what users see
+	{"internal/mperr", "internal/failpoint", "internal/fence"}, // leaves: they import nothing but each other's errors
+	{"internal/data"}, // the model of a manager's values
+	{"internal/futex", "internal/shm", "internal/fdpass", "internal/spawn"},                                                              // the operating system
+	{"internal/robust", "internal/table", "internal/ring"},                                                                               // structures in shared memory
+	{"internal/codec", "internal/wire", "internal/handle", "internal/portable", "internal/pickle", "internal/pyconn", "internal/frames"}, // meaning
+	{"internal/store"},   // what a manager's objects have in common
+	{"internal/objects"}, // the objects of a manager
+	{"mp/driver"},        // what a place must offer
+	{"mp"},               // what users see
+	{"manager", "pymp"},  // what programs add to it: a server for shared objects, Python's side
 	{"internal/childtest", "internal/deps", "mptest", "examples", "tests", "cmd"}, // tests, examples, commands
 }
 
 // beside are the imports within a storey.
 var beside = map[string][]string{
-	"internal/table":  {"internal/robust"},
-	"internal/ring":   {"internal/robust"},
-	"internal/handle": {"internal/wire"},
-	"examples":        {"examples"},
-	"tests":           {"internal/childtest", "mptest", "tests"},
-	"mptest":          {"internal/childtest"},
+	"internal/table":    {"internal/robust"},
+	"internal/ring":     {"internal/robust"},
+	"internal/handle":   {"internal/wire"},
+	"internal/portable": {"internal/codec"},
+	"internal/pyconn":   {"internal/pyconn"}, // its test helpers
+	"mp/driver":         {"mp/driver"},       // the suite that drivers must pass
+	"examples":          {"examples"},
+	"tests":             {"internal/childtest", "mptest", "tests"},
+	"mptest":            {"internal/childtest"},
 }
 
 // outside are the modules that a child process may link, and who uses them.
 var outside = map[string][]string{
-	"golang.org/x/sys/unix":        {"internal/futex", "internal/shm", "internal/fdpass", "internal/spawn", "internal/robust"},
-	"github.com/fxamacker/cbor/v2": {"internal/codec"},
+	"golang.org/x/sys/unix":        {"internal/futex", "internal/shm", "internal/fdpass", "internal/spawn", "internal/robust", "internal/pyconn", "manager"},
+	"github.com/fxamacker/cbor/v2": {"internal/codec", "internal/portable"},
 }
 
 // place returns the name in storeys that stands for an import path, and its

@@ -1,0 +1,245 @@
+// Package driver says what a place must offer in which shared objects live:
+// the seam between the typed faces of package mp and managers, clusters and
+// whatever comes, as database/sql/driver is for databases. Programs do not
+// use it.
+//
+// Values cross the seam as bytes: each is one CBOR item as
+// multiproc/internal/portable writes it (structs as maps with text keys,
+// integers as integers of any size). Keys are in the deterministic form of
+// RFC 8949 section 4.2.1, so that equal keys are equal bytes.
+//
+// All methods are safe for concurrent use. A method that takes a context
+// returns its error when it ends, and then nothing happened; the other
+// conditions are the sentinels of package mp, wrapped with the object's name.
+// If the connection to the place breaks while a call is under way, its fate is
+// unknown, and the call returns an error that wraps mp.ErrUnknownFate.
+package driver
+
+import (
+	"context"
+	"iter"
+)
+
+// Place keeps shared objects.
+type Place interface {
+	// Open finds the object of that name or makes it. The result implements
+	// the interface that belongs to the spec's kind. A kind that the place
+	// does not offer is an error that wraps errors.ErrUnsupported.
+	Open(ctx context.Context, spec Spec) (Object, error)
+
+	// Extract opens the object that a value kept in this place refers to; ref
+	// is what Embed returned. The handle is the caller's to close.
+	Extract(ctx context.Context, ref []byte) (Object, error)
+
+	// String names the place in messages: "manager unix:/run/orders".
+	String() string
+}
+
+// Kind is a kind of object. The words are the type ids of Python's
+// SyncManager, where it has one.
+type Kind string
+
+// The kinds, and the interfaces that their objects implement.
+const (
+	KindQueue     Kind = "Queue"     // Queue
+	KindDict      Kind = "dict"      // Dict
+	KindList      Kind = "list"      // List
+	KindSet       Kind = "set"       // Set
+	KindNamespace Kind = "Namespace" // Dict, keys are text
+	KindValue     Kind = "Value"     // Value
+	KindMutex     Kind = "Lock"      // Mutex
+)
+
+// Spec describes an object to be opened.
+type Spec struct {
+	Kind Kind
+	Name string // empty: a new object without a name
+	// Size is the capacity of a queue in items, Bytes that in bytes; 0 is
+	// unbounded. They and Init count only if the object is made.
+	Size  int
+	Bytes int64
+	// Code is the type code of a value for Python's eyes: "i", "d", "" for any.
+	Code string
+	// Init is the first value of a Value; nil otherwise.
+	Init []byte
+}
+
+// Object is a handle to a shared object.
+type Object interface {
+	// Close gives the handle back. Calls that wait in it return ErrClosed, and
+	// so do later ones.
+	Close() error
+	// Reference returns what another process needs to open the object, the
+	// place's address and credentials included: the name under which the driver
+	// was registered, and bytes for its OpenFunc. The object stays alive for the
+	// one who opens the reference, once.
+	Reference(ctx context.Context) (driver string, ref []byte, err error)
+	// Embed returns the bytes by which a value that is kept in place into
+	// refers to the object, or an error that wraps mp.ErrForeign if the object
+	// lives elsewhere.
+	Embed(into Place) ([]byte, error)
+	// Place is where the object lives: values that are kept in the object embed
+	// and extract handles there. It is the same for all objects of a session.
+	Place() Place
+	// String names the object in messages: "dict orders", "list 17".
+	String() string
+}
+
+// Queue is first in, first out.
+type Queue interface {
+	Object
+	Put(ctx context.Context, v []byte) error
+	TryPut(ctx context.Context, v []byte) error // ErrFull
+	// Get takes the first item. An item whose taker dies before it has it is
+	// the first item again.
+	Get(ctx context.Context) ([]byte, error)    // io.EOF when closed and empty
+	TryGet(ctx context.Context) ([]byte, error) // ErrEmpty, io.EOF
+	// PutBatch puts all values, waiting as Put does; n is how many were put.
+	PutBatch(ctx context.Context, vs [][]byte) (n int, err error)
+	// GetBatch takes 1 to limit items.
+	GetBatch(ctx context.Context, limit int) ([][]byte, error)
+	// Await returns when Get would not wait.
+	Await(ctx context.Context) error
+	Len(ctx context.Context) (int, error)
+	Cap() int
+	Full(ctx context.Context) (bool, error)
+	TaskDone(ctx context.Context) error
+	Join(ctx context.Context) error
+	CloseWrite(ctx context.Context) error
+}
+
+// Versioned is a value with the version that its last change gave it.
+// Versions of an entry only grow; 0 stands for no entry.
+type Versioned struct {
+	Value   []byte
+	Version uint64
+}
+
+// Dict maps keys to values, in the order of insertion.
+type Dict interface {
+	Object
+	Get(ctx context.Context, key []byte) (v Versioned, err error) // ErrNoKey
+	Set(ctx context.Context, key, v []byte) error
+	// SetVersion sets the entry if its version is still version (0: if there
+	// is none); a nil v deletes it. ok says whether it did.
+	SetVersion(ctx context.Context, key, v []byte, version uint64) (ok bool, err error)
+	// SetDefault returns the entry's value, which is v if there was none.
+	SetDefault(ctx context.Context, key, v []byte) (now []byte, err error)
+	// CompareAndSwap sets the entry to v if its value equals old.
+	CompareAndSwap(ctx context.Context, key, old, v []byte) (bool, error)
+	// Add adds a number to the entry, which counts as 0 if there is none, and
+	// returns the sum. Strings and lists are appended to.
+	Add(ctx context.Context, key, delta []byte) ([]byte, error)
+	Delete(ctx context.Context, key []byte) (bool, error)
+	Pop(ctx context.Context, key []byte) ([]byte, error)    // ErrNoKey
+	PopItem(ctx context.Context) (key, v []byte, err error) // the last one; ErrNoKey
+	Has(ctx context.Context, key []byte) (bool, error)
+	Len(ctx context.Context) (int, error)
+	Clear(ctx context.Context) error
+	// SetAll sets many entries at once: keys[i] to vs[i].
+	SetAll(ctx context.Context, keys, vs [][]byte) error
+	// Page returns up to limit entries in order, those behind cursor, which is
+	// 0 at first. next is 0 after the last page. Entries that stay throughout
+	// are seen exactly once. limit 0 is everything at once: one moment's state.
+	Page(ctx context.Context, cursor uint64, limit int) (keys, vs [][]byte, next uint64, err error)
+	// Watch yields every change from now on, in order: those that are made after
+	// Watch has returned, whenever the loop over them begins. It ends with ctx,
+	// whose error is the last pair, and gives up at once if the loop ends; it is
+	// for one loop. A watcher that is too slow gets ErrOverrun as its last pair.
+	Watch(ctx context.Context) iter.Seq2[Change, error]
+}
+
+// Change is what happened to one entry of a dict.
+type Change struct {
+	Key     []byte // nil: the dict was cleared
+	Value   []byte // nil: the entry was deleted
+	Version uint64
+}
+
+// List is a sequence. A negative index counts from the end, as in Python.
+type List interface {
+	Object
+	Get(ctx context.Context, i int) (Versioned, error) // ErrIndex
+	Set(ctx context.Context, i int, v []byte) error    // ErrIndex
+	// SetVersion sets element i if the list has not changed there since version
+	// was read.
+	SetVersion(ctx context.Context, i int, v []byte, version uint64) (bool, error)
+	CompareAndSwap(ctx context.Context, i int, old, v []byte) (bool, error)
+	Add(ctx context.Context, i int, delta []byte) ([]byte, error)
+	Append(ctx context.Context, v []byte) error
+	Extend(ctx context.Context, vs [][]byte) error
+	Insert(ctx context.Context, i int, v []byte) error // i beyond an end is that end
+	Pop(ctx context.Context, i int) ([]byte, error)    // ErrIndex
+	Delete(ctx context.Context, i int) error           // ErrIndex
+	Remove(ctx context.Context, v []byte) error        // the first that equals v; ErrNoValue
+	// Index is where v first stands in [start, stop); ErrNoValue.
+	Index(ctx context.Context, v []byte, start, stop int) (int, error)
+	Count(ctx context.Context, v []byte) (int, error)
+	Has(ctx context.Context, v []byte) (bool, error)
+	Reverse(ctx context.Context) error
+	// Sort orders by Python's <, stably; ErrType if two elements have no order.
+	Sort(ctx context.Context, reverse bool) error
+	Len(ctx context.Context) (int, error)
+	Clear(ctx context.Context) error
+	// Slice returns the elements of [start:stop:step]; a nil bound is left out.
+	Slice(ctx context.Context, start, stop, step *int) ([][]byte, error)
+	SetSlice(ctx context.Context, start, stop, step *int, vs [][]byte) error // ErrValue
+	DeleteSlice(ctx context.Context, start, stop, step *int) error
+	Repeat(ctx context.Context, n int) error // l *= n
+	// Watch is as that of Dict.
+	Watch(ctx context.Context) iter.Seq2[ListChange, error]
+}
+
+// ListChange is what happened to a list. Op is the method's name: "append",
+// "extend", "insert", "set" (also by Add, SetVersion and CompareAndSwap), "pop",
+// "delete", "remove", "reverse", "sort", "clear", "setSlice", "deleteSlice",
+// "repeat". Index is where the one element stands that it is about, counted from
+// the beginning, and -1 where there is no such; Value is what was put there.
+type ListChange struct {
+	Op      string
+	Index   int
+	Value   []byte
+	Version uint64
+}
+
+// Set is a collection of values of which no two are equal.
+type Set interface {
+	Object
+	Add(ctx context.Context, v []byte) (added bool, err error)
+	Remove(ctx context.Context, v []byte) (bool, error)
+	Has(ctx context.Context, v []byte) (bool, error)
+	Pop(ctx context.Context) ([]byte, error) // any; ErrEmpty
+	Len(ctx context.Context) (int, error)
+	Clear(ctx context.Context) error
+	AddAll(ctx context.Context, vs [][]byte) (added int, err error)
+	RemoveAll(ctx context.Context, vs [][]byte) (removed int, err error)
+	// Retain keeps only what is in vs.
+	Retain(ctx context.Context, vs [][]byte) (removed int, err error)
+	// Page is as that of Dict.
+	Page(ctx context.Context, cursor uint64, limit int) (vs [][]byte, next uint64, err error)
+}
+
+// Value is one value.
+type Value interface {
+	Object
+	Get(ctx context.Context) (Versioned, error)
+	Set(ctx context.Context, v []byte) error
+	SetVersion(ctx context.Context, v []byte, version uint64) (bool, error)
+	CompareAndSwap(ctx context.Context, old, v []byte) (bool, error)
+	Add(ctx context.Context, delta []byte) ([]byte, error)
+}
+
+// Mutex excludes its holder from others. It belongs to the session that took
+// it: when that ends without Unlock, the next ones to want it get an
+// *mp.OwnerDiedError and do not hold it, until Heal.
+type Mutex interface {
+	Object
+	Lock(ctx context.Context) error
+	TryLock(ctx context.Context) (bool, error)
+	Unlock(ctx context.Context) error // ErrNotHeld
+	// LockBroken takes the lock also if a holder died; Heal, with the lock
+	// held, says that what it protects is sound again.
+	LockBroken(ctx context.Context) error
+	Heal(ctx context.Context) error
+	Owner(ctx context.Context) (pid int, err error) // 0: nobody, or on another machine
+}

@@ -1,0 +1,187 @@
+package objects
+
+import (
+	"fmt"
+	"sync"
+
+	"multiproc/internal/data"
+	"multiproc/internal/store"
+)
+
+// barrier lets a number of parties wait for each other: Python's
+// threading.Barrier. The last one to come answers all, so there is no time in
+// which it drains.
+//
+// A party that stops waiting breaks the barrier for all, whatever the reason:
+// its time is over, it cancels, or it dies. The others would wait in vain.
+type barrier struct {
+	plain
+	parties int64
+	timeout store.Item // of waits that have none; None is forever
+
+	mu      sync.Mutex
+	broken  bool
+	waiting lineup[int] // with the order of arrival
+}
+
+func barrierTypes() []*store.Type {
+	return []*store.Type{{
+		ID: "Barrier", Proxy: "BarrierProxy",
+		Exposed: []string{"__getattribute__", "wait", "abort", "reset"},
+		New:     newBarrier,
+	}}
+}
+
+func newBarrier(_ *store.Store, args store.Args) (store.Object, error) {
+	a, err := bindArgs("Barrier", args, "parties", "action?", "timeout?")
+	if err != nil {
+		return nil, err
+	}
+	parties, err := integer(a[0])
+	if err != nil {
+		return nil, err
+	}
+	if parties < 1 {
+		return nil, data.ValueError("parties must be >= 1")
+	}
+	if !a[1].IsNone() {
+		return nil, data.NotImplemented("Barrier: this manager runs no Python code, so a barrier cannot have an action; " +
+			"let the party for which wait() returns 0 do it")
+	}
+	if !a[2].IsNone() {
+		if _, err := seconds(a[2]); err != nil {
+			return nil, err
+		}
+	}
+	return &barrier{parties: parties, timeout: a[2]}, nil
+}
+
+var barrierMethods = methods[*barrier]{
+	"wait":             (*barrier).wait,
+	"abort":            (*barrier).abort,
+	"reset":            (*barrier).reset,
+	"__getattribute__": (*barrier).attribute,
+}
+
+// Call implements store.Object.
+func (b *barrier) Call(c *store.Call) { barrierMethods.call(b, c, "Barrier") }
+
+func (b *barrier) wait(c *store.Call) {
+	a, err := bindArgs(c.Method, c.Args, "timeout?")
+	if err != nil {
+		c.Fail(err)
+		return
+	}
+	timeout := a[0]
+	if timeout.IsNone() {
+		timeout = b.timeout
+	}
+	p, err := within(timeout)
+	if err != nil {
+		c.Fail(err)
+		return
+	}
+	b.mu.Lock()
+	switch {
+	case b.broken:
+		b.mu.Unlock()
+		c.Fail(data.BrokenBarrier())
+	case int64(b.waiting.n)+1 < b.parties:
+		b.stay(c, p)
+		b.mu.Unlock()
+	default:
+		index := b.waiting.n
+		todo := b.letGo(func(p *place[int]) { p.call.Return(intItem(p.what)) })
+		b.mu.Unlock()
+		todo.send()
+		c.Return(intItem(index))
+	}
+}
+
+// stay lets a party wait for the others.
+func (b *barrier) stay(c *store.Call, p patience) {
+	me := &place[int]{call: c, what: b.waiting.n}
+	unpark := func() bool {
+		b.mu.Lock()
+		if !me.leave() {
+			b.mu.Unlock()
+			return false
+		}
+		todo := b.breakIt()
+		b.mu.Unlock()
+		todo.send()
+		return true
+	}
+	if b.waiting.park(c, p, unpark, func() { c.Fail(data.BrokenBarrier()) }) {
+		b.waiting.push(me)
+	}
+}
+
+// letGo takes all out of the line; answer answers each.
+func (b *barrier) letGo(answer func(*place[int])) (todo answers) {
+	for p := b.waiting.pop(); p != nil; p = b.waiting.pop() {
+		todo = append(todo, func() { answer(p) })
+	}
+	return todo
+}
+
+// breakIt lets all who wait, and all who come, fail.
+func (b *barrier) breakIt() answers {
+	b.broken = true
+	return b.letGo(func(p *place[int]) { p.call.Fail(data.BrokenBarrier()) })
+}
+
+func (b *barrier) abort(c *store.Call) {
+	if !noArgs(c) {
+		return
+	}
+	b.mu.Lock()
+	todo := b.breakIt()
+	b.mu.Unlock()
+	todo.send()
+	c.Return(none)
+}
+
+func (b *barrier) reset(c *store.Call) {
+	if !noArgs(c) {
+		return
+	}
+	b.mu.Lock()
+	todo := b.breakIt()
+	b.broken = false
+	b.mu.Unlock()
+	todo.send()
+	c.Return(none)
+}
+
+func (b *barrier) attribute(c *store.Call) {
+	a, err := bindArgs(c.Method, c.Args, "name")
+	if err != nil {
+		c.Fail(err)
+		return
+	}
+	name, _ := a[0].Value().(string)
+	b.mu.Lock()
+	waiting, broken := b.waiting.n, b.broken
+	b.mu.Unlock()
+	switch name {
+	case "parties":
+		c.Return(store.Of(b.parties))
+	case "n_waiting":
+		c.Return(intItem(waiting))
+	case "broken":
+		c.Return(boolItem(broken))
+	default:
+		c.Fail(data.AttributeError("Barrier", name))
+	}
+}
+
+// Repr implements store.Object.
+func (b *barrier) Repr() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.broken {
+		return fmt.Sprintf("<threading.Barrier at %p: broken>", b)
+	}
+	return fmt.Sprintf("<threading.Barrier at %p: waiters=%d/%d>", b, b.waiting.n, b.parties)
+}

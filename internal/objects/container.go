@@ -1,0 +1,284 @@
+package objects
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"multiproc/internal/data"
+	"multiproc/internal/mperr"
+	"multiproc/internal/store"
+)
+
+// containerTypes are the types that keep values, and what iterates over them.
+func containerTypes() []*store.Type {
+	return []*store.Type{listType(), dictType(), setType(), valueType(), arrayType(), namespaceType(), iteratorType()}
+}
+
+// class is what the containers of type T can do: their methods by name. CPython
+// words its complaints about arguments by how a method is implemented, which
+// is what a method's form says.
+type class[T any] struct {
+	name    string
+	methods map[string]method[T]
+}
+
+type method[T any] struct {
+	form        form
+	least, most int // arguments
+	// run carries the method out and returns its result. The error errAnswered
+	// says that it has answered, or will.
+	run func(o T, c *store.Call) (store.Item, error)
+}
+
+type form uint8
+
+const (
+	formExact    form = iota // a C function that takes no arguments, or one
+	formCounted              // a C function that takes some
+	formSlot                 // what stands behind an operator
+	formUnpacked             // the same, with CPython's blank before the words
+	formOpen                 // checks its arguments itself
+	formOurs                 // for Go, and not known to CPython
+)
+
+var errAnswered = errors.New("the method has answered")
+
+// call carries out c on o.
+func (k *class[T]) call(o T, c *store.Call) {
+	m, ok := k.methods[c.Method]
+	if !ok {
+		c.Fail(data.AttributeError(k.name, c.Method))
+		return
+	}
+	err := m.check(k.name, c)
+	var v store.Item
+	if err == nil {
+		v, err = m.run(o, c)
+	}
+	switch {
+	case err == nil:
+		c.Return(v)
+	case !errors.Is(err, errAnswered):
+		c.Fail(err)
+	}
+}
+
+// check complains about a wrong number of arguments.
+func (m *method[T]) check(class string, c *store.Call) error {
+	n := len(c.Args.Pos)
+	if m.form == formOpen || n >= m.least && n <= m.most && len(c.Args.Named) == 0 {
+		return nil
+	}
+	if len(c.Args.Named) > 0 {
+		if m.form == formSlot || m.form == formUnpacked {
+			return data.TypeError("wrapper " + c.Method + "() takes no keyword arguments")
+		}
+		if m.most == anyNumber {
+			return data.TypeError(c.Method + "() takes no keyword arguments")
+		}
+		return data.TypeError(class + "." + c.Method + "() takes no keyword arguments")
+	}
+	switch m.form {
+	case formExact:
+		return data.TypeError(fmt.Sprintf("%s.%s() takes %s (%d given)", class, c.Method, [...]string{"no arguments", "exactly one argument"}[m.most], n))
+	case formSlot:
+		return data.TypeError("expected " + plural(m.most) + fmt.Sprintf(", got %d", n))
+	case formUnpacked:
+		return data.TypeError(" expected " + plural(m.most) + fmt.Sprintf(", got %d", n))
+	}
+	return wrongCount(c.Method, n, m.least, m.most)
+}
+
+// wrongCount is CPython's complaint of functions that take least to most
+// arguments.
+func wrongCount(name string, n, least, most int) error {
+	bound := ""
+	limit := least
+	switch {
+	case least == most:
+	case n < least:
+		bound = "at least "
+	default:
+		bound, limit = "at most ", most
+	}
+	return data.TypeError(fmt.Sprintf("%s expected %s%s, got %d", name, bound, plural(limit), n))
+}
+
+func plural(n int) string {
+	if n == 1 {
+		return "1 argument"
+	}
+	return fmt.Sprintf("%d arguments", n)
+}
+
+// isOurs reports whether a method is one of those for Go.
+func isOurs(c *store.Call) bool { return strings.HasPrefix(c.Method, "mp.") }
+
+// account is what a container has charged to its store. The object's mutex
+// guards it.
+type account struct {
+	store  *store.Store
+	size   int
+	closed bool
+}
+
+// charge counts delta bytes more, or less. Too many are a MemoryError, and not
+// counted.
+func (a *account) charge(delta int) error {
+	if a.closed {
+		return nil
+	}
+	if err := a.store.Charge(delta); err != nil {
+		return memoryError(err)
+	}
+	a.size += delta
+	return nil
+}
+
+// refund is charge for less, which cannot fail.
+func (a *account) refund(bytes int) { _ = a.charge(-bytes) }
+
+// close gives everything back. The contents stay, for iterators and for calls
+// that are under way.
+func (a *account) close() {
+	_ = a.charge(-a.size)
+	a.closed = true
+}
+
+func memoryError(cause error) error {
+	e := &data.Exception{Class: data.Global{Module: "builtins", Name: "MemoryError"}, Cause: cause}
+	if cause != nil {
+		e.Args = data.Tuple{cause.Error()}
+	}
+	return e
+}
+
+// watchers are the calls of mp.watch. The object's mutex guards them.
+type watchers struct{ calls []*store.Call }
+
+// watch makes c hear of every change from now on, until its client cancels or
+// is too slow. mu, the object's mutex, is not held.
+func (w *watchers) watch(mu *sync.Mutex, c *store.Call) (store.Item, error) {
+	mu.Lock()
+	defer mu.Unlock()
+	unpark := func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return w.forget(c)
+	}
+	if c.Park(unpark) {
+		w.calls = append(w.calls, c)
+	}
+	return none, errAnswered
+}
+
+func (w *watchers) forget(c *store.Call) bool {
+	for i := range w.calls {
+		if w.calls[i] == c {
+			w.calls = append(w.calls[:i:i], w.calls[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// emit tells all watchers of a change: event makes the items that describe it.
+// Who does not keep up is dropped.
+func (w *watchers) emit(event func() []store.Item) {
+	if len(w.calls) == 0 {
+		return
+	}
+	change := store.Array(event()...)
+	kept := w.calls[:0]
+	for _, c := range w.calls {
+		if c.Emit(change) {
+			kept = append(kept, c)
+		} else {
+			c.Fail(fmt.Errorf("watch: %w", mperr.ErrOverrun))
+		}
+	}
+	clear(w.calls[len(kept):])
+	w.calls = kept
+}
+
+// end is for the end of the object.
+func (w *watchers) end() {
+	for _, c := range w.calls {
+		c.Fail(fmt.Errorf("watch: %w", mperr.ErrClosed))
+	}
+	w.calls = nil
+}
+
+// join is a list of items as the caller's language wants it: Go can cut it
+// into its elements.
+func join(c *store.Call, items ...store.Item) store.Item {
+	if !c.Python {
+		return store.Array(items...)
+	}
+	return listItem(items)
+}
+
+// listItem is a Python list of items.
+func listItem(items []store.Item) store.Item { return store.Of(&data.List{Items: values(items)}) }
+
+func values(items []store.Item) []data.Value {
+	out := make([]data.Value, len(items))
+	for i, it := range items {
+		out[i] = it.Value()
+	}
+	return out
+}
+
+// runes is how many bytes n characters may take, or as much as data.Repr
+// writes at all.
+func runes(n int) int { return 4 * min(n, 4<<20) }
+
+// own returns an item that does not keep the memory of others alive with which
+// it came.
+func own(it store.Item) store.Item {
+	if raw, ok := it.CBOR(); ok {
+		return store.Raw(append(make([]byte, 0, len(raw)), raw...))
+	}
+	return it
+}
+
+// batch is an argument of a method for Go that is a list of values, each of
+// which stands alone.
+func batch(it store.Item) ([]store.Item, error) {
+	items, err := it.Items()
+	if err != nil {
+		return nil, data.TypeError("the argument must be a list: " + err.Error())
+	}
+	for i := range items {
+		items[i] = own(items[i])
+	}
+	return items, nil
+}
+
+func sizeOf(items []store.Item) (size int) {
+	for _, it := range items {
+		size += it.Size()
+	}
+	return size
+}
+
+func uintItem(n uint64) store.Item { return store.Of(data.Uint(n)) }
+
+// versionArg is an argument that is a version.
+func versionArg(it store.Item) (uint64, error) {
+	n, err := integer(it)
+	if err == nil && n < 0 {
+		err = data.ValueError("a version is not negative")
+	}
+	return uint64(n), err
+}
+
+// overflow is Python's OverflowError.
+func overflow(text string) error {
+	return &data.Exception{Class: data.Global{Module: "builtins", Name: "OverflowError"}, Args: data.Tuple{text}, Cause: mperr.ErrValue}
+}
+
+// notImplemented is the value by which Python's operators decline.
+var notImplemented = store.Of(data.Global{Module: "builtins", Name: "NotImplemented"})

@@ -1,0 +1,234 @@
+package objects
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"multiproc/internal/data"
+	"multiproc/internal/portable"
+	"multiproc/internal/store"
+)
+
+// probe is a store with one client, for tests of containers.
+type probe struct {
+	t  testing.TB
+	s  *store.Store
+	ss *store.Session
+}
+
+func newProbe(t testing.TB, l store.Limits) *probe {
+	t.Helper()
+	s := store.New(l)
+	Register(s)
+	t.Cleanup(s.Close)
+	return &probe{t, s, s.Join(store.Client{Name: "test"})}
+}
+
+// thing is an object of the store.
+type thing struct {
+	*probe
+	id  uint64
+	typ string
+}
+
+// outcome is the answer to a call, and what was emitted before it.
+type outcome struct {
+	store.Call
+	mu      sync.Mutex
+	replied bool
+	v       store.Item
+	err     error
+	newID   uint64
+	newType string
+	events  []store.Item
+	room    int // for events; negative: any number
+}
+
+func (o *outcome) Return(v store.Item, taken bool) {
+	if taken {
+		o.Acknowledge()
+	}
+	o.set(func() { o.v = v })
+}
+
+func (o *outcome) Fail(err error) { o.set(func() { o.err = err }) }
+
+func (o *outcome) New(typ *store.Type, id uint64) {
+	o.set(func() { o.newID, o.newType = id, typ.ID })
+}
+
+func (o *outcome) set(f func()) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.replied {
+		panic("a second answer")
+	}
+	o.replied = true
+	f()
+}
+
+func (o *outcome) Emit(v store.Item) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.room >= 0 && len(o.events) >= o.room {
+		return false
+	}
+	o.events = append(o.events, v)
+	return true
+}
+
+func (o *outcome) seen() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	out := make([]string, len(o.events))
+	for i, e := range o.events {
+		out[i] = data.Repr(e.Value())
+	}
+	return out
+}
+
+func (p *probe) create(typ string, args ...data.Value) *thing {
+	p.t.Helper()
+	th, err := p.tryCreate(typ, nil, args...)
+	if err != nil {
+		p.t.Fatalf("create %s%s: %v", typ, data.Repr(data.Tuple(args)), err)
+	}
+	return th
+}
+
+func (p *probe) tryCreate(typ string, named map[string]store.Item, args ...data.Value) (*thing, error) {
+	a := store.Args{Named: named}
+	for _, v := range args {
+		a.Pos = append(a.Pos, store.Of(v))
+	}
+	id, _, err := p.ss.Create(typ, a)
+	return &thing{p, id, typ}, err
+}
+
+// begin calls a method as Python does, or those for Go as Go does.
+func (th *thing) begin(method string, named map[string]store.Item, args ...data.Value) *outcome {
+	o := &outcome{room: -1}
+	o.Method, o.Python = method, !strings.HasPrefix(method, "mp.")
+	o.Args.Named = named
+	for _, v := range args {
+		it := store.Of(v)
+		if !o.Python {
+			raw, err := portable.AppendValue(nil, v)
+			if err != nil {
+				th.t.Fatalf("%s: argument %s: %v", method, data.Repr(v), err)
+			}
+			it = store.Raw(raw)
+		}
+		o.Args.Pos = append(o.Args.Pos, it)
+	}
+	th.ss.Begin(&o.Call, th.id, o)
+	return o
+}
+
+// call is begin for methods that answer at once.
+func (th *thing) call(method string, args ...data.Value) (data.Value, error) {
+	th.t.Helper()
+	o := th.begin(method, nil, args...)
+	if !o.replied {
+		th.t.Fatalf("%s.%s does not answer", th.typ, method)
+	}
+	return o.v.Value(), o.err
+}
+
+// text is what call returns in the form of canonical.
+func (th *thing) text(method string, args ...data.Value) string {
+	th.t.Helper()
+	return canonical(th.call(method, args...))
+}
+
+// wants checks what a call returns, and the contents after it unless they are
+// "".
+func (th *thing) wants(want, contents, method string, args ...data.Value) {
+	th.t.Helper()
+	if got := th.text(method, args...); got != want {
+		th.t.Errorf("%s.%s%s = %s, want %s", th.typ, method, data.Repr(data.Tuple(args)), got, want)
+	}
+	if got := th.repr(); contents != "" && got != contents {
+		th.t.Errorf("after %s.%s%s: %s, want %s", th.typ, method, data.Repr(data.Tuple(args)), got, contents)
+	}
+}
+
+func (th *thing) object() store.Object {
+	th.t.Helper()
+	o, ok := th.s.Object(th.id)
+	if !ok {
+		th.t.Fatalf("%s %x is gone", th.typ, th.id)
+	}
+	return o
+}
+
+func (th *thing) repr() string { return th.object().Repr() }
+
+func (th *thing) ref() data.Ref { return data.Ref{ID: th.id, Type: th.typ} }
+
+// canonical is a result as a text: an exception with its arguments, sets
+// sorted, what Python pickles of views and iterators as a list.
+func canonical(v data.Value, err error) string {
+	if err != nil {
+		e := data.ToException(err)
+		return "!" + e.Class.Name + data.Repr(e.Args)
+	}
+	switch v := v.(type) {
+	case *data.FrozenSet:
+		return "frozenset(" + canonical(setOf(v.Items...), nil) + ")"
+	case *data.Set:
+		items := make([]string, len(v.Items))
+		for i, x := range v.Items {
+			items[i] = canonical(x, nil)
+		}
+		slices.Sort(items)
+		return "{" + strings.Join(items, ", ") + "}"
+	case data.Global:
+		return v.Name
+	case *data.Object:
+		class, _ := v.Func.(data.Global)
+		args, _ := v.Args.(data.Tuple)
+		if class.Module == "builtins" && len(args) == 1 {
+			items, err := elements(v)
+			if class.Name == "list" {
+				items, err = elements(args[0])
+			}
+			if err == nil {
+				return data.Repr(&data.List{Items: items})
+			}
+		}
+		if class == arrayClass {
+			code, _ := codeOf(args[0])
+			b, _ := args[1].([]byte)
+			return (&array{code: code, b: b}).Repr()
+		}
+	}
+	return data.Repr(v)
+}
+
+func listOf(items ...data.Value) *data.List {
+	if items == nil {
+		items = []data.Value{}
+	}
+	return &data.List{Items: items}
+}
+
+func ints(n ...int64) *data.List {
+	l := listOf()
+	for _, x := range n {
+		l.Items = append(l.Items, x)
+	}
+	return l
+}
+
+func dictOf(kv ...data.Value) *data.Dict {
+	d := &data.Dict{}
+	for i := 0; i < len(kv); i += 2 {
+		d.Entries = append(d.Entries, data.Entry{Key: kv[i], Value: kv[i+1]})
+	}
+	return d
+}
+
+func setOf(items ...data.Value) *data.Set { return &data.Set{Items: items} }

@@ -1,0 +1,185 @@
+package objects
+
+import (
+	"slices"
+
+	"multiproc/internal/data"
+	"multiproc/internal/store"
+)
+
+// dict is Python's dict, and driver.Dict.
+type dict struct{ mapping }
+
+func dictType() *store.Type {
+	return &store.Type{
+		ID: "dict", Proxy: "DictProxy", New: newDict,
+		Exposed: []string{
+			"__contains__", "__delitem__", "__getitem__", "__iter__", "__len__", "__setitem__", "clear", "copy", "get",
+			"items", "keys", "pop", "popitem", "setdefault", "update", "values",
+			"__ior__", "__or__", "__reversed__", "__ror__", "fromkeys",
+		},
+		Returns: map[string]string{"__iter__": "Iterator"},
+	}
+}
+
+func newDict(s *store.Store, args store.Args) (store.Object, error) {
+	d := &dict{mapping{account: account{store: s}}}
+	keys, vals, err := mergeArgs(s, "dict", args)
+	if err == nil {
+		err = d.putAll(keys, vals)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// Call implements store.Object.
+func (d *dict) Call(c *store.Call) {
+	if isOurs(c) {
+		mappingClass.call(&d.mapping, c)
+		return
+	}
+	dictClass.call(d, c)
+}
+
+// Repr implements store.Object.
+func (d *dict) Repr() string { return data.Repr(d.plain()) }
+
+// ReprWithin implements store.Abridged.
+func (d *dict) ReprWithin(n int) string {
+	d.mu.Lock()
+	keys, vals, _ := d.page(0, max(n, 1))
+	d.mu.Unlock()
+	return data.ReprWithin(&data.Dict{Entries: pairs(keys, vals)}, runes(n))
+}
+
+// Snapshot implements store.Object.
+func (d *dict) Snapshot() (store.Item, bool) { return store.Of(d.plain()), true }
+
+type dictMethod = method[*dict]
+
+var dictClass = class[*dict]{"dict", map[string]dictMethod{
+	"__contains__": {formExact, 1, 1, func(d *dict, c *store.Call) (store.Item, error) { return d.has(c) }},
+	"__delitem__":  {formSlot, 1, 1, (*dict).pyDelItem},
+	"__getitem__":  {formExact, 1, 1, (*dict).pyGetItem},
+	"__ior__":      {formSlot, 1, 1, (*dict).pyIOr},
+	"__iter__":     {formSlot, 0, 0, (*dict).pyIter},
+	"__len__":      {formSlot, 0, 0, func(d *dict, c *store.Call) (store.Item, error) { return d.len(c) }},
+	"__or__":       {formSlot, 1, 1, (*dict).pyOr},
+	"__reversed__": {formExact, 0, 0, (*dict).pyReversed},
+	"__ror__":      {formSlot, 1, 1, (*dict).pyROr},
+	"__setitem__":  {formUnpacked, 2, 2, (*dict).pySetItem},
+	"clear":        {formExact, 0, 0, func(d *dict, c *store.Call) (store.Item, error) { return d.clearAll(c) }},
+	"copy":         {formExact, 0, 0, (*dict).pyCopy},
+	"fromkeys":     {formCounted, 1, 2, (*dict).pyFromKeys},
+	"get":          {formCounted, 1, 2, (*dict).pyGet},
+	"items":        {formExact, 0, 0, (*dict).pyItems},
+	"keys":         {formExact, 0, 0, (*dict).pyKeys},
+	"pop":          {formCounted, 1, 2, (*dict).pyPop},
+	"popitem":      {formExact, 0, 0, func(d *dict, c *store.Call) (store.Item, error) { return d.popItem(c) }},
+	"setdefault":   {formCounted, 1, 2, (*dict).pySetDefault},
+	"update":       {formOpen, 0, 1, (*dict).pyUpdate},
+	"values":       {formExact, 0, 0, (*dict).pyValues},
+}}
+
+func (d *dict) pyGetItem(c *store.Call) (store.Item, error) {
+	v, ok, err := d.find(c.Args.Pos[0])
+	if !ok && err == nil {
+		err = noKey(c.Args.Pos[0])
+	}
+	return v, err
+}
+
+func (d *dict) pySetItem(c *store.Call) (store.Item, error) { return d.goSet(c) }
+
+func (d *dict) pyDelItem(c *store.Call) (store.Item, error) {
+	_, err := d.goPop(c)
+	return none, err
+}
+
+// second is the default that a method takes.
+func second(c *store.Call) store.Item {
+	if len(c.Args.Pos) > 1 {
+		return c.Args.Pos[1]
+	}
+	return none
+}
+
+func (d *dict) pyGet(c *store.Call) (store.Item, error) {
+	v, ok, err := d.find(c.Args.Pos[0])
+	if !ok && err == nil {
+		return second(c), nil
+	}
+	return v, err
+}
+
+// pyPop finds in an empty dict that the key is not there before it finds that
+// it cannot be one, as CPython does.
+func (d *dict) pyPop(c *store.Call) (store.Item, error) {
+	v, ok, err := d.pop(c.Args.Pos[0])
+	if ok {
+		return v, nil
+	}
+	if err != nil && !d.isEmpty() {
+		return none, err
+	}
+	if len(c.Args.Pos) > 1 {
+		return c.Args.Pos[1], nil
+	}
+	return none, noKey(c.Args.Pos[0])
+}
+
+func (d *dict) isEmpty() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.live == 0
+}
+
+func (d *dict) pySetDefault(c *store.Call) (store.Item, error) {
+	k, err := d.key(c)
+	if err != nil {
+		return none, err
+	}
+	return d.setDefault(k, second(c))
+}
+
+func (d *dict) pyUpdate(c *store.Call) (store.Item, error) {
+	keys, vals, err := mergeArgs(d.store, "update", c.Args)
+	if err != nil {
+		return none, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return none, d.putAll(keys, vals)
+}
+
+func (d *dict) pyCopy(*store.Call) (store.Item, error) { return store.Of(d.plain()), nil }
+
+func (d *dict) pyKeys(c *store.Call) (store.Item, error) {
+	keys, _ := d.snapshot()
+	return viewOf(c, keys), nil
+}
+
+func (d *dict) pyValues(c *store.Call) (store.Item, error) {
+	_, vals := d.snapshot()
+	return viewOf(c, vals), nil
+}
+
+func (d *dict) pyItems(c *store.Call) (store.Item, error) {
+	keys, vals := d.snapshot()
+	items := make([]store.Item, len(keys))
+	for i, k := range keys {
+		items[i] = store.Of(data.Tuple{k.Value(), vals[i].Value()})
+	}
+	return viewOf(c, items), nil
+}
+
+func (d *dict) pyReversed(c *store.Call) (store.Item, error) {
+	keys, _ := d.snapshot()
+	slices.Reverse(keys)
+	if !c.Python {
+		return store.Array(keys...), nil
+	}
+	return iteratorOf(keys), nil
+}

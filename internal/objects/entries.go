@@ -1,0 +1,239 @@
+package objects
+
+import (
+	"sort"
+	"unsafe"
+
+	"multiproc/internal/data"
+	"multiproc/internal/store"
+)
+
+// entries are keys with values in the order in which the keys came: a dict, or
+// a set, whose values are none. Setting, finding and removing an entry take a
+// constant time. The mutex of the object that they belong to guards them.
+type entries struct {
+	index map[string]int // of rows, by hash
+	rows  []row          // in order, with those that were removed, whose hash is empty
+	first int            // all rows before it were removed
+	live  int            // those that were not
+	last  uint64         // the last place or version that was given
+}
+
+// row is an entry. Its place says where it stands in the order: places grow
+// from row to row, and none is given twice.
+type row struct {
+	hash       string // see store.Item.Key; empty: removed
+	key, value store.Item
+	place      uint64
+	version    uint64
+}
+
+// rowOverhead is what an entry takes beside its key and its value.
+const rowOverhead = 64
+
+func (r *row) size() int { return rowOverhead + r.key.Size() + r.value.Size() }
+
+// hashed is a key that is ready to be looked up.
+type hashed struct {
+	hash string
+	key  store.Item
+}
+
+// hashOf prepares a key, or returns Python's TypeError. A key in the form that
+// is its own hash shares the memory of that.
+func hashOf(key store.Item) (hashed, error) {
+	hash, err := key.Key()
+	if err != nil {
+		return hashed{}, err
+	}
+	if raw, ok := key.CBOR(); ok {
+		if len(raw) == len(hash) && string(raw) == hash && oneForm(raw) {
+			key = store.Raw(unsafe.Slice(unsafe.StringData(hash), len(hash)))
+		} else {
+			key = own(key)
+		}
+	}
+	return hashed{hash, key}, nil
+}
+
+func hashAll(keys []store.Item) ([]hashed, error) {
+	out := make([]hashed, len(keys))
+	for i, key := range keys {
+		var err error
+		if out[i], err = hashOf(key); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// at returns the row of a hash, nil if there is none. It is good until the
+// entries change.
+func (e *entries) at(hash string) *row {
+	if i, ok := e.index[hash]; ok {
+		return &e.rows[i]
+	}
+	return nil
+}
+
+// look finds the row of a key, without an allocation if the key is of CBOR
+// and simple.
+func (e *entries) look(key store.Item) (*row, error) {
+	if raw, ok := key.CBOR(); ok && oneForm(raw) {
+		if i, ok := e.index[string(raw)]; ok {
+			return &e.rows[i], nil
+		}
+		return nil, nil
+	}
+	hash, err := key.Key()
+	return e.at(hash), err
+}
+
+// delta is by how much the size grows if k is set to v.
+func (e *entries) delta(k hashed, v store.Item) int {
+	if r := e.at(k.hash); r != nil {
+		return v.Size() - r.value.Size()
+	}
+	return rowOverhead + k.key.Size() + v.Size()
+}
+
+// set sets the value of a key. A key that is there stays as it was.
+func (e *entries) set(k hashed, v store.Item) *row {
+	r := e.at(k.hash)
+	if r == nil {
+		if e.index == nil {
+			e.index = map[string]int{}
+		}
+		e.last++
+		e.index[k.hash] = len(e.rows)
+		e.rows = append(e.rows, row{hash: k.hash, key: k.key, place: e.last})
+		e.live++
+		r = &e.rows[len(e.rows)-1]
+	}
+	e.last++
+	r.value, r.version = v, e.last
+	return r
+}
+
+// remove takes out a row, which it returns as it was.
+func (e *entries) remove(r *row) row {
+	was := *r
+	delete(e.index, r.hash)
+	*r = row{place: r.place}
+	e.live--
+	for n := len(e.rows); n > e.first && e.rows[n-1].hash == ""; n-- {
+		e.rows = e.rows[:n-1]
+	}
+	for e.first < len(e.rows) && e.rows[e.first].hash == "" {
+		e.first++
+	}
+	if dead := len(e.rows) - e.live; dead > 32 && dead > e.live {
+		e.compact()
+	}
+	return was
+}
+
+// compact forgets the rows that were removed. It costs as much as the removals
+// since the last time.
+func (e *entries) compact() {
+	rows := make([]row, 0, e.live+e.live/2)
+	index := make(map[string]int, e.live)
+	for _, r := range e.rows[e.first:] {
+		if r.hash != "" {
+			index[r.hash] = len(rows)
+			rows = append(rows, r)
+		}
+	}
+	e.rows, e.index, e.first = rows, index, 0
+}
+
+func (e *entries) clear() { *e = entries{last: e.last} }
+
+// firstRow and lastRow return nil if there are no entries.
+func (e *entries) firstRow() *row {
+	if e.live == 0 {
+		return nil
+	}
+	return &e.rows[e.first]
+}
+
+func (e *entries) lastRow() *row {
+	if e.live == 0 {
+		return nil
+	}
+	return &e.rows[len(e.rows)-1]
+}
+
+// after returns the first row behind a place, nil if there is none.
+func (e *entries) after(place uint64) *row {
+	for i := e.behind(place); i < len(e.rows); i++ {
+		if e.rows[i].hash != "" {
+			return &e.rows[i]
+		}
+	}
+	return nil
+}
+
+// behind is the index of the first row behind a place.
+func (e *entries) behind(place uint64) int {
+	if place == 0 {
+		return e.first
+	}
+	return sort.Search(len(e.rows), func(i int) bool { return e.rows[i].place > place })
+}
+
+// each calls f for every row, in order.
+func (e *entries) each(f func(r *row)) {
+	for i := e.first; i < len(e.rows); i++ {
+		if e.rows[i].hash != "" {
+			f(&e.rows[i])
+		}
+	}
+}
+
+// all returns the keys and values as they are now.
+func (e *entries) all() (keys, values []store.Item) {
+	keys, values = make([]store.Item, 0, e.live), make([]store.Item, 0, e.live)
+	e.each(func(r *row) { keys, values = append(keys, r.key), append(values, r.value) })
+	return keys, values
+}
+
+// pageBytes is how much a page with a limit holds, about.
+const pageBytes = 1 << 20
+
+// page returns up to limit entries behind a place, or all of them if limit is
+// 0. next is the place of the last one, 0 if there are no more.
+func (e *entries) page(place uint64, limit int) (keys, values []store.Item, next uint64) {
+	size, last := 0, uint64(0)
+	for i := e.behind(place); i < len(e.rows); i++ {
+		r := &e.rows[i]
+		if r.hash == "" {
+			continue
+		}
+		if limit > 0 && (len(keys) == limit || size > pageBytes) {
+			return keys, values, last
+		}
+		keys, values = append(keys, r.key), append(values, r.value)
+		size, last = size+r.size(), r.place
+	}
+	return keys, values, 0
+}
+
+// pageArgs are a cursor and a limit.
+func pageArgs(c *store.Call) (cursor uint64, limit int, err error) {
+	cursor, err = versionArg(c.Args.Pos[0])
+	if err != nil {
+		return 0, 0, err
+	}
+	n, err := integer(c.Args.Pos[1])
+	return cursor, int(max(n, 0)), err
+}
+
+// pairs are items two by two: keys and their values.
+func pairs(keys, vals []store.Item) []data.Entry {
+	out := make([]data.Entry, len(keys))
+	for i, k := range keys {
+		out[i] = data.Entry{Key: k.Value(), Value: vals[i].Value()}
+	}
+	return out
+}

@@ -1,0 +1,107 @@
+package objects
+
+import (
+	"fmt"
+	"sync"
+
+	"multiproc/internal/store"
+)
+
+// event is a flag to wait for: Python's threading.Event.
+type event struct {
+	plain
+	mu      sync.Mutex
+	set     bool
+	waiting lineup[struct{}]
+}
+
+func eventTypes() []*store.Type {
+	return []*store.Type{{
+		ID: "Event", Proxy: "EventProxy",
+		Exposed: []string{"is_set", "set", "clear", "wait"},
+		New: func(_ *store.Store, args store.Args) (store.Object, error) {
+			_, err := bindArgs("Event", args)
+			return &event{}, err
+		},
+	}}
+}
+
+var eventMethods = methods[*event]{
+	"is_set": (*event).isSet,
+	"isSet":  (*event).isSet,
+	"set":    (*event).setFlag,
+	"clear":  (*event).clear,
+	"wait":   (*event).wait,
+}
+
+// Call implements store.Object.
+func (e *event) Call(c *store.Call) { eventMethods.call(e, c, "Event") }
+
+func (e *event) isSet(c *store.Call) {
+	if noArgs(c) {
+		c.Return(boolItem(e.flag()))
+	}
+}
+
+func (e *event) flag() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.set
+}
+
+func (e *event) setFlag(c *store.Call) {
+	if !noArgs(c) {
+		return
+	}
+	e.mu.Lock()
+	e.set = true
+	var free []*store.Call
+	for p := e.waiting.pop(); p != nil; p = e.waiting.pop() {
+		free = append(free, p.call)
+	}
+	e.mu.Unlock()
+	for _, w := range free {
+		w.Return(yes)
+	}
+	c.Return(none)
+}
+
+func (e *event) clear(c *store.Call) {
+	if !noArgs(c) {
+		return
+	}
+	e.mu.Lock()
+	e.set = false
+	e.mu.Unlock()
+	c.Return(none)
+}
+
+func (e *event) wait(c *store.Call) {
+	a, err := bindArgs(c.Method, c.Args, "timeout?")
+	if err != nil {
+		c.Fail(err)
+		return
+	}
+	p, err := within(a[0])
+	if err != nil {
+		c.Fail(err)
+		return
+	}
+	e.mu.Lock()
+	if !e.set {
+		e.waiting.wait(&e.mu, c, struct{}{}, p, func() { c.Return(no) })
+		e.mu.Unlock()
+		return
+	}
+	e.mu.Unlock()
+	c.Return(yes)
+}
+
+// Repr implements store.Object.
+func (e *event) Repr() string {
+	state := "unset"
+	if e.flag() {
+		state = "set"
+	}
+	return fmt.Sprintf("<threading.Event at %p: %s>", e, state)
+}

@@ -1,0 +1,180 @@
+package objects
+
+import (
+	"slices"
+
+	"multiproc/internal/data"
+	"multiproc/internal/store"
+)
+
+// iterate returns what a Python loop over a value sees. A reference stands for
+// the contents of the object at this moment, as a loop over a proxy does. No
+// object's mutex may be held.
+func iterate(s *store.Store, it store.Item) ([]store.Item, error) {
+	if items, err := it.Items(); err == nil {
+		return items, nil
+	}
+	v := it.Value()
+	if ref, ok := v.(data.Ref); ok {
+		if items, ok := contents(s, ref); ok {
+			return items, nil
+		}
+		return nil, notIterable(v)
+	}
+	parts, err := elements(v)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]store.Item, len(parts))
+	for i, p := range parts {
+		items[i] = store.Of(p)
+	}
+	return items, nil
+}
+
+func notIterable(v data.Value) error {
+	return data.TypeError("'" + data.TypeName(v) + "' object is not iterable")
+}
+
+// contents are the elements of another container, or the keys of a dict.
+func contents(s *store.Store, ref data.Ref) ([]store.Item, bool) {
+	o, _ := s.Object(ref.ID)
+	switch o := o.(type) {
+	case *list:
+		return o.snapshot(), true
+	case *dict:
+		keys, _ := o.snapshot()
+		return keys, true
+	case *set:
+		keys, _ := o.snapshot()
+		return keys, true
+	case *array:
+		return o.snapshot(), true
+	}
+	return nil, false
+}
+
+// elements is iterate for what is no reference.
+func elements(v data.Value) ([]data.Value, error) {
+	switch v := v.(type) {
+	case data.Tuple:
+		return v, nil
+	case *data.List:
+		return v.Items, nil
+	case *data.Set:
+		return v.Items, nil
+	case *data.FrozenSet:
+		return v.Items, nil
+	case *data.Dict:
+		return keysOf(v.Entries), nil
+	case string:
+		return characters(v), nil
+	case []byte:
+		return bytesAsInts(v), nil
+	case *data.ByteArray:
+		return bytesAsInts(v.B), nil
+	case data.Range:
+		return rangeItems(v)
+	case *data.Object:
+		return objectElements(v)
+	}
+	return nil, notIterable(v)
+}
+
+func keysOf(entries []data.Entry) []data.Value {
+	keys := make([]data.Value, len(entries))
+	for i, e := range entries {
+		keys[i] = e.Key
+	}
+	return keys
+}
+
+func bytesAsInts(b []byte) []data.Value {
+	out := make([]data.Value, len(b))
+	for i, x := range b {
+		out[i] = int64(x)
+	}
+	return out
+}
+
+// characters cuts a text as Python does: a lone surrogate, which is three bytes
+// that are no UTF-8, is one of them.
+func characters(s string) []data.Value {
+	s = data.WTF8(s)
+	out := make([]data.Value, 0, len(s))
+	for i := 0; i < len(s); {
+		n := 1
+		for i+n < len(s) && s[i+n]&0xc0 == 0x80 {
+			n++
+		}
+		out = append(out, s[i:i+n])
+		i += n
+	}
+	return out
+}
+
+// objectElements knows the objects that Python makes of its iterators, arrays,
+// and subclasses of list and dict.
+func objectElements(o *data.Object) ([]data.Value, error) {
+	class, _ := o.Func.(data.Global)
+	args, _ := o.Args.(data.Tuple)
+	switch {
+	case class == arrayClass && len(args) == 2:
+		return arrayElements(args)
+	case (class == iterClass || class == reversedClass) && len(args) == 1:
+		items, err := elements(args[0])
+		if err != nil {
+			return nil, err
+		}
+		return rest(items, o, class == reversedClass), nil
+	case len(o.Items) > 0:
+		return o.Items, nil
+	case len(o.Entries) > 0:
+		return keysOf(o.Entries), nil
+	case class.Module == "collections":
+		return nil, nil // an empty deque or OrderedDict
+	}
+	return nil, notIterable(o)
+}
+
+var (
+	iterClass     = data.Global{Module: "builtins", Name: "iter"}
+	reversedClass = data.Global{Module: "builtins", Name: "reversed"}
+	listClassName = data.Global{Module: "builtins", Name: "list"}
+)
+
+// rest is what an iterator, whose state is its next index, has not yielded.
+func rest(items []data.Value, o *data.Object, backwards bool) []data.Value {
+	next, given := saturated(o.State)
+	if backwards {
+		if !given {
+			next = len(items) - 1
+		}
+		out := slices.Clone(items[:min(max(next+1, 0), len(items))])
+		slices.Reverse(out)
+		return out
+	}
+	return items[min(max(next, 0), len(items)):]
+}
+
+// reversedOf is how Python pickles the iterator reversed(list).
+func reversedOf(items []store.Item) store.Item {
+	return store.Of(&data.Object{
+		Func: reversedClass, Args: data.Tuple{&data.List{Items: values(items)}},
+		State: int64(len(items) - 1), HasState: true,
+	})
+}
+
+// iteratorOf is how Python pickles an iterator over a set, or a dict's keys
+// backwards.
+func iteratorOf(items []store.Item) store.Item {
+	return store.Of(&data.Object{Func: iterClass, Args: data.Tuple{&data.List{Items: values(items)}}})
+}
+
+// viewOf is how a manager pickles the view of a dict: as list([...]).
+func viewOf(c *store.Call, items []store.Item) store.Item {
+	if !c.Python {
+		return store.Array(items...)
+	}
+	return store.Of(&data.Object{Func: listClassName, Args: data.Tuple{&data.List{Items: values(items)}}})
+}

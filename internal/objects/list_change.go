@@ -1,0 +1,277 @@
+package objects
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"multiproc/internal/data"
+	"multiproc/internal/store"
+)
+
+const maxInt = math.MaxInt
+
+// nowhere is the index of a change that is not of one element.
+const nowhere = -1
+
+// What both languages do with lists. All of it takes the mutex.
+
+func (l *list) append(c *store.Call) (store.Item, error) {
+	v := c.Args.Pos[0]
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.charge(v.Size()); err != nil {
+		return none, err
+	}
+	l.items = append(l.items, l.fresh(v))
+	l.changed("append", len(l.items)-1, &v)
+	return none, nil
+}
+
+func (l *list) extend(items []store.Item) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err := l.replace(len(l.items), len(l.items), items)
+	if err == nil {
+		l.changed("extend", nowhere, nil)
+	}
+	return err
+}
+
+func (l *list) insert(c *store.Call) (store.Item, error) {
+	i, err := integer(c.Args.Pos[0])
+	if err != nil {
+		return none, err
+	}
+	v := c.Args.Pos[1]
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	at := clip(int(i), len(l.items), 1)
+	if err := l.replace(at, at, []store.Item{v}); err != nil {
+		return none, err
+	}
+	l.changed("insert", at, &v)
+	return none, nil
+}
+
+// pop takes element i out. op is what the watchers are told.
+func (l *list) pop(op string, i int64) (store.Item, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.items) == 0 {
+		return none, data.IndexError("pop from empty list")
+	}
+	at, err := within0(i, len(l.items), "pop index out of range")
+	if err != nil {
+		return none, err
+	}
+	v := l.items[at].v
+	if err := l.replace(at, at+1, nil); err != nil {
+		return none, err
+	}
+	l.changed(op, at, nil)
+	return v, nil
+}
+
+func (l *list) remove(c *store.Call) (store.Item, error) {
+	v := c.Args.Pos[0]
+	m := newMatcher(v)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i := slices.IndexFunc(l.items, func(x listed) bool { return m.equals(x.v) })
+	if i < 0 {
+		return none, data.NoValue("list.remove(x): x not in list")
+	}
+	if err := l.replace(i, i+1, nil); err != nil {
+		return none, err
+	}
+	l.changed("remove", i, nil)
+	return none, nil
+}
+
+// find is where v first stands in [start, stop), or -1.
+func (l *list) find(v store.Item, start, stop int) int {
+	m := newMatcher(v)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, n := clip(start, len(l.items), 1), clip(stop, len(l.items), 1); i < n; i++ {
+		if m.equals(l.items[i].v) {
+			return i
+		}
+	}
+	return -1
+}
+
+func (l *list) pyContains(c *store.Call) (store.Item, error) {
+	return boolItem(l.find(c.Args.Pos[0], 0, maxInt) >= 0), nil
+}
+
+func (l *list) count(c *store.Call) (store.Item, error) {
+	m, n := newMatcher(c.Args.Pos[0]), 0
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range l.items {
+		if m.equals(l.items[i].v) {
+			n++
+		}
+	}
+	return intItem(n), nil
+}
+
+func (l *list) reverse(*store.Call) (store.Item, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	slices.Reverse(l.items)
+	l.changed("reverse", nowhere, nil)
+	return none, nil
+}
+
+// sort is stable in both directions. If two elements have no order, nothing is
+// changed.
+func (l *list) sort(reverse bool) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	type keyed struct {
+		listed
+		key data.Value
+	}
+	all := make([]keyed, len(l.items))
+	for i, x := range l.items {
+		all[i] = keyed{x, x.v.Value()}
+	}
+	var failed error
+	slices.SortStableFunc(all, func(a, b keyed) int {
+		if failed != nil {
+			return 0
+		}
+		n, err := data.Compare(a.key, b.key)
+		failed = err
+		if reverse {
+			n = -n
+		}
+		return n
+	})
+	if failed != nil {
+		return failed
+	}
+	for i := range all {
+		l.items[i] = all[i].listed
+	}
+	l.changed("sort", nowhere, nil)
+	return nil
+}
+
+func (l *list) clear(*store.Call) (store.Item, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err := l.replace(0, len(l.items), nil)
+	l.items = nil
+	l.changed("clear", nowhere, nil)
+	return none, err
+}
+
+// repeat makes the list n times what it is.
+func (l *list) repeat(n int) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n = max(n, 0)
+	if had := len(l.items); had > 0 && n > maxRepeated/had {
+		return memoryError(nil)
+	}
+	if n == 0 {
+		_ = l.replace(0, len(l.items), nil) // takes no memory
+	} else {
+		items := l.itemsLocked()
+		more := sizeOf(items) * (n - 1)
+		if err := l.charge(more); err != nil { // before the memory is used
+			return err
+		}
+		l.refund(more)
+		if err := l.replace(len(l.items), len(l.items), slices.Repeat(items, n-1)); err != nil {
+			return err
+		}
+	}
+	l.changed("repeat", nowhere, nil)
+	return nil
+}
+
+func (l *list) slice(v data.Slice) ([]store.Item, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s, err := spanOf(v, len(l.items))
+	if err != nil {
+		return nil, err
+	}
+	items := make([]store.Item, s.n)
+	for i := range items {
+		items[i] = l.items[s.at(i)].v
+	}
+	return items, nil
+}
+
+// setSlice replaces a slice; with a step other than 1 by as many elements.
+func (l *list) setSlice(v data.Slice, items []store.Item) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s, err := spanOf(v, len(l.items))
+	if err != nil {
+		return err
+	}
+	if s.step == 1 {
+		if err := l.replace(s.start, max(s.start, s.stop), items); err != nil {
+			return err
+		}
+		l.changed("setSlice", nowhere, nil)
+		return nil
+	}
+	if len(items) != s.n {
+		return data.ValueError(fmt.Sprintf("attempt to assign sequence of size %d to extended slice of size %d", len(items), s.n))
+	}
+	delta := sizeOf(items)
+	for i := range s.n {
+		delta -= l.items[s.at(i)].v.Size()
+	}
+	if err := l.charge(delta); err != nil {
+		return err
+	}
+	for i, it := range items {
+		l.items[s.at(i)] = l.fresh(it)
+	}
+	l.changed("setSlice", nowhere, nil)
+	return nil
+}
+
+func (l *list) deleteSlice(v data.Slice) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s, err := spanOf(v, len(l.items))
+	if err != nil {
+		return err
+	}
+	s = s.ascending()
+	if s.step == 1 {
+		err = l.replace(s.start, s.start+s.n, nil)
+	} else {
+		l.thin(s)
+	}
+	l.changed("deleteSlice", nowhere, nil)
+	return err
+}
+
+// thin takes out the elements of an ascending span, in one pass.
+func (l *list) thin(s span) {
+	kept, freed, next := 0, 0, 0
+	for i := range l.items {
+		if next < s.n && i == s.at(next) {
+			freed += l.items[i].v.Size()
+			next++
+			continue
+		}
+		l.items[kept] = l.items[i]
+		kept++
+	}
+	clear(l.items[kept:])
+	l.items = l.items[:kept]
+	l.refund(freed)
+	l.shrink()
+}

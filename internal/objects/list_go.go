@@ -1,0 +1,143 @@
+package objects
+
+import (
+	"multiproc/internal/store"
+)
+
+// The methods of driver.List that Python's list does not have.
+
+// at finds element i, which is the first argument. The mutex is held.
+func (l *list) at(c *store.Call) (i int, err error) {
+	v := c.Args.Pos[0].Value()
+	i, ok, err := position(v, len(l.items), "list index out of range")
+	if !ok {
+		err = l.noIndex(v)
+	}
+	return i, err
+}
+
+func (l *list) goGet(c *store.Call) (store.Item, error) {
+	l.mu.Lock()
+	i, err := l.at(c)
+	var x listed
+	if err == nil {
+		x = l.items[i]
+	}
+	l.mu.Unlock()
+	if err != nil {
+		return none, err
+	}
+	return join(c, x.v, uintItem(x.version)), nil
+}
+
+// setIf sets element i, the first argument, to v if may says so.
+func (l *list) setIf(c *store.Call, v store.Item, may func(now listed) bool) (store.Item, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i, err := l.at(c)
+	if err != nil {
+		return none, err
+	}
+	if !may(l.items[i]) {
+		return no, nil
+	}
+	if err := l.set(i, v); err != nil {
+		return none, err
+	}
+	l.changed("set", i, &v)
+	return yes, nil
+}
+
+func (l *list) goSet(c *store.Call) (store.Item, error) {
+	_, err := l.setIf(c, c.Args.Pos[1], func(listed) bool { return true })
+	return none, err
+}
+
+func (l *list) goSetVersion(c *store.Call) (store.Item, error) {
+	version, err := versionArg(c.Args.Pos[2])
+	if err != nil {
+		return none, err
+	}
+	return l.setIf(c, c.Args.Pos[1], func(now listed) bool { return now.version == version })
+}
+
+func (l *list) goCompareAndSwap(c *store.Call) (store.Item, error) {
+	m := newMatcher(c.Args.Pos[1])
+	return l.setIf(c, own(c.Args.Pos[2]), func(now listed) bool { return m.equals(now.v) })
+}
+
+func (l *list) goAdd(c *store.Call) (store.Item, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i, err := l.at(c)
+	if err != nil {
+		return none, err
+	}
+	v, err := plus(l.items[i].v, c.Args.Pos[1])
+	if err != nil {
+		return none, err
+	}
+	if err := l.set(i, v); err != nil {
+		return none, err
+	}
+	l.changed("set", i, &v)
+	return v, nil
+}
+
+func (l *list) goExtend(c *store.Call) (store.Item, error) {
+	items, err := batch(c.Args.Pos[0])
+	if err != nil {
+		return none, err
+	}
+	return none, l.extend(items)
+}
+
+func (l *list) goPop(c *store.Call) (store.Item, error) {
+	i, err := integer(c.Args.Pos[0])
+	if err != nil {
+		return none, err
+	}
+	return l.pop("pop", i)
+}
+
+func (l *list) goDelete(c *store.Call) (store.Item, error) {
+	i, err := integer(c.Args.Pos[0])
+	if err == nil {
+		_, err = l.pop("delete", i)
+	}
+	return none, err
+}
+
+func (l *list) goSort(c *store.Call) (store.Item, error) {
+	return none, l.sort(truth(c.Args.Pos[0].Value()))
+}
+
+func (l *list) goSlice(c *store.Call) (store.Item, error) {
+	items, err := l.slice(sliceArgs(c.Args.Pos))
+	if err != nil {
+		return none, err
+	}
+	return join(c, items...), nil
+}
+
+func (l *list) goSetSlice(c *store.Call) (store.Item, error) {
+	items, err := batch(c.Args.Pos[3])
+	if err != nil {
+		return none, err
+	}
+	return none, l.setSlice(sliceArgs(c.Args.Pos), items)
+}
+
+func (l *list) goDeleteSlice(c *store.Call) (store.Item, error) {
+	return none, l.deleteSlice(sliceArgs(c.Args.Pos))
+}
+
+func (l *list) goRepeat(c *store.Call) (store.Item, error) {
+	n, err := repetitions(c.Args.Pos[0])
+	if err != nil {
+		return none, err
+	}
+	return none, l.repeat(n)
+}
+
+func (l *list) goWatch(c *store.Call) (store.Item, error) { return l.watch(&l.mu, c) }

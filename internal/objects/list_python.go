@@ -1,0 +1,296 @@
+package objects
+
+import (
+	"math/big"
+	"slices"
+
+	"multiproc/internal/data"
+	"multiproc/internal/store"
+)
+
+type listMethod = method[*list]
+
+var listClass = class[*list]{"list", map[string]listMethod{
+	"__add__":      {formSlot, 1, 1, (*list).pyAdd},
+	"__contains__": {formSlot, 1, 1, (*list).pyContains},
+	"__delitem__":  {formSlot, 1, 1, (*list).pyDelItem},
+	"__getitem__":  {formExact, 1, 1, (*list).pyGetItem},
+	"__imul__":     {formUnpacked, 1, 1, (*list).pyIMul},
+	"__len__":      {formSlot, 0, 0, (*list).len},
+	"__mul__":      {formUnpacked, 1, 1, (*list).pyMul},
+	"__reversed__": {formExact, 0, 0, (*list).pyReversed},
+	"__rmul__":     {formUnpacked, 1, 1, (*list).pyMul},
+	"__setitem__":  {formUnpacked, 2, 2, (*list).pySetItem},
+	"append":       {formExact, 1, 1, (*list).append},
+	"clear":        {formExact, 0, 0, (*list).clear},
+	"copy":         {formExact, 0, 0, (*list).pyCopy},
+	"count":        {formExact, 1, 1, (*list).count},
+	"extend":       {formExact, 1, 1, (*list).pyExtend},
+	"index":        {formCounted, 1, 3, (*list).pyIndex},
+	"insert":       {formCounted, 2, 2, (*list).insert},
+	"pop":          {formCounted, 0, 1, (*list).pyPop},
+	"remove":       {formExact, 1, 1, (*list).remove},
+	"reverse":      {formExact, 0, 0, (*list).reverse},
+	"sort":         {formOpen, 0, 0, (*list).pySort},
+
+	"mp.get":            {formOurs, 1, 1, (*list).goGet},
+	"mp.set":            {formOurs, 2, 2, (*list).goSet},
+	"mp.setVersion":     {formOurs, 3, 3, (*list).goSetVersion},
+	"mp.compareAndSwap": {formOurs, 3, 3, (*list).goCompareAndSwap},
+	"mp.add":            {formOurs, 2, 2, (*list).goAdd},
+	"mp.append":         {formOurs, 1, 1, (*list).append},
+	"mp.extend":         {formOurs, 1, 1, (*list).goExtend},
+	"mp.insert":         {formOurs, 2, 2, (*list).insert},
+	"mp.pop":            {formOurs, 1, 1, (*list).goPop},
+	"mp.delete":         {formOurs, 1, 1, (*list).goDelete},
+	"mp.remove":         {formOurs, 1, 1, (*list).remove},
+	"mp.index":          {formOurs, 3, 3, (*list).pyIndex},
+	"mp.count":          {formOurs, 1, 1, (*list).count},
+	"mp.has":            {formOurs, 1, 1, (*list).pyContains},
+	"mp.reverse":        {formOurs, 0, 0, (*list).reverse},
+	"mp.sort":           {formOurs, 1, 1, (*list).goSort},
+	"mp.len":            {formOurs, 0, 0, (*list).len},
+	"mp.clear":          {formOurs, 0, 0, (*list).clear},
+	"mp.slice":          {formOurs, 3, 3, (*list).goSlice},
+	"mp.setSlice":       {formOurs, 4, 4, (*list).goSetSlice},
+	"mp.deleteSlice":    {formOurs, 3, 3, (*list).goDeleteSlice},
+	"mp.repeat":         {formOurs, 1, 1, (*list).goRepeat},
+	"mp.watch":          {formOurs, 0, 0, (*list).goWatch},
+}}
+
+func (l *list) len(*store.Call) (store.Item, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return intItem(len(l.items)), nil
+}
+
+// pyAdd is l + x. As nothing else can be meant, x may also be a shared list.
+func (l *list) pyAdd(c *store.Call) (store.Item, error) {
+	other := c.Args.Pos[0]
+	v := other.Value()
+	_, isList := v.(*data.List)
+	if ref, ok := v.(data.Ref); ok {
+		o, _ := l.store.Object(ref.ID)
+		_, isList = o.(*list)
+	}
+	if !isList {
+		return none, data.TypeError(`can only concatenate list (not "` + data.TypeName(v) + `") to list`)
+	}
+	more, err := iterate(l.store, other)
+	if err != nil {
+		return none, err
+	}
+	return join(c, append(l.snapshot(), more...)...), nil
+}
+
+// indices complains about what is neither an integer nor a slice.
+func (l *list) noIndex(v data.Value) error {
+	return data.TypeError("list indices must be integers or slices, not " + data.TypeName(v))
+}
+
+func (l *list) pyGetItem(c *store.Call) (store.Item, error) {
+	key := c.Args.Pos[0].Value()
+	if s, ok := key.(data.Slice); ok {
+		items, err := l.slice(s)
+		return join(c, items...), err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i, ok, err := position(key, len(l.items), "list index out of range")
+	if !ok {
+		err = l.noIndex(key)
+	}
+	if err != nil {
+		return none, err
+	}
+	return l.items[i].v, nil
+}
+
+func (l *list) pySetItem(c *store.Call) (store.Item, error) {
+	key, v := c.Args.Pos[0].Value(), c.Args.Pos[1]
+	if s, ok := key.(data.Slice); ok {
+		items, err := l.assigned(s, v)
+		if err != nil {
+			return none, err
+		}
+		return none, l.setSlice(s, items)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i, ok, err := position(key, len(l.items), "list assignment index out of range")
+	if !ok {
+		err = l.noIndex(key)
+	}
+	if err == nil {
+		err = l.set(i, v)
+	}
+	if err == nil {
+		l.changed("set", i, &v)
+	}
+	return none, err
+}
+
+// assigned are the values that are assigned to a slice.
+func (l *list) assigned(s data.Slice, v store.Item) ([]store.Item, error) {
+	items, err := iterate(l.store, v)
+	if err == nil {
+		return items, nil
+	}
+	if _, err := spanOf(s, 0); err != nil {
+		return nil, err
+	}
+	if step, ok := saturated(s.Step); s.Step == nil || ok && step == 1 {
+		return nil, data.TypeError("can only assign an iterable")
+	}
+	return nil, data.TypeError("must assign iterable to extended slice")
+}
+
+func (l *list) pyDelItem(c *store.Call) (store.Item, error) {
+	key := c.Args.Pos[0].Value()
+	if s, ok := key.(data.Slice); ok {
+		return none, l.deleteSlice(s)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i, ok, err := position(key, len(l.items), "list assignment index out of range")
+	if !ok {
+		err = l.noIndex(key)
+	}
+	if err == nil {
+		err = l.replace(i, i+1, nil)
+	}
+	if err == nil {
+		l.changed("delete", i, nil)
+	}
+	return none, err
+}
+
+func (l *list) pyCopy(c *store.Call) (store.Item, error) { return join(c, l.snapshot()...), nil }
+
+func (l *list) pyReversed(c *store.Call) (store.Item, error) {
+	items := l.snapshot()
+	if !c.Python {
+		slices.Reverse(items)
+		return store.Array(items...), nil
+	}
+	return reversedOf(items), nil
+}
+
+func (l *list) pyExtend(c *store.Call) (store.Item, error) {
+	items, err := iterate(l.store, c.Args.Pos[0])
+	if err != nil {
+		return none, err
+	}
+	return none, l.extend(items)
+}
+
+// pyIndex is index of both languages.
+func (l *list) pyIndex(c *store.Call) (store.Item, error) {
+	var bounds [2]int
+	for i := range bounds {
+		bounds[i] = i * maxInt
+		if len(c.Args.Pos) > i+1 {
+			var ok bool
+			if bounds[i], ok = saturated(c.Args.Pos[i+1].Value()); !ok {
+				return none, data.TypeError("slice indices must be integers or have an __index__ method")
+			}
+		}
+	}
+	v := c.Args.Pos[0]
+	i := l.find(v, bounds[0], bounds[1])
+	if i < 0 {
+		return none, data.NoValue(data.ReprWithin(v.Value(), maxMessage) + " is not in list")
+	}
+	return intItem(i), nil
+}
+
+// maxMessage bounds the part of a message that a value is.
+const maxMessage = 1000
+
+func (l *list) pyPop(c *store.Call) (store.Item, error) {
+	i := int64(-1)
+	if len(c.Args.Pos) == 1 {
+		var err error
+		if i, err = integer(c.Args.Pos[0]); err != nil {
+			return none, err
+		}
+	}
+	return l.pop("pop", i)
+}
+
+// pySort takes its parameters by name only. A key would be code that the
+// manager has to run, which it does not.
+func (l *list) pySort(c *store.Call) (store.Item, error) {
+	if len(c.Args.Pos) > 0 {
+		return none, data.TypeError("sort() takes no positional arguments")
+	}
+	reverse := false
+	for name, v := range c.Args.Named {
+		switch {
+		case name == "reverse":
+			reverse = truth(v.Value())
+		case name != "key":
+			return none, data.TypeError("'" + name + "' is an invalid keyword argument for sort()")
+		case !v.IsNone():
+			return none, data.TypeError("sort: this manager runs no code of its clients, so key must be None; sort a copy instead")
+		}
+	}
+	return none, l.sort(reverse)
+}
+
+func (l *list) pyMul(c *store.Call) (store.Item, error) {
+	n, err := repetitions(c.Args.Pos[0])
+	if err != nil {
+		return none, err
+	}
+	items := l.snapshot()
+	release, err := l.borrow(items, n)
+	if err != nil {
+		return none, err
+	}
+	defer release()
+	return join(c, slices.Repeat(items, max(n, 0))...), nil
+}
+
+// borrow charges the list for n times the items, until release is called.
+func (l *list) borrow(items []store.Item, n int) (release func(), err error) {
+	if len(items) > 0 && n > maxRepeated/len(items) {
+		return nil, memoryError(nil)
+	}
+	cost := sizeOf(items) * max(n, 0)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.charge(cost); err != nil {
+		return nil, err
+	}
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.refund(cost)
+	}, nil
+}
+
+func (l *list) pyIMul(c *store.Call) (store.Item, error) {
+	n, err := repetitions(c.Args.Pos[0])
+	if err != nil {
+		return none, err
+	}
+	if err := l.repeat(n); err != nil {
+		return none, err
+	}
+	return join(c, l.snapshot()...), nil
+}
+
+// repetitions is the right side of l * n.
+func repetitions(it store.Item) (int, error) {
+	v := it.Value()
+	if _, ok := v.(*big.Int); ok {
+		return 0, overflow("cannot fit 'int' into an index-sized integer")
+	}
+	n, err := integer(it)
+	return int(n), err
+}
+
+// maxRepeated bounds what a few bytes on the wire can make of a list, where the
+// store has no limit.
+const maxRepeated = 1 << 24

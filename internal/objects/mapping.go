@@ -1,0 +1,191 @@
+package objects
+
+import (
+	"sync"
+
+	"multiproc/internal/data"
+	"multiproc/internal/store"
+)
+
+// mapping is what dicts and namespaces have in common: driver.Dict.
+type mapping struct {
+	mu sync.Mutex // guards all of the following
+	account
+	watchers
+	entries
+	texts bool // keys are texts: a namespace
+}
+
+// What happened, as watchers are told.
+const (
+	changeSet = iota
+	changeDelete
+	changeClear
+)
+
+// mappingClass are the methods of driver.Dict.
+var mappingClass = class[*mapping]{"dict", map[string]method[*mapping]{
+	"mp.get":            {formOurs, 1, 1, (*mapping).goGet},
+	"mp.set":            {formOurs, 2, 2, (*mapping).goSet},
+	"mp.setVersion":     {formOurs, 2, 3, (*mapping).goSetVersion},
+	"mp.setDefault":     {formOurs, 2, 2, (*mapping).goSetDefault},
+	"mp.compareAndSwap": {formOurs, 3, 3, (*mapping).goCompareAndSwap},
+	"mp.add":            {formOurs, 2, 2, (*mapping).goAdd},
+	"mp.delete":         {formOurs, 1, 1, (*mapping).goDelete},
+	"mp.pop":            {formOurs, 1, 1, (*mapping).goPop},
+	"mp.popItem":        {formOurs, 0, 0, (*mapping).popItem},
+	"mp.has":            {formOurs, 1, 1, (*mapping).has},
+	"mp.len":            {formOurs, 0, 0, (*mapping).len},
+	"mp.clear":          {formOurs, 0, 0, (*mapping).clearAll},
+	"mp.setAll":         {formOurs, 2, 2, (*mapping).goSetAll},
+	"mp.page":           {formOurs, 2, 2, (*mapping).goPage},
+	"mp.watch":          {formOurs, 0, 0, (*mapping).goWatch},
+}}
+
+// key is the first argument, made ready.
+func (m *mapping) key(c *store.Call) (hashed, error) {
+	key := c.Args.Pos[0]
+	if m.texts {
+		if _, ok := key.Value().(string); !ok {
+			return hashed{}, notAName(key)
+		}
+	}
+	return hashOf(key)
+}
+
+// put sets one entry; the mutex is held.
+func (m *mapping) put(k hashed, v store.Item) error {
+	if err := m.charge(m.delta(k, v)); err != nil {
+		return err
+	}
+	m.place(k, v)
+	return nil
+}
+
+// place is put for what has been charged.
+func (m *mapping) place(k hashed, v store.Item) {
+	r := m.set(k, v)
+	key, version := r.key, r.version
+	m.emit(func() []store.Item { return []store.Item{intItem(changeSet), key, v, uintItem(version)} })
+}
+
+// putAll sets many entries, all of them or none; the mutex is held. Keys that
+// occur twice may count twice when the limit is near.
+func (m *mapping) putAll(keys []hashed, vals []store.Item) error {
+	want := 0
+	for i, k := range keys {
+		want += m.delta(k, vals[i])
+	}
+	if err := m.charge(want); err != nil {
+		return err
+	}
+	used := 0
+	for i, k := range keys {
+		used += m.delta(k, vals[i])
+		m.place(k, vals[i])
+	}
+	m.refund(want - used)
+	return nil
+}
+
+// take removes a row and returns it; the mutex is held.
+func (m *mapping) take(r *row) row {
+	was := m.remove(r)
+	m.refund(was.size())
+	m.last++
+	version := m.last
+	m.emit(func() []store.Item { return []store.Item{intItem(changeDelete), was.key, none, uintItem(version)} })
+	return was
+}
+
+// takeAll removes everything; the mutex is held.
+func (m *mapping) takeAll() {
+	m.refund(m.size)
+	m.entries.clear()
+	m.last++
+	version := m.last
+	m.emit(func() []store.Item { return []store.Item{intItem(changeClear), none, none, uintItem(version)} })
+}
+
+// find is the value of a key; ok is false if there is none.
+func (m *mapping) find(key store.Item) (v store.Item, ok bool, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, err := m.look(key)
+	if r == nil {
+		return none, false, err
+	}
+	return r.value, true, nil
+}
+
+// pop removes a key and returns its value.
+func (m *mapping) pop(key store.Item) (v store.Item, ok bool, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, err := m.look(key)
+	if r == nil {
+		return none, false, err
+	}
+	return m.take(r).value, true, nil
+}
+
+func noKey(key store.Item) error { return data.KeyError(key.Value()) }
+
+// snapshot returns the keys and values as they are now, so that they can be
+// looked at without the mutex.
+func (m *mapping) snapshot() (keys, vals []store.Item) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.all()
+}
+
+// plain is the mapping as a value.
+func (m *mapping) plain() *data.Dict { return &data.Dict{Entries: pairs(m.snapshot())} }
+
+// popItem is popitem of both languages.
+func (m *mapping) popItem(c *store.Call) (store.Item, error) {
+	m.mu.Lock()
+	r := m.lastRow()
+	if r == nil {
+		m.mu.Unlock()
+		return none, data.KeyError("popitem(): dictionary is empty")
+	}
+	was := m.take(r)
+	m.mu.Unlock()
+	if isOurs(c) || !c.Python {
+		return join(c, was.key, was.value), nil
+	}
+	return store.Of(data.Tuple{was.key.Value(), was.value.Value()}), nil
+}
+
+func (m *mapping) has(c *store.Call) (store.Item, error) {
+	_, ok, err := m.find(c.Args.Pos[0])
+	return boolItem(ok), err
+}
+
+func (m *mapping) len(*store.Call) (store.Item, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return intItem(m.live), nil
+}
+
+func (m *mapping) clearAll(*store.Call) (store.Item, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.takeAll()
+	return none, nil
+}
+
+// Refs implements store.Object.
+func (m *mapping) Refs(yield func(id uint64) bool) {
+	keys, vals := m.snapshot()
+	refs(append(keys, vals...), yield)
+}
+
+// Dispose implements store.Object.
+func (m *mapping) Dispose() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.close()
+	m.end()
+}

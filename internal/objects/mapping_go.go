@@ -1,0 +1,175 @@
+package objects
+
+import (
+	"multiproc/internal/data"
+	"multiproc/internal/store"
+)
+
+// The methods of driver.Dict that Python's dict does not have, or not with
+// these results.
+
+func (m *mapping) goGet(c *store.Call) (store.Item, error) {
+	key := c.Args.Pos[0]
+	m.mu.Lock()
+	r, err := m.look(key)
+	var v store.Item
+	var version uint64
+	if r != nil {
+		v, version = r.value, r.version
+	}
+	m.mu.Unlock()
+	switch {
+	case err != nil:
+		return none, err
+	case version == 0:
+		return none, noKey(key)
+	}
+	return join(c, v, uintItem(version)), nil
+}
+
+func (m *mapping) goSet(c *store.Call) (store.Item, error) {
+	k, err := m.key(c)
+	if err != nil {
+		return none, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return none, m.put(k, c.Args.Pos[1])
+}
+
+// goSetVersion is called with a key, a value and a version; without the value
+// it deletes the entry.
+func (m *mapping) goSetVersion(c *store.Call) (store.Item, error) {
+	k, err := m.key(c)
+	if err != nil {
+		return none, err
+	}
+	last := len(c.Args.Pos) - 1
+	version, err := versionArg(c.Args.Pos[last])
+	if err != nil {
+		return none, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := m.at(k.hash)
+	var now uint64
+	if r != nil {
+		now = r.version
+	}
+	switch {
+	case now != version:
+		return no, nil
+	case last == 2:
+		return yes, m.put(k, own(c.Args.Pos[1]))
+	case r != nil:
+		m.take(r)
+	}
+	return yes, nil
+}
+
+func (m *mapping) goSetDefault(c *store.Call) (store.Item, error) {
+	k, err := m.key(c)
+	if err != nil {
+		return none, err
+	}
+	return m.setDefault(k, c.Args.Pos[1])
+}
+
+// setDefault is setdefault of both languages.
+func (m *mapping) setDefault(k hashed, v store.Item) (store.Item, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if r := m.at(k.hash); r != nil {
+		return r.value, nil
+	}
+	return v, m.put(k, v)
+}
+
+func (m *mapping) goCompareAndSwap(c *store.Call) (store.Item, error) {
+	k, err := m.key(c)
+	if err != nil {
+		return none, err
+	}
+	old, v := newMatcher(c.Args.Pos[1]), own(c.Args.Pos[2])
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := m.at(k.hash)
+	if r == nil || !old.equals(r.value) {
+		return no, nil
+	}
+	return yes, m.put(k, v)
+}
+
+func (m *mapping) goAdd(c *store.Call) (store.Item, error) {
+	k, err := m.key(c)
+	if err != nil {
+		return none, err
+	}
+	delta := c.Args.Pos[1]
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var v store.Item
+	if r := m.at(k.hash); r == nil {
+		v, err = summand(delta)
+	} else {
+		v, err = plus(r.value, delta)
+	}
+	if err == nil {
+		err = m.put(k, v)
+	}
+	return v, err
+}
+
+func (m *mapping) goDelete(c *store.Call) (store.Item, error) {
+	_, ok, err := m.pop(c.Args.Pos[0])
+	return boolItem(ok), err
+}
+
+func (m *mapping) goPop(c *store.Call) (store.Item, error) {
+	v, ok, err := m.pop(c.Args.Pos[0])
+	if !ok && err == nil {
+		err = noKey(c.Args.Pos[0])
+	}
+	return v, err
+}
+
+func (m *mapping) goSetAll(c *store.Call) (store.Item, error) {
+	keys, err := batch(c.Args.Pos[0])
+	if err != nil {
+		return none, err
+	}
+	vals, err := batch(c.Args.Pos[1])
+	if err != nil {
+		return none, err
+	}
+	if len(keys) != len(vals) {
+		return none, data.ValueError("there must be as many values as keys")
+	}
+	if m.texts {
+		for _, k := range keys {
+			if _, ok := k.Value().(string); !ok {
+				return none, notAName(k)
+			}
+		}
+	}
+	hashes, err := hashAll(keys)
+	if err != nil {
+		return none, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return none, m.putAll(hashes, vals)
+}
+
+func (m *mapping) goPage(c *store.Call) (store.Item, error) {
+	cursor, limit, err := pageArgs(c)
+	if err != nil {
+		return none, err
+	}
+	m.mu.Lock()
+	keys, vals, next := m.page(cursor, limit)
+	m.mu.Unlock()
+	return join(c, join(c, keys...), join(c, vals...), uintItem(next)), nil
+}
+
+func (m *mapping) goWatch(c *store.Call) (store.Item, error) { return m.watch(&m.mu, c) }

@@ -1,0 +1,79 @@
+package objects
+
+import (
+	"slices"
+
+	"multiproc/internal/data"
+	"multiproc/internal/store"
+)
+
+// Register makes all types of this package known to s.
+func Register(s *store.Store) {
+	for _, t := range slices.Concat(queueTypes(), syncTypes(), containerTypes(), poolTypes()) {
+		s.Add(t)
+	}
+}
+
+func syncTypes() []*store.Type {
+	return slices.Concat(lockTypes(), semaphoreTypes(), conditionTypes(), eventTypes(), barrierTypes())
+}
+
+// methods are the methods of the objects of type T, by name. The tables are
+// made once, as the program starts.
+type methods[T any] map[string]func(T, *store.Call)
+
+// call carries out c on o. what is o's class in Python.
+func (m methods[T]) call(o T, c *store.Call, what string) {
+	if f := m[c.Method]; f != nil {
+		f(o, c)
+		return
+	}
+	c.Fail(data.AttributeError(what, c.Method))
+}
+
+// noMethod answers a call of a method that the object does not have.
+func noMethod(c *store.Call) { c.Fail(data.AttributeError("object", c.Method)) }
+
+// The answers that need no memory.
+var (
+	none  = store.Of(nil)
+	yes   = store.Of(true)
+	no    = store.Of(false)
+	small = [...]store.Item{store.Of(int64(0)), store.Of(int64(1)), store.Of(int64(2)), store.Of(int64(3))}
+)
+
+func boolItem(b bool) store.Item {
+	if b {
+		return yes
+	}
+	return no
+}
+
+func intItem(n int) store.Item {
+	if n >= 0 && n < len(small) {
+		return small[n]
+	}
+	return store.Of(int64(n))
+}
+
+// plain are the parts of store.Object that most of these objects have in
+// common: they contain nothing and cannot be copied.
+type plain struct{}
+
+// Refs implements store.Object.
+func (plain) Refs(func(uint64) bool) {}
+
+// Snapshot implements store.Object.
+func (plain) Snapshot() (store.Item, bool) { return store.Item{}, false }
+
+// Dispose implements store.Object.
+func (plain) Dispose() {}
+
+// answers are what is left to do when an object's mutex is free again.
+type answers []func()
+
+func (a answers) send() {
+	for _, f := range a {
+		f()
+	}
+}

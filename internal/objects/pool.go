@@ -1,0 +1,272 @@
+package objects
+
+import (
+	"context"
+	"runtime"
+	"sync"
+
+	"multiproc/internal/data"
+	"multiproc/internal/store"
+)
+
+// pool is Python's multiprocessing.Pool as a manager offers it. The functions
+// that it runs are those of the store's table, by their Python names; a task
+// whose function is not there fails, the others go on. Its workers are
+// goroutines: a manager runs no code that somebody sends.
+type pool struct {
+	s    *store.Store
+	size int
+	run  context.Context // ends with terminate
+	stop context.CancelFunc
+
+	mu      sync.Mutex
+	state   poolState
+	tasks   []func(context.Context)
+	workers int // goroutines that are alive
+	joins   waiters
+}
+
+type poolState int
+
+const (
+	poolRunning poolState = iota
+	poolClosed
+	poolTerminated
+)
+
+func poolTypes() []*store.Type {
+	return []*store.Type{{
+		ID: "Pool", Proxy: "PoolProxy",
+		Exposed: []string{
+			"apply", "apply_async", "close", "imap", "imap_unordered", "join", "map", "map_async", "starmap",
+			"starmap_async", "terminate",
+		},
+		Returns: map[string]string{
+			"apply_async": "AsyncResult", "map_async": "AsyncResult", "starmap_async": "AsyncResult",
+			"imap": "Iterator", "imap_unordered": "Iterator",
+		},
+		New: newPool,
+	}, {
+		ID: "AsyncResult", Exposed: []string{"get", "ready", "successful", "wait"},
+	}}
+}
+
+func newPool(s *store.Store, args store.Args) (store.Object, error) {
+	a, err := bindArgs("Pool", args, "processes?", "initializer?", "initargs?", "maxtasksperchild?", "context?")
+	if err != nil {
+		return nil, err
+	}
+	size := runtime.NumCPU()
+	if v := a[0].Value(); v != nil {
+		n, ok := v.(int64)
+		if !ok {
+			return nil, data.TypeError("Pool: processes must be an integer, not " + data.TypeName(v))
+		}
+		if n < 1 {
+			return nil, data.ValueError("Number of processes must be at least 1")
+		}
+		size = int(min(n, maxWorkers))
+	}
+	if a[1].Value() != nil {
+		return nil, data.TypeError("this manager's pools have no initializer: their workers share the manager's process")
+	}
+	if v := a[3].Value(); v != nil {
+		if n, ok := v.(int64); !ok || n < 1 {
+			return nil, data.ValueError("maxtasksperchild must be a positive int or None")
+		}
+	}
+	p := &pool{s: s, size: size}
+	p.run, p.stop = context.WithCancel(context.Background())
+	return p, nil
+}
+
+// maxWorkers bounds what one client can make run at once.
+const maxWorkers = 1024
+
+// Call implements store.Object.
+func (p *pool) Call(c *store.Call) {
+	switch c.Method {
+	case "apply":
+		p.apply(c, func(r *result) { r.answer(c, c.Deadline, nil) })
+	case "apply_async":
+		p.apply(c, func(r *result) { c.ReturnNew("AsyncResult", r) })
+	case "map", "starmap":
+		p.mapAll(c, c.Method == "starmap", func(r *result) { r.answer(c, c.Deadline, nil) })
+	case "map_async", "starmap_async":
+		p.mapAll(c, c.Method == "starmap_async", func(r *result) { c.ReturnNew("AsyncResult", r) })
+	case "imap":
+		p.each(c, true)
+	case "imap_unordered":
+		p.each(c, false)
+	case "close":
+		p.end(poolClosed)
+		c.Return(none)
+	case "terminate":
+		p.end(poolTerminated)
+		c.Return(none)
+	case "join":
+		p.join(c)
+	default:
+		noMethod(c)
+	}
+}
+
+// apply starts one task: func, args, kwds and, for apply_async, the callbacks.
+func (p *pool) apply(c *store.Call, then func(*result)) {
+	a, err := bindArgs(c.Method, c.Args, "func", "args?", "kwds?", "callback?", "error_callback?")
+	if err != nil {
+		c.Fail(err)
+		return
+	}
+	args, err := poolArgs(a[1], a[2])
+	if err != nil {
+		c.Fail(err)
+		return
+	}
+	f := p.function(a[0])
+	r := p.newResult(1, false, a[3], a[4])
+	task := func(ctx context.Context) { r.set(0, f, ctx, args) }
+	if err := p.submit(task); err != nil {
+		c.Fail(err)
+		return
+	}
+	then(r)
+}
+
+// mapAll starts one task for each item: func, iterable, chunksize, callbacks.
+func (p *pool) mapAll(c *store.Call, star bool, then func(*result)) {
+	a, err := bindArgs(c.Method, c.Args, "func", "iterable", "chunksize?", "callback?", "error_callback?")
+	if err != nil {
+		c.Fail(err)
+		return
+	}
+	calls, err := poolCalls(a[1], star)
+	if err != nil {
+		c.Fail(err)
+		return
+	}
+	f := p.function(a[0])
+	r := p.newResult(len(calls), true, a[3], a[4])
+	tasks := make([]func(context.Context), len(calls))
+	for i, args := range calls {
+		tasks[i] = func(ctx context.Context) { r.set(i, f, ctx, args) }
+	}
+	if err := p.submit(tasks...); err != nil {
+		c.Fail(err)
+		return
+	}
+	if len(calls) == 0 {
+		r.finish()
+	}
+	then(r)
+}
+
+// each starts one task for each item and answers with an iterator over what
+// they return.
+func (p *pool) each(c *store.Call, ordered bool) {
+	a, err := bindArgs(c.Method, c.Args, "func", "iterable", "chunksize?")
+	if err != nil {
+		c.Fail(err)
+		return
+	}
+	if n, ok := a[2].Value().(int64); ok && n < 1 {
+		c.Fail(data.ValueError("Chunksize must be 1+, not " + data.Repr(n)))
+		return
+	}
+	calls, err := poolCalls(a[1], false)
+	if err != nil {
+		c.Fail(err)
+		return
+	}
+	f := p.function(a[0])
+	it := newPoolIterator(len(calls), ordered)
+	tasks := make([]func(context.Context), len(calls))
+	for i, args := range calls {
+		tasks[i] = func(ctx context.Context) {
+			v, err := f(ctx, args)
+			it.add(i, v, err)
+		}
+	}
+	if err := p.submit(tasks...); err != nil {
+		c.Fail(err)
+		return
+	}
+	c.ReturnNew("Iterator", it)
+}
+
+// submit queues tasks and sees to it that there are workers for them.
+func (p *pool) submit(tasks ...func(context.Context)) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.state != poolRunning {
+		return data.ValueError("Pool not running")
+	}
+	p.tasks = append(p.tasks, tasks...)
+	for p.workers < min(p.size, len(p.tasks)) {
+		p.workers++
+		go p.work()
+	}
+	return nil
+}
+
+// work runs tasks until there are none.
+func (p *pool) work() {
+	for {
+		p.mu.Lock()
+		if len(p.tasks) == 0 || p.state == poolTerminated {
+			p.workers--
+			if p.workers == 0 && p.state != poolRunning {
+				p.joins.wakeAll()
+			}
+			p.mu.Unlock()
+			return
+		}
+		task := p.tasks[0]
+		p.tasks = p.tasks[1:]
+		p.mu.Unlock()
+		task(p.run)
+	}
+}
+
+// end moves the state on; it never goes back.
+func (p *pool) end(state poolState) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.state = max(p.state, state)
+	if p.state == poolTerminated {
+		p.tasks = nil
+		p.stop()
+	}
+}
+
+// join waits until the workers of a pool that takes no more work are gone.
+func (p *pool) join(c *store.Call) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.state == poolRunning:
+		c.Fail(data.ValueError("Pool is still running"))
+	case p.workers == 0:
+		c.Return(none)
+	default:
+		p.joins.park(&p.mu, c, c.Deadline, nil, func() { c.Return(none) })
+	}
+}
+
+// Refs implements store.Object: arguments of queued tasks are not followed,
+// their references count for the client that sent them.
+func (p *pool) Refs(func(uint64) bool) {}
+
+// Repr implements store.Object.
+func (p *pool) Repr() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	state := [...]string{"RUN", "CLOSE", "TERMINATE"}[p.state]
+	return "<multiprocessing.pool.Pool state=" + state + " pool_size=" + data.Repr(int64(p.size)) + ">"
+}
+
+// Snapshot implements store.Object: a pool cannot be copied.
+func (p *pool) Snapshot() (store.Item, bool) { return store.Item{}, false }
+
+// Dispose implements store.Object.
+func (p *pool) Dispose() { p.end(poolTerminated) }

@@ -1,0 +1,179 @@
+package objects
+
+import (
+	"context"
+	"fmt"
+
+	"multiproc/internal/data"
+	"multiproc/internal/store"
+)
+
+// function is the function that a pickled one names. It fails when it is
+// called if the table does not have it: a pool that is given no work does not
+// need to know.
+func (p *pool) function(it store.Item) store.Func {
+	name, err := functionName(it.Value())
+	if err != nil {
+		return func(context.Context, store.Args) (store.Item, error) { return none, err }
+	}
+	if ref, ok := it.Value().(*data.Object); ok {
+		if target, method, ok := boundMethod(ref); ok {
+			return func(ctx context.Context, args store.Args) (store.Item, error) {
+				return p.s.Invoke(ctx, target.ID, method, args)
+			}
+		}
+	}
+	if f := p.s.Func(name); f != nil {
+		return f
+	}
+	return func(context.Context, store.Args) (store.Item, error) {
+		return none, &data.Exception{
+			Class: data.Global{Module: "builtins", Name: "AttributeError"},
+			Args:  data.Tuple{fmt.Sprintf("this manager has no function %s; a Go program offers one with manager.RegisterFunc", name)},
+		}
+	}
+}
+
+// functionName is the dotted name of a pickled function: a global, or an
+// attribute of one.
+func functionName(v data.Value) (string, error) {
+	switch v := v.(type) {
+	case data.Global:
+		return v.String(), nil
+	case *data.Object:
+		if owner, name, ok := attribute(v); ok {
+			if g, ok := owner.(data.Global); ok {
+				return g.String() + "." + name, nil
+			}
+			if _, ok := owner.(data.Ref); ok {
+				return name, nil
+			}
+		}
+	}
+	return "", data.TypeError(data.Repr(v) + " is not a function that this manager can call")
+}
+
+// attribute takes getattr(owner, name) apart, which is how Python pickles
+// methods.
+func attribute(o *data.Object) (owner data.Value, name string, ok bool) {
+	args, _ := o.Args.(data.Tuple)
+	if o.Func != (data.Global{Module: "builtins", Name: "getattr"}) || len(args) != 2 {
+		return nil, "", false
+	}
+	name, ok = args[1].(string)
+	return args[0], name, ok
+}
+
+// boundMethod is a method of a shared object: l.append of a ListProxy l.
+func boundMethod(o *data.Object) (target data.Ref, method string, ok bool) {
+	owner, method, ok := attribute(o)
+	if !ok {
+		return target, "", false
+	}
+	target, ok = owner.(data.Ref)
+	return target, method, ok
+}
+
+// poolArgs are the arguments of apply: a sequence and a dict.
+func poolArgs(pos, named store.Item) (store.Args, error) {
+	var args store.Args
+	items, err := poolItems(pos)
+	if err != nil {
+		return args, err
+	}
+	for _, v := range items {
+		args.Pos = append(args.Pos, store.Of(v))
+	}
+	d, ok := named.Value().(*data.Dict)
+	if !ok {
+		if named.Value() == nil {
+			return args, nil
+		}
+		return args, data.TypeError("argument after ** must be a mapping, not " + data.TypeName(named.Value()))
+	}
+	args.Named = map[string]store.Item{}
+	for _, e := range d.Entries {
+		name, ok := e.Key.(string)
+		if !ok {
+			return args, data.TypeError("keywords must be strings")
+		}
+		args.Named[name] = store.Of(e.Value)
+	}
+	return args, nil
+}
+
+// poolCalls are the arguments of each call of a map: one item, or with star
+// the items of it.
+func poolCalls(iterable store.Item, star bool) ([]store.Args, error) {
+	items, err := poolItems(iterable)
+	if err != nil {
+		return nil, err
+	}
+	calls := make([]store.Args, len(items))
+	for i, v := range items {
+		if !star {
+			calls[i].Pos = []store.Item{store.Of(v)}
+			continue
+		}
+		if calls[i], err = poolArgs(store.Of(v), none); err != nil {
+			return nil, err
+		}
+	}
+	return calls, nil
+}
+
+// maxRange bounds what a range, which is a few bytes on the wire, may become.
+const maxRange = 1 << 22
+
+// poolItems are the items of a value that a loop can run over; None counts as
+// no items.
+func poolItems(it store.Item) ([]data.Value, error) {
+	switch v := it.Value().(type) {
+	case nil:
+		return nil, nil
+	case data.Tuple:
+		return v, nil
+	case *data.List:
+		return v.Items, nil
+	case *data.Set:
+		return v.Items, nil
+	case *data.FrozenSet:
+		return v.Items, nil
+	case *data.Dict:
+		keys := make([]data.Value, len(v.Entries))
+		for i, e := range v.Entries {
+			keys[i] = e.Key
+		}
+		return keys, nil
+	case string:
+		var runes []data.Value
+		for _, r := range v {
+			runes = append(runes, string(r))
+		}
+		return runes, nil
+	case data.Range:
+		return rangeItems(v)
+	default:
+		return nil, data.TypeError("'" + data.TypeName(v) + "' object is not iterable")
+	}
+}
+
+func rangeItems(r data.Range) ([]data.Value, error) {
+	start, ok1 := r.Start.(int64)
+	stop, ok2 := r.Stop.(int64)
+	step, ok3 := r.Step.(int64)
+	if !ok1 || !ok2 || !ok3 || step == 0 {
+		return nil, data.ValueError("range of numbers that are too large")
+	}
+	var items []data.Value
+	for i := start; (step > 0 && i < stop) || (step < 0 && i > stop); i += step {
+		if len(items) == maxRange {
+			return nil, data.ValueError("range of more than 4 million items")
+		}
+		items = append(items, i)
+		if (step > 0 && i > stop-step) || (step < 0 && i < stop-step) {
+			break // the next would be beyond, or beyond 64 bits
+		}
+	}
+	return items, nil
+}

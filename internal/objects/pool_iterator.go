@@ -1,0 +1,126 @@
+package objects
+
+import (
+	"sync"
+	"time"
+
+	"multiproc/internal/data"
+	"multiproc/internal/store"
+)
+
+// poolIterator is what imap returns: results in the order of the input, or as
+// they come.
+type poolIterator struct {
+	ordered bool
+
+	mu      sync.Mutex
+	slots   []arrival // by input if ordered, else by arrival
+	arrived int
+	next    int
+	waiting []*waiter // in the order in which they came
+}
+
+type arrival struct {
+	there bool
+	v     store.Item
+	err   error
+}
+
+func newPoolIterator(n int, ordered bool) *poolIterator {
+	return &poolIterator{ordered: ordered, slots: make([]arrival, n)}
+}
+
+// add notes a result and answers those who can go on.
+func (it *poolIterator) add(i int, v store.Item, err error) {
+	it.mu.Lock()
+	defer it.mu.Unlock()
+	if !it.ordered {
+		i = it.arrived
+	}
+	it.arrived++
+	it.slots[i] = arrival{true, v, err}
+	for len(it.waiting) > 0 && it.hasNext() {
+		w := it.waiting[0]
+		it.waiting = it.waiting[1:]
+		it.take(w.call)
+	}
+}
+
+// hasNext reports whether __next__ can be answered.
+func (it *poolIterator) hasNext() bool { return it.next == len(it.slots) || it.slots[it.next].there }
+
+func (it *poolIterator) take(c *store.Call) {
+	if it.next == len(it.slots) {
+		c.Fail(data.StopIteration())
+		return
+	}
+	s := it.slots[it.next]
+	it.slots[it.next] = arrival{there: true} // not kept
+	it.next++
+	if s.err != nil {
+		c.Fail(s.err)
+		return
+	}
+	c.Return(s.v)
+}
+
+// Call implements store.Object.
+func (it *poolIterator) Call(c *store.Call) {
+	if c.Method != "__next__" && c.Method != "next" {
+		noMethod(c)
+		return
+	}
+	until, timed, err := poolTimeout(c)
+	if err != nil {
+		c.Fail(err)
+		return
+	}
+	it.mu.Lock()
+	defer it.mu.Unlock()
+	if it.hasNext() && len(it.waiting) == 0 {
+		it.take(c)
+		return
+	}
+	it.park(c, until, timed)
+}
+
+func (it *poolIterator) park(c *store.Call, until time.Time, timed bool) {
+	me := &waiter{call: c}
+	unpark := func() bool {
+		it.mu.Lock()
+		defer it.mu.Unlock()
+		for i, w := range it.waiting {
+			if w == me {
+				it.waiting = append(it.waiting[:i:i], it.waiting[i+1:]...)
+				return true
+			}
+		}
+		return false
+	}
+	parked := false
+	if timed {
+		parked = c.ParkUntil(until, unpark, func() { c.Fail(poolTimedOut()) })
+	} else {
+		parked = c.Park(unpark)
+	}
+	if parked {
+		it.waiting = append(it.waiting, me)
+	}
+}
+
+// Refs implements store.Object.
+func (it *poolIterator) Refs(func(uint64) bool) {}
+
+// Repr implements store.Object.
+func (it *poolIterator) Repr() string {
+	if it.ordered {
+		return "<multiprocessing.pool.IMapIterator object>"
+	}
+	return "<multiprocessing.pool.IMapUnorderedIterator object>"
+}
+
+// Snapshot implements store.Object.
+func (it *poolIterator) Snapshot() (store.Item, bool) { return store.Item{}, false }
+
+// Dispose implements store.Object.
+func (it *poolIterator) Dispose() {}

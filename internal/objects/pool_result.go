@@ -1,0 +1,176 @@
+package objects
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"multiproc/internal/data"
+	"multiproc/internal/store"
+)
+
+// result is what tasks of a pool return, once all have: Python's AsyncResult.
+type result struct {
+	p                   *pool
+	many                bool // a list of results, not one
+	onResult, onFailure store.Func
+	values              []store.Item
+	mu                  sync.Mutex
+	left                int
+	done                bool
+	failed              error // the first failure
+	waiting             waiters
+}
+
+func (p *pool) newResult(tasks int, many bool, callback, errorCallback store.Item) *result {
+	r := &result{p: p, many: many, values: make([]store.Item, tasks), left: tasks}
+	if callback.Value() != nil {
+		r.onResult = p.function(callback)
+	}
+	if errorCallback.Value() != nil {
+		r.onFailure = p.function(errorCallback)
+	}
+	return r
+}
+
+// set runs task i.
+func (r *result) set(i int, f store.Func, ctx context.Context, args store.Args) {
+	v, err := f(ctx, args)
+	r.mu.Lock()
+	r.values[i] = v
+	if err != nil && r.failed == nil {
+		r.failed = err
+	}
+	r.left--
+	last := r.left == 0
+	r.mu.Unlock()
+	if last {
+		r.finish()
+	}
+}
+
+// finish is called once all tasks have ended. As in Python the callback has
+// returned before anybody learns of the end.
+func (r *result) finish() {
+	if r.failed == nil && r.onResult != nil {
+		_, _ = r.onResult(r.p.run, store.Args{Pos: []store.Item{r.value()}})
+	}
+	if r.failed != nil && r.onFailure != nil {
+		_, _ = r.onFailure(r.p.run, store.Args{Pos: []store.Item{store.Of(data.ToException(r.failed))}})
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.done = true
+	r.waiting.wakeAll()
+}
+
+func (r *result) value() store.Item {
+	if !r.many {
+		return r.values[0]
+	}
+	l := &data.List{Items: make([]data.Value, len(r.values))}
+	for i, v := range r.values {
+		l.Items[i] = v.Value()
+	}
+	return store.Of(l)
+}
+
+// answer answers with the result, and with expired if until passes first.
+func (r *result) answer(c *store.Call, until time.Time, expired func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	reply := func() {
+		if r.failed != nil {
+			c.Fail(r.failed)
+			return
+		}
+		c.Return(r.value())
+	}
+	if r.done {
+		reply()
+		return
+	}
+	r.waiting.park(&r.mu, c, until, expired, reply)
+}
+
+// Call implements store.Object.
+func (r *result) Call(c *store.Call) {
+	switch c.Method {
+	case "get", "wait":
+		until, timed, err := poolTimeout(c)
+		switch {
+		case err != nil:
+			c.Fail(err)
+		case c.Method == "get":
+			var expired func()
+			if timed {
+				expired = func() { c.Fail(poolTimedOut()) }
+			}
+			r.answer(c, until, expired)
+		default:
+			r.wait(c, until, timed)
+		}
+	case "ready":
+		c.Return(store.Of(r.isDone()))
+	case "successful":
+		if !r.isDone() {
+			c.Fail(data.ValueError(r.Repr() + " not ready"))
+			return
+		}
+		c.Return(store.Of(r.failed == nil))
+	default:
+		noMethod(c)
+	}
+}
+
+func (r *result) isDone() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.done
+}
+
+func (r *result) wait(c *store.Call, until time.Time, timed bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	reply := func() { c.Return(none) }
+	if r.done {
+		reply()
+		return
+	}
+	var expired func()
+	if timed {
+		expired = reply
+	}
+	r.waiting.park(&r.mu, c, until, expired, reply)
+}
+
+// poolTimeout binds the only argument of get and wait.
+func poolTimeout(c *store.Call) (until time.Time, timed bool, err error) {
+	a, err := bindArgs(c.Method, c.Args, "timeout?")
+	if err != nil || a[0].Value() == nil {
+		return c.Deadline, false, err
+	}
+	d, err := seconds(a[0])
+	return time.Now().Add(d), true, err
+}
+
+func poolTimedOut() error {
+	return &data.Exception{Class: data.Global{Module: "multiprocessing.context", Name: "TimeoutError"}, Cause: context.DeadlineExceeded}
+}
+
+// Refs implements store.Object.
+func (r *result) Refs(func(uint64) bool) {}
+
+// Repr implements store.Object.
+func (r *result) Repr() string {
+	if r.many {
+		return "<multiprocessing.pool.MapResult object>"
+	}
+	return "<multiprocessing.pool.ApplyResult object>"
+}
+
+// Snapshot implements store.Object: what is not there yet cannot be copied.
+func (r *result) Snapshot() (store.Item, bool) { return store.Item{}, false }
+
+// Dispose implements store.Object.
+func (r *result) Dispose() {}

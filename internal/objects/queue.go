@@ -1,0 +1,382 @@
+package objects
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+
+	"multiproc/internal/data"
+	"multiproc/internal/mperr"
+	"multiproc/internal/store"
+)
+
+// queue is first in, first out: Python's queue.Queue and mp.Queue.
+//
+// A get that waits and a put that waits stand in line; whoever changes the
+// queue serves them, see serve. An item that is on its way to a client is in no
+// list: the store puts it back if it does not arrive, to where it was.
+type queue struct {
+	s        *store.Store
+	maxItems int // 0: no bound
+	maxBytes int // 0: no bound
+
+	mu         sync.Mutex
+	items      deque
+	bytes      int    // of items, charged to the store
+	seq        uint64 // of the last item that was put
+	unfinished int    // items that were put and not yet called done
+	closed     bool   // nothing more is put
+	disposed   bool
+	putters    lineup[*puts]
+	getters    lineup[gets]
+	watching   lineup[struct{}] // mp.await
+	joiners    lineup[struct{}]
+}
+
+// puts are the items that one call puts.
+type puts struct {
+	left  []store.Item
+	done  int
+	batch bool // answered with the number of items
+}
+
+// gets is what one call wants.
+type gets struct {
+	limit  int
+	batch  bool // answered with an array
+	python bool // told of the end by ShutDown
+}
+
+func queueTypes() []*store.Type {
+	exposed := []string{
+		"empty", "full", "get", "get_nowait", "join", "put", "put_nowait", "qsize", "shutdown", "task_done",
+	}
+	return []*store.Type{
+		{ID: "Queue", Exposed: exposed, New: newQueue},
+		{ID: "JoinableQueue", Exposed: exposed, New: newQueue},
+	}
+}
+
+// newQueue makes a queue of at most maxsize items, and of at most bytes bytes
+// if a Go client says so.
+func newQueue(s *store.Store, args store.Args) (store.Object, error) {
+	a, err := bindArgs("Queue", args, "maxsize?", "bytes?")
+	if err != nil {
+		return nil, err
+	}
+	items, err := optionalInt(a[0], 0)
+	if err != nil {
+		return nil, err
+	}
+	bytes, err := optionalInt(a[1], 0)
+	if err != nil {
+		return nil, err
+	}
+	clip := func(n int64) int { return int(min(max(n, 0), math.MaxInt)) }
+	return &queue{s: s, maxItems: clip(items), maxBytes: clip(bytes)}, nil
+}
+
+var queueMethods = methods[*queue]{
+	"put":        (*queue).put,
+	"put_nowait": (*queue).putNowait,
+	"get":        (*queue).get,
+	"get_nowait": (*queue).getNowait,
+	"qsize":      (*queue).length,
+	"empty":      (*queue).empty,
+	"full":       (*queue).full,
+	"task_done":  (*queue).taskDone,
+	"join":       (*queue).join,
+	"shutdown":   (*queue).shutdown,
+
+	"mp.put":        (*queue).mpPut,
+	"mp.tryPut":     (*queue).putNowait,
+	"mp.putBatch":   (*queue).mpPutBatch,
+	"mp.get":        (*queue).mpGet,
+	"mp.tryGet":     (*queue).mpTryGet,
+	"mp.getBatch":   (*queue).mpGetBatch,
+	"mp.await":      (*queue).mpAwait,
+	"mp.len":        (*queue).length,
+	"mp.full":       (*queue).full,
+	"mp.taskDone":   (*queue).taskDone,
+	"mp.join":       (*queue).join,
+	"mp.closeWrite": (*queue).mpCloseWrite,
+}
+
+// Call implements store.Object.
+func (q *queue) Call(c *store.Call) { queueMethods.call(q, c, "Queue") }
+
+// Cap implements store.Bounded.
+func (q *queue) Cap() int { return q.maxItems }
+
+// size is what an item counts for the bound in bytes: its bytes.
+func size(it store.Item) int {
+	if raw, ok := it.CBOR(); ok {
+		return len(raw)
+	}
+	return it.Size()
+}
+
+// fits reports whether there is room for an item. In a queue with a bound in
+// bytes an item never waits for ones behind it, but one that is smaller than
+// the bound always gets its turn.
+func (q *queue) fits(it store.Item) bool {
+	return (q.maxItems == 0 || q.items.len() < q.maxItems) &&
+		(q.maxBytes == 0 || q.bytes+size(it) <= q.maxBytes)
+}
+
+func (q *queue) isFull() bool {
+	return q.maxItems > 0 && q.items.len() >= q.maxItems || q.maxBytes > 0 && q.bytes >= q.maxBytes
+}
+
+// add puts one item in, for which there is room.
+func (q *queue) add(it store.Item) error {
+	if q.disposed {
+		return errDisposed
+	}
+	if err := q.s.Charge(it.Size()); err != nil {
+		return fmt.Errorf("queue: %w", err)
+	}
+	q.seq++
+	q.items.push(element{it, q.seq})
+	q.bytes += size(it)
+	q.unfinished++
+	return nil
+}
+
+var errDisposed = errors.New("the object is gone: nobody refers to it any more")
+
+// checkSize refuses what can never be put.
+func (q *queue) checkSize(it store.Item) error {
+	if n := size(it); q.maxBytes > 0 && n > q.maxBytes {
+		return fmt.Errorf("queue: an item of %d bytes, and the bound is %d: %w", n, q.maxBytes, mperr.ErrTooLarge)
+	}
+	return nil
+}
+
+// putAll puts what fits, and lets the call wait for the rest.
+func (q *queue) putAll(c *store.Call, w *puts, p patience) {
+	for _, it := range w.left {
+		if err := q.checkSize(it); err != nil {
+			c.Fail(err)
+			return
+		}
+	}
+	q.mu.Lock()
+	if q.closed {
+		q.mu.Unlock()
+		c.Fail(data.ShutDown())
+		return
+	}
+	var err error
+	switch {
+	case q.putters.n == 0 && q.fitAll(w.left):
+		if err = q.admit(w); err == nil || w.done > 0 { // a batch is put as far as it goes
+			err = nil
+			defer w.answer(c)
+		}
+	case p.try:
+		err = data.QueueFull()
+	default:
+		q.queueUp(c, w, p)
+	}
+	todo := q.serve()
+	q.mu.Unlock()
+	todo.send()
+	if err != nil {
+		c.Fail(err)
+	}
+}
+
+// fitAll reports whether there is room for all of the items.
+func (q *queue) fitAll(items []store.Item) bool {
+	if len(items) == 1 {
+		return q.fits(items[0])
+	}
+	if q.maxItems > 0 && q.items.len()+len(items) > q.maxItems {
+		return false
+	}
+	bytes := q.bytes
+	for _, it := range items {
+		bytes += size(it)
+	}
+	return q.maxBytes == 0 || bytes <= q.maxBytes
+}
+
+// admit puts as many of the items as fit.
+func (q *queue) admit(w *puts) error {
+	for len(w.left) > 0 && q.fits(w.left[0]) {
+		if err := q.add(w.left[0]); err != nil {
+			return err
+		}
+		w.left = w.left[1:]
+		w.done++
+	}
+	return nil
+}
+
+func (w *puts) answer(c *store.Call) {
+	if w.batch {
+		c.Return(intItem(w.done))
+		return
+	}
+	c.Return(none)
+}
+
+// queueUp lets a put wait, of which nothing was done yet: a call that may not
+// wait has failed. A put that is withdrawn may be what others waited
+// behind; and one that was carried out in part is answered with how far it
+// came, for an error means that nothing happened.
+func (q *queue) queueUp(c *store.Call, w *puts, p patience) {
+	me := &place[*puts]{call: c, what: w}
+	unpark := func() bool {
+		q.mu.Lock()
+		if !me.leave() {
+			q.mu.Unlock()
+			return false
+		}
+		todo := q.serve()
+		q.mu.Unlock()
+		todo.send()
+		if w.done > 0 && !c.Gone() {
+			w.answer(c)
+			return false
+		}
+		return true
+	}
+	if q.putters.park(c, p, unpark, func() { c.Fail(data.QueueFull()) }) {
+		q.putters.push(me)
+	}
+}
+
+// take removes up to n items; the caller gives them to somebody.
+func (q *queue) take(n int) []element {
+	out := make([]element, 0, min(n, q.items.len()))
+	for len(out) < n && q.items.len() > 0 {
+		out = append(out, q.takeOne())
+	}
+	return out
+}
+
+func (q *queue) takeOne() element {
+	e := q.items.pop()
+	q.bytes -= size(e.item)
+	q.charge(-e.item.Size())
+	return e
+}
+
+func (q *queue) charge(delta int) {
+	if !q.disposed {
+		q.s.ChargeAnyway(delta)
+	}
+}
+
+// putBack puts items back to where they were.
+func (q *queue) putBack(list ...element) {
+	q.mu.Lock()
+	for _, e := range list {
+		q.items.insert(e)
+		q.bytes += size(e.item)
+		q.charge(e.item.Size())
+	}
+	todo := q.serve()
+	q.mu.Unlock()
+	todo.send()
+}
+
+// getAll answers with items, or lets the call wait for the first one.
+func (q *queue) getAll(c *store.Call, g gets, p patience) {
+	q.mu.Lock()
+	if q.items.len() > 0 { // then nobody waits, see serve
+		give := q.hand(c, g)
+		todo := q.serve()
+		q.mu.Unlock()
+		give()
+		todo.send()
+		return
+	}
+	var err error
+	switch {
+	case q.closed:
+		err = g.end()
+	case p.try:
+		err = data.QueueEmpty()
+	default:
+		q.getters.wait(&q.mu, c, g, p, func() { c.Fail(data.QueueEmpty()) })
+	}
+	q.mu.Unlock()
+	if err != nil {
+		c.Fail(err)
+	}
+}
+
+// hand takes what a call wants and there is; the result gives it to the call.
+func (q *queue) hand(c *store.Call, g gets) func() {
+	if !g.batch {
+		e := q.takeOne()
+		return func() { c.ReturnTaken(e.item, func() { q.putBack(e) }) }
+	}
+	list := q.take(g.limit)
+	return func() {
+		items := make([]store.Item, len(list))
+		for i, e := range list {
+			items[i] = e.item
+		}
+		c.ReturnTaken(store.Array(items...), func() { q.putBack(list...) })
+	}
+}
+
+// serve lets everybody go on who can, and returns the answers for when the
+// mutex is free. Afterwards either there are no items or nobody waits for some,
+// and either there is no room for the first put that waits or there is none.
+func (q *queue) serve() (todo answers) {
+	for {
+		if q.items.len() > 0 && q.getters.n > 0 {
+			p := q.getters.pop()
+			todo = append(todo, q.hand(p.call, p.what))
+			continue
+		}
+		p := q.putters.first
+		if p == nil || !q.fits(p.what.left[0]) {
+			break
+		}
+		todo = q.servePutter(p, todo)
+	}
+	if q.items.len() > 0 || q.closed {
+		todo = freeAll(&q.watching, todo)
+	}
+	if q.unfinished == 0 {
+		todo = freeAll(&q.joiners, todo)
+	}
+	if q.closed && q.items.len() == 0 {
+		for p := q.getters.pop(); p != nil; p = q.getters.pop() {
+			todo = append(todo, func() { p.call.Fail(p.what.end()) })
+		}
+	}
+	return todo
+}
+
+// servePutter goes on with the first put that waits.
+func (q *queue) servePutter(p *place[*puts], todo answers) answers {
+	w := p.what
+	err := q.admit(w)
+	if err == nil && len(w.left) > 0 {
+		return todo
+	}
+	p.leave()
+	return append(todo, func() {
+		if err != nil && w.done == 0 {
+			p.call.Fail(err)
+			return
+		}
+		w.answer(p.call)
+	})
+}
+
+// freeAll answers all who wait in l with None.
+func freeAll(l *lineup[struct{}], todo answers) answers {
+	for p := l.pop(); p != nil; p = l.pop() {
+		todo = append(todo, func() { p.call.Return(none) })
+	}
+	return todo
+}

@@ -1,0 +1,272 @@
+package objects
+
+import (
+	"fmt"
+	"io"
+
+	"multiproc/internal/data"
+	"multiproc/internal/mperr"
+	"multiproc/internal/store"
+)
+
+// end is how a call learns that there will be nothing more to get.
+func (g gets) end() error {
+	if g.python {
+		return data.ShutDown()
+	}
+	return io.EOF
+}
+
+// queuePatience is what block and timeout mean to a queue of Python's.
+func queuePatience(block, timeout store.Item, blockGiven bool) (patience, error) {
+	if blockGiven && !truth(block.Value()) {
+		return patience{try: true}, nil
+	}
+	if timeout.IsNone() {
+		return patience{}, nil
+	}
+	d, err := seconds(timeout)
+	if err != nil {
+		return patience{}, err
+	}
+	if d < 0 {
+		return patience{}, data.ValueError("'timeout' must be a non-negative number")
+	}
+	return within(timeout)
+}
+
+func (q *queue) put(c *store.Call) {
+	a, err := bindArgs(c.Method, c.Args, "item", "block?", "timeout?")
+	if err != nil {
+		c.Fail(err)
+		return
+	}
+	var p patience
+	if q.bounded() { // CPython looks at the timeout only then
+		p, err = queuePatience(a[1], a[2], wasGiven(c.Args, 1, "block"))
+	}
+	if err != nil {
+		c.Fail(err)
+		return
+	}
+	q.putAll(c, &puts{left: a[:1]}, p)
+}
+
+func (q *queue) bounded() bool { return q.maxItems > 0 || q.maxBytes > 0 }
+
+func (q *queue) putNowait(c *store.Call) { q.putOne(c, patience{try: true}) }
+func (q *queue) mpPut(c *store.Call)     { q.putOne(c, patience{}) }
+
+func (q *queue) putOne(c *store.Call, p patience) {
+	a, err := bindArgs(c.Method, c.Args, "item")
+	if err != nil {
+		c.Fail(err)
+		return
+	}
+	q.putAll(c, &puts{left: a}, p)
+}
+
+func (q *queue) mpPutBatch(c *store.Call) {
+	a, err := bindArgs(c.Method, c.Args, "items")
+	if err == nil {
+		a, err = a[0].Items()
+	}
+	if err != nil {
+		c.Fail(err)
+		return
+	}
+	q.putAll(c, &puts{left: a, batch: true}, patience{})
+}
+
+func (q *queue) get(c *store.Call) {
+	a, err := bindArgs(c.Method, c.Args, "block?", "timeout?")
+	if err != nil {
+		c.Fail(err)
+		return
+	}
+	p, err := queuePatience(a[0], a[1], wasGiven(c.Args, 0, "block"))
+	if err != nil {
+		c.Fail(err)
+		return
+	}
+	q.getAll(c, gets{limit: 1, python: true}, p)
+}
+
+func (q *queue) getNowait(c *store.Call) {
+	if noArgs(c) {
+		q.getAll(c, gets{limit: 1, python: true}, patience{try: true})
+	}
+}
+
+func (q *queue) mpGet(c *store.Call) {
+	if noArgs(c) {
+		q.getAll(c, gets{limit: 1}, patience{})
+	}
+}
+
+func (q *queue) mpTryGet(c *store.Call) {
+	if noArgs(c) {
+		q.getAll(c, gets{limit: 1}, patience{try: true})
+	}
+}
+
+// maxBatch bounds what one call takes, so that the answer fits a frame.
+const maxBatch = 1 << 16
+
+func (q *queue) mpGetBatch(c *store.Call) {
+	a, err := bindArgs(c.Method, c.Args, "limit")
+	if err != nil {
+		c.Fail(err)
+		return
+	}
+	limit, err := integer(a[0])
+	if err == nil && limit < 1 {
+		err = data.ValueError(fmt.Sprintf("queue: a batch of at most %d items", limit))
+	}
+	if err != nil {
+		c.Fail(err)
+		return
+	}
+	q.getAll(c, gets{limit: int(min(limit, maxBatch)), batch: true}, patience{})
+}
+
+func (q *queue) mpAwait(c *store.Call) {
+	if !noArgs(c) {
+		return
+	}
+	q.mu.Lock()
+	if q.items.len() == 0 && !q.closed {
+		q.watching.wait(&q.mu, c, struct{}{}, patience{}, nil)
+		q.mu.Unlock()
+		return
+	}
+	q.mu.Unlock()
+	c.Return(none)
+}
+
+// look answers with what f finds under the mutex.
+func (q *queue) look(c *store.Call, f func() store.Item) {
+	if !noArgs(c) {
+		return
+	}
+	q.mu.Lock()
+	v := f()
+	q.mu.Unlock()
+	c.Return(v)
+}
+
+func (q *queue) length(c *store.Call) {
+	q.look(c, func() store.Item { return intItem(q.items.len()) })
+}
+
+func (q *queue) empty(c *store.Call) {
+	q.look(c, func() store.Item { return boolItem(q.items.len() == 0) })
+}
+
+func (q *queue) full(c *store.Call) {
+	q.look(c, func() store.Item { return boolItem(q.isFull()) })
+}
+
+func (q *queue) taskDone(c *store.Call) {
+	if !noArgs(c) {
+		return
+	}
+	q.mu.Lock()
+	if q.unfinished == 0 {
+		q.mu.Unlock()
+		e := data.ValueError("task_done() called too many times")
+		e.Cause = mperr.ErrTaskDone
+		c.Fail(e)
+		return
+	}
+	q.unfinished--
+	todo := q.serve()
+	q.mu.Unlock()
+	todo.send()
+	c.Return(none)
+}
+
+func (q *queue) join(c *store.Call) {
+	if !noArgs(c) {
+		return
+	}
+	q.mu.Lock()
+	if q.unfinished > 0 {
+		q.joiners.wait(&q.mu, c, struct{}{}, patience{}, nil)
+		q.mu.Unlock()
+		return
+	}
+	q.mu.Unlock()
+	c.Return(none)
+}
+
+func (q *queue) shutdown(c *store.Call) {
+	a, err := bindArgs(c.Method, c.Args, "immediate?")
+	if err != nil {
+		c.Fail(err)
+		return
+	}
+	q.close(truth(a[0].Value()))
+	c.Return(none)
+}
+
+func (q *queue) mpCloseWrite(c *store.Call) {
+	if noArgs(c) {
+		q.close(false)
+		c.Return(none)
+	}
+}
+
+// close lets nothing more be put, and throws away what there is if nothing
+// more is to be got either.
+func (q *queue) close(immediate bool) {
+	q.mu.Lock()
+	q.closed = true
+	var todo answers
+	for p := q.putters.pop(); p != nil; p = q.putters.pop() {
+		todo = append(todo, func() {
+			if p.what.done > 0 {
+				p.what.answer(p.call)
+				return
+			}
+			p.call.Fail(data.ShutDown())
+		})
+	}
+	if immediate {
+		for range q.take(q.items.len()) {
+			q.unfinished = max(q.unfinished-1, 0)
+		}
+		todo = freeAll(&q.joiners, todo)
+	}
+	todo = append(todo, q.serve()...)
+	q.mu.Unlock()
+	todo.send()
+}
+
+// Refs implements store.Object.
+func (q *queue) Refs(yield func(id uint64) bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	more := true
+	q.items.each(func(e element) bool {
+		e.item.Refs(func(id uint64) bool {
+			more = yield(id)
+			return more
+		})
+		return more
+	})
+}
+
+// Repr implements store.Object.
+func (q *queue) Repr() string { return fmt.Sprintf("<queue.Queue object at %p>", q) }
+
+// Snapshot implements store.Object: Python cannot copy a queue either.
+func (q *queue) Snapshot() (store.Item, bool) { return store.Item{}, false }
+
+// Dispose implements store.Object.
+func (q *queue) Dispose() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.take(q.items.len())
+	q.disposed = true
+}

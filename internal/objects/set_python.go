@@ -1,0 +1,246 @@
+package objects
+
+import (
+	"multiproc/internal/data"
+	"multiproc/internal/store"
+)
+
+type setMethod = method[*set]
+
+var setClass = class[*set]{"set", map[string]setMethod{
+	"__and__":  {formSlot, 1, 1, operator(intersect)},
+	"__rand__": {formSlot, 1, 1, mirrored(intersect)},
+	"__or__":   {formSlot, 1, 1, operator(unite)},
+	"__ror__":  {formSlot, 1, 1, mirrored(unite)},
+	"__sub__":  {formSlot, 1, 1, operator(subtract)},
+	"__rsub__": {formSlot, 1, 1, mirrored(subtract)},
+	"__xor__":  {formSlot, 1, 1, operator(differ)},
+	"__rxor__": {formSlot, 1, 1, mirrored(differ)},
+	"__iand__": {formSlot, 1, 1, assignment((*set).keepOnly)},
+	"__ior__":  {formSlot, 1, 1, assignment((*set).addAll)},
+	"__isub__": {formSlot, 1, 1, assignment((*set).dropAll)},
+	"__ixor__": {formSlot, 1, 1, assignment((*set).toggle)},
+	"__ge__":   {formSlot, 1, 1, comparison(func(a, b []hashed) bool { return contains(a, b) })},
+	"__gt__":   {formSlot, 1, 1, comparison(func(a, b []hashed) bool { return len(a) > len(b) && contains(a, b) })},
+	"__le__":   {formSlot, 1, 1, comparison(func(a, b []hashed) bool { return contains(b, a) })},
+	"__lt__":   {formSlot, 1, 1, comparison(func(a, b []hashed) bool { return len(a) < len(b) && contains(b, a) })},
+
+	"__class_getitem__": {formExact, 1, 1, (*set).pyClassGetItem},
+	"__contains__":      {formExact, 1, 1, (*set).has},
+	"__iter__":          {formSlot, 0, 0, (*set).pyIter},
+	"__len__":           {formSlot, 0, 0, (*set).len},
+
+	"add":     {formExact, 1, 1, (*set).pyAdd},
+	"clear":   {formExact, 0, 0, (*set).clearAll},
+	"copy":    {formExact, 0, 0, (*set).pyCopy},
+	"discard": {formExact, 1, 1, (*set).pyDiscard},
+	"pop":     {formExact, 0, 0, (*set).pop},
+	"remove":  {formExact, 1, 1, (*set).pyRemove},
+
+	"difference":           {formCounted, 0, anyNumber, combination(subtract)},
+	"intersection":         {formCounted, 0, anyNumber, combination(intersect)},
+	"union":                {formCounted, 0, anyNumber, combination(unite)},
+	"symmetric_difference": {formExact, 1, 1, combination(differ)},
+
+	"difference_update":           {formCounted, 0, anyNumber, update((*set).dropAll)},
+	"intersection_update":         {formCounted, 0, anyNumber, update((*set).keepOnly)},
+	"update":                      {formCounted, 0, anyNumber, update((*set).addAll)},
+	"symmetric_difference_update": {formExact, 1, 1, update((*set).toggle)},
+
+	"isdisjoint": {formExact, 1, 1, question(func(a, b []hashed) bool { return len(intersect(a, b)) == 0 })},
+	"issubset":   {formExact, 1, 1, question(func(a, b []hashed) bool { return contains(b, a) })},
+	"issuperset": {formExact, 1, 1, question(contains)},
+
+	"mp.add":       {formOurs, 1, 1, (*set).goAdd},
+	"mp.remove":    {formOurs, 1, 1, (*set).goRemove},
+	"mp.has":       {formOurs, 1, 1, (*set).has},
+	"mp.pop":       {formOurs, 0, 0, (*set).pop},
+	"mp.len":       {formOurs, 0, 0, (*set).len},
+	"mp.clear":     {formOurs, 0, 0, (*set).clearAll},
+	"mp.addAll":    {formOurs, 1, 1, goBatch((*set).add)},
+	"mp.removeAll": {formOurs, 1, 1, goBatch(func(o *set, m []hashed) (int, error) { return o.drop(m), nil })},
+	"mp.retain":    {formOurs, 1, 1, goBatch(func(o *set, m []hashed) (int, error) { return o.retain(m), nil })},
+	"mp.page":      {formOurs, 2, 2, (*set).goPage},
+}}
+
+const anyNumber = 1 << 20
+
+func (o *set) pyAdd(c *store.Call) (store.Item, error) {
+	_, err := o.goAdd(c)
+	return none, err
+}
+
+func (o *set) pyDiscard(c *store.Call) (store.Item, error) {
+	_, err := o.goRemove(c)
+	return none, err
+}
+
+func (o *set) pyRemove(c *store.Call) (store.Item, error) {
+	removed, err := o.goRemove(c)
+	if err == nil && !truth(removed.Value()) {
+		err = noKey(c.Args.Pos[0])
+	}
+	return none, err
+}
+
+func (o *set) pyCopy(*store.Call) (store.Item, error) { return store.Of(o.plain()), nil }
+
+func (o *set) pyIter(c *store.Call) (store.Item, error) {
+	keys, _ := o.snapshot()
+	if !c.Python {
+		return store.Array(keys...), nil
+	}
+	return iteratorOf(keys), nil
+}
+
+// pyClassGetItem is set[x], an alias for the annotations of a program.
+func (o *set) pyClassGetItem(c *store.Call) (store.Item, error) {
+	params, ok := c.Args.Pos[0].Value().(data.Tuple)
+	if !ok {
+		params = data.Tuple{c.Args.Pos[0].Value()}
+	}
+	return store.Of(&data.Object{
+		Func: data.Global{Module: "types", Name: "GenericAlias"},
+		Args: data.Tuple{data.Global{Module: "builtins", Name: "set"}, params},
+	}), nil
+}
+
+// now are the members at this moment.
+func (o *set) now() []hashed {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.members()
+}
+
+// setOperand returns the members of what an operator accepts on its other
+// side: sets, plain or shared.
+func (o *set) setOperand(c *store.Call) (members []hashed, ok bool, err error) {
+	it := c.Args.Pos[0]
+	switch v := it.Value().(type) {
+	case *data.Set, *data.FrozenSet:
+	case data.Ref:
+		other, _ := o.store.Object(v.ID)
+		if _, ok := other.(*set); !ok {
+			return nil, false, nil
+		}
+	default:
+		return nil, false, nil
+	}
+	members, err = membersOf(o.store, it)
+	return members, true, err
+}
+
+// operands returns the members of all arguments.
+func (o *set) operands(c *store.Call) ([][]hashed, error) {
+	all := make([][]hashed, len(c.Args.Pos))
+	for i, it := range c.Args.Pos {
+		var err error
+		if all[i], err = membersOf(o.store, it); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func plainSet(members []hashed) store.Item {
+	items := make([]data.Value, len(members))
+	for i, k := range members {
+		items[i] = k.key.Value()
+	}
+	return store.Of(&data.Set{Items: items})
+}
+
+// operator is a method like __or__, whose result is a plain set.
+func operator(f func(a, b []hashed) []hashed) func(*set, *store.Call) (store.Item, error) {
+	return func(o *set, c *store.Call) (store.Item, error) {
+		b, ok, err := o.setOperand(c)
+		if !ok || err != nil {
+			return notImplemented, err
+		}
+		return plainSet(f(o.now(), b)), nil
+	}
+}
+
+// mirrored is a method like __ror__: the other side comes first, and its type
+// is that of the result.
+func mirrored(f func(a, b []hashed) []hashed) func(*set, *store.Call) (store.Item, error) {
+	swapped := operator(func(a, b []hashed) []hashed { return f(b, a) })
+	return func(o *set, c *store.Call) (store.Item, error) {
+		result, err := swapped(o, c)
+		if _, frozen := c.Args.Pos[0].Value().(*data.FrozenSet); frozen && err == nil {
+			s, _ := result.Value().(*data.Set)
+			return store.Of(&data.FrozenSet{Items: s.Items}), nil
+		}
+		return result, err
+	}
+}
+
+// combination is a method like union, which takes anything that can be
+// iterated over.
+func combination(f func(a, b []hashed) []hashed) func(*set, *store.Call) (store.Item, error) {
+	return func(o *set, c *store.Call) (store.Item, error) {
+		all, err := o.operands(c)
+		if err != nil {
+			return none, err
+		}
+		members := o.now()
+		for _, b := range all {
+			members = f(members, b)
+		}
+		return plainSet(members), nil
+	}
+}
+
+// comparison is a method like __le__.
+func comparison(f func(a, b []hashed) bool) func(*set, *store.Call) (store.Item, error) {
+	return func(o *set, c *store.Call) (store.Item, error) {
+		b, ok, err := o.setOperand(c)
+		if !ok || err != nil {
+			return notImplemented, err
+		}
+		return boolItem(f(o.now(), b)), nil
+	}
+}
+
+// question is a method like issubset.
+func question(f func(a, b []hashed) bool) func(*set, *store.Call) (store.Item, error) {
+	return func(o *set, c *store.Call) (store.Item, error) {
+		b, err := membersOf(o.store, c.Args.Pos[0])
+		if err != nil {
+			return none, err
+		}
+		return boolItem(f(o.now(), distinct(b))), nil
+	}
+}
+
+// update is a method like difference_update: one change for all arguments.
+func update(change func(o *set, operands [][]hashed) error) func(*set, *store.Call) (store.Item, error) {
+	return func(o *set, c *store.Call) (store.Item, error) {
+		all, err := o.operands(c)
+		if err != nil {
+			return none, err
+		}
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		return none, change(o, all)
+	}
+}
+
+// assignment is a method like __ior__. It returns the set itself; clients of
+// CPython drop it.
+func assignment(change func(o *set, operands [][]hashed) error) func(*set, *store.Call) (store.Item, error) {
+	return func(o *set, c *store.Call) (store.Item, error) {
+		b, ok, err := o.setOperand(c)
+		if !ok || err != nil {
+			return notImplemented, err
+		}
+		o.mu.Lock()
+		err = change(o, [][]hashed{b})
+		members := o.members()
+		o.mu.Unlock()
+		if err != nil {
+			return none, err
+		}
+		return plainSet(members), nil
+	}
+}

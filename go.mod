@@ -3,6 +3,7 @@ module multiproc
 go 1.26.0
 
 require (
+	github.com/alecthomas/kong v1.17.0
 	github.com/fxamacker/cbor/v2 v2.9.6
 	golang.org/x/sys v0.49.0
 )

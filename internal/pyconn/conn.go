@@ -29,6 +29,7 @@ import (
 	"time"
 
 	"multiproc/internal/mperr"
+	"multiproc/internal/prompt"
 )
 
 const (
@@ -48,6 +49,7 @@ const (
 // An idle Conn takes some 4 KiB once it has read.
 type Conn struct {
 	c    net.Conn
+	in   *prompt.Reader
 	buf  []byte // what was read ahead is buf[r:w]
 	r, w int
 	need int    // length of the frame that has begun, -1 between frames
@@ -60,7 +62,7 @@ type Conn struct {
 // New returns a Conn over c, which belongs to it from now on. c's own
 // deadlines apply.
 func New(c net.Conn) *Conn {
-	return &Conn{c: c, need: -1, ack: newAcker(c)}
+	return &Conn{c: c, in: prompt.New(c), need: -1, ack: newAcker(c)}
 }
 
 // NetConn returns the connection underneath. Whoever reads from it takes bytes
@@ -262,7 +264,7 @@ func (c *Conn) fillBig(n int) error {
 func (c *Conn) read(p []byte, within bool) (int, error) {
 	c.ack.beforeRead(within)
 	for range 100 {
-		if n, err := c.c.Read(p); n > 0 || err != nil {
+		if n, err := c.in.Read(p); n > 0 || err != nil {
 			return n, err
 		}
 	}

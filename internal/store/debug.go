@@ -68,8 +68,20 @@ func (s *Store) DebugInfo() string {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		text := []rune(l.obj.Repr())
-		fmt.Fprintf(&b, "  %s:       refcount=%d\n    %s", l.ident, l.refs, string(text[:min(len(text), 75)]))
+		text := []rune(reprOf(l.obj))
+		fmt.Fprintf(&b, "  %s:       refcount=%d\n    %s", l.ident, l.refs, string(text[:min(len(text), debugWidth)]))
 	}
 	return b.String()
+}
+
+// debugWidth is how many characters of an object DebugInfo shows, as CPython
+// does.
+const debugWidth = 75
+
+// reprOf returns what DebugInfo needs of an object's repr.
+func reprOf(o Object) string {
+	if a, ok := o.(Abridged); ok {
+		return a.ReprWithin(debugWidth)
+	}
+	return o.Repr()
 }

@@ -38,6 +38,13 @@ type Bounded interface {
 	Cap() int
 }
 
+// Abridged is what objects implement whose Repr may be long.
+type Abridged interface {
+	// ReprWithin returns at least the first n characters of Repr, or all of it,
+	// at a cost that does not grow with what follows them.
+	ReprWithin(n int) string
+}
+
 // Type is a kind of object that clients can create.
 type Type struct {
 	// ID is the type id: "dict", "Queue".
@@ -62,6 +69,9 @@ type Type struct {
 type Args struct {
 	Pos   []Item
 	Named map[string]Item // nil unless a Python client named some
+	// Order are the names of Named in the order of the call, where that counts:
+	// it is that of a dict. Nil if it is not known.
+	Order []string
 }
 
 // Refs yields the ids of the objects that the arguments refer to.

@@ -1,0 +1,230 @@
+package frames
+
+import (
+	"encoding/binary"
+	"math"
+	"unicode/utf8"
+)
+
+// The major types of CBOR.
+const (
+	majorUint = iota
+	majorNegative
+	majorBytes
+	majorText
+	majorArray
+	majorMap
+	majorTag
+	majorSimple
+)
+
+// Items of one byte.
+const (
+	itemFalse = majorSimple<<5 | 20
+	itemTrue  = majorSimple<<5 | 21
+	itemNull  = majorSimple<<5 | 22
+)
+
+func appendHead(dst []byte, major byte, n uint64) []byte {
+	major <<= 5
+	switch {
+	case n <= 23:
+		return append(dst, major|byte(n))
+	case n <= math.MaxUint8:
+		return append(dst, major|24, byte(n))
+	case n <= math.MaxUint16:
+		return binary.BigEndian.AppendUint16(append(dst, major|25), uint16(n))
+	case n <= math.MaxUint32:
+		return binary.BigEndian.AppendUint32(append(dst, major|26), uint32(n))
+	}
+	return binary.BigEndian.AppendUint64(append(dst, major|27), n)
+}
+
+// AppendUint appends an integer to dst.
+func AppendUint(dst []byte, n uint64) []byte { return appendHead(dst, majorUint, n) }
+
+// AppendInt appends an integer to dst.
+func AppendInt(dst []byte, n int64) []byte {
+	if n < 0 {
+		return appendHead(dst, majorNegative, uint64(^n))
+	}
+	return appendHead(dst, majorUint, uint64(n))
+}
+
+// AppendText appends a text to dst. It must be UTF-8, or nobody accepts it.
+func AppendText(dst []byte, s string) []byte {
+	return append(appendHead(dst, majorText, uint64(len(s))), s...)
+}
+
+// AppendBytes appends a byte string to dst.
+func AppendBytes(dst, b []byte) []byte {
+	return append(appendHead(dst, majorBytes, uint64(len(b))), b...)
+}
+
+// AppendBool appends a truth value to dst.
+func AppendBool(dst []byte, b bool) []byte {
+	if b {
+		return append(dst, itemTrue)
+	}
+	return append(dst, itemFalse)
+}
+
+// AppendNull appends null to dst.
+func AppendNull(dst []byte) []byte { return append(dst, itemNull) }
+
+// AppendArray appends the head of an array to dst; n items must follow.
+func AppendArray(dst []byte, n int) []byte { return appendHead(dst, majorArray, uint64(n)) }
+
+// AppendMap appends the head of a map to dst; n pairs of items must follow.
+func AppendMap(dst []byte, n int) []byte { return appendHead(dst, majorMap, uint64(n)) }
+
+// head reads the first bytes of an item. Lengths that are not the shortest are
+// let through; indefinite ones are not.
+func head(src []byte) (major byte, n uint64, rest []byte, ok bool) {
+	if len(src) == 0 {
+		return 0, 0, nil, false
+	}
+	major, info := src[0]>>5, src[0]&31
+	rest = src[1:]
+	if info < 24 {
+		return major, uint64(info), rest, true
+	}
+	if info > 27 {
+		return 0, 0, nil, false
+	}
+	size := 1 << (info - 24)
+	if len(rest) < size {
+		return 0, 0, nil, false
+	}
+	for _, b := range rest[:size] {
+		n = n<<8 | uint64(b)
+	}
+	return major, n, rest[size:], true
+}
+
+// Next cuts the first item off src. It finds where the item ends and no more:
+// whether it is a value that anybody knows is for others to say. It takes no
+// memory, whatever the depth.
+func Next(src []byte) (item, rest []byte, err error) {
+	rest = src
+	for open := uint64(1); open > 0; open-- {
+		major, n, after, ok := head(rest)
+		if !ok {
+			return nil, nil, corrupt("an item is cut off or of indefinite length")
+		}
+		rest = after
+		switch major {
+		case majorBytes, majorText:
+			if n > uint64(len(rest)) {
+				return nil, nil, corrupt("a string of %d bytes is cut off", n)
+			}
+			rest = rest[n:]
+		case majorMap:
+			if n > math.MaxInt64 {
+				return nil, nil, corrupt("a map of %d pairs", n)
+			}
+			n *= 2
+			fallthrough
+		case majorArray:
+			// Each item that is still to come takes a byte at least, so what is
+			// open never exceeds what is left by more than this one.
+			if n > uint64(len(rest)) || open-1+n > uint64(len(rest)) {
+				return nil, nil, corrupt("an array or map is cut off")
+			}
+			open += n
+		case majorTag:
+			open++
+		}
+	}
+	return src[: len(src)-len(rest) : len(src)-len(rest)], rest, nil
+}
+
+// Items are the items of an array, from first to last.
+type Items struct {
+	n    int
+	rest []byte
+}
+
+// Len is how many items are left.
+func (it *Items) Len() int { return it.n }
+
+// Raw is what is left, one item behind the other. It shares memory with the
+// frame.
+func (it *Items) Raw() []byte { return it.rest }
+
+// Next cuts off the next item, which shares memory with the frame. If there is
+// none, or what is left is not well formed, it returns nil, which no other
+// function of this package takes for an item.
+func (it *Items) Next() []byte {
+	if it.n == 0 {
+		return nil
+	}
+	item, rest, err := Next(it.rest)
+	if err != nil {
+		it.n, it.rest = 0, nil
+		return nil
+	}
+	it.n, it.rest = it.n-1, rest
+	return item
+}
+
+// Array opens an item that must be an array and nothing else.
+func Array(item []byte) (Items, bool) {
+	major, n, rest, ok := head(item)
+	if !ok || major != majorArray || n > uint64(len(rest)) {
+		return Items{}, false
+	}
+	return Items{int(n), rest}, true
+}
+
+// Uint reads an item that must be a number of at least 0.
+func Uint(item []byte) (uint64, bool) {
+	major, n, rest, ok := head(item)
+	return n, ok && major == majorUint && len(rest) == 0
+}
+
+// Int reads an item that must be an integer.
+func Int(item []byte) (int64, bool) {
+	major, n, rest, ok := head(item)
+	if !ok || major > majorNegative || n > math.MaxInt64 || len(rest) != 0 {
+		return 0, false
+	}
+	if major == majorNegative {
+		return ^int64(n), true
+	}
+	return int64(n), true
+}
+
+// Text reads an item that must be a text. The bytes share memory with it.
+func Text(item []byte) ([]byte, bool) {
+	text, rest, ok := str(item, majorText)
+	return text, ok && len(rest) == 0
+}
+
+// Bytes reads an item that must be a byte string. The bytes share memory with
+// it.
+func Bytes(item []byte) ([]byte, bool) {
+	b, rest, ok := str(item, majorBytes)
+	return b, ok && len(rest) == 0
+}
+
+// Bool reads an item that must be true or false.
+func Bool(item []byte) (value, ok bool) {
+	if len(item) != 1 {
+		return false, false
+	}
+	return item[0] == itemTrue, item[0] == itemTrue || item[0] == itemFalse
+}
+
+// IsNull reports whether the item is null.
+func IsNull(item []byte) bool { return len(item) == 1 && item[0] == itemNull }
+
+// str reads a string of the given major type off src.
+func str(src []byte, want byte) (s, rest []byte, ok bool) {
+	major, n, rest, ok := head(src)
+	if !ok || major != want || n > uint64(len(rest)) {
+		return nil, nil, false
+	}
+	s = rest[:n:n]
+	return s, rest[n:], major != majorText || utf8.Valid(s)
+}

@@ -1,0 +1,82 @@
+package manager
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+)
+
+// EnvAuthkey is the environment variable that holds the key of servers and
+// clients that are given none.
+const EnvAuthkey = "MP_AUTHKEY"
+
+// ownKey is the key that this process has made for want of another.
+var ownKey struct {
+	sync.Mutex
+	key []byte
+}
+
+// Authkey returns the key that servers of this process use which are given
+// none: $MP_AUTHKEY, or else 32 random bytes, made once for the life of the
+// process; clients in this process use it as well. It is like the authkey of
+// Python's current_process(). Hand it to other processes on a private way
+// only, such as the arguments of a task. The result is the caller's.
+func Authkey() []byte {
+	if s := os.Getenv(EnvAuthkey); s != "" {
+		return []byte(s)
+	}
+	ownKey.Lock()
+	defer ownKey.Unlock()
+	if ownKey.key == nil {
+		ownKey.key = make([]byte, 32)
+		_, _ = rand.Read(ownKey.key) // never fails
+	}
+	return bytes.Clone(ownKey.key)
+}
+
+// key finds the key: nil, without an error, if none is given.
+func (o *Options) key() ([]byte, error) {
+	if o.Authkey != nil {
+		return bytes.Clone(o.Authkey), nil
+	}
+	if o.AuthkeyFile != "" {
+		b, err := os.ReadFile(o.AuthkeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("read the authkey: %w", err)
+		}
+		b = bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
+		if len(b) == 0 {
+			return nil, fmt.Errorf("the authkey file %s is empty", o.AuthkeyFile)
+		}
+		return b, nil
+	}
+	return nil, nil
+}
+
+var errNoAuthkey = errors.New("no authkey: set Options.Authkey, Options.AuthkeyFile or $" + EnvAuthkey)
+
+// clientKey is the key of a client, who cannot make one up.
+func (o *Options) clientKey() ([]byte, error) {
+	if key, err := o.key(); err != nil || key != nil {
+		return key, err
+	}
+	ownKey.Lock()
+	made := ownKey.key != nil
+	ownKey.Unlock()
+	if !made && os.Getenv(EnvAuthkey) == "" {
+		return nil, errNoAuthkey
+	}
+	return Authkey(), nil
+}
+
+// serverKey is the key of a server: that of the process if none is given.
+func (o *Options) serverKey() ([]byte, error) {
+	key, err := o.key()
+	if err == nil && key == nil {
+		key = Authkey()
+	}
+	return key, err
+}

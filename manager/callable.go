@@ -1,0 +1,268 @@
+package manager
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"multiproc/internal/data"
+	"multiproc/internal/portable"
+	"multiproc/internal/store"
+)
+
+// callable is a function of the program that clients may call: a constructor,
+// a method, a function.
+type callable struct {
+	name     string
+	params   []string // by which Python may name arguments; nil: it may not
+	f        reflect.Value
+	in       []reflect.Type // without receiver and context; the last is an element's if variadic
+	out      []reflect.Type // without error
+	receiver bool
+	ctx      bool
+	variadic bool
+	fails    bool
+}
+
+// newCallable examines a function.
+func newCallable(name string, f reflect.Value) (*callable, error) {
+	if f.Kind() != reflect.Func || f.IsNil() {
+		return nil, fmt.Errorf("%s: want a function", name)
+	}
+	c := &callable{name: name, f: f}
+	return c, c.examine(0)
+}
+
+// newMethod examines a method of t, which may be an interface.
+func newMethod(t reflect.Type, m reflect.Method) (*callable, error) {
+	c := &callable{name: m.Name, receiver: true}
+	if t.Kind() == reflect.Interface {
+		c.f = reflect.MakeFunc(withReceiver(t, m.Type), func(args []reflect.Value) []reflect.Value {
+			method := args[0].MethodByName(m.Name)
+			if m.Type.IsVariadic() {
+				return method.CallSlice(args[1:])
+			}
+			return method.Call(args[1:])
+		})
+	} else {
+		c.f = m.Func
+	}
+	return c, c.examine(1)
+}
+
+// withReceiver is the type of a method of an interface as a function.
+func withReceiver(t, method reflect.Type) reflect.Type {
+	in := []reflect.Type{t}
+	for p := range method.Ins() {
+		in = append(in, p)
+	}
+	var out []reflect.Type
+	for r := range method.Outs() {
+		out = append(out, r)
+	}
+	return reflect.FuncOf(in, out, method.IsVariadic())
+}
+
+// examine looks at the parameters from number first on, and at the results.
+func (c *callable) examine(first int) error {
+	t := c.f.Type()
+	if first < t.NumIn() && t.In(first) == contextType {
+		c.ctx = true
+		first++
+	}
+	c.variadic = t.IsVariadic()
+	for i := first; i < t.NumIn(); i++ {
+		p := t.In(i)
+		if c.variadic && i == t.NumIn()-1 {
+			p = p.Elem()
+		}
+		if _, err := portable.OfType(p); err != nil {
+			return fmt.Errorf("%s, argument %d: %w", c.name, i-first+1, err)
+		}
+		c.in = append(c.in, p)
+	}
+	for i := range t.NumOut() {
+		r := t.Out(i)
+		if r == errorType && i == t.NumOut()-1 {
+			c.fails = true
+			continue
+		}
+		c.out = append(c.out, r)
+	}
+	if c.name == "constructor" { // what it makes stays here
+		return nil
+	}
+	for i, r := range c.out {
+		if isSeq(r) && len(c.out) == 1 {
+			continue
+		}
+		if _, err := portable.OfType(r); err != nil {
+			return fmt.Errorf("%s, result %d: %w", c.name, i+1, err)
+		}
+	}
+	return nil
+}
+
+// panicked is a panic of the program's code.
+type panicked struct {
+	name  string
+	value any
+	stack []byte
+}
+
+func (p *panicked) Error() string { return fmt.Sprintf("panic in %s: %v", p.name, p.value) }
+
+// call calls the function. receiver is invalid unless it is a method.
+func (c *callable) call(ctx context.Context, receiver reflect.Value, args store.Args) (out []reflect.Value, err error) {
+	in, err := c.arguments(ctx, receiver, args)
+	if err != nil {
+		return nil, err
+	}
+	returned := false
+	defer func() {
+		if !returned {
+			value := recover()
+			if value == nil {
+				value = "runtime.Goexit was called"
+			}
+			out, err = nil, &panicked{c.name, value, debug.Stack()}
+		}
+	}()
+	out = c.f.Call(in)
+	returned = true
+	if c.fails {
+		last := len(out) - 1
+		if err, _ := out[last].Interface().(error); err != nil {
+			return nil, err
+		}
+		out = out[:last]
+	}
+	return out, nil
+}
+
+func (c *callable) arguments(ctx context.Context, receiver reflect.Value, args store.Args) ([]reflect.Value, error) {
+	pos, err := c.positions(args)
+	if err != nil {
+		return nil, err
+	}
+	least := len(c.in)
+	if c.variadic {
+		least--
+	}
+	if n := len(pos); n < least || n > least && !c.variadic {
+		return nil, data.TypeError(fmt.Sprintf("%s() takes %s but %d %s given", c.name, c.want(least), n, plural(n, "was", "were")))
+	}
+	var in []reflect.Value
+	if c.receiver {
+		in = append(in, receiver)
+	}
+	if c.ctx {
+		in = append(in, reflect.ValueOf(ctx))
+	}
+	for i, arg := range pos {
+		into := reflect.New(c.in[min(i, len(c.in)-1)])
+		if err := portable.FromValue(arg.Value(), into.Interface(), nil); err != nil {
+			return nil, data.TypeError(fmt.Sprintf("%s(), argument %d: %v", c.name, i+1, err))
+		}
+		in = append(in, into.Elem())
+	}
+	return in, nil
+}
+
+// setParams names the parameters. A variadic one may have several names, for
+// the arguments that Python's function would have there.
+func (c *callable) setParams(names []string) error {
+	if n := len(names); n > 0 && (n < len(c.in) || n > len(c.in) && !c.variadic) {
+		return fmt.Errorf("%d names for %d parameters", n, len(c.in))
+	}
+	c.params = names
+	return nil
+}
+
+// positions puts arguments that a Python client named where their parameters
+// stand.
+func (c *callable) positions(args store.Args) ([]store.Item, error) {
+	pos := args.Pos
+	if len(args.Named) == 0 {
+		return pos, nil
+	}
+	if c.params == nil {
+		return nil, data.TypeError(fmt.Sprintf("%s() takes no keyword arguments: it is a Go function", c.name))
+	}
+	for name := range args.Named {
+		switch i := slices.Index(c.params, name); {
+		case i < 0:
+			return nil, data.TypeError(fmt.Sprintf("%s() got an unexpected keyword argument '%s'", c.name, name))
+		case i < len(args.Pos):
+			return nil, data.TypeError(fmt.Sprintf("%s() got multiple values for argument '%s'", c.name, name))
+		}
+	}
+	pos = slices.Clone(pos)
+	for found := 0; found < len(args.Named); {
+		name := c.params[len(pos)]
+		v, ok := args.Named[name]
+		if !ok {
+			return nil, data.TypeError(fmt.Sprintf("%s() needs the argument '%s', for it is a Go function", c.name, name))
+		}
+		pos = append(pos, v)
+		found++
+	}
+	return pos, nil
+}
+
+func (c *callable) want(least int) string {
+	most := ""
+	if c.variadic {
+		most = "at least "
+	}
+	return fmt.Sprintf("%s%d positional %s", most, least, plural(least, "argument", "arguments"))
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
+// result makes the results of a call into one value.
+func result(out []reflect.Value) (store.Item, error) {
+	if len(out) == 0 {
+		return store.Of(nil), nil
+	}
+	var all data.Tuple
+	for _, r := range out {
+		v, err := portable.ToValue(r.Interface(), nil)
+		if err != nil {
+			return store.Item{}, fmt.Errorf("the result: %w", err)
+		}
+		all = append(all, v)
+	}
+	if len(all) == 1 {
+		return store.Of(all[0]), nil
+	}
+	return store.Of(all), nil
+}
+
+// NewException is an error that arrives in Python as an exception of this
+// class, "builtins.ValueError" or "queue.Empty", made from args. In Go clients
+// errors.Is finds the sentinel that the class stands for, if there is one. It
+// panics if args are not plain values.
+func NewException(class string, args ...any) error {
+	e := &data.Exception{Class: data.Global{Module: "builtins", Name: class}}
+	if i := strings.LastIndexByte(class, '.'); i >= 0 {
+		e.Class = data.Global{Module: class[:i], Name: class[i+1:]}
+	}
+	for _, a := range args {
+		v, err := portable.ToValue(a, nil)
+		if err != nil {
+			panic(fmt.Sprintf("manager.NewException(%q): %v", class, err))
+		}
+		e.Args = append(e.Args, v)
+	}
+	e.Cause = data.Cause(e.Class)
+	return e
+}

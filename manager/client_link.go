@@ -1,0 +1,346 @@
+package manager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"multiproc/internal/frames"
+	"multiproc/internal/mperr"
+)
+
+// link is one connection to a server, and the session that lives as long as
+// it. Any number of calls are under way on it at once.
+//
+// Writing. Calls append their frames to out. Who finds that nobody writes
+// writes all that is there; the others go on, and their frames leave with the
+// writer's next write.
+//
+// Reading. Who has sent a call and finds that nobody reads reads himself,
+// until his own answer is there, and on the way hands out those of others: a
+// single caller pays for no switch between goroutines. If calls are left when
+// he goes, the pump reads for them. The pump also reads once nothing was
+// called for a while, so that the end of the connection is noticed before the
+// next call and not by it.
+type link struct {
+	conn    net.Conn
+	session uint64
+	store   [frames.IdentitySize]byte // which store the server has
+	frame   int                       // the longest payload that the server accepts
+
+	in   reader
+	wake chan struct{} // to the pump: somebody waits and nobody reads
+	gone chan struct{} // closed when the link is broken
+
+	broken atomic.Bool // err is set
+
+	mu      sync.Mutex
+	err     error // why nothing more can be sent
+	seq     uint64
+	calls   map[uint64]*request // sent and not answered
+	reading bool
+	begun   uint64        // calls so far, for the pump
+	empty   chan struct{} // closed when calls is; nil until drain
+	drained bool          // empty is closed
+
+	out     []byte // frames that nobody has begun to write
+	spare   []byte // memory for the next out
+	writing bool
+	queued  uint64    // bytes that were ever put into out
+	given   uint64    // of these, how many the socket was given
+	sent    uint64    // of these, how many it has taken
+	written sync.Cond // sent has grown, or the link broke
+	crowd   bool      // several answers came at once the last time
+}
+
+const (
+	keepOutgoing = 64 << 10
+	// rounds is how often a caller writes for others before he leaves the rest
+	// to a goroutine.
+	rounds = 4
+)
+
+// errNotSent is how a call ends of which the server cannot have seen all: it
+// is safe to send it again.
+var errNotSent = errors.New("the call was not sent")
+
+func newLink(c net.Conn) *link {
+	l := &link{
+		conn: c, in: reader{conn: c}, calls: map[uint64]*request{},
+		wake: make(chan struct{}, 1), gone: make(chan struct{}),
+	}
+	l.written.L = &l.mu
+	return l
+}
+
+// call sends r and returns when its fate is known: r.reply is set, or the
+// error says that nothing happened, or that it wraps ErrUnknownFate.
+func (l *link) call(ctx context.Context, r *request) error {
+	patience := patienceOf(ctx)
+	l.mu.Lock()
+	if err := l.enqueue(r, patience); err != nil {
+		l.mu.Unlock()
+		return err
+	}
+	if len(l.calls) > 1 && !l.reading {
+		l.wakePump() // the answers to others must not pile up while this one is written
+	}
+	l.flush()
+	lead := !l.reading && l.err == nil && r.stream == nil
+	if lead {
+		l.reading = true
+	}
+	l.mu.Unlock()
+	switch {
+	case r.stream != nil:
+		return nil
+	case lead:
+		l.lead(ctx, r)
+	default:
+		l.follow(ctx, r)
+	}
+	if r.reply.taken && r.reply.err == nil {
+		return l.acknowledge(r)
+	}
+	return r.reply.err
+}
+
+// patienceOf is how many milliseconds ctx leaves.
+func patienceOf(ctx context.Context) int64 {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return frames.NoPatience
+	}
+	return max(0, int64((time.Until(deadline)+time.Millisecond-1)/time.Millisecond))
+}
+
+// enqueue puts a call among those under way, and its frame into out. It is
+// called with mu held.
+func (l *link) enqueue(r *request, patience int64) error {
+	if l.err != nil {
+		return errNotSent
+	}
+	if r.h != nil && r.h.closed.Load() {
+		return mperr.ErrClosed // Close has seen the calls under way, and not this one
+	}
+	l.seq++
+	start := len(l.out)
+	b := frames.AppendCall(frames.Begin(l.out), l.seq, r.id, r.method, patience, r.n)
+	b = append(b, r.args...)
+	if n := len(b) - start - frames.HeaderSize; n > min(l.frame, math.MaxInt32) {
+		return fmt.Errorf("the arguments take %d bytes, and the server accepts %d: %w", n, l.frame, mperr.ErrTooLarge)
+	}
+	r.seq = l.seq
+	l.put(b, start)
+	r.end = l.queued
+	l.calls[r.seq] = r
+	l.begun++
+	return nil
+}
+
+// put makes b, out with one more frame from start on, the new out.
+func (l *link) put(b []byte, start int) {
+	frames.End(b, start)
+	l.queued += uint64(len(b) - start)
+	l.out = b
+}
+
+// flush writes out, unless somebody does. It is called with mu held, and gives
+// it up meanwhile.
+func (l *link) flush() {
+	if l.writing || l.err != nil {
+		return
+	}
+	l.writing = true
+	if l.crowd {
+		// Others who got their answers with ours are about to call again:
+		// they run before we do, and all go with one write.
+		l.mu.Unlock()
+		runtime.Gosched()
+		l.mu.Lock()
+	}
+	for range rounds {
+		if !l.write() {
+			return
+		}
+	}
+	go func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for l.write() {
+		}
+	}()
+}
+
+// write writes what is in out. It reports whether there is more to do for the
+// writer, who else is none any more.
+func (l *link) write() bool {
+	if len(l.out) == 0 || l.err != nil {
+		l.writing = false
+		return false
+	}
+	b := l.out
+	l.out, l.spare = l.spare[:0], nil
+	l.given += uint64(len(b))
+	l.mu.Unlock()
+	n, err := l.conn.Write(b)
+	l.mu.Lock()
+	if cap(b) <= keepOutgoing {
+		l.spare = b[:0]
+	}
+	l.sent += uint64(n)
+	if err != nil {
+		if l.err == nil {
+			l.given = l.sent
+		}
+		l.failLocked(fmt.Errorf("write: %w", err))
+	}
+	l.written.Broadcast()
+	return true
+}
+
+// acknowledge tells the server that what r took has arrived, before the caller
+// sees it. If that cannot be told, the server puts it back, or has heard it.
+func (l *link) acknowledge(r *request) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err == nil {
+		start := len(l.out)
+		l.put(frames.AppendAck(frames.Begin(l.out), r.seq), start)
+		end := l.queued
+		l.flush()
+		for l.sent < end && l.err == nil {
+			l.written.Wait() // for whoever writes it
+		}
+		if l.sent >= end {
+			return nil
+		}
+		if l.given >= end {
+			return unknownFate(l.err)
+		}
+	}
+	return fmt.Errorf("the connection broke; nothing was taken: %w", l.err)
+}
+
+// cancel asks the server to give up a call because of cause, if it is still
+// under way. The call returns when the server has answered; if that takes too
+// long its fate is unknown.
+func (l *link) cancel(seq uint64, cause error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cancelLocked(seq, cause)
+}
+
+func (l *link) cancelLocked(seq uint64, cause error) {
+	r := l.calls[seq]
+	if r == nil || r.cause != nil || l.err != nil {
+		return
+	}
+	r.cause = cause
+	start := len(l.out)
+	l.put(frames.AppendCancel(frames.Begin(l.out), seq), start)
+	if !l.writing {
+		// The one who cancels may be the only one to write, and the socket full.
+		go func() {
+			l.mu.Lock()
+			l.flush()
+			l.mu.Unlock()
+		}()
+	}
+	r.grace = time.AfterFunc(grace, func() { l.abandon(seq) })
+}
+
+// grace is how long a cancelled call waits for the server's word about it.
+const grace = 2 * time.Second
+
+// abandon ends a cancelled call whose answer does not come. Should it come
+// later, what it brought is given back.
+func (l *link) abandon(seq uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r := l.calls[seq]
+	if r == nil {
+		return
+	}
+	l.calls[seq] = &request{m: r.m, id: r.id, seq: seq, end: r.end, cause: r.cause, undo: r.undo, abandoned: true}
+	r.reply = reply{err: fmt.Errorf("%w; the server does not answer: %w", r.cause, mperr.ErrUnknownFate)}
+	r.finish()
+	// The caller may be the one who reads. He looks whether his call is over
+	// after each read, and after he has taken the deadline away: the other
+	// order of these two would let him miss it.
+	_ = l.conn.SetReadDeadline(time.Unix(1, 0))
+}
+
+// cancelAll cancels the calls of a handle; nil: all calls.
+func (l *link) cancelAll(h *handle, cause error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for seq, r := range l.calls {
+		if h == nil || r.h == h {
+			l.cancelLocked(seq, cause)
+		}
+	}
+}
+
+// drain returns when no call is under way any more, or ctx ends.
+func (l *link) drain(ctx context.Context) {
+	l.mu.Lock()
+	l.empty = make(chan struct{})
+	l.checkEmpty()
+	l.mu.Unlock()
+	select {
+	case <-ctx.Done():
+	case <-l.gone:
+	case <-l.empty:
+	}
+}
+
+// checkEmpty is called with mu held, when calls has shrunk.
+func (l *link) checkEmpty() {
+	if l.empty != nil && !l.drained && len(l.calls) == 0 {
+		l.drained = true
+		close(l.empty)
+	}
+}
+
+// fail ends the link.
+func (l *link) fail(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.failLocked(err)
+}
+
+// failLocked ends the link and all calls on it. Calls that did not get as far
+// as the socket can be made again elsewhere.
+func (l *link) failLocked(err error) {
+	if l.err != nil {
+		return
+	}
+	l.err = err
+	l.broken.Store(true)
+	close(l.gone)
+	_ = l.conn.Close()
+	for seq, r := range l.calls {
+		delete(l.calls, seq)
+		switch {
+		case r.end > l.given:
+			r.reply = reply{err: errNotSent}
+		case r.cause != nil:
+			r.reply = reply{err: fmt.Errorf("%w: %w", r.cause, unknownFate(err))}
+		default:
+			r.reply = reply{err: unknownFate(err)}
+		}
+		r.finish()
+	}
+	l.written.Broadcast()
+}
+
+func unknownFate(cause error) error {
+	return fmt.Errorf("%w: %w", mperr.ErrUnknownFate, cause)
+}

@@ -1,0 +1,254 @@
+package manager
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"math/big"
+	mathrand "math/rand/v2"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"multiproc/internal/mperr"
+	"multiproc/mp"
+)
+
+// Every item is got once, whatever ends the contexts of those who want it, and
+// whenever: an error means that nothing was taken.
+func TestCancelSwallowsNothing(t *testing.T) {
+	const items, getters = 1500, 8
+	m := dialTest(t, serveTest(t, "unix"))
+	q, err := mp.NewQueue[int](0, mp.In(m))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, done := context.WithCancel(t.Context())
+	defer done()
+	var mu sync.Mutex
+	seen := map[int]int{}
+	var wg sync.WaitGroup
+	for range getters {
+		wg.Go(func() {
+			for all.Err() == nil {
+				ctx, cancel := context.WithTimeout(all, time.Duration(mathrand.IntN(200))*time.Microsecond)
+				v, err := q.Get(ctx)
+				cancel()
+				if err != nil {
+					if errors.Is(err, mperr.ErrUnknownFate) {
+						t.Error(err)
+					}
+					continue
+				}
+				mu.Lock()
+				if seen[v]++; len(seen) == items {
+					done()
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for i := range items {
+		if err := q.Put(t.Context(), i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	select {
+	case <-all.Done():
+	case <-time.After(testPatience * 3):
+		t.Error("some items do not come")
+		done()
+	}
+	wg.Wait()
+	for i := range items {
+		if seen[i] != 1 {
+			t.Errorf("item %d was got %d times", i, seen[i])
+		}
+	}
+	if n := q.Len(); n != 0 {
+		t.Errorf("%d items are left", n)
+	}
+}
+
+// Locks are never held by nobody, either.
+func TestCancelledLocks(t *testing.T) {
+	m := dialTest(t, serveTest(t, "unix"))
+	l, err := mp.NewMutex(mp.In(m))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, rounds := 0, 0
+	var wg sync.WaitGroup
+	for range 6 {
+		wg.Go(func() {
+			for range 200 {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(mathrand.IntN(300))*time.Microsecond)
+				if err := l.Lock(ctx); err == nil {
+					n++ // the race detector sees whether it excludes
+					rounds++
+					l.Unlock()
+				} else if !errors.Is(err, context.DeadlineExceeded) {
+					t.Error(err)
+				}
+				cancel()
+			}
+		})
+	}
+	wg.Wait()
+	ctx, cancel := context.WithTimeout(t.Context(), testPatience)
+	defer cancel()
+	if err := l.Lock(ctx); err != nil {
+		t.Fatalf("after %d rounds: %v", rounds, err)
+	}
+	l.Unlock()
+}
+
+// Connections that break at any moment: calls fail or have happened, handles
+// of named objects go on, and nothing is counted twice that was not reported
+// as of unknown fate.
+func TestBrokenConnections(t *testing.T) {
+	m := dialTest(t, serveTest(t, "tcp"))
+	d, err := mp.NewDict[string, int](mp.In(m), mp.WithName("sums"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var known, unknown int
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 150 {
+				_, err := d.Add(t.Context(), "n", 1)
+				mu.Lock()
+				switch {
+				case err == nil:
+					known++
+				case errors.Is(err, mperr.ErrUnknownFate):
+					unknown++
+				default:
+					t.Error(err)
+				}
+				if (known+unknown)%97 == 0 {
+					_ = m.link.Load().conn.Close()
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	n, err := d.Get(t.Context(), "n")
+	if err != nil || n < known || n > known+unknown || known+unknown != 8*150 {
+		t.Errorf("%d, %v: %d calls succeeded, %d may have", n, err, known, unknown)
+	}
+}
+
+// addTask fills a dict that has come to it as an argument.
+var addTask = mp.Func(addInChild, mp.Named("manager.addInChild"))
+
+func addInChild(ctx context.Context, d *mp.Dict[string, int]) (int, error) {
+	defer func() { _ = d.Close() }()
+	return d.Add(ctx, "n", 1)
+}
+
+// Handles travel to children, which have never heard of the server.
+func TestHandlesTravel(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts processes")
+	}
+	m := dialTest(t, serveTest(t, "unix"))
+	d, err := mp.NewDict[string, int](mp.In(m))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tasks []*mp.Process[int]
+	for range 3 {
+		p, err := addTask.Start(t.Context(), d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tasks = append(tasks, p)
+	}
+	for _, p := range tasks {
+		if _, err := p.Result(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	if n, err := d.Get(t.Context(), "n"); n != 3 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	if n, err := m.Objects(t.Context()); n != 1 || err != nil {
+		t.Errorf("%d objects, %v", n, err)
+	}
+}
+
+// TLS, with certificates on both sides; the key is wanted all the same.
+func TestDialTLS(t *testing.T) {
+	server, client := testCertificates(t)
+	s := serveTest(t, "tcp", func(o *Options) { o.TLS = server })
+	m := dialTest(t, s, func(o *Options) { o.TLS = client })
+	d, err := mp.NewDict[string, []byte](mp.In(m))
+	if err != nil {
+		t.Fatal(err)
+	}
+	big := make([]byte, 1<<20)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			if err := d.Set(t.Context(), "k", big); err != nil {
+				t.Error(err)
+			}
+			if b, err := d.Get(t.Context(), "k"); len(b) != len(big) || err != nil {
+				t.Errorf("%d bytes, %v", len(b), err)
+			}
+		})
+	}
+	wg.Wait()
+	stranger := client.Clone()
+	stranger.Certificates = nil
+	for name, o := range map[string]Options{
+		"no certificate": {Authkey: testKey, TLS: stranger},
+		"no TLS":         {Authkey: testKey},
+		"another key":    {Authkey: []byte("x"), TLS: client},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), testPatience)
+		if m, err := Dial(ctx, s.address, o); err == nil {
+			_ = m.Close()
+			t.Errorf("%s: connected", name)
+		}
+		cancel()
+	}
+}
+
+// testCertificates are configurations of a server and a client that trust each
+// other, and nobody else.
+func testCertificates(t *testing.T) (server, client *tls.Config) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(cert)
+	mine := []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}
+	return &tls.Config{Certificates: mine, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert},
+		&tls.Config{Certificates: mine, RootCAs: pool}
+}

@@ -1,0 +1,62 @@
+package manager
+
+import (
+	"net"
+
+	"multiproc/internal/frames"
+	"multiproc/internal/pyconn"
+)
+
+// firstPickle is the first byte of every pickle, and of no message of our
+// own protocol.
+const firstPickle = 0x80
+
+// conn is a connection whose peer knows the key.
+type conn struct {
+	s      *server
+	socket net.Conn // the bottom: TCP or Unix
+	in     *pyconn.Conn
+	out    *outbox
+	pid    int // 0: not known
+}
+
+func newConn(s *server, stream, socket net.Conn, pid int) *conn {
+	c := &conn{s: s, socket: socket, in: pyconn.New(stream), out: newOutbox(stream), pid: pid}
+	c.in.AckAtOnce()
+	return c
+}
+
+func (c *conn) authenticate() error { return pyconn.ServerHandshake(c.in, c.s.key) }
+
+// serve finds out by the first frame which language the peer speaks.
+func (c *conn) serve() {
+	first, err := c.in.ReadFrame(c.s.limits.Frame)
+	if err != nil {
+		return
+	}
+	if len(first) > 0 && first[0] == firstPickle {
+		c.servePython(first)
+	} else {
+		c.serveGo(first)
+	}
+}
+
+// host is the machine at the other end: Python clients of which no more is
+// known are told apart by it.
+func (c *conn) host() string {
+	if a, ok := c.socket.RemoteAddr().(*net.TCPAddr); ok {
+		return a.IP.String()
+	}
+	return c.socket.RemoteAddr().Network()
+}
+
+// loopback reports whether the peer is on this machine, by its address.
+func (c *conn) loopback() bool {
+	a, ok := c.socket.RemoteAddr().(*net.TCPAddr)
+	return ok && a.IP.IsLoopback()
+}
+
+// bye tells a Go client why its connection ends.
+func (c *conn) bye(reason string) {
+	_, _ = c.out.send(func(dst []byte) ([]byte, error) { return frames.AppendBye(dst, reason), nil })
+}

@@ -1,0 +1,319 @@
+package manager
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"multiproc/internal/data"
+	"multiproc/internal/frames"
+	"multiproc/internal/mperr"
+	"multiproc/internal/portable"
+	"multiproc/internal/store"
+)
+
+// goSession is a connection of a Go client. It is the client: what the client
+// holds ends with it.
+//
+// The goroutine that reads carries out the calls, none of which waits there;
+// answers to a batch of frames that came together leave together. A call that
+// waits in the store is answered by whoever ends the wait.
+type goSession struct {
+	*conn
+	session *store.Session
+	owner   store.Owner
+	methods map[string]string // names of methods, each allocated once; the reader's
+
+	mu    sync.Mutex
+	calls map[uint64]*goCall // under way, or answered with something taken
+}
+
+// serveGo serves a connection whose first frame is of our own protocol.
+func (c *conn) serveGo(first []byte) {
+	var f frames.Frame
+	if err := frames.Parse(first, &f); err != nil || f.Kind != frames.Hello {
+		c.bye(fmt.Sprintf("this server speaks version %d of the protocol", frames.Version))
+		return
+	}
+	hello := f.ClientHello()
+	pid := c.pid
+	if pid == 0 && c.loopback() {
+		pid = int(hello.PID) // for people to read; nothing depends on it
+	}
+	g := &goSession{conn: c, calls: map[uint64]*goCall{}, methods: map[string]string{}}
+	g.session = c.s.store.Join(store.Client{PID: pid, Name: hello.Name})
+	g.owner = g.session.Channel()
+	defer g.session.End(nil)
+	c.s.farewell(c)
+	_, _ = c.out.send(func(dst []byte) ([]byte, error) {
+		return frames.AppendServerHello(dst, frames.ServerHello{
+			ID: c.s.sessions.Add(1), Store: c.s.id, Frame: uint64(c.s.limits.Frame),
+		}), nil
+	})
+	if err := g.read(); c.s.ctx.Err() == nil {
+		c.s.log.Debug("a client's connection ended", "peer", peerName(c.socket), "name", hello.Name, "error", err)
+	}
+}
+
+// read carries out frames until the connection ends.
+func (g *goSession) read() error {
+	var f frames.Frame
+	for {
+		if !g.in.Buffered() {
+			g.out.uncork()
+			g.out.wait(maxOut)
+		}
+		b, err := g.in.ReadFrame(g.s.limits.Frame)
+		if err != nil {
+			g.out.uncork()
+			return err
+		}
+		g.out.cork()
+		if err = frames.Parse(b, &f); err == nil {
+			err = g.carryOut(&f)
+		}
+		if err != nil {
+			g.out.uncork()
+			g.bye(err.Error())
+			return err
+		}
+	}
+}
+
+// carryOut does what a frame says. An error ends the connection.
+func (g *goSession) carryOut(f *frames.Frame) error {
+	switch f.Kind {
+	case frames.Call:
+		return g.begin(f)
+	case frames.Cancel:
+		if c := g.find(f.Seq); c != nil {
+			c.cancel()
+		}
+	case frames.Ack:
+		if c := g.find(f.Seq); c != nil {
+			c.acknowledge()
+		}
+	default:
+		return fmt.Errorf("a client does not send %v: %w", f.Kind, mperr.ErrCorrupt)
+	}
+	return nil
+}
+
+func (g *goSession) find(seq uint64) *goCall {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.calls[seq]
+}
+
+// begin begins a call.
+func (g *goSession) begin(f *frames.Frame) error {
+	c := &goCall{g: g, seq: f.Seq}
+	g.mu.Lock()
+	_, twice := g.calls[f.Seq]
+	if !twice {
+		g.calls[f.Seq] = c
+	}
+	g.mu.Unlock()
+	if twice {
+		return fmt.Errorf("call %d is under way already: %w", f.Seq, mperr.ErrCorrupt)
+	}
+	args, err := g.arguments(f)
+	if err != nil {
+		c.Fail(err)
+		return nil
+	}
+	if f.Object == 0 {
+		g.storeCall(c, string(f.Method), args)
+		return nil
+	}
+	c.call = store.Call{Method: g.method(f.Method), Args: store.Args{Pos: args}, Owner: g.owner}
+	if f.Patience >= 0 {
+		c.call.Deadline = time.Now().Add(time.Duration(min(f.Patience, maxPatience)) * time.Millisecond)
+	}
+	g.session.Begin(&c.call, f.Object, c)
+	return nil
+}
+
+// method is the name of a method as a string, mostly without a new one.
+func (g *goSession) method(b []byte) string {
+	if s, ok := g.methods[string(b)]; ok {
+		return s
+	}
+	s := string(b)
+	if len(g.methods) < 256 && len(s) < 64 {
+		g.methods[s] = s
+	}
+	return s
+}
+
+// maxPatience is some three hundred years, in milliseconds: what a
+// time.Duration can hold.
+const maxPatience = int64(1<<63-1) / int64(time.Millisecond)
+
+// arguments copies the arguments out of the frame, all at once, and checks
+// them.
+func (g *goSession) arguments(f *frames.Frame) ([]store.Item, error) {
+	n := f.Args.Len()
+	if n == 0 {
+		return nil, nil
+	}
+	rest := bytes.Clone(f.Args.Raw())
+	args := make([]store.Item, 0, n)
+	for range n {
+		item, after, err := portable.Next(rest)
+		if err == nil {
+			err = portable.Check(item, g.s.valueLimits())
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: argument %d: %w", f.Method, len(args)+1, err)
+		}
+		args, rest = append(args, store.Raw(item)), after
+	}
+	if len(rest) > 0 {
+		return nil, fmt.Errorf("%s: something follows the arguments: %w", f.Method, mperr.ErrCorrupt)
+	}
+	return args, nil
+}
+
+// goCall is a call of a Go client.
+type goCall struct {
+	g    *goSession
+	seq  uint64
+	call store.Call
+
+	// Under g.mu:
+	taken     bool // it is answered, and the client has not said yet that it got it
+	cancelled bool // the client has, and drops what comes
+}
+
+// answered removes a call that needs nothing more.
+func (c *goCall) answered() {
+	c.g.mu.Lock()
+	delete(c.g.calls, c.seq)
+	c.g.mu.Unlock()
+}
+
+// Return answers with a result.
+func (c *goCall) Return(v store.Item, taken bool) {
+	if taken && !c.take() {
+		c.Fail(context.Canceled)
+		c.call.Lost()
+		return
+	}
+	if !taken {
+		c.answered()
+	}
+	sound, err := c.g.out.send(func(dst []byte) ([]byte, error) {
+		dst, err := v.EncodeCBOR(frames.AppendReturn(dst, c.seq))
+		return frames.AppendTaken(dst, taken), err
+	})
+	if sound && err != nil { // it has no form for Go clients, or is too long
+		c.refuse(err)
+	}
+}
+
+// refuse answers for a result that cannot be sent.
+func (c *goCall) refuse(err error) {
+	if c.settle() {
+		c.call.Lost()
+	}
+	c.Fail(err)
+}
+
+// take notes that the client has to say whether it got the answer. It refuses
+// if the client has said already that it does not want it.
+func (c *goCall) take() bool {
+	c.g.mu.Lock()
+	defer c.g.mu.Unlock()
+	c.taken = !c.cancelled
+	return c.taken
+}
+
+// send sends a frame of the call. A connection that is broken is the reader's
+// affair: it ends the session, and with that gives back what was taken.
+func (c *goCall) send(encode func(dst []byte) ([]byte, error)) bool {
+	sound, err := c.g.out.send(encode)
+	return sound && err == nil
+}
+
+// Fail answers with an error.
+func (c *goCall) Fail(err error) {
+	c.answered()
+	c.send(func(dst []byte) ([]byte, error) { return appendError(dst, c.seq, err), nil })
+}
+
+func appendError(dst []byte, seq uint64, err error) []byte {
+	e := data.ToException(err)
+	names := mperr.Names(err)
+	start := len(dst)
+	dst = frames.AppendError(dst, seq, text(e.Class.Module), text(e.Class.Name), len(e.Args))
+	for _, arg := range e.Args {
+		var encErr error
+		if dst, encErr = portable.AppendValue(dst, arg); encErr != nil {
+			// Something that only Python can say: its text must do.
+			dst = frames.AppendError(dst[:start], seq, text(e.Class.Module), text(e.Class.Name), 1)
+			dst = frames.AppendText(dst, text(e.Error()))
+			break
+		}
+	}
+	return frames.AppendNames(dst, names)
+}
+
+// text makes a name fit for CBOR's text.
+func text(s string) string { return strings.ToValidUTF8(s, "\ufffd") }
+
+// Emit sends an item of a stream. It refuses if the client is behind.
+func (c *goCall) Emit(v store.Item) bool {
+	if c.g.out.full() {
+		return false
+	}
+	return c.send(func(dst []byte) ([]byte, error) {
+		return v.AppendCBOR(frames.AppendEvent(dst, c.seq)), nil
+	})
+}
+
+// newGrace is how long a client has to attach to an object that a call has
+// made for it.
+const newGrace = 10 * time.Second
+
+// New answers with a new object, by reference. The reference that keeps it
+// alive is let go when the client had time to take one of its own.
+func (c *goCall) New(typ *store.Type, id uint64) {
+	c.Return(store.Of(data.Ref{ID: id, Type: typ.ID}), false)
+	time.AfterFunc(newGrace, func() { _ = c.g.session.Decref(id) })
+}
+
+// cancel ends the call, or takes back what its answer brought: the client
+// that cancels has not got it.
+func (c *goCall) cancel() {
+	c.g.mu.Lock()
+	c.cancelled = true
+	c.g.mu.Unlock()
+	if c.settle() {
+		c.call.Lost()
+	} else {
+		c.call.Cancel()
+	}
+}
+
+// acknowledge says that the client has what the call took.
+func (c *goCall) acknowledge() {
+	if c.settle() {
+		c.call.Acknowledge()
+	}
+}
+
+// settle ends the doubt about what the call took, once.
+func (c *goCall) settle() bool {
+	c.g.mu.Lock()
+	defer c.g.mu.Unlock()
+	if !c.taken {
+		return false
+	}
+	c.taken = false
+	delete(c.g.calls, c.seq)
+	return true
+}

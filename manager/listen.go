@@ -1,0 +1,69 @@
+package manager
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+)
+
+// Listen makes a listener for Serve. The forms of address are
+//
+//	host:port, [::1]:0   TCP, IPv4 or IPv6; port 0 is any free one
+//	/run/orders, ./sock  a Unix socket: what contains a slash
+//	@orders              a Unix socket in the abstract namespace of Linux
+//
+// A Unix socket is for this user (and root) only: its file has mode 0600 from
+// its first moment on, and peers of other users, whom nothing else keeps from
+// an abstract socket, are turned away as they connect. The socket of a server
+// that died is replaced; one on which somebody listens is an error. Closing
+// the listener removes the file.
+func Listen(address string) (net.Listener, error) {
+	network, err := networkOf(address)
+	if err != nil {
+		return nil, err
+	}
+	if network == "tcp" {
+		return new(net.ListenConfig).Listen(context.Background(), network, address)
+	}
+	l, err := listenUnix(address)
+	if err != nil {
+		return nil, err
+	}
+	return &ownListener{l}, nil
+}
+
+// networkOf tells the kind of an address by its form.
+func networkOf(address string) (string, error) {
+	switch {
+	case address == "":
+		return "", fmt.Errorf("no address: want host:port, a path with a slash in it, or @name")
+	case address[0] == '@' || strings.Contains(address, "/"):
+		return "unix", nil
+	}
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		return "", fmt.Errorf("address %q: want host:port, a path with a slash in it, or @name: %w", address, err)
+	}
+	return "tcp", nil
+}
+
+// ownListener accepts connections of this user's processes, and of root's.
+type ownListener struct{ *net.UnixListener }
+
+// Accept waits for the next connection of a process that may connect.
+func (l *ownListener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.AcceptUnix()
+		if err != nil {
+			return nil, err
+		}
+		if peerMayConnect(c) {
+			return c, nil
+		}
+		_ = c.Close()
+	}
+}
+
+// AddressOf is the address of a listener in the form that Listen and Dial
+// take: with the port that was chosen, for example.
+func AddressOf(l net.Listener) string { return l.Addr().String() }

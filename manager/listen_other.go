@@ -1,0 +1,16 @@
+//go:build !linux
+
+package manager
+
+import (
+	"net"
+	"runtime"
+
+	"multiproc/internal/mperr"
+)
+
+func listenUnix(string) (*net.UnixListener, error) {
+	return nil, &mperr.UnsupportedError{Facility: "a private Unix socket", Platform: runtime.GOOS + "/" + runtime.GOARCH}
+}
+
+func peerMayConnect(*net.UnixConn) bool { return false }

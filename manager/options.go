@@ -1,0 +1,135 @@
+package manager
+
+import (
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// Options configure Serve, Start and Dial. The zero value works; each of the
+// three uses the fields that concern it. An Options is not changed by the
+// functions it is given to, and printing it does not show the key.
+type Options struct {
+	// Address is where Start's server listens, in the forms of Listen. Empty: an
+	// abstract Unix socket with a name that nobody can guess. Serve and Dial do
+	// not use it.
+	Address string
+
+	// Authkey is the secret that server and clients must share, Python's
+	// authkey. Nil: the contents of AuthkeyFile; else $MP_AUTHKEY; else Start
+	// makes a random one for the new server, Serve one for the process (see the
+	// function Authkey), which Dial uses in that process; elsewhere Dial fails.
+	// The slice is copied.
+	Authkey []byte
+	// AuthkeyFile names a file that holds the key. One line feed at its end
+	// does not belong to it. Empty: none.
+	AuthkeyFile string
+
+	// TLS encrypts connections: Serve uses it as crypto/tls.Server does, Dial
+	// as crypto/tls.Client does. Certificates are checked in addition to the
+	// key. Nil: no TLS, which Python clients require. Start refuses it.
+	TLS *tls.Config
+
+	// Limits bound what clients may use of a server. Zero: see Limits.
+	Limits Limits
+
+	// RefuseOpaque makes the server refuse Python objects of classes that it
+	// does not know. Otherwise it keeps them unread and hands them back as they
+	// came.
+	RefuseOpaque bool
+
+	// Log is told of refused connections, panics of registered types and the
+	// like. Nil: slog.Default(). The key is never logged.
+	Log *slog.Logger
+
+	// Name names a client to the server, for its debugging output, and the
+	// process of Start. Empty: the program's name.
+	Name string
+}
+
+// Limits bound what clients can use of a server; what goes beyond fails with
+// an error that wraps mp.ErrLimit, or is cut off. In each field 0 stands for
+// the default and a negative number for no limit.
+type Limits struct {
+	// Frame is the size of the largest message, in bytes. Default: 64 MiB.
+	Frame int
+	// Objects is how many objects there may be. Default: one million.
+	Objects int
+	// Bytes is how much memory all values in all objects may use, by the
+	// server's estimate. Default: no limit.
+	Bytes int64
+	// Connections is how many clients may be connected at once; further ones
+	// are turned away. Default: 10 000, or less if the process may not have so
+	// many open files.
+	Connections int
+	// HalfOpen is how many connections may be there that have not proved yet
+	// to know the key. Beyond that the oldest are dropped. Default: 256.
+	HalfOpen int
+	// Handshake is how long a connection has to prove that it knows the key.
+	// Default: 5 seconds.
+	Handshake time.Duration
+	// Waiting is how many calls of one client may be under way at once.
+	// Default: 65 536.
+	Waiting int
+	// Depth is how deep values may be nested. Default: 1000.
+	Depth int
+}
+
+// Default limits.
+const (
+	defaultFrame       = 64 << 20
+	defaultObjects     = 1_000_000
+	defaultConnections = 10_000
+	defaultHalfOpen    = 256
+	defaultHandshake   = 5 * time.Second
+	defaultWaiting     = 65_536
+	defaultDepth       = 1000
+)
+
+// unlimited is what a field without limit becomes.
+const unlimited = 1<<31 - 1
+
+func (l Limits) withDefaults() Limits {
+	set := func(field *int, value int) {
+		switch {
+		case *field == 0:
+			*field = value
+		case *field < 0:
+			*field = unlimited
+		}
+	}
+	set(&l.Frame, defaultFrame)
+	set(&l.Objects, defaultObjects)
+	set(&l.Connections, defaultConnections)
+	set(&l.HalfOpen, defaultHalfOpen)
+	set(&l.Waiting, defaultWaiting)
+	set(&l.Depth, defaultDepth)
+	switch {
+	case l.Handshake == 0:
+		l.Handshake = defaultHandshake
+	case l.Handshake < 0:
+		l.Handshake = 100 * 365 * 24 * time.Hour
+	}
+	l.Bytes = max(l.Bytes, 0) // the store knows 0 as no limit
+	return l
+}
+
+func (o *Options) log() *slog.Logger {
+	if o.Log != nil {
+		return o.Log
+	}
+	return slog.Default()
+}
+
+// Format prints the options without the key, whatever the verb.
+func (o Options) Format(f fmt.State, _ rune) {
+	key := "none"
+	if o.Authkey != nil {
+		key = "given"
+	}
+	_, _ = fmt.Fprintf(f, "{Address:%q Authkey:%s AuthkeyFile:%q TLS:%t Name:%q}", o.Address, key, o.AuthkeyFile, o.TLS != nil, o.Name)
+}
+
+// LogValue is what log/slog writes of the options: no key.
+func (o Options) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(o)) }

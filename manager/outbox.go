@@ -1,0 +1,180 @@
+package manager
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net"
+	"sync"
+	"syscall"
+
+	"multiproc/internal/mperr"
+)
+
+// outbox writes frames to a connection for any number of goroutines, none of
+// which ever waits for the peer: what the socket does not take at once is
+// written by a goroutine of the outbox's own. A client that does not read
+// harms nobody but itself: it is not read from either until it has.
+type outbox struct {
+	conn net.Conn
+	try  tryWriter // nil where only blocking writes exist, as under TLS
+
+	mu      sync.Mutex
+	buf     []byte // frames that are not written yet
+	corked  bool   // the reader carries out a batch of requests and flushes at its end
+	writing bool   // the goroutine is at work
+	err     error  // of the connection; nothing more is written
+	idle    sync.Cond
+}
+
+const (
+	// keepOut is how large a buffer an idle outbox keeps.
+	keepOut = 4 << 10
+	// flushOut is how much a batch gathers before it is written.
+	flushOut = 64 << 10
+	// maxOut is how much may wait for a client before it is not read from any
+	// more, and its watches are overrun.
+	maxOut = 4 << 20
+)
+
+// tryWriter writes what a socket takes at once.
+type tryWriter func(b []byte) (n int, err error)
+
+func newOutbox(c net.Conn) *outbox {
+	o := &outbox{conn: c}
+	o.idle.L = &o.mu
+	if s, ok := c.(syscall.Conn); ok {
+		if raw, err := s.SyscallConn(); err == nil {
+			o.try = newTryWriter(raw)
+		}
+	}
+	return o
+}
+
+// send sends a frame: encode appends its payload. It reports whether the
+// connection is sound so far; a frame that waits to be written may be lost all
+// the same. An error of encode leaves nothing behind.
+func (o *outbox) send(encode func(dst []byte) ([]byte, error)) (sound bool, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err != nil {
+		return false, nil
+	}
+	start := len(o.buf)
+	b, err := encode(append(o.buf, 0, 0, 0, 0))
+	if err != nil {
+		o.buf = o.buf[:start]
+		return true, err
+	}
+	n := len(b) - start - 4
+	if int64(n) > 1<<31-1 {
+		return true, errFrameTooLong
+	}
+	binary.BigEndian.PutUint32(b[start:], uint32(n))
+	o.buf = b
+	if !o.corked || len(o.buf) > flushOut {
+		o.flush()
+	}
+	return o.err == nil, nil
+}
+
+// cork makes frames gather until uncork.
+func (o *outbox) cork() {
+	o.mu.Lock()
+	o.corked = true
+	o.mu.Unlock()
+}
+
+// uncork writes what has gathered.
+func (o *outbox) uncork() {
+	o.mu.Lock()
+	o.corked = false
+	o.flush()
+	o.mu.Unlock()
+}
+
+// flush is called with mu held.
+func (o *outbox) flush() {
+	if o.writing || o.err != nil || len(o.buf) == 0 {
+		return
+	}
+	if o.try != nil {
+		n, err := o.try(o.buf)
+		if err != nil {
+			o.fail(err)
+			return
+		}
+		if n == len(o.buf) {
+			o.reset(o.buf)
+			return
+		}
+		o.buf = append(o.buf[:0], o.buf[n:]...)
+	}
+	o.writing = true
+	go o.drain()
+}
+
+// reset empties the buffer, and gives a large one back.
+func (o *outbox) reset(b []byte) {
+	if cap(b) > keepOut {
+		b = nil
+	}
+	o.buf = b[:0]
+}
+
+// drain writes until nothing is left.
+func (o *outbox) drain() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for len(o.buf) > 0 && o.err == nil {
+		b := o.buf
+		o.buf = nil
+		o.mu.Unlock()
+		_, err := o.conn.Write(b)
+		o.mu.Lock()
+		if err != nil {
+			o.fail(err)
+		} else if o.buf == nil {
+			o.reset(b)
+		}
+	}
+	o.writing = false
+	o.idle.Broadcast()
+}
+
+// fail is called with mu held. Closing the connection ends its reader.
+func (o *outbox) fail(err error) {
+	o.err, o.buf = err, nil
+	_ = o.conn.Close()
+	o.idle.Broadcast()
+}
+
+// full reports whether so much waits to be written that the client must not
+// be sent what it did not ask for.
+func (o *outbox) full() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.buf) > maxOut || o.err != nil
+}
+
+// wait returns when less than limit bytes wait to be written, or the
+// connection is broken.
+func (o *outbox) wait(limit int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for o.err == nil && (o.writing && limit == 0 || len(o.buf) > limit) {
+		if !o.writing {
+			o.flush()
+			continue
+		}
+		o.idle.Wait()
+	}
+}
+
+// sound reports whether no write has failed.
+func (o *outbox) sound() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.err == nil
+}
+
+var errFrameTooLong = fmt.Errorf("the answer is longer than 2 GiB: %w", mperr.ErrTooLarge)

@@ -1,0 +1,99 @@
+package manager
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"multiproc/internal/frames"
+	"multiproc/internal/mperr"
+	"multiproc/mp/driver"
+)
+
+// mutexHandle implements driver.Mutex. The lock belongs to the session, and is lost
+// with it: the next owner is told that the last one died.
+type mutexHandle struct {
+	*handle
+	state  sync.Mutex
+	heldOn *link // where the lock was taken, nil once it is given back
+	// lost counts the locks that ended with their session and of which Unlock
+	// has not been told. Whose Unlock comes first is not known here; until all
+	// have come the lock of the new session is kept.
+	lost int
+}
+
+var _ driver.Mutex = (*mutexHandle)(nil)
+
+func (m *mutexHandle) Lock(ctx context.Context) error { return m.lock(ctx, "mp.lock") }
+
+func (m *mutexHandle) LockBroken(ctx context.Context) error { return m.lock(ctx, "mp.lockBroken") }
+
+func (m *mutexHandle) lock(ctx context.Context, method string) error {
+	r := m.request(method)
+	r.undo = undoLock
+	defer r.free()
+	if err := r.do(ctx); err != nil {
+		return err
+	}
+	m.locked(r.on)
+	return nil
+}
+
+func (m *mutexHandle) TryLock(ctx context.Context) (bool, error) {
+	r := m.request("mp.tryLock")
+	r.undo = undoLock
+	defer r.free()
+	if err := r.do(ctx); err != nil {
+		return false, err
+	}
+	got, ok := frames.Bool(r.reply.value)
+	if got {
+		m.locked(r.on)
+	}
+	return got, r.want(ok, "a truth value")
+}
+
+// undoLock gives back a lock that came too late.
+func undoLock(ctx context.Context, m *Manager, id uint64, answer []byte) error {
+	if got, ok := frames.Bool(answer); ok && !got {
+		return nil // TryLock's
+	}
+	r := m.request("mp.unlock")
+	r.id = id
+	return r.void(ctx)
+}
+
+func (m *mutexHandle) locked(on *link) {
+	m.state.Lock()
+	defer m.state.Unlock()
+	if m.heldOn != nil && m.heldOn != on {
+		m.lost++
+	}
+	m.heldOn = on
+}
+
+func (m *mutexHandle) Unlock(ctx context.Context) error {
+	if m.wasLost() {
+		return fmt.Errorf("%s: the connection broke while the lock was held, and with it the lock was lost: %w", m, mperr.ErrNotHeld)
+	}
+	return m.request("mp.unlock").void(ctx)
+}
+
+// wasLost reports whether the lock to be given back ended with its session.
+func (m *mutexHandle) wasLost() bool {
+	m.state.Lock()
+	defer m.state.Unlock()
+	if m.lost > 0 {
+		m.lost--
+		return true
+	}
+	lost := m.heldOn != nil && (m.heldOn.broken.Load() || m.heldOn != m.m.link.Load())
+	m.heldOn = nil
+	return lost
+}
+
+func (m *mutexHandle) Heal(ctx context.Context) error { return m.request("mp.heal").void(ctx) }
+
+func (m *mutexHandle) Owner(ctx context.Context) (int, error) {
+	return m.request("mp.owner").number(ctx)
+}

@@ -1,0 +1,226 @@
+package manager
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"multiproc/internal/data"
+	"multiproc/internal/mperr"
+	"multiproc/internal/store"
+)
+
+// channel is a connection on which a thread of a Python client calls methods:
+// one call, one answer, strictly in turns. It is what owns locks for that
+// thread.
+//
+// The goroutine that reads the connection carries out calls and writes their
+// answers, unless a call has to wait in the store: then whoever ends the wait
+// writes the answer, and the reader watches for the end of the connection.
+//
+// # Items that were taken
+//
+// What a call took out of a queue is given back if the client never got it.
+// The client has it for certain when it sends its next request, and when it
+// closes the connection without an error. It has not if the answer cannot be
+// written, or if the kernel says that the peer closed with our bytes unread:
+// by ECONNRESET, or because they are still in the socket.
+type channel struct {
+	*pyCodec
+	name  string
+	owner store.Owner
+	used  map[uint64]struct{} // objects called; under client.mu
+
+	done  chan struct{} // closed at its end
+	free  chan struct{} // holds a token when no call is under way
+	call  *store.Call   // the last one; changed by the reader with the token in hand
+	taken bool          // its answer holds something that was taken; changes with the token
+}
+
+func newChannel(p *pyCodec, name string) *channel {
+	ch := &channel{pyCodec: p, name: name, used: map[uint64]struct{}{}, done: make(chan struct{}), free: make(chan struct{}, 1)}
+	ch.owner = p.client.session.Channel()
+	ch.free <- struct{}{}
+	return ch
+}
+
+// serve carries out calls to the end of the connection.
+func (ch *channel) serve() {
+	ch.client.enter(ch)
+	for {
+		b, err := ch.c.in.ReadFrame(ch.s.limits.Frame)
+		if err != nil {
+			ch.end(err)
+			return
+		}
+		if !ch.turn() {
+			ch.end(errTurns)
+			return
+		}
+		ch.settle(true)
+		ch.request(b)
+		ch.c.out.wait(maxOut)
+	}
+}
+
+var errTurns = fmt.Errorf("a client sent a request before it had the answer to the last: %w", mperr.ErrCorrupt)
+
+// turn waits for the call under way. A client that has its answer can be
+// faster than the goroutine that sent it; one that does not wait for answers
+// speaks another protocol.
+func (ch *channel) turn() bool {
+	select {
+	case <-ch.free:
+		return true
+	default:
+	}
+	t := time.NewTimer(lastWords)
+	defer t.Stop()
+	select {
+	case <-ch.free:
+		return true
+	case <-t.C:
+		return false
+	}
+}
+
+// settle ends the doubt about what the last call took.
+func (ch *channel) settle(got bool) {
+	if !ch.taken {
+		return
+	}
+	ch.taken = false
+	if got {
+		ch.call.Acknowledge()
+	} else {
+		ch.call.Lost()
+	}
+}
+
+// request carries out one call.
+func (ch *channel) request(b []byte) {
+	r, err := ch.pyCodec.request(b)
+	if err != nil {
+		ch.reply(kindTraceback, traceback(err))
+		return
+	}
+	id, ok := parseIdent(r.ident)
+	typ, known := ch.s.store.Lookup(id)
+	if !ok || !known {
+		ch.reply(kindTraceback, traceback(data.KeyError(r.ident)))
+		return
+	}
+	ch.client.using(ch, id)
+	if !exposes(typ, r.method) {
+		ch.fallback(id, typ, &r)
+		return
+	}
+	ch.call = &store.Call{Method: r.method, Args: r.pyArgs(0), Owner: ch.owner, Python: true}
+	ch.client.session.Begin(ch.call, id, ch)
+}
+
+// exposes reports whether Python may call a method. Those of Go's clients are
+// never listed, but who knows them may call them.
+func exposes(typ *store.Type, method string) bool {
+	if strings.HasPrefix(method, "mp.") {
+		return true
+	}
+	for _, m := range typ.Exposed {
+		if m == method {
+			return true
+		}
+	}
+	return false
+}
+
+// fallback answers what every object understands.
+func (ch *channel) fallback(id uint64, typ *store.Type, r *pyRequest) {
+	o, ok := ch.s.store.Object(id)
+	if !ok {
+		ch.reply(kindTraceback, traceback(data.KeyError(r.ident)))
+		return
+	}
+	switch r.method {
+	case "__str__", "__repr__":
+		ch.reply(kindReturn, o.Repr())
+	case "#GETVALUE":
+		v, ok := o.Snapshot()
+		if !ok {
+			ch.reply(kindUnserializable, traceback(data.TypeError(fmt.Sprintf("cannot pickle '%s' object", typ.ID))))
+			return
+		}
+		ch.reply(kindReturn, v.Value())
+	default:
+		ch.reply(kindTraceback, traceback(notExposed(r.method, typ)))
+	}
+}
+
+func notExposed(method string, typ *store.Type) error {
+	return &data.Exception{
+		Class: data.Global{Module: "builtins", Name: "AttributeError"},
+		Args: data.Tuple{fmt.Sprintf("method %s of '%s' object is not in exposed=%s",
+			data.Repr(method), typ.ID, data.Repr(names(typ.Exposed)))},
+	}
+}
+
+// reply answers the call under way, on any goroutine.
+func (ch *channel) reply(kind string, value data.Value) (sound bool) {
+	sound = ch.answer(kind, value)
+	ch.free <- struct{}{}
+	return sound
+}
+
+// Return answers with a result.
+func (ch *channel) Return(v store.Item, taken bool) {
+	ch.taken = taken
+	sound := ch.answer(kindReturn, v.Value())
+	if !sound {
+		ch.settle(false)
+	}
+	ch.free <- struct{}{}
+}
+
+// Fail answers with an exception.
+func (ch *channel) Fail(err error) {
+	ch.reply(kindError, data.ToException(err))
+}
+
+// Emit refuses: a Python client cannot be told anything but its answer.
+func (ch *channel) Emit(store.Item) bool { return false }
+
+// New answers with a new object, to which the client refers already.
+func (ch *channel) New(typ *store.Type, id uint64) {
+	token := newToken(typ.ID, ch.client.tokens(ch.c), id)
+	ch.reply(kindProxy, data.Tuple{exposedBy(typ), token})
+}
+
+// end is the end of the connection: err says which.
+func (ch *channel) end(err error) {
+	defer close(ch.done)
+	used := ch.client.leave(ch)
+	idle := false
+	select {
+	case <-ch.free:
+		idle = true
+		ch.settle(errors.Is(err, io.EOF) && ch.c.out.sound() && unsent(ch.c.socket) == 0)
+	default: // a call waits: EndOwner withdraws it, or puts back what it just got
+	}
+	sess := ch.client.session
+	switch {
+	case ch.client.line == nil:
+		sess.EndOwner(ch.owner, func(id uint64) bool { _, ok := used[id]; return !ok })
+		if isMainThread(ch.name) {
+			// Its process is gone, without having given back what it referred to.
+			for id := range used {
+				_ = sess.Decref(id)
+			}
+		}
+	case !idle || !ch.owner.Holding():
+		sess.EndOwner(ch.owner, nil)
+	default:
+		// The thread has ended. What it holds is its process's as long as that
+		// lives.
+	}
+}

@@ -1,0 +1,215 @@
+package manager
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"multiproc/internal/data"
+	"multiproc/internal/store"
+)
+
+// pyClient is what references and locks of Python clients belong to: a
+// process of this machine, or all clients of a machine of which no more is
+// known. CPython opens a connection for each change of a reference count, so
+// that a connection is not a client.
+//
+// What a client's end does:
+//
+//   - A process of this machine is watched by a pidfd. When it ends, its
+//     references are counted down, and what it still holds is released if it
+//     still refers to the object. A process that leaves in order has given its
+//     references back by then, and what it holds stays held: in Python a lock
+//     may be acquired in a child and released in its parent.
+//   - A client elsewhere is known by its channels. When one ends although its
+//     client has not given back, after its last call, what it used, then it has
+//     died: the end of a thread looks like that as well, and releases what the
+//     thread holds.
+type pyClient struct {
+	key     string
+	session *store.Session
+	line    *lifeline // nil: not watched
+	uses    int       // connections under way; under pythons.mu
+
+	mu       sync.Mutex
+	address  data.Value // of the server, as the client's tokens say it
+	channels map[*channel]struct{}
+}
+
+// pythons are the Python clients that are known.
+type pythons struct {
+	mu     sync.Mutex
+	m      map[string]*pyClient
+	closed chan struct{} // made with m
+	over   bool          // nobody is watched any more
+}
+
+// python finds or makes the client of a connection. The caller gives it back
+// with release.
+func (s *server) python(c *conn) *pyClient {
+	key, name := "host "+c.host(), c.host()
+	if c.pid != 0 {
+		key = "pid " + strconv.Itoa(c.pid)
+		name = key
+	}
+	p := &s.pythons
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.m == nil {
+		p.m, p.closed = map[string]*pyClient{}, make(chan struct{})
+	}
+	old := p.m[key]
+	if old != nil && old.line != nil && old.line.ended() {
+		// The pid belongs to a new process. The old one's watcher ends it.
+		delete(p.m, key)
+		old = nil
+	}
+	if old == nil {
+		old = &pyClient{key: key, channels: map[*channel]struct{}{}}
+		old.session = s.store.Join(store.Client{PID: c.pid, Name: "python " + name})
+		p.m[key] = old
+		if c.pid != 0 && !p.over {
+			old.line = newLifeline(c.socket, c.pid)
+			s.wg.Add(1)
+			go s.watchPython(old, p.closed)
+		}
+	}
+	old.uses++
+	return old
+}
+
+// release gives a client back. One that is not watched is forgotten with its
+// last connection if it refers to nothing.
+func (s *server) release(client *pyClient) {
+	p := &s.pythons
+	p.mu.Lock()
+	client.uses--
+	gone := client.uses == 0 && client.line == nil && client.session.Len() == 0 && p.m[client.key] == client
+	if gone {
+		delete(p.m, client.key)
+	}
+	p.mu.Unlock()
+	if gone {
+		client.session.End(keep)
+	}
+}
+
+// keep says of every object that its holder left it in order.
+func keep(uint64) bool { return true }
+
+// watchPython waits for the end of a process of this machine.
+func (s *server) watchPython(client *pyClient, closed <-chan struct{}) {
+	defer s.wg.Done()
+	client.line.wait(closed)
+	p := &s.pythons
+	p.mu.Lock()
+	if p.m[client.key] == client {
+		delete(p.m, client.key)
+	}
+	p.mu.Unlock()
+	// The kernel has closed its sockets by now. What their ends say about what
+	// was taken comes first. Another process may have one still open, after a
+	// fork, and is cut off: it would speak in the name of a dead one.
+	for _, ch := range client.open() {
+		select {
+		case <-ch.done:
+		case <-time.After(lastWords):
+			_ = ch.c.socket.Close()
+			<-ch.done
+		}
+	}
+	client.line.close()
+	client.session.End(func(id uint64) bool { return client.session.Refs(id) == 0 })
+}
+
+// lastWords is how long the ends of a dead process's sockets may take to be
+// read.
+const lastWords = time.Second
+
+// open are the client's channels.
+func (client *pyClient) open() []*channel {
+	client.mu.Lock()
+	defer client.mu.Unlock()
+	return slices.Collect(maps.Keys(client.channels))
+}
+
+// close ends the watching of processes.
+func (p *pythons) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.over = true
+	if p.m == nil {
+		return
+	}
+	close(p.closed)
+	for _, client := range p.m {
+		if client.line != nil {
+			client.line.close()
+		}
+	}
+}
+
+// decref gives a reference back: what was used until now is left in order.
+func (client *pyClient) decref(id uint64) error {
+	if client.line == nil {
+		client.mu.Lock()
+		for ch := range client.channels {
+			delete(ch.used, id)
+		}
+		client.mu.Unlock()
+	}
+	return client.session.Decref(id)
+}
+
+// enter and leave keep the list of the client's channels.
+func (client *pyClient) enter(ch *channel) {
+	client.mu.Lock()
+	client.channels[ch] = struct{}{}
+	client.mu.Unlock()
+}
+
+// leave returns what the channel has used and its client not given back since.
+func (client *pyClient) leave(ch *channel) (used map[uint64]struct{}) {
+	client.mu.Lock()
+	defer client.mu.Unlock()
+	delete(client.channels, ch)
+	return ch.used
+}
+
+// using takes note of a call through a channel.
+func (client *pyClient) using(ch *channel, id uint64) {
+	if client.line != nil {
+		return
+	}
+	client.mu.Lock()
+	ch.used[id] = struct{}{}
+	client.mu.Unlock()
+}
+
+// tokens is the address for tokens that are sent to the client.
+func (client *pyClient) tokens(c *conn) data.Value {
+	client.mu.Lock()
+	defer client.mu.Unlock()
+	if client.address != nil {
+		return client.address
+	}
+	return pythonAddress(c.socket)
+}
+
+// told takes note of the address in a token of the client's: it is the one by
+// which the client reaches us.
+func (client *pyClient) told(address data.Value) {
+	if !isAddress(address) {
+		return
+	}
+	client.mu.Lock()
+	client.address = address
+	client.mu.Unlock()
+}
+
+// isMainThread tells by the name of a channel whether its end is the end of a
+// process: other threads come and go.
+func isMainThread(name string) bool { return !strings.Contains(name, "|") }

@@ -1,0 +1,230 @@
+package manager
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"multiproc/internal/objects"
+	"multiproc/internal/portable"
+	"multiproc/internal/store"
+)
+
+// Serve is a manager: it accepts connections from l and keeps objects for
+// those who know the key, until ctx ends or a client asks for shutdown; then
+// it returns nil. It closes l and ends all connections before it returns, and
+// the objects are gone. An error is the listener's, or that of an option.
+//
+// l is one of Listen's, or any other that accepts stream connections.
+func Serve(ctx context.Context, l net.Listener, o Options) error {
+	s, err := newServer(ctx, o)
+	if err != nil {
+		_ = l.Close()
+		return fmt.Errorf("serve: %w", err)
+	}
+	return s.serve(l)
+}
+
+// server is one run of Serve.
+type server struct {
+	ctx    context.Context // the server's life
+	cancel context.CancelFunc
+	key    []byte
+	limits Limits
+	opaque bool // keep what is not known
+	tls    *tls.Config
+	log    *slog.Logger
+	id     [16]byte // the identity of the store, for handles
+	store  *store.Store
+
+	slow       map[string]bool // types whose constructors run the program's code
+	singletons singletons
+	gate       gate
+	pythons    pythons
+
+	sessions atomic.Uint64 // numbers Go clients
+
+	wg    sync.WaitGroup // one for each connection, and each watched process
+	mu    sync.Mutex
+	conns map[net.Conn]*conn // nil until they have proved themselves
+	over  bool               // no more connections
+}
+
+func newServer(ctx context.Context, o Options) (*server, error) {
+	key, err := o.serverKey()
+	if err != nil {
+		return nil, err
+	}
+	limits := o.Limits.withDefaults()
+	if files := maxFiles(); files > 0 {
+		limits.Connections = min(limits.Connections, files)
+	}
+	s := &server{
+		key: key, limits: limits, opaque: !o.RefuseOpaque, tls: o.TLS, log: o.log(),
+		slow: map[string]bool{}, conns: map[net.Conn]*conn{},
+	}
+	s.ctx, s.cancel = context.WithCancel(ctx)
+	_, _ = rand.Read(s.id[:]) // never fails
+	s.gate.limit = limits.HalfOpen
+	s.store = store.New(store.Limits{
+		Objects: limits.Objects, Bytes: limits.Bytes, Calls: limits.Waiting,
+	})
+	objects.Register(s.store)
+	s.addRegistered()
+	return s, nil
+}
+
+func (s *server) serve(l net.Listener) error {
+	stop := context.AfterFunc(s.ctx, func() { _ = l.Close() })
+	err := s.acceptAll(l)
+	stop()
+	if s.ctx.Err() != nil {
+		err = nil
+	}
+	s.cancel()
+	_ = l.Close()
+	s.closeAll()
+	s.pythons.close()
+	s.wg.Wait()
+	s.store.Close()
+	return err
+}
+
+// acceptAll accepts until the listener fails for good.
+func (s *server) acceptAll(l net.Listener) error {
+	var troubled quiet
+	for {
+		c, err := l.Accept()
+		if err == nil {
+			s.admit(c)
+			continue
+		}
+		if s.ctx.Err() != nil || !passing(err) {
+			return err
+		}
+		// Without descriptors, for example: who proves nothing goes first.
+		if troubled.speak() {
+			s.log.Warn("connections cannot be accepted", "error", err)
+		}
+		s.gate.dropOldest()
+		select {
+		case <-s.ctx.Done():
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// admit begins to serve a connection, or turns it away.
+func (s *server) admit(c net.Conn) {
+	s.mu.Lock()
+	switch {
+	case s.over:
+	case len(s.conns) >= s.limits.Connections:
+		if s.gate.refused.speak() {
+			s.log.Warn("too many connections: one was turned away", "limit", s.limits.Connections)
+		}
+	default:
+		s.conns[c] = nil
+		s.wg.Add(1)
+		s.mu.Unlock()
+		place := s.gate.enter(c)
+		go s.handle(c, place)
+		return
+	}
+	s.mu.Unlock()
+	_ = c.Close()
+}
+
+// closeAll ends all connections.
+func (s *server) closeAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over = true
+	for c, conn := range s.conns {
+		if conn != nil {
+			conn.bye("the server ends")
+		}
+		_ = c.Close()
+	}
+}
+
+// farewell asks for a Go client to be told when the server ends.
+func (s *server) farewell(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.conns[c.socket]; ok {
+		s.conns[c.socket] = c
+	}
+}
+
+// handle serves a connection to its end.
+func (s *server) handle(c net.Conn, place *place) {
+	defer s.wg.Done()
+	defer func() {
+		_ = c.Close()
+		s.gate.leave(place)
+		s.mu.Lock()
+		delete(s.conns, c)
+		s.mu.Unlock()
+	}()
+	conn, err := s.handshake(c)
+	s.gate.leave(place)
+	if err != nil {
+		if s.ctx.Err() == nil && s.gate.refused.speak() {
+			s.log.Info("a connection was refused", "peer", peerName(c), "error", err)
+		}
+		return
+	}
+	conn.serve()
+}
+
+// handshake lets a peer prove that it knows the key, in bounded time.
+func (s *server) handshake(c net.Conn) (*conn, error) {
+	tuneTCP(c)
+	if err := c.SetDeadline(time.Now().Add(s.limits.Handshake)); err != nil {
+		return nil, err
+	}
+	pid := peerPID(c)
+	stream := c
+	if s.tls != nil {
+		t := tls.Server(c, s.tls)
+		if err := t.HandshakeContext(s.ctx); err != nil {
+			return nil, err
+		}
+		stream = t
+	}
+	conn := newConn(s, stream, c, pid)
+	if err := conn.authenticate(); err != nil {
+		return nil, err
+	}
+	return conn, c.SetDeadline(time.Time{})
+}
+
+// shutdown ends the server because a client asked for it.
+func (s *server) shutdown() { s.cancel() }
+
+// valueLimits are those of the values in messages.
+func (s *server) valueLimits() portable.Limits {
+	return portable.Limits{Depth: min(s.limits.Depth, defaultDepth)}
+}
+
+// peerName names a peer in messages.
+func peerName(c net.Conn) string {
+	if pid := peerPID(c); pid != 0 {
+		return fmt.Sprintf("process %d", pid)
+	}
+	return c.RemoteAddr().String()
+}
+
+// passing reports whether a listener may succeed again after this error.
+func passing(err error) bool {
+	var t interface{ Temporary() bool }
+	return errors.As(err, &t) && t.Temporary() && !errors.Is(err, net.ErrClosed)
+}

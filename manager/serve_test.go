@@ -1,0 +1,243 @@
+package manager
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"math/big"
+	"net"
+	"testing"
+	"time"
+
+	"multiproc/internal/data"
+	"multiproc/internal/pickle"
+	"multiproc/internal/pyconn"
+	"multiproc/internal/pyconn/pyconntest"
+	"multiproc/mptest"
+)
+
+// certificate is one that vouches for itself, for 127.0.0.1.
+func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}, IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(cert)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
+}
+
+// Both sides show certificates, and the key is asked for all the same.
+func TestMutualTLS(t *testing.T) {
+	cert, pool := certificate(t)
+	s := serveTest(t, "tcp", func(o *Options) {
+		o.Limits.Handshake = time.Second // of one who waits for a server without TLS to begin
+		o.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool}
+	})
+	client := &tls.Config{Certificates: []tls.Certificate{cert}, RootCAs: pool, ServerName: "127.0.0.1"}
+	c := pyconn.New(tls.Client(s.dial(t), client))
+	if err := pyconn.ClientHandshake(c, testKey); err != nil {
+		t.Fatal(err)
+	}
+	send(t, c, nil, "dummy", nil)
+	if _, err := c.ReadFrame(1000); err != nil {
+		t.Fatal(err)
+	}
+	if err := pyconn.ClientHandshake(pyconn.New(tls.Client(s.dial(t), client)), []byte("wrong")); err == nil {
+		t.Error("a certificate without the key is enough")
+	}
+	stranger := &tls.Config{RootCAs: pool, ServerName: "127.0.0.1"}
+	if err := pyconn.ClientHandshake(pyconn.New(tls.Client(s.dial(t), stranger)), testKey); err == nil {
+		t.Error("no certificate is needed")
+	}
+	if err := pyconn.ClientHandshake(s.plain(t), testKey); err == nil {
+		t.Error("no TLS is needed")
+	}
+}
+
+// plain is a connection without TLS.
+func (s *testServer) plain(t *testing.T) *pyconn.Conn { return pyconn.New(s.dial(t)) }
+
+// Serve returns nil when its context ends, and leaves nothing.
+func TestServeEnds(t *testing.T) {
+	l := listenFor(t, "unix")
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- Serve(ctx, l, Options{Authkey: testKey}) }()
+	c, err := net.Dial("unix", AddressOf(l))
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := pyconn.New(c)
+	if err := pyconn.ClientHandshake(in, testKey); err != nil {
+		t.Fatal(err)
+	}
+	send(t, in, nil, "create", data.Tuple{"Queue"})
+	if _, err := in.ReadFrame(1000); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+	if _, err := io.Copy(io.Discard, c); err != nil {
+		t.Logf("the client's connection ended with %v", err)
+	}
+	_ = c.Close()
+	if _, err := net.Dial("unix", AddressOf(l)); err == nil {
+		t.Error("somebody still listens")
+	}
+}
+
+// A listener that fails is an error.
+func TestServeListenerFails(t *testing.T) {
+	l := listenFor(t, "unix")
+	_ = l.Close()
+	if err := Serve(t.Context(), l, Options{Authkey: testKey}); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("it ended with %v", err)
+	}
+	if err := Serve(t.Context(), l, Options{AuthkeyFile: "/no/such/file"}); err == nil {
+		t.Error("a key that cannot be read is no error")
+	}
+}
+
+// A Python client ends the server; the answer comes twice.
+func TestPythonShutdown(t *testing.T) {
+	s := serveTest(t, "tcp")
+	c := s.join(t)
+	send(t, c, nil, "shutdown", nil)
+	for range 2 {
+		b, err := c.ReadFrame(1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v, err := pickle.Decode(b, pickle.Options{}); err != nil || !data.Equal(v, data.Tuple{kindReturn, nil}) {
+			t.Errorf("%v, %v", v, err)
+		}
+	}
+	<-s.ctx.Done()
+}
+
+// CPython's clients leave Nagle's algorithm on and would wait 44 ms for an
+// acknowledgement, three times for each object that they make.
+func TestPythonIsFastOverTCP(t *testing.T) {
+	s := serveTest(t, "tcp")
+	p := s.python(t, pyconntest.Pythons(t)[0], "speed")
+	p.Want("ok")
+}
+
+// A Start in a process of its own.
+func TestStart(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	m, err := Start(ctx, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &testServer{address: m.Address()}
+	c := pyconn.New(s.dial(t))
+	if err := pyconn.ClientHandshake(c, m.Authkey()); err != nil {
+		t.Fatal(err)
+	}
+	send(t, c, nil, "create", data.Tuple{"test.Counter", int64(3)})
+	b, err := c.ReadFrame(1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, err := pickle.Decode(b, pickle.Options{}); err != nil || v.(data.Tuple)[0] != data.Value(kindReturn) {
+		t.Errorf("the child does not offer what the program registers: %v, %v", data.Repr(v), err)
+	}
+	process := m.process
+	if err := m.Close(); err != nil {
+		t.Error(err)
+	}
+	<-process.Done()
+	if _, err := net.Dial("unix", m.Address()); err == nil {
+		t.Error("somebody still listens")
+	}
+}
+
+// A server that cannot start says why.
+func TestStartFails(t *testing.T) {
+	for _, o := range []Options{
+		{Address: "/no/such/directory/s"}, {Address: "nonsense"}, {AuthkeyFile: "/no/such/file"}, {TLS: &tls.Config{}},
+	} {
+		m, err := Start(t.Context(), o)
+		if err == nil {
+			_ = m.Close()
+			t.Errorf("%v has started", o)
+		}
+	}
+}
+
+// The end of its context is the server's.
+func TestStartContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	m, err := Start(ctx, Options{Address: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	<-m.process.Done()
+	_ = m.Close()
+}
+
+// What is wrong about a request is told, and the channel goes on.
+func TestNonsenseRequests(t *testing.T) {
+	s := serveTest(t, "unix")
+	id := s.member(t).open("Queue", "q")
+	c := s.rawChannel(t)
+	for _, v := range []data.Value{
+		nil, int64(1),
+		data.Tuple{},
+		data.Tuple{int64(1), int64(2), int64(3), int64(4)},
+		data.Tuple{nil, "get", data.Tuple{}, &data.Dict{}},
+		data.Tuple{"0", "get", data.Tuple{}, &data.Dict{}},
+		data.Tuple{"ffff", "get", data.Tuple{}, &data.Dict{}},
+		data.Tuple{"q", "get", data.Tuple{}, &data.Dict{Entries: []data.Entry{{Key: int64(1), Value: nil}}}},
+		&data.Object{Func: rebuildProxy, Args: data.Tuple{}},
+		&data.Object{Func: rebuildProxy, Args: data.Tuple{autoProxy, newToken("x", "y", id), int64(1), nil}},
+	} {
+		b, err := pickle.Encode(nil, v, pickle.EncodeOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantTraceback(t, c, b)
+	}
+	wantTraceback(t, c, []byte{0x80, 4, 'c'})
+	wantTraceback(t, c, nil)
+	mptest.Eventually(t, func() bool { return s.connections() == 1 }, "the channel is still there")
+}
+
+func wantTraceback(t *testing.T, c *pyconn.Conn, request []byte) {
+	t.Helper()
+	if err := c.WriteFrame(request); err != nil {
+		t.Fatal(err)
+	}
+	b, err := c.ReadFrame(1 << 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := pickle.Decode(b, pickle.Options{})
+	if err != nil || v.(data.Tuple)[0] != data.Value(kindTraceback) {
+		t.Errorf("% x is answered by %s, %v", request, data.Repr(v), err)
+	}
+}

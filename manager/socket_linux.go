@@ -1,0 +1,99 @@
+package manager
+
+import (
+	"errors"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// keepAlive finds a peer whose machine is gone after some six seconds.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 3 * time.Second, Interval: time.Second, Count: 3}
+
+// userTimeout is how long a peer may leave what was sent unacknowledged, in
+// milliseconds. It covers what keep-alives do not: they rest while data is
+// under way.
+const userTimeout = 10_000
+
+// tuneTCP lets the end of a peer be noticed within seconds.
+func tuneTCP(c net.Conn) {
+	tcp, ok := c.(*net.TCPConn)
+	if !ok {
+		return
+	}
+	_ = tcp.SetKeepAliveConfig(keepAlive)
+	if raw, err := tcp.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) {
+			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, userTimeout)
+		})
+	}
+}
+
+// newTryWriter makes a writer for a socket, which Go has made nonblocking.
+// Calls are not concurrent.
+func newTryWriter(raw syscall.RawConn) tryWriter {
+	var (
+		b   []byte
+		n   int
+		err error
+	)
+	once := func(fd uintptr) bool {
+		for {
+			n, err = unix.Write(int(fd), b)
+			if !errors.Is(err, unix.EINTR) {
+				return true
+			}
+		}
+	}
+	return func(data []byte) (int, error) {
+		b = data
+		cerr := raw.Write(once)
+		b = nil
+		switch {
+		case cerr != nil:
+			return 0, cerr
+		case errors.Is(err, unix.EAGAIN):
+			return 0, nil
+		case err != nil: // EPIPE comes without a signal: the Go runtime sees to that
+			return 0, os.NewSyscallError("write", err)
+		}
+		return n, nil
+	}
+}
+
+// unsent is how much of what was written the peer has not taken yet: not read
+// (Unix) or not acknowledged (TCP). 0 if that cannot be known.
+func unsent(c net.Conn) (n int) {
+	s, ok := c.(syscall.Conn)
+	if !ok {
+		return 0
+	}
+	raw, err := s.SyscallConn()
+	if err != nil {
+		return 0
+	}
+	_ = raw.Control(func(fd uintptr) {
+		n, err = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ)
+	})
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// peerPID is the process at the other end of a Unix socket, 0 if it is not
+// known: another machine's, or of a namespace that we do not see.
+func peerPID(c net.Conn) int {
+	u, ok := c.(*net.UnixConn)
+	if !ok {
+		return 0
+	}
+	cred, ok := credentials(u)
+	if !ok {
+		return 0
+	}
+	return int(cred.Pid)
+}

@@ -15,6 +15,10 @@ func GetAppend[B ~[]byte](ctx context.Context, q *Queue[B], buf B) (B, error) {
 		return buf, err
 	}
 	if !q.enter() {
+		if q.far != nil {
+			b, err := q.far.get(ctx)
+			return append(buf, b...), err
+		}
 		return buf, q.errClosed()
 	}
 	defer q.exit()

@@ -18,6 +18,9 @@ func (q *Queue[T]) PutBatch(ctx context.Context, values []T) (int, error) {
 		return 0, err
 	}
 	if !q.enter() {
+		if q.far != nil {
+			return q.far.putBatch(ctx, values)
+		}
 		return 0, q.errClosed()
 	}
 	defer q.exit()
@@ -91,6 +94,9 @@ func (q *Queue[T]) GetBatch(ctx context.Context, limit int) ([]T, error) {
 		return nil, err
 	}
 	if !q.enter() {
+		if q.far != nil {
+			return q.far.getBatch(ctx, limit)
+		}
 		return nil, q.errClosed()
 	}
 	defer q.exit()

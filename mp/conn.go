@@ -92,7 +92,7 @@ func newPipe[S, R any](opts []Option, side byte) (*Conn[S, R], *Conn[R, S], erro
 	if _, err := b.finger(side | 1); err != nil {
 		return nil, nil, fmt.Errorf("new pipe: %w", err)
 	}
-	o, err := collectOptions(opts)
+	o, err := inMemory(opts)
 	if err != nil {
 		return nil, nil, fmt.Errorf("new pipe: %w", err)
 	}

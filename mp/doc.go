@@ -1,6 +1,6 @@
 // Package mp runs functions of a program in other processes, and gives the
-// processes queues, pipes, values, arrays, counters and locks to share: what
-// Python's multiprocessing offers, for Go.
+// processes queues, pipes, values, arrays, counters, locks, dicts and lists to
+// share: what Python's multiprocessing offers, for Go.
 //
 //	type job struct {
 //		N     int
@@ -44,9 +44,28 @@
 //
 // # Memory
 //
-// Each object is an unnamed segment of shared memory that lives for as long as
+// Each object in memory is an unnamed segment of shared memory that lives for as long as
 // some process has a handle to it. Nothing has a name, so nothing is left
 // behind. Close gives a handle back early.
+//
+// # Places
+//
+// Queue, Value and Mutex live in this machine's memory, or, with the option
+// [In], in a place: a manager, that is a process which programs on other
+// machines and in Python reach as well. [Dict], [List], [Set] and [Namespace]
+// live in places only. A program that moves from one to the other changes the
+// New calls and nothing else; handles to both kinds travel alike.
+//
+//	m, err := manager.Dial(ctx, "/run/orders", manager.Options{})
+//	…
+//	stock, err := mp.NewDict[string, int](mp.In(m), mp.WithName("stock"))
+//	…
+//	left, err := stock.Add(ctx, "apples", -1)
+//
+// Methods of places happen at one moment there, each in one round trip, and
+// return ErrUnknownFate if the connection breaks meanwhile. What several
+// programs change at once is changed by Add, CompareAndSwap, SetDefault or
+// Update, which lose nothing, and not by a Get that is followed by a Set.
 //
 // # Platforms
 //

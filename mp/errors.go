@@ -21,9 +21,11 @@ var (
 	// ErrCorrupt: shared memory or a message holds what no correct program
 	// leaves there.
 	ErrCorrupt = mperr.ErrCorrupt
-	// ErrForeign: a handle belongs to another family of processes.
+	// ErrForeign: a handle belongs to another family of processes, or to another
+	// place than that of the object it is put into.
 	ErrForeign = mperr.ErrForeign
-	// ErrType: a handle was sent as another type than it arrived.
+	// ErrType: a handle was sent as another type than it arrived, or a value has
+	// a type with which a call can do nothing.
 	ErrType = mperr.ErrType
 	// ErrOrphaned: the cause of a task's cancelled context when the process
 	// that started it is gone.
@@ -41,6 +43,31 @@ var (
 	// ErrNoHandle: a handle arrived whose object the family does not know any
 	// more.
 	ErrNoHandle = mperr.ErrNoHandle
+)
+
+// The conditions of objects in places; compare with errors.Is.
+var (
+	// ErrNoKey: a Dict or Namespace has no such key.
+	ErrNoKey = mperr.ErrNoKey
+	// ErrIndex: a List has no element there.
+	ErrIndex = mperr.ErrIndex
+	// ErrNoValue: a List has no such element.
+	ErrNoValue = mperr.ErrNoValue
+	// ErrValue: an argument has a value with which the call makes no sense.
+	ErrValue = mperr.ErrValue
+	// ErrNotHeld: a lock was given back that the caller does not hold.
+	ErrNotHeld = mperr.ErrNotHeld
+	// ErrOverrun: a loop over Watch was too slow, and changes were dropped.
+	ErrOverrun = mperr.ErrOverrun
+	// ErrLimit: the place would have to exceed one of its limits.
+	ErrLimit = mperr.ErrLimit
+	// ErrAuth: the other side has another authkey, or none.
+	ErrAuth = mperr.ErrAuth
+	// ErrBroken: a barrier is broken.
+	ErrBroken = mperr.ErrBroken
+	// ErrUnknownFate: the connection broke while a call was under way. It was
+	// carried out or not: the one error after which something may have happened.
+	ErrUnknownFate = mperr.ErrUnknownFate
 )
 
 // OwnerDiedError says that a process died while it held the lock of an object

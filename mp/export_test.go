@@ -5,6 +5,7 @@ package mp
 import (
 	"unsafe"
 
+	"multiproc/internal/codec"
 	"multiproc/internal/shm"
 )
 
@@ -40,6 +41,17 @@ func Arrive(h shared, fd int, side byte) error {
 	defer in.close()
 	ref := make([]byte, refSize)
 	ref[0], ref[1] = refBeside, side
+	return in.Import(h, ref)
+}
+
+// ArriveBy fills a handle in from a reference.
+func ArriveBy(h codec.Handle, ref []byte) error {
+	f, err := theFamily()
+	if err != nil {
+		return err
+	}
+	in := &arrival{f: f}
+	defer in.close()
 	return in.Import(h, ref)
 }
 

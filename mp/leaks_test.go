@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"multiproc/mp"
+	"multiproc/mp/driver/drivertest"
 	"multiproc/mptest"
 )
 
@@ -67,6 +68,15 @@ var kinds = []struct {
 	}},
 	{"raw value", func() (made, error) { return mp.NewRawValue(1) }},
 	{"raw array", func() (made, error) { return mp.NewRawArray[int](3) }},
+}
+
+// far are kinds in a place.
+var far = map[string]func() (made, error){
+	"queue": func() (made, error) { return mp.NewQueue[int](1, mp.In(drivertest.Memory())) },
+	"value": func() (made, error) { return mp.NewValue(1, mp.In(drivertest.Memory())) },
+	"lock":  func() (made, error) { return mp.NewMutex(mp.In(drivertest.Memory())) },
+	"dict":  func() (made, error) { return mp.NewDict[int, int](mp.In(drivertest.Memory())) },
+	"set":   func() (made, error) { return mp.NewSet[int](mp.In(drivertest.Memory())) },
 }
 
 func TestTenThousandOfEach(t *testing.T) {
@@ -136,6 +146,16 @@ func leaky() {
 			fmt.Println(err)
 		}
 	}
+	for _, make := range far {
+		h, err := make()
+		if err != nil {
+			fmt.Println(err)
+		}
+		if closed, err := make(); err != nil || closed.Close() != nil {
+			fmt.Println("closed", err)
+		}
+		runtime.KeepAlive(h)
+	}
 	for range 10 {
 		runtime.GC()
 	}
@@ -151,6 +171,11 @@ func TestForgottenHandlesAreReported(t *testing.T) {
 	for _, kind := range kinds {
 		if !strings.Contains(stderr, "multiproc: "+kind.name+" ") {
 			t.Errorf("no report of a forgotten %s", kind.name)
+		}
+	}
+	for name := range far {
+		if n := strings.Count(stderr, "multiproc: "+name+" 1 was forgotten") + strings.Count(stderr, "multiproc: "+name+" 2 was forgotten"); n != 1 {
+			t.Errorf("%d reports of a forgotten %s in a place", n, name)
 		}
 	}
 	if !strings.Contains(stderr, "forgotten without Close") || !strings.Contains(stderr, "leaks_test.go:") {

@@ -5,11 +5,16 @@ package mp_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"multiproc/manager"
 	"multiproc/mp"
+	"multiproc/mp/driver"
+	"multiproc/mp/driver/drivertest"
 	"multiproc/mptest"
 )
 
@@ -89,14 +94,49 @@ func counter(t testing.TB, n int64) *mp.Counter {
 	return closing(t, get(mp.NewCounter(n))(t))
 }
 
-func value[T any](t testing.TB, v T) *mp.Value[T] {
+func value[T any](t testing.TB, v T, opts ...mp.Option) *mp.Value[T] {
 	t.Helper()
-	return closing(t, get(mp.NewValue(v))(t))
+	return closing(t, get(mp.NewValue(v, opts...))(t))
 }
 
-func mutex(t testing.TB) *mp.Mutex {
+func mutex(t testing.TB, opts ...mp.Option) *mp.Mutex {
 	t.Helper()
-	return closing(t, get(mp.NewMutex())(t))
+	return closing(t, get(mp.NewMutex(opts...))(t))
+}
+
+// everywhere runs a test with objects in memory and in each place: what the
+// options say.
+func everywhere(t *testing.T, f func(t *testing.T, in ...mp.Option)) {
+	t.Helper()
+	t.Run("memory", func(t *testing.T) { f(t) })
+	inPlaces(t, func(t *testing.T, p driver.Place) { f(t, mp.In(p)) })
+}
+
+// inPlaces runs a test in the twin of all places, and in a manager.
+func inPlaces(t *testing.T, f func(t *testing.T, p driver.Place)) {
+	t.Helper()
+	t.Run("twin", func(t *testing.T) { f(t, drivertest.Memory()) })
+	t.Run("manager", func(t *testing.T) { f(t, served(t)) })
+}
+
+var servers atomic.Int64
+
+// served is a manager in this process.
+func served(t *testing.T) driver.Place {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	address, o := fmt.Sprintf("@mp-test-%d-%d", os.Getpid(), servers.Add(1)), manager.Options{Authkey: []byte("test")}
+	l, err := manager.Listen(address)
+	must(t, err)
+	ended := make(chan error, 1)
+	go func() { ended <- manager.Serve(ctx, l, o) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("serve: %v", err)
+		}
+	})
+	return closing(t, get(manager.Dial(t.Context(), address, o))(t))
 }
 
 func pipe[S, R any](t testing.TB, opts ...mp.Option) (*mp.Conn[S, R], *mp.Conn[R, S]) {

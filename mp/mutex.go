@@ -9,11 +9,11 @@ import (
 	"multiproc/internal/shm"
 )
 
-// Mutex is a lock that excludes processes, and goroutines within them. A
-// pointer to a Mutex may travel to other processes. It is not recursive. The
-// zero Mutex is not usable.
+// Mutex is a lock that excludes processes, and goroutines within them, in
+// shared memory or in a place. A pointer to a Mutex may travel to other
+// processes. It is not recursive. The zero Mutex is not usable.
 //
-// If a process is killed while it holds the lock, the next ones to want it get
+// If a process is killed, or loses its connection to the place, while it holds the lock, the next ones to want it get
 // an *OwnerDiedError and do not hold it: what it protects may be half changed.
 // Repair puts it in order for everybody.
 //
@@ -23,11 +23,19 @@ type Mutex struct {
 	object
 	lock   *robust.Lock // apart: a resident lock is kept, the handle must not be
 	health *health
+	far    *placeMutex // of a mutex in a place, which has no memory
 }
 
-// NewMutex makes a mutex that nobody holds.
-func NewMutex() (*Mutex, error) {
+// NewMutex makes a mutex that nobody holds; in a place with In.
+func NewMutex(opts ...Option) (*Mutex, error) {
+	o, err := unbounded(opts)
+	if err != nil {
+		return nil, fmt.Errorf("new mutex: %w", err)
+	}
 	m := &Mutex{}
+	if o.in {
+		return m.openIn(o)
+	}
 	f, seg, err := newSegment(shm.KindMutex, [16]byte{}, shm.PageSize(), [4]uint64{})
 	if err != nil {
 		return nil, err
@@ -63,6 +71,9 @@ func (m *Mutex) Lock(ctx context.Context) error {
 		return err
 	}
 	if !m.enter() {
+		if m.far != nil {
+			return m.far.lock(ctx)
+		}
 		return m.errClosed()
 	}
 	died, err := m.lock.Lock(ctx)
@@ -77,6 +88,9 @@ func (m *Mutex) Lock(ctx context.Context) error {
 // an error it is not held.
 func (m *Mutex) TryLock() (bool, error) {
 	if !m.enter() {
+		if m.far != nil {
+			return m.far.tryLock()
+		}
 		return false, m.errClosed()
 	}
 	ok, died, err := m.lock.TryLock()
@@ -106,11 +120,19 @@ func (m *Mutex) taken(died bool) error {
 // Unlock gives the lock back. Any goroutine of the process that holds it may
 // call it, through the handle that took the lock; it panics if that does not
 // hold it.
+//
+// If the connection to the mutex's place was lost since Lock, the lock is gone
+// already, and there is nothing to give back: Unlock returns, and whoever locks
+// next, this process too, gets the *OwnerDiedError.
 func (m *Mutex) Unlock() {
-	if m.lock == nil || !m.lock.Unlock() {
+	switch {
+	case m.lock != nil && m.lock.Unlock():
+		m.exit()
+	case m.far != nil:
+		m.far.unlock()
+	default:
 		panic(fmt.Sprintf("mp: unlock of a mutex that process %d does not hold through this handle", Self().PID))
 	}
-	m.exit()
 }
 
 // Repair takes the lock, calls f to put in order what a dead holder left, and
@@ -121,6 +143,9 @@ func (m *Mutex) Repair(ctx context.Context, f func() error) error {
 		return err
 	}
 	if !m.enter() {
+		if m.far != nil {
+			return m.far.repair(ctx, f)
+		}
 		return m.errClosed()
 	}
 	defer m.exit()
@@ -139,12 +164,25 @@ func (m *Mutex) Repair(ctx context.Context, f func() error) error {
 	return nil
 }
 
-// Owner is the process id of the holder, 0 if nobody holds the lock. By the
-// time it returns that may have changed.
+// Owner is the process id of the holder, 0 if nobody holds the lock, or a
+// process on another machine. By the time it returns that may have changed.
 func (m *Mutex) Owner() int {
 	if !m.enter() {
+		if m.far != nil {
+			return m.far.owner()
+		}
 		return 0
 	}
 	defer m.exit()
 	return m.lock.Owner()
+}
+
+// Close gives back this process's handle. Calls that wait in it return
+// ErrClosed, and so do later ones, and a second Close. In memory a lock that is
+// held through the handle stays held until Unlock.
+func (m *Mutex) Close() error {
+	if m.far != nil {
+		return m.far.Close()
+	}
+	return m.object.Close()
 }

@@ -12,8 +12,10 @@ import (
 	"multiproc/mp"
 )
 
-func TestMutex(t *testing.T) {
-	m := mutex(t)
+func TestMutex(t *testing.T) { everywhere(t, testMutex) }
+
+func testMutex(t *testing.T, in ...mp.Option) {
+	m := mutex(t, in...)
 	if m.Owner() != 0 {
 		t.Errorf("a new mutex is held by %d", m.Owner())
 	}

@@ -1,11 +1,13 @@
 package mp
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"time"
 
 	"multiproc/internal/ring"
+	"multiproc/mp/driver"
 )
 
 // Options say how a process is to be started. The zero value is what Start
@@ -75,23 +77,56 @@ type Option func(*objectOptions)
 type objectOptions struct {
 	bytes int64
 	given bool // by MaxBytes
+	place driver.Place
+	in    bool // by In
+	name  string
+	named bool // by WithName
 }
 
 // MaxBytes bounds the bytes that a queue, or one direction of a pipe, holds:
 // records with 8 bytes each for themselves. A record that alone is larger is
 // refused with ErrTooLarge. The memory is sparse: it is used as it fills.
 // The default is 1 GiB for a queue and 64 MiB for a pipe; the most is 8 GiB.
+//
+// In a place there is no bound in bytes but those of the place itself, unless
+// MaxBytes gives one.
 func MaxBytes(n int64) Option {
 	return func(o *objectOptions) { o.bytes, o.given = n, true }
 }
 
-// collectOptions applies the options. bytes is 0 unless MaxBytes was given.
+// collectOptions applies the options, and refuses what cannot be meant. bytes
+// is 0 unless MaxBytes was given.
 func collectOptions(opts []Option) (o objectOptions, err error) {
 	for _, opt := range opts {
 		opt(&o)
 	}
-	if o.given && (o.bytes < 1 || o.bytes > ring.MaxBytes) {
+	switch {
+	case o.given && (o.bytes < 1 || o.bytes > ring.MaxBytes):
 		return o, fmt.Errorf("MaxBytes(%d): it must be 1 to %d", o.bytes, int64(ring.MaxBytes))
+	case o.in && o.place == nil:
+		return o, errors.New("In(nil): there is no such place; use what manager.Start or manager.Dial returned")
+	case o.named && !o.in:
+		return o, fmt.Errorf("WithName(%q) without In: objects in this machine's memory have no names; add mp.In(place), or pass the handle to those who need it", o.name)
+	case o.named && o.name == "":
+		return o, errors.New("WithName: the name is empty; leave the option out for an object without a name")
 	}
 	return o, nil
+}
+
+// unbounded are the options of objects that MaxBytes says nothing about.
+func unbounded(opts []Option) (objectOptions, error) {
+	o, err := collectOptions(opts)
+	if err == nil && o.given {
+		err = errors.New("MaxBytes: it bounds queues and pipes, and nothing else")
+	}
+	return o, err
+}
+
+// inMemory are the options of objects that live in memory only.
+func inMemory(opts []Option) (objectOptions, error) {
+	o, err := collectOptions(opts)
+	if err == nil && o.in {
+		err = fmt.Errorf("In(%v): it lives in this machine's memory only; in a place use a Queue", o.place)
+	}
+	return o, err
 }

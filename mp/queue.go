@@ -13,7 +13,7 @@ import (
 	"multiproc/internal/shm"
 )
 
-// Queue is a first-in-first-out queue in shared memory. Any number of
+// Queue is a first-in-first-out queue, in shared memory or in a place. Any number of
 // goroutines in any number of processes put and get; items leave in the order
 // in which they came, whoever put them. A pointer to a Queue may travel to
 // other processes in arguments, over pipes and through queues; all handles
@@ -32,7 +32,11 @@ type Queue[T any] struct {
 	e    elem[T]
 	size int
 	max  int
+	far  *placeQueue[T] // of a queue in a place; what is above is then empty
 }
+
+// A queue in a place has no memory, so that enter refuses it like a closed
+// one. Only then do methods look at far: a queue in memory pays nothing for it.
 
 // defaultQueueBytes is what a queue holds at most unless MaxBytes says
 // otherwise: sparse memory, used as it fills.
@@ -44,17 +48,27 @@ const defaultQueueBytes = 1 << 30
 // MaxBytes was given. Its elements may be of any type whose values can travel
 // (see Func); Close gives the handle back.
 //
-// Cost: some 30 µs. An empty queue takes two pages of memory.
+// With In the queue lives in a place, and n is 0 for one without bounds.
+//
+// Cost: some 30 µs. An empty queue takes two pages of memory. In a place: a
+// round trip, as each call is.
 func NewQueue[T any](n int, opts ...Option) (*Queue[T], error) {
 	if n < 0 || n > 1<<30 {
 		return nil, fmt.Errorf("new queue: %d items; use 0 for a queue bounded by bytes only", n)
 	}
+	o, err := collectOptions(opts)
+	if err != nil {
+		return nil, fmt.Errorf("new queue: %w", err)
+	}
 	q := &Queue[T]{}
+	if o.in {
+		return q.openIn(n, o)
+	}
 	finger, err := q.finger(0)
 	if err != nil {
 		return nil, fmt.Errorf("new queue: %w", err)
 	}
-	bytes, err := q.bound(n, opts)
+	bytes, err := q.bound(n, o)
 	if err != nil {
 		return nil, fmt.Errorf("new queue: %w", err)
 	}
@@ -72,11 +86,10 @@ func NewQueue[T any](n int, opts ...Option) (*Queue[T], error) {
 
 // bound is the byte bound: what MaxBytes says; else room for n elements of a
 // type whose size is known; else the default.
-func (q *Queue[T]) bound(n int, opts []Option) (int64, error) {
-	o, err := collectOptions(opts)
+func (q *Queue[T]) bound(n int, o objectOptions) (int64, error) {
 	switch {
-	case err != nil || o.given:
-		return o.bytes, err
+	case o.given:
+		return o.bytes, nil
 	case n == 0 || !q.e.raw:
 		return defaultQueueBytes, nil
 	}
@@ -135,6 +148,9 @@ func (q *Queue[T]) Put(ctx context.Context, v T) error {
 		return err
 	}
 	if !q.enter() {
+		if q.far != nil {
+			return q.far.put(ctx, v)
+		}
 		return q.errClosed()
 	}
 	var err error
@@ -151,6 +167,9 @@ func (q *Queue[T]) Put(ctx context.Context, v T) error {
 // TryPut is Put that returns ErrFull instead of waiting for room.
 func (q *Queue[T]) TryPut(v T) error {
 	if !q.enter() {
+		if q.far != nil {
+			return q.far.tryPut(v)
+		}
 		return q.errClosed()
 	}
 	var err error
@@ -175,6 +194,9 @@ func (q *Queue[T]) Get(ctx context.Context) (T, error) {
 		return v, err
 	}
 	if !q.enter() {
+		if q.far != nil {
+			return q.far.get(ctx)
+		}
 		return v, q.errClosed()
 	}
 	var err error
@@ -194,6 +216,9 @@ func (q *Queue[T]) Get(ctx context.Context) (T, error) {
 func (q *Queue[T]) TryGet() (T, error) {
 	var v T
 	if !q.enter() {
+		if q.far != nil {
+			return q.far.tryGet()
+		}
 		return v, q.errClosed()
 	}
 	var err error
@@ -228,9 +253,12 @@ func all[T any](ctx context.Context, next func(context.Context) (T, error)) iter
 }
 
 // Len is the number of items in the queue, exact at one moment during the
-// call. On a closed handle it is 0.
+// call. On a closed handle it is 0, and in a place that does not answer any more.
 func (q *Queue[T]) Len() int {
 	if !q.enter() {
+		if q.far != nil {
+			return q.far.len()
+		}
 		return 0
 	}
 	defer q.exit()
@@ -247,6 +275,9 @@ func (q *Queue[T]) Empty() bool { return q.Len() == 0 }
 // Full reports whether no item could be put at one moment during the call.
 func (q *Queue[T]) Full() bool {
 	if !q.enter() {
+		if q.far != nil {
+			return q.far.full()
+		}
 		return false
 	}
 	defer q.exit()
@@ -257,6 +288,9 @@ func (q *Queue[T]) Full() bool {
 // It returns ErrTaskDone if it was called more often than items were put.
 func (q *Queue[T]) TaskDone() error {
 	if !q.enter() {
+		if q.far != nil {
+			return q.far.obj.TaskDone(context.Background())
+		}
 		return q.errClosed()
 	}
 	defer q.exit()
@@ -269,6 +303,9 @@ func (q *Queue[T]) Join(ctx context.Context) error {
 		return err
 	}
 	if !q.enter() {
+		if q.far != nil {
+			return q.far.obj.Join(ctx)
+		}
 		return q.errClosed()
 	}
 	defer q.exit()
@@ -280,14 +317,32 @@ func (q *Queue[T]) Join(ctx context.Context) error {
 // called any number of times.
 func (q *Queue[T]) CloseWrite() error {
 	if !q.enter() {
+		if q.far != nil {
+			return q.far.obj.CloseWrite(context.Background())
+		}
 		return q.errClosed()
 	}
 	defer q.exit()
 	return q.r.CloseWrite(context.Background())
 }
 
+// Close gives back this process's handle. Calls that wait in it return
+// ErrClosed, and so do later ones; the memory is unmapped when the last call
+// has returned. The queue itself lives for as long as another handle to it
+// exists in any process, and in a place also by its name. A second Close
+// returns ErrClosed.
+func (q *Queue[T]) Close() error {
+	if q.far != nil {
+		return q.far.Close()
+	}
+	return q.object.Close()
+}
+
 func (q *Queue[T]) source() (*waitSource, error) {
 	if !q.enter() {
+		if q.far != nil {
+			return q.far.source(), nil
+		}
 		return nil, q.errClosed()
 	}
 	return q.look(q.r), nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"multiproc/internal/ring"
 	"multiproc/internal/robust"
@@ -24,6 +25,20 @@ type waitSource struct {
 	done    <-chan struct{} // closed when ready
 	handle  *object         // whose Close ends the wait; nil for a process
 	release func()
+
+	// Those of an object in a place, instead of ready, event and done: poll
+	// asks, await returns when it is ready, which is then kept in arrived.
+	poll    func(context.Context) (bool, error)
+	await   func(context.Context) error
+	arrived atomic.Bool
+}
+
+// look reports whether the source is ready.
+func (l *waitSource) look(ctx context.Context) (bool, error) {
+	if l.poll == nil || l.arrived.Load() {
+		return l.poll != nil || l.ready(), nil
+	}
+	return l.poll(ctx)
 }
 
 // look makes a waitSource of a handle that was entered.
@@ -75,7 +90,8 @@ func closed(looks []*waitSource) error {
 // Select waits until at least one of the sources is ready, and returns all
 // that are, in the order given. Ready says only that a call would not have
 // waited at that moment: where others read too, use TryGet or TryRecv.
-// It takes nothing out of any source.
+// It takes nothing out of any source. A queue in a place costs a round trip
+// to look at.
 func Select(ctx context.Context, sources ...Source) ([]Source, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -102,7 +118,11 @@ func Select(ctx context.Context, sources ...Source) ([]Source, error) {
 	for {
 		var out []Source
 		for i, l := range looks {
-			if l.ready() {
+			ready, err := l.look(ctx)
+			if err != nil {
+				return nil, err
+			}
+			if ready {
 				out = append(out, sources[i])
 			}
 		}
@@ -118,8 +138,9 @@ func Select(ctx context.Context, sources ...Source) ([]Source, error) {
 	}
 }
 
-// waitAny returns when any source may have become ready. Queues and pipes are
-// waited for in groups, one thread a group.
+// waitAny returns when any source may have become ready. Queues and pipes in
+// memory are waited for in groups, one thread a group; for a queue in a place a
+// call waits there.
 func waitAny(ctx context.Context, looks []*waitSource) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -137,6 +158,14 @@ func waitAny(ctx context.Context, looks []*waitSource) error {
 		}
 		if l.event != nil {
 			events = append(events, l)
+			continue
+		}
+		if l.await != nil {
+			waiting.Go(func() {
+				err := l.await(ctx)
+				l.arrived.Store(err == nil)
+				woken <- err
+			})
 			continue
 		}
 		waiting.Go(func() {

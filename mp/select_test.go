@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"multiproc/mp"
+	"multiproc/mp/driver/drivertest"
 )
 
 func TestSelect(t *testing.T) {
@@ -49,7 +50,7 @@ func TestSelect(t *testing.T) {
 
 // Readiness that comes while Select waits, from each kind of source.
 func TestSelectIsWoken(t *testing.T) {
-	q := queue[int](t, 0)
+	q, far := queue[int](t, 0), queue[int](t, 0, mp.In(drivertest.Memory()))
 	a, b := pipe[int, int](t)
 	begun := counter(t, 0)
 	p := start(t, Wait, begun)
@@ -63,12 +64,13 @@ func TestSelectIsWoken(t *testing.T) {
 		take  func()
 	}{
 		{func() { must(t, q.Put(t.Context(), 1)) }, q, func() { _ = get(q.TryGet())(t) }},
+		{func() { must(t, far.Put(t.Context(), 1)) }, far, func() { _ = get(far.TryGet())(t) }},
 		{func() { must(t, b.Send(t.Context(), 1)) }, a, func() { _ = get(a.TryRecv())(t) }},
 		{func() { p.Cancel(nil) }, p, func() {}},
 	} {
 		ch := make(chan answer)
 		go func() {
-			s, err := mp.Select(context.Background(), q, a, p)
+			s, err := mp.Select(context.Background(), far, q, a, p)
 			ch <- answer{s, err}
 		}()
 		select {
@@ -137,6 +139,19 @@ func TestWaitersGiveUp(t *testing.T) {
 			q := queue[int](t, 1)
 			must(t, q.Put(bg, 1))
 			return object{q.Join, q.Close, func() error { return errors.Join(get2(q.Get(bg)), q.TaskDone(), q.Join(bg), q.Put(bg, 1)) }}
+		},
+		"Queue.Get in a place": func(t *testing.T) object {
+			q := queue[int](t, 1, mp.In(drivertest.Memory()))
+			return object{func(c context.Context) error { return get2(q.Get(c)) }, q.Close, func() error { return errors.Join(q.Put(bg, 1), get2(q.Get(bg))) }}
+		},
+		"Select in a place": func(t *testing.T) object {
+			q, other := queue[int](t, 1, mp.In(drivertest.Memory())), queue[int](t, 1)
+			return object{func(c context.Context) error { return get2(mp.Select(c, other, q)) }, q.Close, func() error { return errors.Join(q.Put(bg, 1), get2(q.Get(bg))) }}
+		},
+		"Mutex.Lock in a place": func(t *testing.T) object {
+			m := mutex(t, mp.In(drivertest.Memory()))
+			must(t, m.Lock(bg))
+			return object{m.Lock, m.Close, func() error { m.Unlock(); return m.Lock(bg) }}
 		},
 		"Conn.Recv": func(t *testing.T) object {
 			a, b := pipe[int, int](t)

@@ -3,6 +3,7 @@ package mp
 import (
 	"encoding/binary"
 	"fmt"
+	"io"
 
 	"multiproc/internal/codec"
 	"multiproc/internal/mperr"
@@ -17,11 +18,18 @@ import (
 //	1  side  of a pipe, 0 otherwise
 //	2  index of the descriptor beside the message, uint16
 //	4  id    of the object, 16 bytes
+//
+// A handle to an object in a place has a reference of any length:
+//
+//	0  how   refPlace
+//	1  size  of the driver's name
+//	2  the driver's name, and what its Reference method returned
 const refSize = 20
 
 const (
 	refBeside = 1
 	refTicket = 2
+	refPlace  = 3
 )
 
 // export is the session of one message that is being encoded. Its effects,
@@ -34,6 +42,7 @@ type export struct {
 	fds    []int
 	ids    []shm.ID
 	moved  []moving
+	places [][]byte // references to objects in places
 }
 
 // moving is a handle that belongs to one holder at a time: an end of a pipe.
@@ -45,8 +54,15 @@ type moving interface {
 
 // Export implements codec.Session.
 func (e *export) Export(h codec.Handle) ([]byte, error) {
-	s, ok := h.(shared)
-	if !ok {
+	p, ok := h.(placeable)
+	if ok && p.inPlace() != nil {
+		return e.refer(p.inPlace())
+	}
+	s, isShared := h.(shared)
+	switch {
+	case ok && !isShared:
+		return nil, errNoObject
+	case !isShared:
 		return nil, fmt.Errorf("%T cannot travel to another process: %w", h, mperr.ErrType)
 	}
 	seg, release, err := s.borrow()
@@ -106,7 +122,12 @@ func (e *export) rollback() {
 	for _, m := range e.moved {
 		_ = m.hold(e.to, -1)
 	}
-	e.ids, e.moved = nil, nil
+	for _, ref := range e.places {
+		if obj, err := openReference(ref); err == nil {
+			_ = obj.Close()
+		}
+	}
+	e.ids, e.moved, e.places = nil, nil, nil
 }
 
 func (e *export) closeFDs() {
@@ -121,7 +142,7 @@ func (e *export) closeFDs() {
 type arrival struct {
 	f   *family
 	fds []int
-	got []shared // the handles that were filled in
+	got []io.Closer // the handles that were filled in
 }
 
 // Export is not for this direction.
@@ -131,6 +152,9 @@ func (a *arrival) Export(codec.Handle) ([]byte, error) {
 
 // Import implements codec.Session.
 func (a *arrival) Import(h codec.Handle, ref []byte) error {
+	if len(ref) > 0 && ref[0] == refPlace {
+		return a.visit(h, ref)
+	}
 	s, ok := h.(shared)
 	if !ok || len(ref) != refSize {
 		return fmt.Errorf("reference of %d bytes to a %T: %w", len(ref), h, mperr.ErrCorrupt)

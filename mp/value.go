@@ -15,18 +15,25 @@ import (
 	"multiproc/internal/shm"
 )
 
-// Value is one value in shared memory. T has no pointers in it: numbers,
-// bools, and structs and arrays of them. A pointer to a Value may travel to
-// other processes; all handles share the value. The zero Value is not usable.
+// Value is one value, in shared memory or in a place. A pointer to a Value may
+// travel to other processes; all handles share the value. The zero Value is
+// not usable.
+//
+// In memory T has no pointers in it: numbers, bools, and structs and arrays of
+// them. In a place it is any type whose values can travel.
 //
 // Every change is atomic, also against the death of the process that makes
 // it: Load sees the value before or after a Store or Update and nothing in
-// between. Changes exclude each other; Load waits for nobody.
+// between. Changes in memory exclude each other; Load waits for nobody.
+//
+// Load and Store are for values in memory, where they cannot fail. In a place
+// they panic with its error when the connection is lost: use Get and Set there.
 type Value[T any] struct {
 	small
 	lock    *robust.Lock
 	version *uint64 // nil if T fits a word
 	slot    [2]unsafe.Pointer
+	far     *placeValue[T] // of a value in a place, which has no cell
 }
 
 // The memory of a value. A value of at most 8 bytes is one word: slot 0 is
@@ -48,11 +55,19 @@ const (
 
 func valueStride(size uintptr) uintptr { return (size + 63) &^ 63 }
 
-// NewValue makes a shared value that is v at first.
+// NewValue makes a shared value that is v at first; in a place with In.
 //
-// Cost: some 20 µs and a page of memory.
-func NewValue[T any](v T) (*Value[T], error) {
+// Cost: some 20 µs and a page of memory. In a place: a round trip, as each call
+// is.
+func NewValue[T any](v T, opts ...Option) (*Value[T], error) {
+	o, err := unbounded(opts)
+	if err != nil {
+		return nil, fmt.Errorf("new value: %w", err)
+	}
 	x := &Value[T]{}
+	if o.in {
+		return x.openIn(v, o)
+	}
 	finger, err := x.finger(0)
 	if err != nil {
 		return nil, fmt.Errorf("new value: %w", err)
@@ -115,9 +130,16 @@ func (v *Value[T]) attach(_ *family, seg *shm.Segment, _ byte) error {
 	return nil
 }
 
-// Load returns the value. It never waits. It panics if the handle was closed.
+// Load returns the value. In memory it never waits. It panics if the handle
+// was closed, and in a place if that does not answer; see Get.
 func (v *Value[T]) Load() (x T) {
-	c := v.cell()
+	c := v.p.Load()
+	if c == nil {
+		if v.far != nil {
+			return v.far.load()
+		}
+		panic(v.errGone())
+	}
 	v.load(&x)
 	runtime.KeepAlive(c)
 	return x
@@ -141,9 +163,16 @@ func (v *Value[T]) load(x *T) {
 }
 
 // Store sets the value, after an Update that is under way. It panics if the
-// handle was closed.
+// handle was closed, and in a place if that does not answer; see Set.
 func (v *Value[T]) Store(x T) {
-	c := v.cell()
+	c := v.p.Load()
+	if c == nil {
+		if v.far != nil {
+			v.far.store(x)
+			return
+		}
+		panic(v.errGone())
+	}
 	if err := v.take(context.Background()); err != nil {
 		panic(err)
 	}
@@ -153,20 +182,29 @@ func (v *Value[T]) Store(x T) {
 	runtime.KeepAlive(c)
 }
 
-// Update changes the value by f, which is called once, with no other Update
-// or Store in between: v.Update(ctx, func(x *int) error { *x++; return nil }).
-// If f returns an error or panics, nothing is changed. If the process is
-// killed inside f, nothing is changed and others go on. f must not use the
-// value's other methods except Load, and must not keep its argument. ctx
-// bounds the wait for others.
+// Update changes the value by f, with no other change in between:
+// v.Update(ctx, func(x *int) error { *x++; return nil }). If f returns an error
+// or panics, nothing is changed. If the process is killed inside f, nothing is
+// changed and others go on. f must not use the value's other methods except
+// Load and Get, and must not keep its argument.
 //
-// Cost: 13 to 30 ns, and f.
+// In memory f is called once, while others wait; ctx bounds the wait for them.
+// In a place nobody waits: f is called again, on what the value is by then, if
+// somebody has changed it meanwhile, until ctx ends. So f should have no other
+// effect than on its argument. Handles in it that came from the place are
+// closed when f's change is made.
+//
+// Cost: 13 to 30 ns, and f. In a place: two round trips, and again as many for
+// each change of somebody else that came between.
 func (v *Value[T]) Update(ctx context.Context, f func(*T) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	c := v.p.Load()
 	if c == nil {
+		if v.far != nil {
+			return v.far.update(ctx, f)
+		}
 		return v.errGone()
 	}
 	if err := v.take(ctx); err != nil {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"multiproc/mp"
+	"multiproc/mp/driver/drivertest"
 )
 
 type wide struct {
@@ -72,6 +73,10 @@ func TestUpdatesExclude(t *testing.T) {
 // codes stores and loads one value of each type code of the seeds.
 func codes[T comparable](t *testing.T, v, w T) {
 	t.Helper()
+	far := value(t, v, mp.In(drivertest.Memory()))
+	if far.Store(w); far.Load() != w {
+		t.Errorf("%T: in a place %v became %v", v, w, far.Load())
+	}
 	x, r, a := value(t, v), closing(t, get(mp.NewRawValue(v))(t)), closing(t, get(mp.ArrayOf(v, w))(t))
 	if x.Load() != v || r.Load() != v || a.Load(0) != v || a.Load(1) != w || a.Len() != 2 {
 		t.Errorf("%T: made of %v: %v, %v, %v", v, v, x.Load(), r.Load(), a.Load(0))
@@ -111,10 +116,8 @@ func TestTypeCodes(t *testing.T) {
 }
 
 func TestUpdateThatFails(t *testing.T) {
-	for _, x := range []interface {
-		Load() [3]int64
-		Update(context.Context, func(*[3]int64) error) error
-	}{value(t, [3]int64{1, 2, 3})} {
+	everywhere(t, func(t *testing.T, in ...mp.Option) {
+		x := value(t, [3]int64{1, 2, 3}, in...)
 		err := x.Update(t.Context(), func(p *[3]int64) error { p[1] = 9; return errMine })
 		wantErr(t, "Update", err, errMine)
 		func() {
@@ -128,7 +131,7 @@ func TestUpdateThatFails(t *testing.T) {
 		if x.Load() != [3]int64{2, 2, 3} {
 			t.Errorf("got %v", x.Load())
 		}
-	}
+	})
 }
 
 func TestUpdateWaitsWithPatience(t *testing.T) {
@@ -169,12 +172,18 @@ func TestCloseInsideUpdate(t *testing.T) {
 	}
 }
 
-func TestClosedValues(t *testing.T) {
-	v, c := get(mp.NewValue(1))(t), get(mp.NewCounter(1))(t)
+func TestClosedValues(t *testing.T) { everywhere(t, testClosedValues) }
+
+func testClosedValues(t *testing.T, in ...mp.Option) {
+	v, c := get(mp.NewValue(1, in...))(t), get(mp.NewCounter(1))(t)
 	must(t, v.Close())
 	must(t, c.Close())
 	wantErr(t, "Close", v.Close(), mp.ErrClosed)
 	wantErr(t, "Update", v.Update(t.Context(), func(*int) error { return nil }), mp.ErrClosed)
+	wantErr(t, "Get", get2(v.Get(t.Context())), mp.ErrClosed)
+	wantErr(t, "Set", v.Set(t.Context(), 1), mp.ErrClosed)
+	wantErr(t, "Add", get2(v.Add(t.Context(), 1)), mp.ErrClosed)
+	wantErr(t, "CompareAndSwap", get2(v.CompareAndSwap(t.Context(), 1, 2)), mp.ErrClosed)
 	wantPanic(t, "closed", func() { v.Load() })
 	wantPanic(t, "closed", func() { v.Store(2) })
 	wantPanic(t, "closed", func() { c.Add(1) })

@@ -1,0 +1,190 @@
+package mp
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"multiproc/internal/portable"
+	"multiproc/mp/driver"
+)
+
+// pageSize is how many values an iteration asks for at once.
+const pageSize = 500
+
+// All iterates over the entries in order, some hundreds a round trip, so that a
+// dict of any size costs little memory. An error is the last pair, as with
+// Queue.All:
+//
+//	for e, err := range d.All(ctx) {
+//		if err != nil {
+//			return err
+//		}
+//		fmt.Println(e.Key, e.Value)
+//	}
+//
+// Others may change the dict meanwhile: keys that stay throughout are seen
+// exactly once, those that come or go may be seen or not. Copy is one moment's
+// state.
+func (d *Dict[K, V]) All(ctx context.Context) iter.Seq2[Entry[K, V], error] {
+	return func(yield func(Entry[K, V], error) bool) {
+		for pair, err := range d.pairs(ctx) {
+			var e Entry[K, V]
+			if err == nil {
+				e.Key, err = decode(ctx, d.obj, d.k, pair.key)
+			}
+			if err == nil {
+				e.Value, err = decode(ctx, d.obj, d.v, pair.value)
+			}
+			if !yield(e, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Keys is All without the values.
+func (d *Dict[K, V]) Keys(ctx context.Context) iter.Seq2[K, error] {
+	return func(yield func(K, error) bool) {
+		for pair, err := range d.pairs(ctx) {
+			var k K
+			if err == nil {
+				k, err = decode(ctx, d.obj, d.k, pair.key)
+			}
+			if !yield(k, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Values is All without the keys.
+func (d *Dict[K, V]) Values(ctx context.Context) iter.Seq2[V, error] {
+	return func(yield func(V, error) bool) {
+		for pair, err := range d.pairs(ctx) {
+			var v V
+			if err == nil {
+				v, err = decode(ctx, d.obj, d.v, pair.value)
+			}
+			if !yield(v, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// pair is an entry as it is in the place.
+type pair struct{ key, value []byte }
+
+// pairs iterates over the entries page by page.
+func (d *Dict[K, V]) pairs(ctx context.Context) iter.Seq2[pair, error] {
+	return func(yield func(pair, error) bool) {
+		o, err := d.access()
+		if err != nil {
+			yield(pair{}, err)
+			return
+		}
+		for cursor, more := uint64(0), true; more; more = cursor != 0 {
+			var keys, values [][]byte
+			keys, values, cursor, err = o.Page(ctx, cursor, pageSize)
+			if err == nil && len(keys) != len(values) {
+				err = fmt.Errorf("%v: a page of %d keys and %d values: %w", o, len(keys), len(values), ErrCorrupt)
+			}
+			if err != nil {
+				yield(pair{}, err)
+				return
+			}
+			for i := range keys {
+				if !yield(pair{keys[i], values[i]}, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Copy returns all entries as they are at one moment. The map is the caller's.
+func (d *Dict[K, V]) Copy(ctx context.Context) (map[K]V, error) {
+	o, err := d.access()
+	if err != nil {
+		return nil, err
+	}
+	return copyDict(ctx, o, d.k, d.v)
+}
+
+func copyDict[K comparable, V any](ctx context.Context, o driver.Dict, kt *portable.Type[K], vt *portable.Type[V]) (map[K]V, error) {
+	keys, values, _, err := o.Page(ctx, 0, 0)
+	if err != nil {
+		return nil, err
+	}
+	ks, err := decodeAll(ctx, o, kt, keys)
+	if err != nil {
+		return nil, err
+	}
+	vs, err := decodeAll(ctx, o, vt, values)
+	if err != nil {
+		return nil, err
+	}
+	m := make(map[K]V, len(ks))
+	for i, k := range ks {
+		m[k] = vs[i]
+	}
+	return m, nil
+}
+
+// Change is what happened to an entry of a Dict.
+type Change[K comparable, V any] struct {
+	// Op is "set", "delete", or "clear" for all keys at once; then Key is zero,
+	// as Value is unless it was set.
+	Op    string
+	Key   K
+	Value V
+	// Version is the entry's by that change. The versions of an entry only grow.
+	Version uint64
+}
+
+// Watch yields every change that is made after it has returned, in order; the
+// loop over them may begin later. So whoever calls Watch first and Copy then
+// misses nothing. It ends with ctx, whose error is the last pair, and with the
+// loop, which is to be the only one; a Watch without one lasts until ctx ends.
+// A loop that is too slow gets ErrOverrun as its last pair: the place keeps a
+// bounded number of changes for it.
+func (d *Dict[K, V]) Watch(ctx context.Context) iter.Seq2[Change[K, V], error] {
+	o, err := d.access()
+	if err != nil {
+		return failing[Change[K, V]](err)
+	}
+	return watchDict(ctx, o, d.k, d.v)
+}
+
+func watchDict[K comparable, V any](ctx context.Context, o driver.Dict, kt *portable.Type[K], vt *portable.Type[V]) iter.Seq2[Change[K, V], error] {
+	changes := o.Watch(ctx)
+	return func(yield func(Change[K, V], error) bool) {
+		for c, err := range changes {
+			out := Change[K, V]{Op: "set", Version: c.Version}
+			switch {
+			case err != nil:
+				out = Change[K, V]{}
+			case c.Key == nil:
+				out.Op = "clear"
+			default:
+				out.Key, err = decode(ctx, o, kt, c.Key)
+			}
+			switch {
+			case err != nil || c.Key == nil:
+			case c.Value == nil:
+				out.Op = "delete"
+			default:
+				out.Value, err = decode(ctx, o, vt, c.Value)
+			}
+			if !yield(out, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// failing yields an error, as an iteration does that cannot begin.
+func failing[T any](err error) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) { yield(*new(T), err) }
+}

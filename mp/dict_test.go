@@ -1,0 +1,239 @@
+//go:build linux
+
+package mp_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"sync"
+	"testing"
+
+	"multiproc/mp"
+	"multiproc/mp/driver"
+)
+
+func TestDict(t *testing.T) { inPlaces(t, testDict) }
+
+func testDict(t *testing.T, m driver.Place) {
+	d, ctx := dict[string, int](t, m), t.Context()
+	wantErr(t, "Get", get2(d.Get(ctx, "a")), mp.ErrNoKey)
+	wantErr(t, "Pop", get2(d.Pop(ctx, "a")), mp.ErrNoKey)
+	_, _, err := d.PopItem(ctx)
+	wantErr(t, "PopItem", err, mp.ErrNoKey)
+	must(t, d.Set(ctx, "b", 2))
+	must(t, d.SetAll(ctx, map[string]int{"a": 1, "b": 3}))
+	if m := get(d.Copy(ctx))(t); !maps.Equal(m, map[string]int{"a": 1, "b": 3}) {
+		t.Errorf("got %v", m)
+	}
+	if v := get(d.SetDefault(ctx, "a", 9))(t); v != 1 {
+		t.Errorf("SetDefault = %d", v)
+	}
+	if v := get(d.SetDefault(ctx, "c", 9))(t); v != 9 {
+		t.Errorf("SetDefault = %d", v)
+	}
+	if a, b := get(d.CompareAndSwap(ctx, "c", 8, 7))(t), get(d.CompareAndSwap(ctx, "c", 9, 7))(t); a || !b {
+		t.Errorf("CompareAndSwap = %v, %v", a, b)
+	}
+	if v := get(d.Add(ctx, "c", -8))(t); v != -1 {
+		t.Errorf("Add = %d", v)
+	}
+	if a, b := get(d.Has(ctx, "c"))(t), get(d.Has(ctx, "d"))(t); !a || b {
+		t.Errorf("Has = %v, %v", a, b)
+	}
+	if a, b := get(d.Delete(ctx, "b"))(t), get(d.Delete(ctx, "b"))(t); !a || b {
+		t.Errorf("Delete = %v, %v", a, b)
+	}
+	k, v, err := d.PopItem(ctx)
+	if k != "c" || v != -1 || err != nil {
+		t.Errorf("PopItem = %q, %d, %v", k, v, err)
+	}
+	if v := get(d.Pop(ctx, "a"))(t); v != 1 || get(d.Len(ctx))(t) != 0 {
+		t.Errorf("Pop = %d", v)
+	}
+	must(t, d.Set(ctx, "x", 1))
+	must(t, d.Clear(ctx))
+	if n := get(d.Len(ctx))(t); n != 0 {
+		t.Errorf("%d keys after Clear", n)
+	}
+}
+
+type place struct {
+	City string
+	Zip  int
+}
+
+// What a dict of any types keeps comes back as it was.
+func TestDictOfTypes(t *testing.T) { inPlaces(t, testDictOfTypes) }
+
+func testDictOfTypes(t *testing.T, p driver.Place) {
+	trip(t, p, map[place]order{{"Ulm", 89073}: {ID: 1, Tags: []string{"x"}, Sub: &order{}}, {}: {}})
+	trip(t, p, map[[2]int][]place{{1, 2}: {{"a", 1}}, {}: nil})
+	trip(t, p, map[float64]any{1.5: "x", -2: nil, 7: 3})
+	trip(t, p, map[any]any{1: "int", "1": "string", 2.5: true})
+}
+
+func trip[K comparable, V any](t *testing.T, p driver.Place, m map[K]V) {
+	t.Helper()
+	d, ctx := dict[K, V](t, p), t.Context()
+	for k, v := range m {
+		must(t, d.Set(ctx, k, v))
+		if got := get(d.Get(ctx, k))(t); !reflect.DeepEqual(got, v) {
+			t.Errorf("%v: %#v became %#v", k, v, got)
+		}
+	}
+	if got := get(d.Copy(ctx))(t); !reflect.DeepEqual(got, m) {
+		t.Errorf("%v became %v", m, got)
+	}
+}
+
+func TestDictIterates(t *testing.T) { inPlaces(t, testDictIterates) }
+
+func testDictIterates(t *testing.T, m driver.Place) {
+	ctx := t.Context()
+	d := dict[int, string](t, m)
+	const n = 1234 // some pages
+	want := map[int]string{}
+	for i := range n {
+		want[i] = fmt.Sprint("v", i)
+	}
+	must(t, d.SetAll(ctx, want))
+	got := map[int]string{}
+	for e, err := range d.All(ctx) {
+		must(t, err)
+		got[e.Key] = e.Value
+		if len(got) == 10 {
+			must(t, get2(d.Delete(ctx, 2000))) // changes do not disturb it
+			must(t, d.Set(ctx, 2000, "late"))
+		}
+	}
+	delete(got, 2000)
+	if !maps.Equal(got, want) {
+		t.Errorf("All gave %d of %d entries", len(got), n)
+	}
+	must(t, get2(d.Delete(ctx, 2000)))
+	var keys []int
+	for k, err := range d.Keys(ctx) {
+		must(t, err)
+		keys = append(keys, k)
+	}
+	var values []string
+	for v, err := range d.Values(ctx) {
+		must(t, err)
+		values = append(values, v)
+	}
+	slices.Sort(keys)
+	if len(values) != n || len(keys) != n || keys[0] != 0 || keys[n-1] != n-1 {
+		t.Errorf("%d keys, %d values, want %d", len(keys), len(values), n)
+	}
+	for range d.All(ctx) {
+		break
+	}
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	for _, err := range d.Keys(ended) {
+		wantErr(t, "Keys", err, context.Canceled)
+	}
+	odd := closing(t, get(mp.NewDict[string, int](mp.In(m), mp.WithName("odd")))(t))
+	must(t, odd.Set(ctx, "k", 1))
+	as := closing(t, get(mp.NewDict[int, int](mp.In(m), mp.WithName("odd")))(t))
+	for _, err := range as.All(ctx) {
+		if err == nil {
+			t.Error("a text is an integer")
+		}
+	}
+	if _, err := as.Copy(ctx); err == nil {
+		t.Error("a text is an integer")
+	}
+}
+
+func TestDictWatch(t *testing.T) { inPlaces(t, testDictWatch) }
+
+func testDictWatch(t *testing.T, m driver.Place) {
+	d := dict[string, int](t, m)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	changes := d.Watch(ctx)
+	must(t, d.Set(ctx, "a", 1))
+	must(t, get2(d.Add(ctx, "a", 1)))
+	must(t, get2(d.Delete(ctx, "a")))
+	must(t, d.Clear(ctx))
+	var got []string
+	var version uint64
+	for c, err := range changes {
+		if err != nil {
+			wantErr(t, "the last pair", err, context.Canceled)
+			break
+		}
+		if c.Version <= version {
+			t.Errorf("version %d after %d", c.Version, version)
+		}
+		version = c.Version
+		got = append(got, fmt.Sprint(c.Op, c.Key, c.Value))
+		if c.Op == "clear" {
+			cancel()
+		}
+	}
+	if want := []string{"seta1", "seta2", "deletea0", "clear0"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestDictUpdate(t *testing.T) { inPlaces(t, testDictUpdate) }
+
+func testDictUpdate(t *testing.T, m driver.Place) {
+	d, ctx := dict[string, []int](t, m), t.Context()
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			for range 50 {
+				must(t, d.Update(ctx, "k", func(v *[]int) error { *v = append(*v, i); return nil }))
+			}
+		})
+	}
+	all.Wait()
+	if v := get(d.Get(ctx, "k"))(t); len(v) != 400 {
+		t.Errorf("%d of 400 updates are there", len(v))
+	}
+	wantErr(t, "Update", d.Update(ctx, "k", func(v *[]int) error { *v = nil; return errMine }), errMine)
+	if v := get(d.Get(ctx, "k"))(t); len(v) != 400 {
+		t.Error("an update that failed changed the value")
+	}
+}
+
+// An update that never wins ends with its context, and has changed nothing.
+func TestUpdateThatNeverWins(t *testing.T) { inPlaces(t, testUpdateThatNeverWins) }
+
+func testUpdateThatNeverWins(t *testing.T, m driver.Place) {
+	d, ctx := dict[string, int](t, m), within(t, 5*short)
+	tries := 0
+	err := d.Update(ctx, "k", func(v *int) error {
+		tries++
+		*v = -1
+		return d.Set(t.Context(), "k", tries)
+	})
+	wantErr(t, "Update", err, context.DeadlineExceeded)
+	if v := get(d.Get(t.Context(), "k"))(t); v != tries || tries < 3 {
+		t.Errorf("%d after %d tries", v, tries)
+	}
+}
+
+func TestSumBeyondTheType(t *testing.T) { inPlaces(t, testSumBeyondTheType) }
+
+func testSumBeyondTheType(t *testing.T, m driver.Place) {
+	d, ctx := dict[string, int8](t, m), t.Context()
+	must(t, d.Set(ctx, "k", 127))
+	if _, err := d.Add(ctx, "k", 1); err == nil {
+		t.Error("128 is an int8")
+	}
+	wide := dict[string, any](t, m)
+	must(t, wide.Set(ctx, "k", "text"))
+	err := get2(wide.Add(ctx, "k", 1))
+	wantErr(t, "text + 1", err, mp.ErrType)
+	if errors.Is(err, mp.ErrNoKey) {
+		t.Error("the wrong sentinel")
+	}
+}

@@ -1,0 +1,76 @@
+package drivertest
+
+import (
+	"context"
+	"os"
+
+	"multiproc/internal/mperr"
+)
+
+// mutex is the body of a lock.
+type mutex struct {
+	owner  *Session
+	broken bool // an owner died
+}
+
+type mutexHandle struct {
+	*handle
+	m *mutex
+}
+
+func (h *mutexHandle) take() (bool, error) {
+	switch {
+	case h.m.owner != nil:
+		return false, nil
+	case h.m.broken:
+		return false, &mperr.OwnerDiedError{Object: h.String(), PID: os.Getpid()}
+	}
+	h.m.owner = h.session
+	return true, nil
+}
+
+func (h *mutexHandle) Lock(ctx context.Context) error { return h.when(ctx, h.take) }
+
+func (h *mutexHandle) TryLock(ctx context.Context) (ok bool, err error) {
+	err = h.do(ctx, func() error { ok, err = h.take(); return err })
+	return ok, err
+}
+
+// mine calls f if the session holds the lock.
+func (h *mutexHandle) mine(ctx context.Context, f func()) error {
+	return h.do(ctx, func() error {
+		if h.m.owner != h.session {
+			return mperr.ErrNotHeld
+		}
+		f()
+		return nil
+	})
+}
+
+func (h *mutexHandle) Unlock(ctx context.Context) error {
+	return h.mine(ctx, func() { h.m.owner = nil })
+}
+
+func (h *mutexHandle) LockBroken(ctx context.Context) error {
+	return h.when(ctx, func() (bool, error) {
+		if h.m.owner != nil {
+			return false, nil
+		}
+		h.m.owner = h.session
+		return true, nil
+	})
+}
+
+func (h *mutexHandle) Heal(ctx context.Context) error {
+	return h.mine(ctx, func() { h.m.broken = false })
+}
+
+func (h *mutexHandle) Owner(ctx context.Context) (pid int, err error) {
+	err = h.do(ctx, func() error {
+		if h.m.owner != nil {
+			pid = os.Getpid()
+		}
+		return nil
+	})
+	return pid, err
+}

@@ -1,0 +1,88 @@
+package drivertest
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"multiproc/internal/mperr"
+	"multiproc/mp/driver"
+)
+
+var mutexTests = []test{
+	{"lock", testMutex},
+	{"excludes", testMutexExcludes},
+	{"handles", testMutexHandles},
+	{"repair", testMutexRepair},
+}
+
+func newMutex(t *testing.T, p driver.Place, name string) driver.Mutex {
+	t.Helper()
+	return open[driver.Mutex](t, p, driver.Spec{Kind: driver.KindMutex, Name: name})
+}
+
+func testMutex(t *testing.T, p driver.Place) {
+	m, ctx := newMutex(t, p, ""), within(t, patience)
+	wantErr(t, "unlock of a new one", m.Unlock(ctx), mperr.ErrNotHeld)
+	pid, err := m.Owner(ctx)
+	is(t, "owner", pid, err, 0)
+	must(t, m.Lock(ctx))
+	ok, err := m.TryLock(ctx)
+	is(t, "try lock of a held one", ok, err, false)
+	givesUp(t, "lock", m.Lock)
+	givesUp(t, "lock broken", m.LockBroken)
+	answer, cancel := waiting(t, "lock", m.Lock)
+	defer cancel()
+	must(t, m.Unlock(ctx))
+	must(t, <-answer)
+	must(t, m.Unlock(ctx))
+	wantErr(t, "unlock of a free one", m.Unlock(ctx), mperr.ErrNotHeld)
+	ok, err = m.TryLock(ctx)
+	is(t, "try lock", ok, err, true)
+	must(t, m.Unlock(ctx))
+}
+
+// A Lock that gives up does not hold the lock, however close it was.
+func testMutexExcludes(t *testing.T, p driver.Place) {
+	m, n := newMutex(t, p, ""), 0
+	crowd(t, 5, 100, func(ctx context.Context) error {
+		c, cancel := context.WithCancel(ctx)
+		go cancel()
+		err := m.Lock(c)
+		if errors.Is(err, context.Canceled) {
+			err = m.Lock(ctx)
+		}
+		cancel()
+		if err != nil {
+			return err
+		}
+		n++ // the race detector sees it if two are here
+		return m.Unlock(ctx)
+	})
+	if n != 500 {
+		t.Errorf("%d times locked, want 500", n)
+	}
+}
+
+// Two handles of a session are one lock, which the session holds.
+func testMutexHandles(t *testing.T, p driver.Place) {
+	ctx := within(t, patience)
+	a, b := newMutex(t, p, "lock"), newMutex(t, p, "lock")
+	must(t, a.Lock(ctx))
+	ok, err := b.TryLock(ctx)
+	is(t, "try lock by another handle", ok, err, false)
+	must(t, b.Unlock(ctx))
+	ok, err = a.TryLock(ctx)
+	is(t, "try lock", ok, err, true)
+	must(t, a.Unlock(ctx))
+}
+
+func testMutexRepair(t *testing.T, p driver.Place) {
+	m, ctx := newMutex(t, p, ""), within(t, patience)
+	wantErr(t, "heal without the lock", m.Heal(ctx), mperr.ErrNotHeld)
+	must(t, m.LockBroken(ctx))
+	must(t, m.Heal(ctx))
+	must(t, m.Unlock(ctx))
+	must(t, m.Lock(ctx))
+	must(t, m.Unlock(ctx))
+}

@@ -1,0 +1,102 @@
+package drivertest
+
+import (
+	"fmt"
+	"testing"
+
+	"multiproc/mp/driver"
+)
+
+var pageTests = []test{
+	{"whole", testPages},
+	{"under change", testPagesUnderChange},
+}
+
+func fill(t *testing.T, d driver.Dict, prefix string, n int) {
+	t.Helper()
+	var keys, vs [][]byte
+	for i := range n {
+		keys, vs = append(keys, item(t, fmt.Sprint(prefix, i))), append(vs, item(t, i))
+	}
+	must(t, d.SetAll(within(t, patience), keys, vs))
+}
+
+// walk counts how often each key is seen, and calls between after each page.
+func walk(t *testing.T, d driver.Dict, limit int, between func()) map[string]int {
+	t.Helper()
+	ctx, seen, pages := within(t, patience), map[string]int{}, 0
+	for cursor, more := uint64(0), true; more; more = cursor != 0 {
+		keys, vs, next, err := d.Page(ctx, cursor, limit)
+		must(t, err)
+		if len(keys) != len(vs) || len(keys) > limit || pages > 10_000 {
+			t.Fatalf("page %d has %d keys and %d values, with limit %d", pages, len(keys), len(vs), limit)
+		}
+		for _, k := range keys {
+			seen[text(t, k)]++
+		}
+		cursor = next
+		pages++
+		between()
+	}
+	return seen
+}
+
+func testPages(t *testing.T, p driver.Place) {
+	d := newDict(t, p)
+	if seen := walk(t, d, 5, func() {}); len(seen) != 0 {
+		t.Errorf("an empty dict has %d keys", len(seen))
+	}
+	fill(t, d, "k", 100)
+	for _, limit := range []int{1, 7, 100, 1000} {
+		seen := walk(t, d, limit, func() {})
+		if len(seen) != 100 {
+			t.Errorf("pages of %d showed %d keys of 100", limit, len(seen))
+		}
+		for k, n := range seen {
+			if n != 1 {
+				t.Errorf("pages of %d showed %s %d times", limit, k, n)
+			}
+		}
+	}
+	keys, vs, next, err := d.Page(within(t, patience), 0, 0)
+	if err != nil || len(keys) != 100 || len(vs) != 100 || next != 0 {
+		t.Errorf("everything at once: %d keys, %d values, next %d, %v", len(keys), len(vs), next, err)
+	}
+	for i, k := range keys {
+		reads(t, "key", k, nil, fmt.Sprintf("'k%d'", i))
+	}
+}
+
+// Entries that stay throughout are seen exactly once, whatever else happens.
+func testPagesUnderChange(t *testing.T, p driver.Place) {
+	d, ctx := newDict(t, p), within(t, patience)
+	fill(t, d, "go", 60)
+	fill(t, d, "stay", 60)
+	step := 0
+	seen := walk(t, d, 7, func() {
+		must(t, d.Set(ctx, item(t, fmt.Sprint("come", step)), item(t, step)))
+		must(t, d.Set(ctx, item(t, fmt.Sprint("stay", step)), item(t, "changed")))
+		for i := range 4 {
+			_, err := d.Delete(ctx, item(t, fmt.Sprint("go", 4*step+i)))
+			must(t, err)
+		}
+		step++
+		if step > 500 {
+			t.Fatal("the walk does not end")
+		}
+		if step > 40 {
+			_, err := d.Delete(ctx, item(t, fmt.Sprint("come", step-1)))
+			must(t, err)
+		}
+	})
+	for i := range 60 {
+		if n := seen[fmt.Sprintf("'stay%d'", i)]; n != 1 && i >= step || n > 1 || n == 0 {
+			t.Errorf("stay%d was seen %d times", i, n)
+		}
+	}
+	for k, n := range seen {
+		if n > 1 {
+			t.Errorf("%s was seen %d times", k, n)
+		}
+	}
+}

@@ -1,0 +1,124 @@
+package drivertest
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"multiproc/internal/data"
+	"multiproc/internal/mperr"
+	"multiproc/mp/driver"
+)
+
+var setTests = []test{
+	{"members", testSetMembers},
+	{"equal members", testSetEqual},
+	{"many", testSetMany},
+	{"pages", testSetPages},
+}
+
+func newSet(t *testing.T, p driver.Place, vs ...data.Value) driver.Set {
+	t.Helper()
+	s := open[driver.Set](t, p, driver.Spec{Kind: driver.KindSet})
+	if len(vs) > 0 {
+		_, err := s.AddAll(within(t, patience), items(t, vs...))
+		must(t, err)
+	}
+	return s
+}
+
+func testSetMembers(t *testing.T, p driver.Place) {
+	s, ctx := newSet(t, p), within(t, patience)
+	_, err := s.Pop(ctx)
+	wantErr(t, "pop of nothing", err, mperr.ErrEmpty)
+	ok, err := s.Add(ctx, item(t, "a"))
+	is(t, "add", ok, err, true)
+	ok, err = s.Add(ctx, item(t, "a"))
+	is(t, "add again", ok, err, false)
+	ok, err = s.Has(ctx, item(t, "a"))
+	is(t, "has", ok, err, true)
+	ok, err = s.Remove(ctx, item(t, "b"))
+	is(t, "remove of nothing", ok, err, false)
+	ok, err = s.Remove(ctx, item(t, "a"))
+	is(t, "remove", ok, err, true)
+	ok, err = s.Has(ctx, item(t, "a"))
+	is(t, "has not", ok, err, false)
+	_, err = s.Add(ctx, item(t, "b"))
+	must(t, err)
+	v, err := s.Pop(ctx)
+	reads(t, "pop", v, err, "'b'")
+	n, err := s.Len(ctx)
+	is(t, "len", n, err, 0)
+	_, err = s.Add(ctx, item(t, &data.List{}))
+	wantErr(t, "an unhashable value", err, mperr.ErrType)
+}
+
+func testSetEqual(t *testing.T, p driver.Place) {
+	s, ctx := newSet(t, p, 1, true, 1.0, "1", data.Tuple{int64(1)}, data.Tuple{1.0}), within(t, patience)
+	n, err := s.Len(ctx)
+	is(t, "len", n, err, 3)
+	ok, err := s.Has(ctx, item(t, 1.0))
+	is(t, "has", ok, err, true)
+}
+
+func testSetMany(t *testing.T, p driver.Place) {
+	s, ctx := newSet(t, p, 1, 2, 3), within(t, patience)
+	n, err := s.AddAll(ctx, items(t, 3, 4, 5, 5))
+	is(t, "added", n, err, 2)
+	n, err = s.RemoveAll(ctx, items(t, 1, 1, 9))
+	is(t, "removed", n, err, 1)
+	n, err = s.Retain(ctx, items(t, 3, 5, 7))
+	is(t, "not retained", n, err, 2)
+	n, err = s.Len(ctx)
+	is(t, "len", n, err, 2)
+	must(t, s.Clear(ctx))
+	n, err = s.Len(ctx)
+	is(t, "len", n, err, 0)
+	crowd(t, 5, 100, func(ctx context.Context) error {
+		_, err := s.Add(ctx, item(t, "same"))
+		return err
+	})
+	n, err = s.Len(ctx)
+	is(t, "len", n, err, 1)
+}
+
+func testSetPages(t *testing.T, p driver.Place) {
+	s, ctx := newSet(t, p), within(t, patience)
+	for i := range 50 {
+		_, err := s.AddAll(ctx, items(t, i, fmt.Sprint("go", i)))
+		must(t, err)
+	}
+	seen, step := map[string]int{}, 0
+	for cursor, more := uint64(0), true; more; more = cursor != 0 {
+		page, next, err := s.Page(ctx, cursor, 7)
+		must(t, err)
+		for _, v := range page {
+			seen[text(t, v)]++
+		}
+		for i := range 4 {
+			_, err = s.Remove(ctx, item(t, fmt.Sprint("go", 4*step+i)))
+			must(t, err)
+		}
+		_, err = s.Remove(ctx, item(t, 49))
+		must(t, err)
+		cursor = next
+		if step++; step > 100 {
+			t.Fatal("the walk does not end")
+		}
+	}
+	for v, n := range seen {
+		if n != 1 {
+			t.Errorf("%s was seen %d times", v, n)
+		}
+	}
+	for i := range 49 {
+		if seen[fmt.Sprint(i)] != 1 {
+			t.Errorf("%d was not seen", i)
+		}
+	}
+	whole, next, err := s.Page(ctx, 0, 0)
+	n, _ := s.Len(ctx)
+	if err != nil || next != 0 || len(whole) != n {
+		t.Errorf("everything at once: %d of %d, next %d, %v", len(whole), n, next, err)
+	}
+}

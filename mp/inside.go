@@ -1,0 +1,144 @@
+package mp
+
+import (
+	"context"
+	"fmt"
+
+	"multiproc/internal/codec"
+	"multiproc/internal/mperr"
+	"multiproc/internal/portable"
+	"multiproc/mp/driver"
+)
+
+// inside is the session of one value that is kept in a place: handles in it
+// stand for objects of the same place.
+type inside struct {
+	ctx   context.Context // of the call that the value belongs to
+	place driver.Place
+	got   []placeable // the handles that were filled in
+}
+
+func init() {
+	// For drivers whose values hold handles, too.
+	codec.Inside = func(ctx context.Context, place any) codec.Session {
+		return &inside{ctx: ctx, place: place.(driver.Place)}
+	}
+}
+
+// Export implements codec.Session.
+func (s *inside) Export(h codec.Handle) ([]byte, error) {
+	p, ok := h.(placeable)
+	if !ok {
+		return nil, s.foreign(h)
+	}
+	obj := p.inPlace()
+	if obj == nil {
+		if m, ok := h.(shared); ok {
+			if _, release, err := m.borrow(); err == nil {
+				release()
+				return nil, s.foreign(h)
+			}
+		}
+		return nil, errNoObject
+	}
+	return obj.Embed(s.place)
+}
+
+func (s *inside) foreign(h codec.Handle) error {
+	return fmt.Errorf("a %T in memory cannot be kept in %v: make it with mp.In the same place: %w", h, s.place, mperr.ErrForeign)
+}
+
+// Import implements codec.Session.
+func (s *inside) Import(h codec.Handle, ref []byte) error {
+	p, ok := h.(placeable)
+	if !ok {
+		return fmt.Errorf("%v holds no %T: %w", s.place, h, mperr.ErrType)
+	}
+	obj, err := s.place.Extract(s.ctx, ref)
+	if err != nil {
+		return err
+	}
+	if err := p.open(obj); err != nil {
+		return err
+	}
+	s.got = append(s.got, p)
+	return nil
+}
+
+// drop closes the handles that were filled in, where the value does not reach
+// anybody.
+func (s *inside) drop() {
+	for _, h := range s.got {
+		_ = h.Close()
+	}
+	s.got = nil
+}
+
+// encode returns v as its object's place keeps it.
+func encode[T any](ctx context.Context, o driver.Object, t *portable.Type[T], v T) ([]byte, error) {
+	return t.Append(nil, &v, &inside{ctx: ctx, place: o.Place()})
+}
+
+// encodeAll encodes values until one cannot be; the error is that one's.
+func encodeAll[T any](ctx context.Context, o driver.Object, t *portable.Type[T], vs []T) ([][]byte, error) {
+	out := make([][]byte, 0, len(vs))
+	for i := range vs {
+		b, err := t.Append(nil, &vs[i], &inside{ctx: ctx, place: o.Place()})
+		if err != nil {
+			return out, fmt.Errorf("value %d: %w", i, err)
+		}
+		out = append(out, b)
+	}
+	return out, nil
+}
+
+// decode is the way back. What it returns belongs to the caller, handles in it
+// included.
+func decode[T any](ctx context.Context, o driver.Object, t *portable.Type[T], b []byte) (T, error) {
+	v := new(T)
+	s := inside{ctx: ctx, place: o.Place()}
+	if err := t.Decode(b, v, &s); err != nil {
+		s.drop()
+		return *new(T), fmt.Errorf("%v: %w", o, err)
+	}
+	return *v, nil
+}
+
+// decodeAll decodes values of one answer: all of them, or those of which the
+// error does not speak. Callers to whom a part is of no use drop it.
+func decodeAll[T any](ctx context.Context, o driver.Object, t *portable.Type[T], bs [][]byte) ([]T, error) {
+	out := make([]T, 0, len(bs))
+	var failed error
+	for _, b := range bs {
+		v, err := decode(ctx, o, t, b)
+		if err != nil {
+			failed = err
+			continue
+		}
+		out = append(out, v)
+	}
+	return out, failed
+}
+
+// taken decodes what is no longer in the place. That ctx may have ended since
+// is no reason to lose it: handles in it are opened with patience of their own.
+func taken[T any](ctx context.Context, o driver.Object, t *portable.Type[T], b []byte) (T, error) {
+	if t.HasHandles() {
+		own, cancel := grace(ctx)
+		defer cancel()
+		ctx = own
+	}
+	v, err := decode(ctx, o, t, b)
+	return v, lost(err)
+}
+
+func grace(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), patience)
+}
+
+func lost(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("an item was taken that cannot be decoded: %w", err)
+}

@@ -1,0 +1,266 @@
+package mp
+
+import (
+	"context"
+	"iter"
+
+	"multiproc/internal/portable"
+	"multiproc/mp/driver"
+)
+
+// List is a shared sequence: what Python's manager.list() is. It lives in a
+// place; each method is one round trip and happens at one moment there. A
+// negative index counts from the end, -1 is the last element; an index that is
+// out of range is an error that wraps ErrIndex.
+//
+// Elements are of any type whose values can travel; see In for what they are
+// in the place. Where programs have put values of several types, T is any.
+// Elements may be, or hold, handles of objects in the same place, and those
+// stay shared; a handle that a method returns is the caller's to close.
+//
+// A pointer to a List may travel to other processes; all handles share the
+// list. The zero List is not usable. After an error nothing was changed, unless
+// it wraps ErrUnknownFate.
+type List[T any] struct {
+	remote[driver.List]
+	t *portable.Type[T]
+}
+
+// NewList makes an empty list in the place that In names, or finds the one
+// that has the name of WithName.
+func NewList[T any](opts ...Option) (*List[T], error) {
+	l := &List[T]{}
+	return made(l, newInPlace(l, driver.KindList, opts))
+}
+
+func (l *List[T]) open(obj driver.Object) (err error) {
+	if l.t, err = portable.For[T](); err != nil {
+		_ = obj.Close()
+		return err
+	}
+	return l.remote.open(obj)
+}
+
+// with is the list and a value as it is there.
+func (l *List[T]) with(ctx context.Context, v T) (driver.List, []byte, error) {
+	o, err := l.access()
+	if err != nil {
+		return nil, nil, err
+	}
+	b, err := encode(ctx, o, l.t, v)
+	return o, b, err
+}
+
+// withAll is with for many values.
+func (l *List[T]) withAll(ctx context.Context, vs []T) (driver.List, [][]byte, error) {
+	o, err := l.access()
+	if err != nil {
+		return nil, nil, err
+	}
+	bs, err := encodeAll(ctx, o, l.t, vs)
+	return o, bs, err
+}
+
+// Get returns element i.
+func (l *List[T]) Get(ctx context.Context, i int) (v T, err error) {
+	o, err := l.access()
+	if err != nil {
+		return v, err
+	}
+	now, err := o.Get(ctx, i)
+	if err != nil {
+		return v, err
+	}
+	return decode(ctx, o, l.t, now.Value)
+}
+
+// Set sets element i, which is there already.
+func (l *List[T]) Set(ctx context.Context, i int, v T) error {
+	o, b, err := l.with(ctx, v)
+	if err != nil {
+		return err
+	}
+	return o.Set(ctx, i, b)
+}
+
+// Append puts v at the end.
+func (l *List[T]) Append(ctx context.Context, v T) error {
+	o, b, err := l.with(ctx, v)
+	if err != nil {
+		return err
+	}
+	return o.Append(ctx, b)
+}
+
+// Extend puts all values at the end at one moment.
+func (l *List[T]) Extend(ctx context.Context, vs []T) error {
+	o, bs, err := l.withAll(ctx, vs)
+	if err != nil {
+		return err
+	}
+	return o.Extend(ctx, bs)
+}
+
+// Insert puts v before element i, and at the beginning or end if i lies beyond
+// it. So there is no ErrIndex.
+func (l *List[T]) Insert(ctx context.Context, i int, v T) error {
+	o, b, err := l.with(ctx, v)
+	if err != nil {
+		return err
+	}
+	return o.Insert(ctx, i, b)
+}
+
+// Pop takes element i out and returns it: -1 is the last one.
+func (l *List[T]) Pop(ctx context.Context, i int) (v T, err error) {
+	o, err := l.access()
+	if err != nil {
+		return v, err
+	}
+	b, err := o.Pop(ctx, i)
+	if err != nil {
+		return v, err
+	}
+	return taken(ctx, o, l.t, b)
+}
+
+// Delete takes element i out.
+func (l *List[T]) Delete(ctx context.Context, i int) error {
+	o, err := l.access()
+	if err != nil {
+		return err
+	}
+	return o.Delete(ctx, i)
+}
+
+// Remove takes out the first element that equals v, as Python compares, or
+// returns an error that wraps ErrNoValue.
+func (l *List[T]) Remove(ctx context.Context, v T) error {
+	o, b, err := l.with(ctx, v)
+	if err != nil {
+		return err
+	}
+	return o.Remove(ctx, b)
+}
+
+// Add adds delta to element i and returns the sum. Strings and lists are
+// appended to. The error wraps ErrType if there is no such sum. Numbers do not
+// wrap: the element becomes the sum, also where T is too small for it and Add
+// returns an error that says so.
+func (l *List[T]) Add(ctx context.Context, i int, delta T) (sum T, err error) {
+	o, err := l.access()
+	if err != nil {
+		return sum, err
+	}
+	return addAt(ctx, o, l.t, delta, func(b []byte) ([]byte, error) { return o.Add(ctx, i, b) })
+}
+
+// CompareAndSwap sets element i to v if it equals old, as Python compares, and
+// reports whether it did.
+func (l *List[T]) CompareAndSwap(ctx context.Context, i int, old, v T) (bool, error) {
+	o, err := l.access()
+	if err != nil {
+		return false, err
+	}
+	return swapAt(ctx, o, l.t, old, v, func(a, b []byte) (bool, error) { return o.CompareAndSwap(ctx, i, a, b) })
+}
+
+// Update changes element i by f, with no change by others in between. f is
+// called again, on what element i is by then, if the list has changed there
+// meanwhile, until ctx ends: it should have no other effect than on its
+// argument, which it must not keep. If f returns an error, nothing is changed.
+// Handles in the element that came from the place are closed when the change is
+// made.
+//
+// Cost: two round trips, and again as many for each change of somebody else
+// that came between.
+func (l *List[T]) Update(ctx context.Context, i int, f func(*T) error) error {
+	o, err := l.access()
+	if err != nil {
+		return err
+	}
+	return update(ctx, spot{
+		obj: o,
+		get: func(ctx context.Context) (driver.Versioned, error) { return o.Get(ctx, i) },
+		set: func(ctx context.Context, v []byte, version uint64) (bool, error) {
+			return o.SetVersion(ctx, i, v, version)
+		},
+	}, l.t, f)
+}
+
+// Len is the number of elements.
+func (l *List[T]) Len(ctx context.Context) (int, error) {
+	o, err := l.access()
+	if err != nil {
+		return 0, err
+	}
+	return o.Len(ctx)
+}
+
+// Clear takes all elements out.
+func (l *List[T]) Clear(ctx context.Context) error {
+	o, err := l.access()
+	if err != nil {
+		return err
+	}
+	return o.Clear(ctx)
+}
+
+// All iterates over the elements in order, some hundreds a round trip, so that
+// a list of any length costs little memory. An error is the last pair, as with
+// Queue.All. It goes by index: where others insert or take out elements in
+// front of it meanwhile, an element is seen twice or not at all. Copy is one
+// moment's state.
+func (l *List[T]) All(ctx context.Context) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for start := 0; ; start += pageSize {
+			page, err := l.Slice(ctx, start, start+pageSize, 1)
+			if err != nil {
+				yield(*new(T), err)
+				return
+			}
+			for _, v := range page {
+				if !yield(v, nil) {
+					return
+				}
+			}
+			if len(page) < pageSize {
+				return
+			}
+		}
+	}
+}
+
+// ListChange is what happened to a List.
+type ListChange[T any] struct {
+	// Op is the method's name: "append", "extend", "insert", "set" (also by Add,
+	// Update and CompareAndSwap), "pop", "delete", "remove", "reverse", "sort",
+	// "clear", "setSlice", "deleteSlice", "repeat". Index is where the one element
+	// stands that it is about, counted from the beginning, and -1 where there is
+	// no such; Value is what was put there.
+	Op      string
+	Index   int
+	Value   T
+	Version uint64 // grows from change to change
+}
+
+// Watch yields every change that is made after it has returned, in order; see
+// Dict.Watch.
+func (l *List[T]) Watch(ctx context.Context) iter.Seq2[ListChange[T], error] {
+	o, err := l.access()
+	if err != nil {
+		return failing[ListChange[T]](err)
+	}
+	changes := o.Watch(ctx)
+	return func(yield func(ListChange[T], error) bool) {
+		for c, err := range changes {
+			out := ListChange[T]{Op: c.Op, Index: c.Index, Version: c.Version}
+			if err == nil && c.Value != nil {
+				out.Value, err = decode(ctx, o, l.t, c.Value)
+			}
+			if !yield(out, err) || err != nil {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,190 @@
+package mp
+
+import (
+	"context"
+	"iter"
+
+	"multiproc/internal/portable"
+	"multiproc/mp/driver"
+)
+
+// Set is a shared collection of values of which no two are equal, as Python
+// compares: what manager.set() is in Python 3.14. It lives in a place; each
+// method is one round trip and happens at one moment there. See Dict for what
+// may be in it: its values are as the keys of a Dict.
+//
+// A pointer to a Set may travel to other processes; all handles share the set.
+// The zero Set is not usable. After an error nothing was changed, unless it
+// wraps ErrUnknownFate.
+type Set[T comparable] struct {
+	remote[driver.Set]
+	t *portable.Type[T]
+}
+
+// NewSet makes an empty set in the place that In names, or finds the one that
+// has the name of WithName.
+func NewSet[T comparable](opts ...Option) (*Set[T], error) {
+	s := &Set[T]{}
+	return made(s, newInPlace(s, driver.KindSet, opts))
+}
+
+func (s *Set[T]) open(obj driver.Object) (err error) {
+	if s.t, err = portable.ForKey[T](); err != nil {
+		_ = obj.Close()
+		return err
+	}
+	return s.remote.open(obj)
+}
+
+func (s *Set[T]) with(ctx context.Context, v T) (driver.Set, []byte, error) {
+	o, err := s.access()
+	if err != nil {
+		return nil, nil, err
+	}
+	b, err := encode(ctx, o, s.t, v)
+	return o, b, err
+}
+
+func (s *Set[T]) withAll(ctx context.Context, vs []T) (driver.Set, [][]byte, error) {
+	o, err := s.access()
+	if err != nil {
+		return nil, nil, err
+	}
+	bs, err := encodeAll(ctx, o, s.t, vs)
+	return o, bs, err
+}
+
+// Add puts v in, and reports whether it was not there yet.
+func (s *Set[T]) Add(ctx context.Context, v T) (bool, error) {
+	o, b, err := s.with(ctx, v)
+	if err != nil {
+		return false, err
+	}
+	return o.Add(ctx, b)
+}
+
+// AddAll puts all values in at one moment, and returns how many of them were
+// not there yet: Python's update.
+func (s *Set[T]) AddAll(ctx context.Context, vs []T) (added int, err error) {
+	o, bs, err := s.withAll(ctx, vs)
+	if err != nil {
+		return 0, err
+	}
+	return o.AddAll(ctx, bs)
+}
+
+// Remove takes v out, and reports whether it was there.
+func (s *Set[T]) Remove(ctx context.Context, v T) (bool, error) {
+	o, b, err := s.with(ctx, v)
+	if err != nil {
+		return false, err
+	}
+	return o.Remove(ctx, b)
+}
+
+// RemoveAll takes all values out at one moment, and returns how many of them
+// were there: Python's difference_update.
+func (s *Set[T]) RemoveAll(ctx context.Context, vs []T) (removed int, err error) {
+	o, bs, err := s.withAll(ctx, vs)
+	if err != nil {
+		return 0, err
+	}
+	return o.RemoveAll(ctx, bs)
+}
+
+// Retain takes everything out that is not in vs, and returns how much that
+// was: Python's intersection_update.
+func (s *Set[T]) Retain(ctx context.Context, vs []T) (removed int, err error) {
+	o, bs, err := s.withAll(ctx, vs)
+	if err != nil {
+		return 0, err
+	}
+	return o.Retain(ctx, bs)
+}
+
+// Pop takes some value out, or returns an error that wraps ErrEmpty.
+func (s *Set[T]) Pop(ctx context.Context) (v T, err error) {
+	o, err := s.access()
+	if err != nil {
+		return v, err
+	}
+	b, err := o.Pop(ctx)
+	if err != nil {
+		return v, err
+	}
+	return taken(ctx, o, s.t, b)
+}
+
+// Has reports whether v is there.
+func (s *Set[T]) Has(ctx context.Context, v T) (bool, error) {
+	o, b, err := s.with(ctx, v)
+	if err != nil {
+		return false, err
+	}
+	return o.Has(ctx, b)
+}
+
+// Len is the number of values.
+func (s *Set[T]) Len(ctx context.Context) (int, error) {
+	o, err := s.access()
+	if err != nil {
+		return 0, err
+	}
+	return o.Len(ctx)
+}
+
+// Clear takes all values out.
+func (s *Set[T]) Clear(ctx context.Context) error {
+	o, err := s.access()
+	if err != nil {
+		return err
+	}
+	return o.Clear(ctx)
+}
+
+// All iterates over the values, some hundreds a round trip; an error is the
+// last pair, as with Queue.All. Others may change the set meanwhile: values
+// that stay throughout are seen exactly once.
+func (s *Set[T]) All(ctx context.Context) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		o, err := s.access()
+		if err != nil {
+			yield(*new(T), err)
+			return
+		}
+		for cursor, more := uint64(0), true; more; more = cursor != 0 {
+			var page [][]byte
+			if page, cursor, err = o.Page(ctx, cursor, pageSize); err != nil {
+				yield(*new(T), err)
+				return
+			}
+			for _, b := range page {
+				v, err := decode(ctx, o, s.t, b)
+				if !yield(v, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Copy returns all values as they are at one moment. The map is the caller's.
+func (s *Set[T]) Copy(ctx context.Context) (map[T]struct{}, error) {
+	o, err := s.access()
+	if err != nil {
+		return nil, err
+	}
+	page, _, err := o.Page(ctx, 0, 0)
+	if err != nil {
+		return nil, err
+	}
+	vs, err := decodeAll(ctx, o, s.t, page)
+	if err != nil {
+		return nil, err
+	}
+	m := make(map[T]struct{}, len(vs))
+	for _, v := range vs {
+		m[v] = struct{}{}
+	}
+	return m, nil
+}

@@ -3,6 +3,7 @@ package manager
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -20,8 +21,8 @@ var ownKey struct {
 }
 
 // Authkey returns the key that servers of this process use which are given
-// none: $MP_AUTHKEY, or else 32 random bytes, made once for the life of the
-// process; clients in this process use it as well. It is like the authkey of
+// none: $MP_AUTHKEY, or else 32 random bytes in hexadecimal digits, so that an
+// environment can carry them, made once for the life of the process; clients in this process use it as well. It is like the authkey of
 // Python's current_process(). Hand it to other processes on a private way
 // only, such as the arguments of a task. The result is the caller's.
 func Authkey() []byte {
@@ -31,10 +32,16 @@ func Authkey() []byte {
 	ownKey.Lock()
 	defer ownKey.Unlock()
 	if ownKey.key == nil {
-		ownKey.key = make([]byte, 32)
-		_, _ = rand.Read(ownKey.key) // never fails
+		ownKey.key = randomKey()
 	}
 	return bytes.Clone(ownKey.key)
+}
+
+// randomKey makes a key that nobody knows.
+func randomKey() []byte {
+	secret := make([]byte, 32)
+	_, _ = rand.Read(secret) // never fails
+	return hex.AppendEncode(nil, secret)
 }
 
 // key finds the key: nil, without an error, if none is given.

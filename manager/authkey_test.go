@@ -61,7 +61,7 @@ func TestOwnKey(t *testing.T) {
 		t.Error("a client made up a key")
 	}
 	key, err := o.serverKey()
-	if err != nil || len(key) != 32 {
+	if err != nil || len(key) != 64 {
 		t.Fatalf("%d bytes, %v", len(key), err)
 	}
 	again, err := o.clientKey()

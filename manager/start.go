@@ -112,9 +112,7 @@ func freshKey() []byte {
 	if s := os.Getenv(EnvAuthkey); s != "" {
 		return []byte(s)
 	}
-	key := make([]byte, 32)
-	_, _ = rand.Read(key) // never fails
-	return key
+	return randomKey()
 }
 
 var errClosed = errors.New("the manager was closed by the one who started it")

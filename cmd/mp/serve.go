@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"multiproc/manager"
+)
+
+// serve is the subcommand that runs a manager. Its fields are its flags.
+type serve struct {
+	Listen      string `required:"" placeholder:"ADDR" help:"host:port, [::1]:port, the path of a Unix socket, or @name for an abstract one. Port 0 is any that is free."`
+	AuthkeyFile string `placeholder:"FILE" help:"The secret that clients must know. A file that is not there is made, with a fresh secret that only you may read. Default: $MP_AUTHKEY."`
+
+	TLSCert string `placeholder:"FILE" help:"Certificate chain (PEM). Clients that use TLS only: CPython's managers do not."`
+	TLSKey  string `placeholder:"FILE" help:"The certificate's private key (PEM)."`
+	TLSCA   string `name:"tls-ca" placeholder:"FILE" help:"Clients must show a certificate that one of these authorities (PEM) has signed."`
+
+	MaxConnections int   `placeholder:"N" help:"Clients at once (default: 10000)."`
+	MaxObjects     int   `placeholder:"N" help:"Objects at once (default: 1000000)."`
+	MaxMemory      int64 `placeholder:"BYTES" help:"What all values together may take (default: no limit)."`
+	MaxFrame       int   `placeholder:"BYTES" help:"The largest message (default: 64 MiB)."`
+	RefuseOpaque   bool  `help:"Refuse Python objects of classes that the manager does not know, instead of keeping them as they are."`
+}
+
+// Run serves until the context ends.
+func (s *serve) Run(ctx context.Context, out io.Writer) error {
+	o, err := s.options()
+	if err != nil {
+		return err
+	}
+	l, err := manager.Listen(s.Listen)
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(out, "listening on %s\n", manager.AddressOf(l)); err != nil {
+		return errors.Join(err, l.Close())
+	}
+	return manager.Serve(ctx, l, o)
+}
+
+func (s *serve) options() (manager.Options, error) {
+	o := manager.Options{
+		AuthkeyFile:  s.AuthkeyFile,
+		RefuseOpaque: s.RefuseOpaque,
+		Limits: manager.Limits{
+			Connections: s.MaxConnections, Objects: s.MaxObjects, Bytes: s.MaxMemory, Frame: s.MaxFrame,
+		},
+	}
+	switch {
+	case s.AuthkeyFile != "":
+		if err := ensureKey(s.AuthkeyFile); err != nil {
+			return o, err
+		}
+	case os.Getenv(manager.EnvAuthkey) == "":
+		return o, fmt.Errorf("no key: nobody could connect; give --authkey-file (it is made if it is not there) or set %s", manager.EnvAuthkey)
+	}
+	var err error
+	o.TLS, err = s.tls()
+	return o, err
+}
+
+// ensureKey makes the file with a fresh key unless it is there already.
+func ensureKey(name string) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails
+	_, err = fmt.Fprintln(f, hex.EncodeToString(key))
+	return errors.Join(err, f.Close())
+}
+
+// tls is nil if no certificate was given.
+func (s *serve) tls() (*tls.Config, error) {
+	if s.TLSCert == "" && s.TLSKey == "" && s.TLSCA == "" {
+		return nil, nil
+	}
+	if s.TLSCert == "" || s.TLSKey == "" {
+		return nil, errors.New("TLS needs both --tls-cert and --tls-key")
+	}
+	cert, err := tls.LoadX509KeyPair(s.TLSCert, s.TLSKey)
+	if err != nil {
+		return nil, fmt.Errorf("the certificate %s with the key %s: %w", s.TLSCert, s.TLSKey, err)
+	}
+	c := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	if s.TLSCA == "" {
+		return c, nil
+	}
+	pem, err := os.ReadFile(s.TLSCA)
+	if err != nil {
+		return nil, err
+	}
+	c.ClientCAs, c.ClientAuth = x509.NewCertPool(), tls.RequireAndVerifyClientCert
+	if !c.ClientCAs.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no certificate in PEM form", s.TLSCA)
+	}
+	return c, nil
+}

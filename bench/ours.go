@@ -33,4 +33,7 @@ var ourRuns = map[string]harness.Run{
 	"parked":          parkedCPU,
 	"resident queue":  residentOf("queue"),
 	"resident value":  residentOf("value"),
+	"manager 1":       managerCalls(1),
+	"manager 64":      managerCalls(64),
+	"idle clients":    idleClients,
 }

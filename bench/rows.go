@@ -49,6 +49,7 @@ func rows(k *peers.Kit) []harness.Row {
 	all = append(all, valueRows(k)...)
 	all = append(all, startRows(k)...)
 	all = append(all, memoryRows(k)...)
+	all = append(all, managerRows(k)...)
 	return all
 }
 

@@ -25,7 +25,7 @@ import (
 var sources embed.FS
 
 // Kinds are the peers that -require can name.
-var Kinds = []string{"python", "cc", "go"}
+var Kinds = []string{"python", "cc", "go", "redis"}
 
 // Kit holds the peers' programs in a temporary directory. What needs compiling is compiled at its first use.
 type Kit struct {
@@ -73,6 +73,10 @@ func (k *Kit) Require(ctx context.Context, kinds ...string) error {
 			}
 		case "go":
 			if _, err := k.gopeer(ctx); err != nil {
+				return err
+			}
+		case "redis":
+			if err := k.redis(ctx); err != nil {
 				return err
 			}
 		default:

@@ -74,8 +74,11 @@ func schedTime(line []byte) time.Duration {
 
 // Resident returns the bytes of anonymous and shared memory that this process occupies. It reads proportional sizes: a
 // page that a ring maps twice in a row is one page.
-func Resident() (int64, error) {
-	b, err := os.ReadFile("/proc/self/smaps_rollup")
+func Resident() (int64, error) { return ResidentOf(os.Getpid()) }
+
+// ResidentOf is Resident of another process of this user.
+func ResidentOf(pid int) (int64, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
 	if err != nil {
 		return 0, err
 	}

@@ -2,6 +2,7 @@
 //
 //	gopeer N TRANSPORT trip PAUSE_US     8 bytes there and back
 //	gopeer N TRANSPORT bulk SIZE         blocks one way
+//	gopeer N redis calls CALLERS         SET and GET in turn at a redis-server of its own
 //
 // It is a program of its own so that the one that measures ours carries none of its dependencies: what a binary links
 // is paid at every start of a child.
@@ -52,6 +53,14 @@ func run(args []string) error {
 	}
 	number, err := strconv.Atoi(args[3])
 	if err != nil {
+		return err
+	}
+	if args[1] == "redis" {
+		perOp, err := redisCalls(n, number)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Printf("{\"per_op\": %g}\n", perOp)
 		return err
 	}
 	start, ok := transports[args[1]]

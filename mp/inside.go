@@ -27,7 +27,7 @@ func init() {
 
 // Export implements codec.Session.
 func (s *inside) Export(h codec.Handle) ([]byte, error) {
-	p, ok := h.(placeable)
+	p, ok := placeOf(h)
 	if !ok {
 		return nil, s.foreign(h)
 	}
@@ -50,7 +50,7 @@ func (s *inside) foreign(h codec.Handle) error {
 
 // Import implements codec.Session.
 func (s *inside) Import(h codec.Handle, ref []byte) error {
-	p, ok := h.(placeable)
+	p, ok := placeOf(h)
 	if !ok {
 		return fmt.Errorf("%v holds no %T: %w", s.place, h, mperr.ErrType)
 	}

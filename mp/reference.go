@@ -42,7 +42,7 @@ func openReference(ref []byte) (driver.Object, error) {
 
 // visit fills in a handle to an object in a place.
 func (a *arrival) visit(h codec.Handle, ref []byte) error {
-	p, ok := h.(placeable)
+	p, ok := placeOf(h)
 	if !ok {
 		return fmt.Errorf("reference to an object in a place for a %T: %w", h, mperr.ErrType)
 	}

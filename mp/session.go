@@ -54,7 +54,7 @@ type moving interface {
 
 // Export implements codec.Session.
 func (e *export) Export(h codec.Handle) ([]byte, error) {
-	p, ok := h.(placeable)
+	p, ok := placeOf(h)
 	if ok && p.inPlace() != nil {
 		return e.refer(p.inPlace())
 	}

@@ -20,7 +20,7 @@ import (
 
 // settle is how long Main waits for what ends by itself: goroutines on their
 // way out, memory that the collector has yet to unmap.
-const settle = 3 * time.Second
+var settle = 3 * time.Second
 
 // Main is the whole of a TestMain. In a child it runs the task and never
 // returns. In the test process it runs the tests, ends the spares, and then

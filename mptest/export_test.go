@@ -1,0 +1,6 @@
+package mptest
+
+import "time"
+
+// Settle lets tests wait less: what they leave behind on purpose, others see.
+func Settle(d time.Duration) { settle = d }

@@ -99,7 +99,7 @@ func TestKinds(t *testing.T) {
 	wantIs(t, "a dict as a list", err, mperr.ErrType)
 	_, err = m.Open(t.Context(), driver.Spec{Kind: driver.KindNamespace})
 	wantIs(t, "a dict as a namespace", err, mperr.ErrType)
-	_, err = m.Open(t.Context(), driver.Spec{Kind: "Barrier"})
+	_, err = m.Open(t.Context(), driver.Spec{Kind: "Perpetuum"})
 	wantIs(t, "a kind that is none", err, errors.ErrUnsupported)
 }
 

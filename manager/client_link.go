@@ -253,7 +253,9 @@ func (l *link) cancelLocked(seq uint64, cause error) {
 			l.mu.Unlock()
 		}()
 	}
-	r.grace = time.AfterFunc(grace, func() { l.abandon(seq) })
+	if !r.stays {
+		r.grace = time.AfterFunc(grace, func() { l.abandon(seq) })
+	}
 }
 
 // grace is how long a cancelled call waits for the server's word about it.

@@ -25,6 +25,7 @@ type request struct {
 	n      int    // arguments
 	args   []byte // one behind the other
 	stream *stream
+	stays  bool // waits for the server's word as long as that takes, also when it was cancelled
 	undo   undo // for an answer that comes when nobody waits for it any more
 
 	done chan struct{} // one token when the call is over

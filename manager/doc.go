@@ -53,8 +53,10 @@
 // A client's end is noticed: at once if it runs on the same machine, within
 // some ten seconds if its machine or network is gone. Then
 //
-//   - the locks that it held are released. The next Go client to lock a Lock
-//     gets an *mp.OwnerDiedError until Heal; Python's clients simply get it.
+//   - the locks that it held are released, and its permits of semaphores come
+//     back. The next Go client to lock a Lock, or an RWLock that it wrote under,
+//     gets an *mp.OwnerDiedError until Repair; Python's clients simply get it.
+//   - a barrier that it was waiting at is broken.
 //   - what it was waiting for is forgotten. An item of a queue that was under
 //     way to it is the queue's first item again.
 //   - its references are counted down.

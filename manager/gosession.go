@@ -62,7 +62,8 @@ func (c *conn) serveGo(first []byte) {
 func (g *goSession) read() error {
 	var f frames.Frame
 	for {
-		if !g.in.Buffered() {
+		// One read may bring hundreds of requests for large answers.
+		if !g.in.Buffered() || g.out.full() {
 			g.out.uncork()
 			g.out.wait(maxOut)
 		}

@@ -13,14 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxPath is the length of the longest path that a socket can have; one byte
-// of the kernel's 108 ends it for peers written in C.
-const maxPath = 107
-
 func listenUnix(address string) (*net.UnixListener, error) {
-	if len(address) > maxPath {
-		return nil, fmt.Errorf("address %q: a socket's path has at most %d bytes; choose a directory higher up", address, maxPath)
-	}
 	if address[0] == '@' {
 		return bindUnix(address)
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 // Object is a handle to an object of any type: one that the server registered,
-// or one of Python's that has no typed face in package mp, such as "Event". Its
+// or one of Python's that has no typed face in package mp, such as "Pool". Its
 // methods are called by name, with Call. It is made by New, and by Call where
 // the result is an object; it can be an argument of Call, too.
 //

@@ -21,7 +21,7 @@ type outbox struct {
 	mu      sync.Mutex
 	buf     []byte // frames that are not written yet
 	corked  bool   // the reader carries out a batch of requests and flushes at its end
-	writing bool   // the goroutine is at work
+	writing int    // bytes that the goroutine is at work on; 0: there is none
 	err     error  // of the connection; nothing more is written
 	idle    sync.Cond
 }
@@ -94,7 +94,7 @@ func (o *outbox) uncork() {
 
 // flush is called with mu held.
 func (o *outbox) flush() {
-	if o.writing || o.err != nil || len(o.buf) == 0 {
+	if o.writing > 0 || o.err != nil || len(o.buf) == 0 {
 		return
 	}
 	if o.try != nil {
@@ -109,7 +109,7 @@ func (o *outbox) flush() {
 		}
 		o.buf = append(o.buf[:0], o.buf[n:]...)
 	}
-	o.writing = true
+	o.writing = len(o.buf)
 	go o.drain()
 }
 
@@ -127,7 +127,7 @@ func (o *outbox) drain() {
 	defer o.mu.Unlock()
 	for len(o.buf) > 0 && o.err == nil {
 		b := o.buf
-		o.buf = nil
+		o.buf, o.writing = nil, len(b)
 		o.mu.Unlock()
 		_, err := o.conn.Write(b)
 		o.mu.Lock()
@@ -137,7 +137,7 @@ func (o *outbox) drain() {
 			o.reset(b)
 		}
 	}
-	o.writing = false
+	o.writing = 0
 	o.idle.Broadcast()
 }
 
@@ -153,7 +153,7 @@ func (o *outbox) fail(err error) {
 func (o *outbox) full() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return len(o.buf) > maxOut || o.err != nil
+	return o.writing+len(o.buf) > maxOut || o.err != nil
 }
 
 // wait returns when less than limit bytes wait to be written, or the
@@ -161,8 +161,8 @@ func (o *outbox) full() bool {
 func (o *outbox) wait(limit int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for o.err == nil && (o.writing && limit == 0 || len(o.buf) > limit) {
-		if !o.writing {
+	for o.err == nil && o.writing+len(o.buf) > limit {
+		if o.writing == 0 {
 			o.flush()
 			continue
 		}

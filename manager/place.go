@@ -30,9 +30,19 @@ func (m *Manager) Open(ctx context.Context, spec driver.Spec) (driver.Object, er
 		r.begin(2).int(spec.Size).int(int(spec.Bytes))
 	case driver.KindValue:
 		r.begin(2).text(spec.Code).raw(orNull(spec.Init))
-	case driver.KindDict, driver.KindList, driver.KindSet, driver.KindNamespace, driver.KindMutex:
+	case driver.KindDict, driver.KindList, driver.KindSet, driver.KindNamespace:
 		r.begin(0)
+	case driver.KindCond:
+		release, err := m.openCond(ctx, r, spec.Lock)
+		if err != nil {
+			r.free()
+			return nil, err
+		}
+		defer release()
 	default:
+		if r.constructor(spec) {
+			break
+		}
 		r.free()
 		return nil, fmt.Errorf("%s: an object of kind %q cannot be opened: %w", m, spec.Kind, errors.ErrUnsupported)
 	}
@@ -166,8 +176,9 @@ func (h *handle) object() driver.Object {
 		return &setHandle{h}
 	case string(driver.KindValue):
 		return &valueHandle{h}
-	case string(driver.KindMutex):
-		return &mutexHandle{handle: h}
+	}
+	if o := h.sync(); o != nil {
+		return o
 	}
 	return &Object{h}
 }
@@ -188,8 +199,9 @@ func implements(o driver.Object, k driver.Kind) (ok bool) {
 		_, ok = o.(driver.Set)
 	case driver.KindValue:
 		_, ok = o.(driver.Value)
-	case driver.KindMutex:
-		_, ok = o.(driver.Mutex)
+	default:
+		h, ours := o.(interface{ base() *handle })
+		ok = ours && h.base().typ == string(k)
 	}
 	return ok
 }

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"multiproc/internal/data"
@@ -31,16 +33,18 @@ type channel struct {
 	*pyCodec
 	name  string
 	owner store.Owner
-	used  map[uint64]struct{} // objects called; under client.mu
+	used  map[uint64]time.Time // when objects were called last; under client.mu
 
 	done  chan struct{} // closed at its end
 	free  chan struct{} // holds a token when no call is under way
 	call  *store.Call   // the last one; changed by the reader with the token in hand
 	taken bool          // its answer holds something that was taken; changes with the token
+
+	answering atomic.Bool // the last call is answered, or about to be: the token comes soon
 }
 
 func newChannel(p *pyCodec, name string) *channel {
-	ch := &channel{pyCodec: p, name: name, used: map[uint64]struct{}{}, done: make(chan struct{}), free: make(chan struct{}, 1)}
+	ch := &channel{pyCodec: p, name: name, used: map[uint64]time.Time{}, done: make(chan struct{}), free: make(chan struct{}, 1)}
 	ch.owner = p.client.session.Channel()
 	ch.free <- struct{}{}
 	return ch
@@ -60,6 +64,7 @@ func (ch *channel) serve() {
 			return
 		}
 		ch.settle(true)
+		ch.answering.Store(false)
 		ch.request(b)
 		ch.c.out.wait(maxOut)
 	}
@@ -167,6 +172,7 @@ func notExposed(method string, typ *store.Type) error {
 
 // reply answers the call under way, on any goroutine.
 func (ch *channel) reply(kind string, value data.Value) (sound bool) {
+	ch.answering.Store(true)
 	sound = ch.answer(kind, value)
 	ch.free <- struct{}{}
 	return sound
@@ -174,6 +180,7 @@ func (ch *channel) reply(kind string, value data.Value) (sound bool) {
 
 // Return answers with a result.
 func (ch *channel) Return(v store.Item, taken bool) {
+	ch.answering.Store(true)
 	ch.taken = taken
 	sound := ch.answer(kindReturn, v.Value())
 	if !sound {
@@ -192,6 +199,7 @@ func (ch *channel) Emit(store.Item) bool { return false }
 
 // New answers with a new object, to which the client refers already.
 func (ch *channel) New(typ *store.Type, id uint64) {
+	ch.client.gave(id)
 	token := newToken(typ.ID, ch.client.tokens(ch.c), id)
 	ch.reply(kindProxy, data.Tuple{exposedBy(typ), token})
 }
@@ -199,23 +207,21 @@ func (ch *channel) New(typ *store.Type, id uint64) {
 // end is the end of the connection: err says which.
 func (ch *channel) end(err error) {
 	defer close(ch.done)
-	used := ch.client.leave(ch)
-	idle := false
-	select {
-	case <-ch.free:
-		idle = true
-		ch.settle(errors.Is(err, io.EOF) && ch.c.out.sound() && unsent(ch.c.socket) == 0)
-	default: // a call waits: EndOwner withdraws it, or puts back what it just got
+	died := ch.client.leave(ch)
+	// An answer that has begun may have been read already, and its client may
+	// have left with what it brought. One that begins from here on is read by
+	// nobody: EndOwner withdraws the call, or puts back what it just got.
+	idle := ch.answering.Load()
+	if idle {
+		<-ch.free
+		ch.settle(atEnd(err) && ch.c.out.sound() && unsent(ch.c.socket) == 0)
 	}
 	sess := ch.client.session
 	switch {
 	case ch.client.line == nil:
-		sess.EndOwner(ch.owner, func(id uint64) bool { _, ok := used[id]; return !ok })
+		sess.EndOwner(ch.owner, func(id uint64) bool { _, dead := died[id]; return !dead })
 		if isMainThread(ch.name) {
-			// Its process is gone, without having given back what it referred to.
-			for id := range used {
-				_ = sess.Decref(id)
-			}
+			ch.s.bury(ch.client, died)
 		}
 	case !idle || !ch.owner.Holding():
 		sess.EndOwner(ch.owner, nil)
@@ -223,4 +229,10 @@ func (ch *channel) end(err error) {
 		// The thread has ended. What it holds is its process's as long as that
 		// lives.
 	}
+}
+
+// atEnd reports whether the client has read what it wanted to read: it has
+// closed the connection, or is dead, see watchPython.
+func atEnd(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, os.ErrDeadlineExceeded)
 }

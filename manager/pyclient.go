@@ -27,16 +27,17 @@ import (
 //   - A client elsewhere is known by its channels. When one ends although its
 //     client has not given back, after its last call, what it used, then it has
 //     died: the end of a thread looks like that as well, and releases what the
-//     thread holds.
+//     thread holds. See departures.
 type pyClient struct {
 	key     string
 	session *store.Session
 	line    *lifeline // nil: not watched
 	uses    int       // connections under way; under pythons.mu
 
-	mu       sync.Mutex
-	address  data.Value // of the server, as the client's tokens say it
-	channels map[*channel]struct{}
+	mu         sync.Mutex
+	address    data.Value // of the server, as the client's tokens say it
+	channels   map[*channel]struct{}
+	departures departures // if it is not watched
 }
 
 // pythons are the Python clients that are known.
@@ -112,21 +113,22 @@ func (s *server) watchPython(client *pyClient, closed <-chan struct{}) {
 	p.mu.Unlock()
 	// The kernel has closed its sockets by now. What their ends say about what
 	// was taken comes first. Another process may have one still open, after a
-	// fork, and is cut off: it would speak in the name of a dead one.
-	for _, ch := range client.open() {
-		select {
-		case <-ch.done:
-		case <-time.After(lastWords):
-			_ = ch.c.socket.Close()
-			<-ch.done
-		}
+	// fork, and is cut off: it would speak in the name of a dead one. By the
+	// deadline, for a closed socket could not tell any more what was read.
+	limit := time.Now().Add(lastWords)
+	open := client.open()
+	for _, ch := range open {
+		_ = ch.c.socket.SetDeadline(limit)
+	}
+	for _, ch := range open {
+		<-ch.done
 	}
 	client.line.close()
 	client.session.End(func(id uint64) bool { return client.session.Refs(id) == 0 })
 }
 
-// lastWords is how long the ends of a dead process's sockets may take to be
-// read.
+// lastWords is how long the ends of all of a dead process's sockets may take to
+// be read.
 const lastWords = time.Second
 
 // open are the client's channels.
@@ -152,16 +154,26 @@ func (p *pythons) close() {
 	}
 }
 
-// decref gives a reference back: what was used until now is left in order.
+// decref gives a reference back: a channel that has used the object may end
+// now, and leaves it in order.
 func (client *pyClient) decref(id uint64) error {
+	err := client.session.Decref(id)
 	if client.line == nil {
 		client.mu.Lock()
-		for ch := range client.channels {
-			delete(ch.used, id)
-		}
+		client.departures.decref(id, client.session.Refs(id) == 0)
 		client.mu.Unlock()
 	}
-	return client.session.Decref(id)
+	return err
+}
+
+// gave takes note of a reference that came with an answer.
+func (client *pyClient) gave(id uint64) {
+	if client.line != nil {
+		return
+	}
+	client.mu.Lock()
+	client.departures.gave(id)
+	client.mu.Unlock()
 }
 
 // enter and leave keep the list of the client's channels.
@@ -171,12 +183,40 @@ func (client *pyClient) enter(ch *channel) {
 	client.mu.Unlock()
 }
 
-// leave returns what the channel has used and its client not given back since.
-func (client *pyClient) leave(ch *channel) (used map[uint64]struct{}) {
+// leave returns what the channel has used and its client not left in order,
+// with the times of use.
+func (client *pyClient) leave(ch *channel) (died map[uint64]time.Time) {
 	client.mu.Lock()
 	defer client.mu.Unlock()
 	delete(client.channels, ch)
+	for id, last := range ch.used {
+		if client.session.Refs(id) == 0 || client.departures.announced(id, last) {
+			delete(ch.used, id)
+		}
+	}
 	return ch.used
+}
+
+// bury counts down the references of a process that has died without having
+// given back what it used. It waits for what the process may have sent before:
+// that is on another connection.
+func (s *server) bury(client *pyClient, used map[uint64]time.Time) {
+	s.pythons.mu.Lock()
+	client.uses++
+	s.pythons.mu.Unlock()
+	time.AfterFunc(lastWords, func() {
+		client.mu.Lock()
+		for id, last := range used {
+			if client.departures.since(id, last) {
+				delete(used, id)
+			}
+		}
+		client.mu.Unlock()
+		for id := range used {
+			_ = client.session.Decref(id)
+		}
+		s.release(client)
+	})
 }
 
 // using takes note of a call through a channel.
@@ -185,7 +225,7 @@ func (client *pyClient) using(ch *channel, id uint64) {
 		return
 	}
 	client.mu.Lock()
-	ch.used[id] = struct{}{}
+	ch.used[id] = time.Now()
 	client.mu.Unlock()
 }
 

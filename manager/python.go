@@ -97,6 +97,7 @@ func (p *pyCodec) create(r *pyRequest) (data.Value, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.client.gave(id)
 	return data.Tuple{store.Ident(id), exposedBy(typ)}, nil
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"multiproc/internal/robust"
 	"multiproc/internal/shm"
+	"multiproc/mp/driver"
 )
 
 // Mutex is a lock that excludes processes, and goroutines within them, in
@@ -23,7 +24,7 @@ type Mutex struct {
 	object
 	lock   *robust.Lock // apart: a resident lock is kept, the handle must not be
 	health *health
-	far    *placeMutex // of a mutex in a place, which has no memory
+	far    *placeMutex[driver.Mutex] // of a mutex in a place, which has no memory
 }
 
 // NewMutex makes a mutex that nobody holds; in a place with In.

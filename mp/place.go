@@ -129,14 +129,19 @@ func (r *remote[O]) watch() {
 
 // newInPlace opens an object of a kind that lives in places only.
 func newInPlace(h placeable, kind driver.Kind, opts []Option) error {
+	return newOf(h, driver.Spec{Kind: kind}, opts)
+}
+
+// newOf is newInPlace for objects of which the spec says more.
+func newOf(h placeable, spec driver.Spec, opts []Option) error {
 	o, err := unbounded(opts)
 	switch {
 	case err != nil:
-		return fmt.Errorf("new %s: %w", kind, err)
+		return fmt.Errorf("new %s: %w", spec.Kind, err)
 	case !o.in:
-		return fmt.Errorf("new %s: it lives in a place, and none is given: add mp.In(m), where m is what manager.Start or manager.Dial returned", kind)
+		return fmt.Errorf("new %s: it lives in a place, and none is given: add mp.In(m), where m is what manager.Start or manager.Dial returned", spec.Kind)
 	}
-	return openIn(h, o, driver.Spec{Kind: kind})
+	return openIn(h, o, spec)
 }
 
 // openIn opens the object that the options and the spec describe.

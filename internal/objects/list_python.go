@@ -1,10 +1,12 @@
 package objects
 
 import (
+	"errors"
 	"math/big"
 	"slices"
 
 	"multiproc/internal/data"
+	"multiproc/internal/mperr"
 	"multiproc/internal/store"
 )
 
@@ -133,8 +135,8 @@ func (l *list) pySetItem(c *store.Call) (store.Item, error) {
 // assigned are the values that are assigned to a slice.
 func (l *list) assigned(s data.Slice, v store.Item) ([]store.Item, error) {
 	items, err := iterate(l.store, v)
-	if err == nil {
-		return items, nil
+	if err == nil || !errors.Is(err, mperr.ErrType) {
+		return items, err
 	}
 	if _, err := spanOf(s, 0); err != nil {
 		return nil, err

@@ -15,7 +15,7 @@ func Register(s *store.Store) {
 }
 
 func syncTypes() []*store.Type {
-	return slices.Concat(lockTypes(), semaphoreTypes(), conditionTypes(), eventTypes(), barrierTypes())
+	return slices.Concat(lockTypes(), semaphoreTypes(), conditionTypes(), eventTypes(), barrierTypes(), rwlockTypes())
 }
 
 // methods are the methods of the objects of type T, by name. The tables are

@@ -165,15 +165,19 @@ func rangeItems(r data.Range) ([]data.Value, error) {
 	if !ok1 || !ok2 || !ok3 || step == 0 {
 		return nil, data.ValueError("range of numbers that are too large")
 	}
-	var items []data.Value
-	for i := start; (step > 0 && i < stop) || (step < 0 && i > stop); i += step {
-		if len(items) == maxRange {
-			return nil, data.ValueError("range of more than 4 million items")
-		}
-		items = append(items, i)
-		if (step > 0 && i > stop-step) || (step < 0 && i < stop-step) {
-			break // the next would be beyond, or beyond 64 bits
-		}
+	var n uint64 // the differences may need 64 bits
+	switch {
+	case step > 0 && start < stop:
+		n = (uint64(stop)-uint64(start)-1)/uint64(step) + 1
+	case step < 0 && start > stop:
+		n = (uint64(start)-uint64(stop)-1)/-uint64(step) + 1
+	}
+	if n > maxRange {
+		return nil, data.ValueError("range of more than 4 million items")
+	}
+	items := make([]data.Value, n)
+	for i := range items {
+		items[i] = start + int64(i)*step
 	}
 	return items, nil
 }

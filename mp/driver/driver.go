@@ -39,7 +39,8 @@ type Place interface {
 // SyncManager, where it has one.
 type Kind string
 
-// The kinds, and the interfaces that their objects implement.
+// The kinds, and the interfaces that their objects implement. Those of
+// synchronization follow in sync.go.
 const (
 	KindQueue     Kind = "Queue"     // Queue
 	KindDict      Kind = "dict"      // Dict
@@ -55,13 +56,16 @@ type Spec struct {
 	Kind Kind
 	Name string // empty: a new object without a name
 	// Size is the capacity of a queue in items, Bytes that in bytes; 0 is
-	// unbounded. They and Init count only if the object is made.
+	// unbounded. It is also the permits of a semaphore and the parties of a
+	// barrier. All from here on counts only if the object is made.
 	Size  int
 	Bytes int64
 	// Code is the type code of a value for Python's eyes: "i", "d", "" for any.
 	Code string
 	// Init is the first value of a Value; nil otherwise.
 	Init []byte
+	// Lock is the Mutex of this place that a Cond uses; nil: one of its own.
+	Lock Object
 }
 
 // Object is a handle to a shared object.

@@ -3,6 +3,7 @@ package drivertest
 import (
 	"context"
 	"errors"
+	"maps"
 	"testing"
 
 	"multiproc/internal/mperr"
@@ -13,11 +14,13 @@ import (
 // with one place that is otherwise empty, and a function that ends the first as
 // the death of its process would.
 func RunDeath(t *testing.T, open func(t *testing.T) (victim, witness driver.Place, kill func())) {
-	for name, f := range map[string]func(t *testing.T, victim, witness driver.Place, kill func()){
-		"lock":    testDeathOfOwner,
+	tests := map[string]func(t *testing.T, victim, witness driver.Place, kill func()){
+		"lock":    testDeathOfOwner(driver.KindMutex),
 		"waiters": testDeathOfWaiters,
 		"calls":   testCallsOfTheDead,
-	} {
+	}
+	maps.Copy(tests, deathInSync)
+	for name, f := range tests {
 		t.Run(name, func(t *testing.T) {
 			victim, witness, kill := open(t)
 			f(t, victim, witness, kill)
@@ -25,13 +28,21 @@ func RunDeath(t *testing.T, open func(t *testing.T) (victim, witness driver.Plac
 	}
 }
 
-func testDeathOfOwner(t *testing.T, victim, witness driver.Place, kill func()) {
-	if !offers(t, witness, driver.KindMutex) {
-		t.Skipf("%v does not offer locks", witness)
+// testDeathOfOwner is about all kinds that have a Mutex's methods.
+func testDeathOfOwner(kind driver.Kind) func(t *testing.T, victim, witness driver.Place, kill func()) {
+	return func(t *testing.T, victim, witness driver.Place, kill func()) {
+		if !offers(t, witness, kind) {
+			t.Skipf("%v does not offer %s", witness, kind)
+		}
+		theirs, m := newLock(t, victim, kind, "m"), newLock(t, witness, kind, "m")
+		free, held := newLock(t, witness, kind, "free"), newLock(t, victim, kind, "free")
+		checkDeathOfOwner(t, theirs, m, free, held, kill)
 	}
-	theirs, m, ctx := newMutex(t, victim, "m"), newMutex(t, witness, "m"), within(t, patience)
-	free := newMutex(t, witness, "free")
-	held := newMutex(t, victim, "free")
+}
+
+func checkDeathOfOwner(t *testing.T, theirs, m, free, held driver.Mutex, kill func()) {
+	t.Helper()
+	ctx := within(t, patience)
 	must(t, held.Lock(ctx))
 	must(t, held.Unlock(ctx))
 	must(t, theirs.Lock(ctx))

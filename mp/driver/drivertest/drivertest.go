@@ -37,6 +37,15 @@ func Run(t *testing.T, open func(t *testing.T) driver.Place) {
 		{"set", driver.KindSet, setTests},
 		{"value", driver.KindValue, valueTests},
 		{"mutex", driver.KindMutex, mutexTests},
+		{"recursive mutex", driver.KindRecursiveMutex, recursiveTests},
+		{"semaphore", driver.KindSemaphore, semaphoreTests},
+		{"bounded semaphore", driver.KindBoundedSemaphore, boundedTests},
+		{"event", driver.KindEvent, eventTests},
+		{"cond", driver.KindCond, condTests},
+		{"cond as a mutex", driver.KindCond, lockTests(driver.KindCond)},
+		{"barrier", driver.KindBarrier, barrierTests},
+		{"rwmutex", driver.KindRWMutex, rwTests},
+		{"rwmutex as a mutex", driver.KindRWMutex, lockTests(driver.KindRWMutex)},
 		{"names", "", nameTests},
 		{"handles", "", handleTests},
 		{"nesting", "", nestingTests},
@@ -79,8 +88,13 @@ func within(t *testing.T, d time.Duration) context.Context {
 // spec is how an object of a kind is opened where nothing else matters.
 func spec(kind driver.Kind) driver.Spec {
 	s := driver.Spec{Kind: kind}
-	if kind == driver.KindValue {
+	switch kind {
+	case driver.KindValue:
 		s.Init = []byte{0} // the integer 0
+	case driver.KindSemaphore, driver.KindBoundedSemaphore:
+		s.Size = 1
+	case driver.KindBarrier:
+		s.Size = 2
 	}
 	return s
 }
@@ -103,6 +117,8 @@ func kinds(t *testing.T, p driver.Place) []driver.Kind {
 	all := []driver.Kind{
 		driver.KindQueue, driver.KindDict, driver.KindList, driver.KindSet,
 		driver.KindNamespace, driver.KindValue, driver.KindMutex,
+		driver.KindRecursiveMutex, driver.KindSemaphore, driver.KindBoundedSemaphore, driver.KindEvent,
+		driver.KindCond, driver.KindBarrier, driver.KindRWMutex,
 	}
 	return slices.DeleteFunc(all, func(k driver.Kind) bool { return !offers(t, p, k) })
 }

@@ -59,6 +59,8 @@ func mark(t *testing.T, o driver.Object) {
 		err = o.Set(ctx, v)
 	case driver.Mutex:
 		err = o.Lock(ctx)
+	default:
+		err = markSync(ctx, o)
 	}
 	must(t, err)
 }
@@ -91,7 +93,7 @@ func same(ctx context.Context, o driver.Object) bool {
 		ok, err := o.TryLock(ctx)
 		return !ok && err == nil
 	}
-	return false
+	return sameSync(ctx, o)
 }
 
 func testNameOfAnotherKind(t *testing.T, p driver.Place) {
@@ -149,6 +151,14 @@ var faces = map[driver.Kind]reflect.Type{
 	driver.KindSet:       reflect.TypeFor[driver.Set](),
 	driver.KindValue:     reflect.TypeFor[driver.Value](),
 	driver.KindMutex:     reflect.TypeFor[driver.Mutex](),
+
+	driver.KindRecursiveMutex:   reflect.TypeFor[driver.RecursiveMutex](),
+	driver.KindSemaphore:        reflect.TypeFor[driver.Semaphore](),
+	driver.KindBoundedSemaphore: reflect.TypeFor[driver.Semaphore](),
+	driver.KindEvent:            reflect.TypeFor[driver.Event](),
+	driver.KindCond:             reflect.TypeFor[driver.Cond](),
+	driver.KindBarrier:          reflect.TypeFor[driver.Barrier](),
+	driver.KindRWMutex:          reflect.TypeFor[driver.RWMutex](),
 }
 
 // callZero calls a method with arguments that say as little as may be, and
@@ -179,8 +189,13 @@ func callZero(t *testing.T, p driver.Place, m reflect.Value) error {
 
 func testClosedMeanwhile(t *testing.T, p driver.Place) {
 	for kind, wait := range map[driver.Kind]func(context.Context, driver.Object) error{
-		driver.KindQueue: func(ctx context.Context, o driver.Object) error { _, err := o.(driver.Queue).Get(ctx); return err },
-		driver.KindMutex: func(ctx context.Context, o driver.Object) error { return o.(driver.Mutex).Lock(ctx) },
+		driver.KindQueue:     func(ctx context.Context, o driver.Object) error { _, err := o.(driver.Queue).Get(ctx); return err },
+		driver.KindMutex:     func(ctx context.Context, o driver.Object) error { return o.(driver.Mutex).Lock(ctx) },
+		driver.KindRWMutex:   func(ctx context.Context, o driver.Object) error { return o.(driver.RWMutex).RLock(ctx) },
+		driver.KindCond:      func(ctx context.Context, o driver.Object) error { return o.(driver.Cond).Wait(ctx) },
+		driver.KindEvent:     func(ctx context.Context, o driver.Object) error { return o.(driver.Event).Wait(ctx) },
+		driver.KindBarrier:   func(ctx context.Context, o driver.Object) error { _, err := o.(driver.Barrier).Wait(ctx); return err },
+		driver.KindSemaphore: func(ctx context.Context, o driver.Object) error { return acquireAll(ctx, o.(driver.Semaphore)) },
 		driver.KindDict: func(ctx context.Context, o driver.Object) (last error) {
 			for _, err := range o.(driver.Dict).Watch(ctx) {
 				last = err

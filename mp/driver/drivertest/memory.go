@@ -105,8 +105,8 @@ func (p *Session) Kill() {
 	p.dead = true
 	close(p.ended)
 	for _, o := range s.objects {
-		if m, ok := o.body.(*mutex); ok && m.owner == p {
-			m.owner, m.broken = nil, true
+		if m, ok := o.body.(mortal); ok {
+			m.ownerGone(p)
 		}
 	}
 	s.tell()
@@ -117,6 +117,9 @@ var errDead = fmt.Errorf("the session was killed: %w", mperr.ErrUnknownFate)
 // Open implements driver.Place.
 func (p *Session) Open(ctx context.Context, spec driver.Spec) (driver.Object, error) {
 	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := p.checkLock(spec.Lock); err != nil {
 		return nil, err
 	}
 	s := p.store
@@ -158,7 +161,7 @@ func (s *Store) make(spec driver.Spec) any {
 	case driver.KindMutex:
 		return &mutex{}
 	}
-	return nil
+	return makeSync(spec)
 }
 
 // handle returns a new handle to o, of the type that its kind has.
@@ -175,8 +178,10 @@ func (p *Session) handle(o *object) driver.Object {
 		return &listHandle{h, body}
 	case *value:
 		return &valueHandle{h, body}
+	case *mutex:
+		return &mutexHandle{h, body}
 	default:
-		return &mutexHandle{h, body.(*mutex)}
+		return h.sync()
 	}
 }
 

@@ -13,6 +13,12 @@ type mutex struct {
 	broken bool // an owner died
 }
 
+func (m *mutex) ownerGone(p *Session) {
+	if m.owner == p {
+		m.owner, m.broken = nil, true
+	}
+}
+
 type mutexHandle struct {
 	*handle
 	m *mutex
@@ -23,7 +29,19 @@ func (h *mutexHandle) take() (bool, error) {
 	case h.m.owner != nil:
 		return false, nil
 	case h.m.broken:
-		return false, &mperr.OwnerDiedError{Object: h.String(), PID: os.Getpid()}
+		return false, h.died()
+	}
+	h.m.owner = h.session
+	return true, nil
+}
+
+func (h *mutexHandle) died() error {
+	return &mperr.OwnerDiedError{Object: h.String(), PID: os.Getpid()}
+}
+
+func (h *mutexHandle) takeBroken() (bool, error) {
+	if h.m.owner != nil {
+		return false, nil
 	}
 	h.m.owner = h.session
 	return true, nil
@@ -52,13 +70,7 @@ func (h *mutexHandle) Unlock(ctx context.Context) error {
 }
 
 func (h *mutexHandle) LockBroken(ctx context.Context) error {
-	return h.when(ctx, func() (bool, error) {
-		if h.m.owner != nil {
-			return false, nil
-		}
-		h.m.owner = h.session
-		return true, nil
-	})
+	return h.when(ctx, h.takeBroken)
 }
 
 func (h *mutexHandle) Heal(ctx context.Context) error {

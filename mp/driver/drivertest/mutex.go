@@ -9,20 +9,33 @@ import (
 	"multiproc/mp/driver"
 )
 
-var mutexTests = []test{
-	{"lock", testMutex},
-	{"excludes", testMutexExcludes},
-	{"handles", testMutexHandles},
-	{"repair", testMutexRepair},
+var mutexTests = lockTests(driver.KindMutex)
+
+// lockTests are those of all kinds that have a Mutex's methods.
+func lockTests(kind driver.Kind) []test {
+	on := func(f func(*testing.T, driver.Place, driver.Kind)) func(*testing.T, driver.Place) {
+		return func(t *testing.T, p driver.Place) { f(t, p, kind) }
+	}
+	return []test{
+		{"lock", on(testMutex)},
+		{"excludes", on(testMutexExcludes)},
+		{"handles", on(testMutexHandles)},
+		{"repair", on(testMutexRepair)},
+	}
 }
 
 func newMutex(t *testing.T, p driver.Place, name string) driver.Mutex {
 	t.Helper()
-	return open[driver.Mutex](t, p, driver.Spec{Kind: driver.KindMutex, Name: name})
+	return newLock(t, p, driver.KindMutex, name)
 }
 
-func testMutex(t *testing.T, p driver.Place) {
-	m, ctx := newMutex(t, p, ""), within(t, patience)
+func newLock(t *testing.T, p driver.Place, kind driver.Kind, name string) driver.Mutex {
+	t.Helper()
+	return open[driver.Mutex](t, p, driver.Spec{Kind: kind, Name: name})
+}
+
+func testMutex(t *testing.T, p driver.Place, kind driver.Kind) {
+	m, ctx := newLock(t, p, kind, ""), within(t, patience)
 	wantErr(t, "unlock of a new one", m.Unlock(ctx), mperr.ErrNotHeld)
 	pid, err := m.Owner(ctx)
 	is(t, "owner", pid, err, 0)
@@ -43,8 +56,8 @@ func testMutex(t *testing.T, p driver.Place) {
 }
 
 // A Lock that gives up does not hold the lock, however close it was.
-func testMutexExcludes(t *testing.T, p driver.Place) {
-	m, n := newMutex(t, p, ""), 0
+func testMutexExcludes(t *testing.T, p driver.Place, kind driver.Kind) {
+	m, n := newLock(t, p, kind, ""), 0
 	crowd(t, 5, 100, func(ctx context.Context) error {
 		c, cancel := context.WithCancel(ctx)
 		go cancel()
@@ -65,9 +78,9 @@ func testMutexExcludes(t *testing.T, p driver.Place) {
 }
 
 // Two handles of a session are one lock, which the session holds.
-func testMutexHandles(t *testing.T, p driver.Place) {
+func testMutexHandles(t *testing.T, p driver.Place, kind driver.Kind) {
 	ctx := within(t, patience)
-	a, b := newMutex(t, p, "lock"), newMutex(t, p, "lock")
+	a, b := newLock(t, p, kind, "lock"), newLock(t, p, kind, "lock")
 	must(t, a.Lock(ctx))
 	ok, err := b.TryLock(ctx)
 	is(t, "try lock by another handle", ok, err, false)
@@ -77,8 +90,8 @@ func testMutexHandles(t *testing.T, p driver.Place) {
 	must(t, a.Unlock(ctx))
 }
 
-func testMutexRepair(t *testing.T, p driver.Place) {
-	m, ctx := newMutex(t, p, ""), within(t, patience)
+func testMutexRepair(t *testing.T, p driver.Place, kind driver.Kind) {
+	m, ctx := newLock(t, p, kind, ""), within(t, patience)
 	wantErr(t, "heal without the lock", m.Heal(ctx), mperr.ErrNotHeld)
 	must(t, m.LockBroken(ctx))
 	must(t, m.Heal(ctx))

@@ -1,0 +1,46 @@
+package manager
+
+import (
+	"testing"
+	"time"
+)
+
+// Each reference that is given back announces the end of one channel that used
+// the object before, and not since.
+func TestDepartures(t *testing.T) {
+	const id = 7
+	var d departures
+	if d.announced(id, time.Time{}) || d.since(id, time.Time{}) {
+		t.Error("something was announced")
+	}
+	d.gave(id)
+	used := time.Now()
+	d.decref(id, false) // the one that came with the answer
+	if d.announced(id, used) {
+		t.Error("a client that gets an object of its own announces an end")
+	}
+	if !d.since(id, used) {
+		t.Error("nothing was given back")
+	}
+	d.decref(id, false)
+	if d.announced(id, time.Now()) {
+		t.Error("an end was announced before the last use")
+	}
+	if !d.announced(id, used) {
+		t.Error("an end was not announced")
+	}
+	if d.announced(id, used) {
+		t.Error("one reference announces two ends")
+	}
+	d.decref(id, false)
+	d.back[id][0] = d.back[id][0].Add(-soon)
+	if d.announced(id, time.Time{}) {
+		t.Error("an end was announced long ago")
+	}
+	d.decref(id, false)
+	d.gave(id)
+	d.decref(id, true)
+	if len(d.given)+len(d.back)+len(d.last) != 0 {
+		t.Errorf("of an object that nobody there knows is left: %v", d)
+	}
+}

@@ -1,0 +1,90 @@
+package mp
+
+import (
+	"context"
+	"fmt"
+
+	"multiproc/mp/driver"
+)
+
+// Barrier lets a number of parties, processes or goroutines, wait for each
+// other, again and again: Python's Barrier, without its action, which is for
+// the party whose index is 0. So far it lives in a place, see In; each method is
+// one round trip.
+//
+// One who stops waiting breaks the barrier for all, since they would wait in
+// vain: its context ends, it closes its handle, it is killed or loses its
+// connection to the place. Then Wait returns ErrBroken until Reset.
+//
+// What the parties did before Wait happens before what any of them does after
+// it. A pointer to a Barrier may travel to other processes. The zero Barrier is
+// not usable.
+type Barrier struct {
+	remote[driver.Barrier]
+}
+
+// NewBarrier makes a barrier for that many parties in the place that In names,
+// or finds the one that has the name of WithName.
+func NewBarrier(parties int, opts ...Option) (*Barrier, error) {
+	if parties < 1 {
+		return nil, fmt.Errorf("new %s: %d parties cannot meet, it takes one at least: %w", driver.KindBarrier, parties, ErrValue)
+	}
+	b := &Barrier{}
+	return made(b, newOf(b, driver.Spec{Kind: driver.KindBarrier, Size: parties}, opts))
+}
+
+// Wait returns when all parties have called it; index is how many came before
+// this one. An error that wraps ErrBroken says that it is in vain; ctx's own
+// error that this call has broken the barrier, unless ctx had ended before.
+func (b *Barrier) Wait(ctx context.Context) (index int, err error) {
+	o, err := b.access()
+	if err != nil {
+		return 0, err
+	}
+	return o.Wait(ctx)
+}
+
+// Abort breaks the barrier: all who wait, and who will, get ErrBroken.
+func (b *Barrier) Abort(ctx context.Context) error {
+	o, err := b.access()
+	if err != nil {
+		return err
+	}
+	return o.Abort(ctx)
+}
+
+// Reset makes the barrier as good as new. Those who wait get ErrBroken.
+func (b *Barrier) Reset(ctx context.Context) error {
+	o, err := b.access()
+	if err != nil {
+		return err
+	}
+	return o.Reset(ctx)
+}
+
+// Parties is how many have to come.
+func (b *Barrier) Parties(ctx context.Context) (int, error) {
+	o, err := b.access()
+	if err != nil {
+		return 0, err
+	}
+	return o.Parties(ctx)
+}
+
+// Waiting is how many have come and wait.
+func (b *Barrier) Waiting(ctx context.Context) (int, error) {
+	o, err := b.access()
+	if err != nil {
+		return 0, err
+	}
+	return o.Waiting(ctx)
+}
+
+// Broken reports whether the barrier is broken.
+func (b *Barrier) Broken(ctx context.Context) (bool, error) {
+	o, err := b.access()
+	if err != nil {
+		return false, err
+	}
+	return o.Broken(ctx)
+}

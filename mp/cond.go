@@ -1,0 +1,104 @@
+package mp
+
+import (
+	"context"
+	"fmt"
+
+	"multiproc/mp/driver"
+)
+
+// Cond is a lock, and a line of those who wait for something that the lock
+// protects to become true: Python's Condition, sync.Cond. So far it lives in a
+// place, see In; each method is one round trip, Wait two.
+//
+//	if err := c.Lock(ctx); err != nil {
+//		return err
+//	}
+//	defer c.Unlock()
+//	for !ready() {
+//		if err := c.Wait(ctx); err != nil {
+//			return err
+//		}
+//	}
+//
+// The lock is that of a Mutex, excludes processes and goroutines, and tells of
+// the death of its holders: see there. Who is killed, or loses its connection
+// to the place, while it waits, waits no more; if it was signalled and did not
+// have the lock yet, the next one is instead.
+//
+// A Condition that Python made with its own lock, an RLock, excludes processes
+// only, as RecursiveMutex does, and tells of no death.
+//
+// A pointer to a Cond may travel to other processes. The zero Cond is not
+// usable.
+type Cond struct {
+	placeMutex[driver.Cond]
+}
+
+// NewCond makes a Cond whose lock is that of m, which must be in a place; m may
+// have several. With a nil m the Cond has a lock of its own, in the place that
+// In names. With WithName it finds the one of that name, whose lock is what it
+// is.
+func NewCond(m *Mutex, opts ...Option) (*Cond, error) {
+	c, spec := &Cond{}, driver.Spec{Kind: driver.KindCond}
+	if m != nil {
+		spec.Lock = m.inPlace()
+		if spec.Lock == nil {
+			return nil, fmt.Errorf("new %s: its mutex is in memory, and a Cond lives in a place so far: make both with mp.In(m), where m is what manager.Start or manager.Dial returned", spec.Kind)
+		}
+		opts = append([]Option{In(spec.Lock.Place())}, opts...)
+	}
+	return made(c, newOf(c, spec, opts))
+}
+
+// Lock is as that of Mutex.
+func (c *Cond) Lock(ctx context.Context) error { return c.lock(ctx) }
+
+// TryLock is as that of Mutex.
+func (c *Cond) TryLock() (bool, error) { return c.tryLock() }
+
+// Unlock is as that of Mutex: it panics if the lock was not taken through this
+// handle.
+func (c *Cond) Unlock() { c.unlock() }
+
+// Repair is as that of Mutex.
+func (c *Cond) Repair(ctx context.Context, f func() error) error { return c.repair(ctx, f) }
+
+// Owner is as that of Mutex.
+func (c *Cond) Owner() int { return c.owner() }
+
+// Wait gives the lock up, waits for Signal or Broadcast, and takes the lock
+// again. The caller holds it before and after, whatever the error, and calls
+// Unlock: so it is after ctx's error, which may come late because of that, and
+// after an *OwnerDiedError, which says that a holder died meanwhile. Only if the
+// handle was closed or the connection lost is the lock gone, and then Unlock
+// does nothing.
+//
+// Others may have run between the signal and the return, so what was waited for
+// is looked at again.
+func (c *Cond) Wait(ctx context.Context) error {
+	o, err := c.access()
+	if err != nil {
+		return err
+	}
+	return o.Wait(ctx)
+}
+
+// Signal lets the first of those who wait go on. The caller holds the lock. A
+// signal to nobody is forgotten.
+func (c *Cond) Signal(ctx context.Context) error {
+	o, err := c.access()
+	if err != nil {
+		return err
+	}
+	return o.Signal(ctx)
+}
+
+// Broadcast lets all go on who wait. The caller holds the lock.
+func (c *Cond) Broadcast(ctx context.Context) error {
+	o, err := c.access()
+	if err != nil {
+		return err
+	}
+	return o.Broadcast(ctx)
+}

@@ -1,0 +1,206 @@
+package drivertest
+
+import (
+	"context"
+	"fmt"
+
+	"multiproc/internal/mperr"
+	"multiproc/mp/driver"
+)
+
+// mortal is a body in which something belongs to a session. The lock is held.
+type mortal interface{ ownerGone(p *Session) }
+
+// makeSync makes the body of an object of synchronization, or nil.
+func makeSync(spec driver.Spec) any {
+	switch spec.Kind {
+	case driver.KindRecursiveMutex:
+		return &recursive{}
+	case driver.KindSemaphore, driver.KindBoundedSemaphore:
+		return &semaphore{value: spec.Size, initial: spec.Size, bounded: spec.Kind == driver.KindBoundedSemaphore}
+	case driver.KindEvent:
+		return &event{}
+	case driver.KindCond:
+		return makeCond(spec.Lock)
+	case driver.KindBarrier:
+		return &barrier{parties: spec.Size}
+	case driver.KindRWMutex:
+		return &rw{readers: map[*Session]int{}}
+	}
+	return nil
+}
+
+// sync is the handle with the methods of its kind.
+func (h *handle) sync() driver.Object {
+	switch body := h.o.body.(type) {
+	case *recursive:
+		return &recursiveHandle{h, body}
+	case *semaphore:
+		return &semaphoreHandle{h, body}
+	case *event:
+		return &eventHandle{h, body}
+	case *cond:
+		return &condHandle{mutexHandle{h, body.lock}, body}
+	case *barrier:
+		return &barrierHandle{h, body}
+	default:
+		l := body.(*rw)
+		return &rwHandle{mutexHandle{h, &l.mutex}, l}
+	}
+}
+
+// always calls f with the lock held, whether or not the handle still works: it
+// is for what must be cleared away.
+func (h *handle) always(f func()) {
+	s := h.session.store
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f()
+	s.tell()
+}
+
+// recursive is the body of a recursive lock.
+type recursive struct {
+	owner *Session
+	depth int
+}
+
+func (r *recursive) ownerGone(p *Session) {
+	if r.owner == p {
+		r.owner, r.depth = nil, 0
+	}
+}
+
+type recursiveHandle struct {
+	*handle
+	r *recursive
+}
+
+func (h *recursiveHandle) take() (bool, error) {
+	if h.r.owner != nil && h.r.owner != h.session {
+		return false, nil
+	}
+	h.r.owner = h.session
+	h.r.depth++
+	return true, nil
+}
+
+func (h *recursiveHandle) Lock(ctx context.Context) error { return h.when(ctx, h.take) }
+
+func (h *recursiveHandle) TryLock(ctx context.Context) (ok bool, err error) {
+	err = h.do(ctx, func() error { ok, err = h.take(); return err })
+	return ok, err
+}
+
+func (h *recursiveHandle) Unlock(ctx context.Context) error {
+	return h.do(ctx, func() error {
+		if h.r.owner != h.session {
+			return mperr.ErrNotHeld
+		}
+		if h.r.depth--; h.r.depth == 0 {
+			h.r.owner = nil
+		}
+		return nil
+	})
+}
+
+// semaphore is the body of a semaphore. As long as it has permits of its own
+// each that is out is owed by a session, the first ones first.
+type semaphore struct {
+	value, initial int
+	bounded        bool
+	owed           []*Session // at most initial, oldest first
+}
+
+func (s *semaphore) ownerGone(p *Session) {
+	for i := 0; i < len(s.owed); {
+		if s.owed[i] != p {
+			i++
+			continue
+		}
+		s.pay(i)
+		s.value++
+	}
+}
+
+func (s *semaphore) pay(i int) { s.owed = append(s.owed[:i], s.owed[i+1:]...) }
+
+type semaphoreHandle struct {
+	*handle
+	s *semaphore
+}
+
+func (h *semaphoreHandle) take() (bool, error) {
+	if h.s.value == 0 {
+		return false, nil
+	}
+	h.s.value--
+	if h.s.owed = append(h.s.owed, h.session); len(h.s.owed) > h.s.initial {
+		h.s.pay(0)
+	}
+	return true, nil
+}
+
+func (h *semaphoreHandle) Acquire(ctx context.Context) error { return h.when(ctx, h.take) }
+
+func (h *semaphoreHandle) TryAcquire(ctx context.Context) (ok bool, err error) {
+	err = h.do(ctx, func() error { ok, err = h.take(); return err })
+	return ok, err
+}
+
+func (h *semaphoreHandle) Release(ctx context.Context) error {
+	return h.do(ctx, func() error {
+		if h.s.bounded && h.s.value == h.s.initial {
+			return fmt.Errorf("released too many times: %w", mperr.ErrValue)
+		}
+		h.s.value++
+		for i, p := range h.s.owed {
+			if p == h.session {
+				h.s.pay(i)
+				return nil
+			}
+		}
+		if len(h.s.owed) > 0 {
+			h.s.pay(0)
+		}
+		return nil
+	})
+}
+
+// event is the body of an event.
+type event struct {
+	set   bool
+	times int // that it was set
+}
+
+type eventHandle struct {
+	*handle
+	e *event
+}
+
+func (h *eventHandle) to(ctx context.Context, set bool) error {
+	return h.do(ctx, func() error {
+		if h.e.set = set; set {
+			h.e.times++
+		}
+		return nil
+	})
+}
+
+func (h *eventHandle) Set(ctx context.Context) error   { return h.to(ctx, true) }
+func (h *eventHandle) Clear(ctx context.Context) error { return h.to(ctx, false) }
+
+func (h *eventHandle) IsSet(ctx context.Context) (set bool, err error) {
+	err = h.do(ctx, func() error { set = h.e.set; return nil })
+	return set, err
+}
+
+func (h *eventHandle) Wait(ctx context.Context) error {
+	before := -1
+	return h.when(ctx, func() (bool, error) {
+		if before < 0 {
+			before = h.e.times
+		}
+		return h.e.set || h.e.times > before, nil
+	})
+}

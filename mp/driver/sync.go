@@ -1,0 +1,88 @@
+package driver
+
+import "context"
+
+// The kinds of synchronization, and the interfaces that their objects
+// implement.
+const (
+	KindRecursiveMutex   Kind = "RLock"            // RecursiveMutex
+	KindSemaphore        Kind = "Semaphore"        // Semaphore
+	KindBoundedSemaphore Kind = "BoundedSemaphore" // Semaphore
+	KindEvent            Kind = "Event"            // Event
+	KindCond             Kind = "Condition"        // Cond
+	KindBarrier          Kind = "Barrier"          // Barrier
+	KindRWMutex          Kind = "RWLock"           // RWMutex; not one of Python's
+)
+
+// RecursiveMutex excludes sessions from one another, and no goroutines of one
+// session: that may lock again what it has locked, and unlocks as often. When
+// the session ends without that, the next one just gets it.
+type RecursiveMutex interface {
+	Object
+	Lock(ctx context.Context) error
+	TryLock(ctx context.Context) (bool, error)
+	Unlock(ctx context.Context) error // ErrNotHeld
+}
+
+// Semaphore is a number of permits. Spec.Size is how many there are at first.
+// When a session ends the permits that it has come back, but never more than
+// there were at first: those of a semaphore that begins with none are signals,
+// and come from others.
+type Semaphore interface {
+	Object
+	Acquire(ctx context.Context) error
+	TryAcquire(ctx context.Context) (bool, error)
+	// Release returns ErrValue if the semaphore is bounded and has all its
+	// permits, and ErrNotHeld if the permit was lost with its session.
+	Release(ctx context.Context) error
+}
+
+// Event is a flag to wait for.
+type Event interface {
+	Object
+	Set(ctx context.Context) error
+	Clear(ctx context.Context) error
+	IsSet(ctx context.Context) (bool, error)
+	// Wait returns when the flag is set, also if it is cleared at once.
+	Wait(ctx context.Context) error
+}
+
+// Cond is a lock, and a line of those who wait in it for something that the lock
+// protects. The lock is Spec.Lock's, or one of the Cond's own; its methods are
+// those of that Mutex.
+type Cond interface {
+	Mutex
+	// Wait gives the lock up, waits for Signal or Broadcast, and takes the lock
+	// again, also if ctx ends meanwhile: it is held after an error, too, unless
+	// that wraps ErrClosed, ErrNotHeld or ErrUnknownFate, and Unlock is called
+	// in any case. If a holder died since, the error is an *mp.OwnerDiedError.
+	Wait(ctx context.Context) error
+	// Signal lets one wait go on, Broadcast all; the caller holds the lock. A
+	// signal to a session that dies before it has the lock goes to another.
+	Signal(ctx context.Context) error    // ErrNotHeld
+	Broadcast(ctx context.Context) error // ErrNotHeld
+}
+
+// Barrier lets Spec.Size parties wait for each other. One that gives up, whose
+// session ends, or whose handle is closed breaks it for all, until Reset.
+type Barrier interface {
+	Object
+	// Wait returns when all parties are there, with the order of arrival.
+	Wait(ctx context.Context) (index int, err error) // ErrBroken
+	Abort(ctx context.Context) error
+	Reset(ctx context.Context) error // ErrBroken for those who wait
+	Parties(ctx context.Context) (int, error)
+	Waiting(ctx context.Context) (int, error)
+	Broken(ctx context.Context) (bool, error)
+}
+
+// RWMutex is a Mutex that sessions may also share as readers. One who waits to
+// write bars new readers. A reader that dies is just gone; after the death of a
+// writer readers, too, get an *mp.OwnerDiedError, until Heal. The methods of
+// Mutex are the writer's.
+type RWMutex interface {
+	Mutex
+	RLock(ctx context.Context) error
+	TryRLock(ctx context.Context) (bool, error)
+	RUnlock(ctx context.Context) error // ErrNotHeld
+}

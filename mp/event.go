@@ -1,0 +1,62 @@
+package mp
+
+import (
+	"context"
+
+	"multiproc/mp/driver"
+)
+
+// Event is a flag that one sets and others wait for: Python's Event. So far it
+// lives in a place, see In; each method is one round trip.
+//
+// What a process did before Set happens before what follows a Wait that it
+// ends. The death of a process leaves the flag as it is. A pointer to an Event
+// may travel to other processes. The zero Event is not usable. After an error
+// nothing was changed, unless it wraps ErrUnknownFate.
+type Event struct {
+	remote[driver.Event]
+}
+
+// NewEvent makes an event that is not set in the place that In names, or finds
+// the one that has the name of WithName.
+func NewEvent(opts ...Option) (*Event, error) {
+	e := &Event{}
+	return made(e, newInPlace(e, driver.KindEvent, opts))
+}
+
+// Set sets the flag: all who wait go on, and nobody waits until Clear.
+func (e *Event) Set(ctx context.Context) error {
+	o, err := e.access()
+	if err != nil {
+		return err
+	}
+	return o.Set(ctx)
+}
+
+// Clear takes the flag back.
+func (e *Event) Clear(ctx context.Context) error {
+	o, err := e.access()
+	if err != nil {
+		return err
+	}
+	return o.Clear(ctx)
+}
+
+// IsSet reports whether the flag is set.
+func (e *Event) IsSet(ctx context.Context) (bool, error) {
+	o, err := e.access()
+	if err != nil {
+		return false, err
+	}
+	return o.IsSet(ctx)
+}
+
+// Wait returns when the flag is set. It does not miss a Set that is followed by
+// Clear at once.
+func (e *Event) Wait(ctx context.Context) error {
+	o, err := e.access()
+	if err != nil {
+		return err
+	}
+	return o.Wait(ctx)
+}

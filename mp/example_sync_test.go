@@ -1,0 +1,89 @@
+//go:build linux
+
+package mp_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+
+	"multiproc/mp"
+	"multiproc/mp/driver/drivertest"
+)
+
+// One that waits for what another does, with a manager in the place of the
+// example's.
+func ExampleCond() {
+	ctx, m := context.Background(), drivertest.Memory()
+	c, err := mp.NewCond(nil, mp.In(m))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+	ready := false // a Value or a Dict of the same place, among processes
+	go func() {
+		if err := c.Lock(ctx); err != nil {
+			log.Fatal(err)
+		}
+		defer c.Unlock()
+		ready = true
+		if err := c.Signal(ctx); err != nil {
+			log.Fatal(err)
+		}
+	}()
+	if err := c.Lock(ctx); err != nil {
+		log.Fatal(err)
+	}
+	defer c.Unlock()
+	for !ready {
+		if err := c.Wait(ctx); err != nil {
+			log.Print(err) // and the lock is held
+			return
+		}
+	}
+	fmt.Println("ready")
+	// Output: ready
+}
+
+// Never more than two at once, in all processes together; one that is killed
+// gives its permit back.
+func ExampleSemaphore() {
+	ctx, m := context.Background(), drivertest.Memory()
+	s, err := mp.NewSemaphore(2, mp.In(m), mp.WithName("downloads"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Acquire(ctx); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(s.TryAcquire())
+	fmt.Println(s.TryAcquire())
+	fmt.Println(s.Release())
+	// Output:
+	// true <nil>
+	// false <nil>
+	// <nil>
+}
+
+func ExampleRWMutex() {
+	ctx, m := context.Background(), drivertest.Memory()
+	l, err := mp.NewRWMutex(mp.In(m), mp.WithName("config"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer l.Close()
+	if err := l.RLock(ctx); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(l.TryRLock())
+	fmt.Println(l.TryLock())
+	l.RUnlock()
+	l.RUnlock()
+	fmt.Println(l.TryLock())
+	l.Unlock()
+	// Output:
+	// true <nil>
+	// false <nil>
+	// true <nil>
+}

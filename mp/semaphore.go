@@ -1,0 +1,76 @@
+package mp
+
+import (
+	"context"
+	"fmt"
+
+	"multiproc/mp/driver"
+)
+
+// Semaphore is a number of permits that processes, and goroutines within them,
+// take and give back: Python's Semaphore and BoundedSemaphore. So far it lives
+// in a place, see In; each method is one round trip.
+//
+// If a process is killed, or loses its connection to the place, the permits
+// that it has come back, but never more than there were at first. A semaphore
+// that begins with none is good for signals: one process releases, another
+// acquires, and a signal that was received is used up whatever happens.
+//
+// What a process did before Release happens before what the one does that gets
+// the permit. A pointer to a Semaphore may travel to other processes. The zero
+// Semaphore is not usable. After an error nothing was changed, unless it wraps
+// ErrUnknownFate.
+type Semaphore struct {
+	remote[driver.Semaphore]
+}
+
+// NewSemaphore makes a semaphore with n permits in the place that In names, or
+// finds the one that has the name of WithName. Release may add to them.
+func NewSemaphore(n int, opts ...Option) (*Semaphore, error) {
+	return newSemaphore(driver.KindSemaphore, n, opts)
+}
+
+// NewBoundedSemaphore is NewSemaphore for a semaphore that never has more than
+// n permits: a Release too many is an error.
+func NewBoundedSemaphore(n int, opts ...Option) (*Semaphore, error) {
+	return newSemaphore(driver.KindBoundedSemaphore, n, opts)
+}
+
+func newSemaphore(kind driver.Kind, n int, opts []Option) (*Semaphore, error) {
+	if n < 0 {
+		return nil, fmt.Errorf("new %s: %d permits are not possible: %w", kind, n, ErrValue)
+	}
+	s := &Semaphore{}
+	return made(s, newOf(s, driver.Spec{Kind: kind, Size: n}, opts))
+}
+
+// Acquire takes a permit, waiting while there is none. Who waits first is served
+// first.
+func (s *Semaphore) Acquire(ctx context.Context) error {
+	o, err := s.access()
+	if err != nil {
+		return err
+	}
+	return o.Acquire(ctx)
+}
+
+// TryAcquire takes a permit if there is one, and reports whether it did.
+func (s *Semaphore) TryAcquire() (bool, error) {
+	o, err := s.access()
+	if err != nil {
+		return false, err
+	}
+	return o.TryAcquire(context.Background())
+}
+
+// Release gives a permit back, or adds one: any process may, whether it has
+// acquired or not. The error wraps ErrValue if the semaphore is bounded and has
+// all its permits, and ErrNotHeld if the connection to the place was lost since
+// Acquire: then the permit has come back already.
+func (s *Semaphore) Release() error {
+	o, err := s.access()
+	if err != nil {
+		return err
+	}
+	return o.Release(context.Background())
+}

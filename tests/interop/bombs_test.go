@@ -1,0 +1,60 @@
+//go:build interop
+
+package interop
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"multiproc/internal/pyconn"
+	"multiproc/manager"
+)
+
+// Small requests for large things are refused by a server that has a limit for
+// bytes, soon, and without taking the memory first.
+func TestBombs(t *testing.T) {
+	all := pythons(t)
+	hostile(t, "unix", 400, func(s *testServer, m *manager.Manager) {
+		p := all[0].start(t, s, "bombs")
+		for n := 0; ; n++ {
+			line := p.Line()
+			if line == "done" {
+				if n < 30 {
+					t.Errorf("only %d bombs", n)
+				}
+				break
+			}
+			t.Log(line)
+			parts := strings.Split(line, " | ")
+			took, err := strconv.ParseFloat(parts[1], 64)
+			must(t, err)
+			if took > 20 || strings.HasPrefix(parts[2], "afterwards") || strings.HasPrefix(parts[2], "EOFError") {
+				t.Error(line)
+			}
+		}
+		p.Ended()
+	}, bytesEnv+"=16777216")
+}
+
+// A message costs a multiple of its length at most, whatever is in it.
+func TestDenseMessages(t *testing.T) {
+	const size, multiple = 4 << 20, 200
+	for name, opcode := range map[string]string{"lists": "]", "marks": "("} {
+		t.Run(name, func(t *testing.T) {
+			hostile(t, "unix", size*multiple>>20, func(s *testServer, m *manager.Manager) {
+				b := append([]byte("\x80\x04("), bytes.Repeat([]byte(opcode), size/len(opcode))...)
+				for _, c := range []*pyconn.Conn{s.join(t), s.channel(t)} {
+					must(t, c.WriteFrame(append(b, "t."...)))
+					must(t, c.SetDeadline(time.Now().Add(4*prompt)))
+					if kind, _, err := answer(c); err != nil || kind != "#TRACEBACK" {
+						t.Errorf("%s %v", kind, err)
+					}
+					_ = c.Close()
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,230 @@
+//go:build interop
+
+package interop
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/hex"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"multiproc/internal/data"
+	"multiproc/internal/frames"
+	"multiproc/internal/pickle"
+	"multiproc/internal/portable"
+	"multiproc/internal/pyconn"
+	"multiproc/manager"
+)
+
+// golden are the recorded requests of CPython's clients.
+func golden(t testing.TB) (all [][]byte) {
+	t.Helper()
+	f, err := os.Open(filepath.Join("..", "..", "internal", "pickle", "testdata", "frames.txt"))
+	closing(t, f, err)
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		if fields := strings.Fields(lines.Text()); len(fields) == 3 && fields[1] == "C" {
+			b, err := hex.DecodeString(fields[2])
+			must(t, err)
+			all = append(all, b)
+		}
+	}
+	must(t, lines.Err())
+	return all
+}
+
+// mutate changes some bytes of a message, or its shape.
+func mutate(r *rand.Rand, b []byte, others [][]byte) []byte {
+	b = bytes.Clone(b)
+	kinds := []int{2, 8}[r.IntN(2)] // small changes keep more of the meaning
+	for range 1 + r.IntN(kinds) {
+		if len(b) == 0 {
+			return b
+		}
+		i := r.IntN(len(b))
+		n := min(len(b)-i, 1+r.IntN(16))
+		switch r.IntN(kinds) {
+		case 0:
+			b[i] ^= 1 << r.IntN(8)
+		case 1:
+			b[i] = byte(r.IntN(256))
+		case 2:
+			b = append(b[:i:i], b[i+n:]...)
+		case 3:
+			b = append(append(b[:i+n:i+n], b[i:i+n]...), b[i+n:]...)
+		case 4:
+			b = b[:i]
+		case 5:
+			other := others[r.IntN(len(others))]
+			b = append(b[:i:i], other[min(i, len(other)):]...)
+		case 6:
+			for j := range min(n, 8) {
+				b[i+j] = 0xff
+			}
+		case 7:
+			b = append(append(b[:i:i], bytes.Repeat(b[i:i+n], 1+r.IntN(1000))...), b[i+n:]...)
+		}
+	}
+	return b
+}
+
+// ours are the recorded calls of methods, as calls of this server's objects.
+func ours(t testing.TB, s *testServer, requests [][]byte) (all [][]byte) {
+	t.Helper()
+	idents := map[string][]string{} // by method
+	for _, args := range [][]any{
+		{"list", &data.List{Items: []any{int64(1), int64(2), int64(3)}}},
+		{"dict"},
+		{"Queue", int64(3)},
+		{"Namespace"},
+		{"Lock"},
+		{"RLock"},
+		{"Semaphore"},
+		{"Condition"},
+		{"Event"},
+		{"set"},
+		{"Value", "i", int64(0)},
+		{"Array", "i", &data.List{Items: []any{int64(1), int64(2)}}},
+		{"Barrier", int64(3)},
+	} {
+		ident, exposed := s.create(t, args...)
+		for _, m := range exposed {
+			idents[m.(string)] = append(idents[m.(string)], ident)
+		}
+	}
+	for _, b := range requests {
+		v, err := pickle.Decode(b, pickle.Options{})
+		must(t, err)
+		r, ok := v.(data.Tuple)
+		if !ok || len(r) != 4 {
+			continue
+		}
+		method, _ := r[1].(string)
+		for _, ident := range idents[method] {
+			b, err := pickle.Encode(nil, data.Tuple{ident, method, r[2], r[3]}, pickle.EncodeOptions{})
+			must(t, err)
+			all = append(all, b)
+		}
+	}
+	return all
+}
+
+// Pickles from a generator are answered, or end their connection.
+func TestMutatedPickles(t *testing.T) {
+	hostile(t, "unix", 96, func(s *testServer, m *manager.Manager) {
+		requests := golden(t)
+		calls := ours(t, s, requests)
+		if len(requests) < 200 || len(calls) < 100 {
+			t.Fatalf("only %d recorded requests, %d calls", len(requests), len(calls))
+		}
+		r := rand.New(rand.NewPCG(1, 2))
+		kinds := map[string]int{}
+		fate := func(c *pyconn.Conn, b []byte) bool {
+			if bytes.Contains(b, []byte("shutdown")) {
+				return true // that would be the end of it
+			}
+			_ = c.SetDeadline(time.Now().Add(20 * time.Millisecond)) // some calls wait for ever
+			if c.WriteFrame(b) != nil {
+				kinds["ended"]++
+				return false
+			}
+			kind, _, err := answer(c)
+			if err != nil {
+				kind = "ended, or waits"
+			}
+			kinds[kind]++
+			return err == nil
+		}
+		for range 1000 {
+			c := s.join(t)
+			fate(c, mutate(r, requests[r.IntN(len(requests))], requests))
+			_ = c.Close()
+		}
+		var c *pyconn.Conn
+		for range 4000 {
+			if c == nil {
+				c = s.channel(t)
+			}
+			if !fate(c, mutate(r, calls[r.IntN(len(calls))], calls)) {
+				_ = c.Close()
+				c = nil
+			}
+		}
+		if c != nil {
+			_ = c.Close()
+		}
+		t.Logf("what became of them: %v", kinds)
+	})
+}
+
+// goCalls are messages of Go's protocol.
+func goCalls(t testing.TB, id uint64) (all [][]byte) {
+	t.Helper()
+	add := func(object uint64, method string, args ...any) {
+		b := frames.AppendCall(nil, uint64(len(all)+2), object, method, 5, len(args))
+		for _, a := range args {
+			var err error
+			b, err = portable.AppendValue(b, a)
+			must(t, err)
+		}
+		all = append(all, b)
+	}
+	nested := &data.List{Items: []any{int64(1), "text", 2.5, nil, true, data.Tuple{[]byte("b")}, &data.Dict{}, &data.Set{}}}
+	for _, store := range []string{"count", "debug", "names", "ping", "info"} {
+		add(0, store)
+	}
+	for _, kind := range []string{"dict", "list", "set", "Queue", "Value", "Namespace", "Lock"} {
+		add(0, "open", kind, "name of "+kind, &data.List{})
+		add(0, "create", kind, &data.List{})
+	}
+	for _, m := range []string{"attach", "release", "ticket", "redeem", "forget"} {
+		add(0, m, int64(id))
+	}
+	for _, m := range []string{"get", "set", "add", "pop", "setDefault", "compareAndSwap", "page", "watch", "len", "delete", "clear", "setVersion", "update"} {
+		add(id, "mp."+m, "key", nested, int64(1))
+		add(id, "mp."+m, "key", int64(1))
+		add(id, "mp."+m, nested)
+		add(id, "mp."+m)
+	}
+	all = append(all, frames.AppendCancel(nil, 3), frames.AppendAck(nil, 4),
+		frames.AppendClientHello(nil, frames.ClientHello{PID: 7, Name: "x"}))
+	return all
+}
+
+// So is CBOR.
+func TestMutatedCBOR(t *testing.T) {
+	hostile(t, "unix", 96, func(s *testServer, m *manager.Manager) {
+		r := rand.New(rand.NewPCG(3, 4))
+		sessions, sent := 0, 0
+		for sent < 20_000 {
+			c := s.session(t)
+			calls := goCalls(t, open(t, c, "dict", "hostile"))
+			sessions++
+			go func() { // answers are not looked at
+				for {
+					if _, err := c.ReadFrame(1 << 30); err != nil {
+						return
+					}
+				}
+			}()
+			for range 1000 {
+				b := mutate(r, calls[r.IntN(len(calls))], calls)
+				if bytes.Contains(b, []byte("shutdown")) {
+					continue
+				}
+				sent++
+				if c.WriteFrame(b) != nil {
+					break
+				}
+			}
+			_ = c.Close()
+		}
+		t.Logf("%d messages in %d sessions", sent, sessions)
+	})
+}

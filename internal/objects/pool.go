@@ -202,7 +202,7 @@ func (p *pool) submit(tasks ...func(context.Context)) error {
 		return data.ValueError("Pool not running")
 	}
 	p.tasks = append(p.tasks, tasks...)
-	for p.workers < min(p.size, len(p.tasks)) {
+	for range min(p.size-p.workers, len(tasks)) { // those that there are may be busy
 		p.workers++
 		go p.work()
 	}

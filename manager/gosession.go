@@ -63,7 +63,7 @@ func (g *goSession) read() error {
 	var f frames.Frame
 	for {
 		// One read may bring hundreds of requests for large answers.
-		if !g.in.Buffered() || g.out.full() {
+		if !g.in.Ready() || g.out.full() {
 			g.out.uncork()
 			g.out.wait(maxOut)
 		}
@@ -293,9 +293,10 @@ func (c *goCall) cancel() {
 	c.g.mu.Lock()
 	c.cancelled = true
 	c.g.mu.Unlock()
-	if c.settle() {
+	switch {
+	case c.settle():
 		c.call.Lost()
-	} else {
+	case c.call.Owner != nil: // else it is a constructor of the program's, which goes on
 		c.call.Cancel()
 	}
 }

@@ -239,6 +239,30 @@ func TestGoNonsense(t *testing.T) {
 	}
 }
 
+// A client that is slow to send one call, or stops amid it, has the answers to
+// those before.
+func TestGoCallInPart(t *testing.T) {
+	s := serveTest(t, "unix")
+	p := s.goPeer(t)
+	one := frames.AppendCall(nil, 1, 0, "ping", frames.NoPatience, 0)
+	b := append([]byte{0, 0, 0, byte(len(one))}, one...)
+	for i := range one {
+		part := append(slices.Clone(b), b[:i+1]...)
+		if _, err := p.c.NetConn().Write(part); err != nil {
+			t.Fatal(err)
+		}
+		if f := p.read(); f.Kind != frames.Return {
+			t.Errorf("%v", f.Kind)
+		}
+		if _, err := p.c.NetConn().Write(b[i+1:]); err != nil {
+			t.Fatal(err)
+		}
+		if f := p.read(); f.Kind != frames.Return {
+			t.Errorf("%v", f.Kind)
+		}
+	}
+}
+
 // The server says goodbye.
 func TestGoBye(t *testing.T) {
 	s := serveTest(t, "unix")

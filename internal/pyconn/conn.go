@@ -192,6 +192,16 @@ func (c *Conn) readBody(n int) ([]byte, error) {
 // Buffered reports whether bytes of another frame have been read already.
 func (c *Conn) Buffered() bool { return c.r < c.w }
 
+// Ready reports whether the next frame has been read already as a whole, so
+// that ReadFrame does not wait for the peer. It may say no of a large one.
+func (c *Conn) Ready() bool {
+	n := c.w - c.r
+	if c.need >= 0 {
+		return n >= c.need && c.need <= len(c.buf)
+	}
+	return n >= HeaderSize && uint64(n-HeaderSize) >= uint64(binary.BigEndian.Uint32(c.buf[c.r:]))
+}
+
 func (c *Conn) readHeader(limit int) (int, error) {
 	if err := c.fill(HeaderSize, false); err != nil {
 		return 0, err

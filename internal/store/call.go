@@ -104,7 +104,7 @@ func (c *Call) Return(v Item) {
 // ReturnTaken answers with something that was taken out of an object. putBack
 // is called, once and on any goroutine, if it turns out that the client never
 // got it; perhaps before ReturnTaken returns. So the object's mutex must not be
-// held.
+// held. Until then v counts as kept, see Charge.
 func (c *Call) ReturnTaken(v Item, putBack func()) {
 	o := c.Owner
 	o.mu.Lock()
@@ -117,10 +117,17 @@ func (c *Call) ReturnTaken(v Item, putBack func()) {
 		putBack()
 		return
 	}
-	c.state.Store(taken)
 	if !c.linked {
+		if err := c.session.crowded(); err != nil { // its client acknowledges nothing
+			o.mu.Unlock()
+			putBack()
+			c.Fail(err)
+			return
+		}
 		o.link(c)
 	}
+	c.state.Store(taken)
+	c.Store().ChargeAnyway(v.Size()) // until unlink
 	if c.timer != nil {
 		c.timer.Stop()
 	}

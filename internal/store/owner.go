@@ -100,6 +100,9 @@ func (o *ownership) unlink(c *Call) {
 	if c.timer != nil {
 		c.timer.Stop()
 	}
+	if c.putBack != nil {
+		o.session.store.ChargeAnyway(-c.keep.Size())
+	}
 	c.unpark, c.putBack, c.cancel, c.keep = nil, nil, nil, Item{}
 	o.session.linked.Add(-1)
 }

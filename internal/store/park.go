@@ -2,10 +2,7 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"time"
-
-	"multiproc/internal/mperr"
 )
 
 // Park leaves the call waiting. unpark is called without locks when the client
@@ -50,9 +47,8 @@ func (c *Call) enroll(t time.Time, unpark func() bool, expired func(), cancel co
 	case c.cancelled:
 		return context.Canceled
 	case !c.linked:
-		limit := c.session.store.limits.Calls
-		if limit > 0 && c.session.linked.Load() >= int64(limit) {
-			return fmt.Errorf("%w: %d calls of this client wait already", mperr.ErrLimit, limit)
+		if err := c.session.crowded(); err != nil {
+			return err
 		}
 		o.link(c)
 	}

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 
 	"multiproc/internal/data"
@@ -14,10 +16,14 @@ func (ss *Session) Create(typeid string, args Args) (id uint64, typ *Type, err e
 	s := ss.store
 	typ = s.Type(typeid)
 	if typ == nil {
-		if e := s.named(typeid); e != nil && len(args.Pos)+len(args.Named) == 0 {
-			return e.id, e.typ, s.acquire(ss, e)
+		if len(args.Pos)+len(args.Named) > 0 {
+			return 0, nil, data.KeyError(typeid)
 		}
-		return 0, nil, data.KeyError(typeid)
+		e, err := ss.named(typeid, "")
+		if e == nil {
+			return 0, nil, cmp.Or[error](err, data.KeyError(typeid))
+		}
+		return e.id, e.typ, nil
 	}
 	e, err := s.create(ss, typ, "", args)
 	if err != nil {
@@ -35,30 +41,42 @@ func (ss *Session) Open(kind, name string, args Args) (id uint64, typ *Type, cre
 	if typ == nil {
 		return 0, nil, false, unsupported(kind)
 	}
-	e := s.named(name)
-	if e == nil {
-		if e, err = s.create(ss, typ, name, args); err == nil {
-			return e.id, e.typ, true, nil
+	for {
+		e, err := ss.named(name, kind)
+		if e != nil || err != nil {
+			return e.ident(), typ, false, err
 		}
-		if e = s.named(name); e == nil {
-			return 0, nil, false, err
-		} // another client was faster
+		// Another client may be faster, and a third one take the name away again.
+		e, err = s.create(ss, typ, name, args)
+		if !errors.Is(err, errTaken) {
+			return e.ident(), typ, err == nil, err
+		}
 	}
-	if e.typ.ID != kind {
-		return 0, nil, false, fmt.Errorf("open %s %q: %w: it is of type %s", kind, name, mperr.ErrType, e.typ.ID)
-	}
-	return e.id, e.typ, false, s.acquire(ss, e)
 }
 
-// named returns nil if no object has that name.
-func (s *Store) named(name string) *entry {
-	if name == "" {
-		return nil
-	}
+// named finds the object of that name, and takes a reference to it for the
+// session. It returns nil if there is none. An object that is not of that kind
+// is an error, unless kind is empty.
+func (ss *Session) named(name, kind string) (*entry, error) {
+	s := ss.store
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.names[name]
+	e := s.names[name]
+	switch {
+	case e == nil:
+		return nil, nil
+	case kind != "" && e.typ.ID != kind:
+		return nil, fmt.Errorf("open %s %q: %w: it is of type %s", kind, name, mperr.ErrType, e.typ.ID)
+	case ss.ended || s.closed:
+		return nil, errEnded
+	}
+	s.countLocked(e)
+	ss.refs[e.id]++
+	return e, nil
 }
+
+// errTaken is the error of create if there is an object of that name.
+var errTaken = errors.New("the name is taken")
 
 // create makes an object. A name must be free, and gets a reference of its own.
 func (s *Store) create(ss *Session, typ *Type, name string, args Args) (*entry, error) {
@@ -107,8 +125,10 @@ func (s *Store) enter(ss *Session, typ *Type, name string, o Object) (e *entry, 
 	switch {
 	case ss.ended || s.closed:
 		return nil, isNew, errEnded
-	case name != "" && (s.names[name] != nil || e != nil && e.name != ""):
-		return nil, isNew, fmt.Errorf("open %s: the name %q is taken", typ.ID, name)
+	case name != "" && s.names[name] != nil:
+		return nil, isNew, errTaken
+	case name != "" && e != nil && e.name != "":
+		return nil, isNew, fmt.Errorf("open %s %q: the object has the name %q already", typ.ID, name, e.name)
 	case isNew && s.limits.Objects > 0 && s.count >= s.limits.Objects:
 		return nil, true, fmt.Errorf("%w: there may be %d objects; release some, or raise the limit", mperr.ErrLimit, s.limits.Objects)
 	}

@@ -126,3 +126,13 @@ func (ss *Session) End(left func(id uint64) bool) {
 	s.mu.Unlock()
 	dispose(dead)
 }
+
+// crowded is an error if no more calls of the session may wait, or be without
+// acknowledgement.
+func (ss *Session) crowded() error {
+	limit := ss.store.limits.Calls
+	if limit > 0 && ss.linked.Load() >= int64(limit) {
+		return fmt.Errorf("%w: %d calls of this client wait already, or were not acknowledged", mperr.ErrLimit, limit)
+	}
+	return nil
+}

@@ -23,6 +23,14 @@ type entry struct {
 	marked uint64 // the last sweep that found it alive; only the sweep uses it
 }
 
+// ident is the id of an entry, 0 if there is none.
+func (e *entry) ident() uint64 {
+	if e == nil {
+		return 0
+	}
+	return e.id
+}
+
 // table finds entries by their ids. It is read for each call, so it is split
 // into shards; the locks of the shards are held for a few nanoseconds only.
 type table struct {

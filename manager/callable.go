@@ -117,10 +117,26 @@ func (p *panicked) Error() string { return fmt.Sprintf("panic in %s: %v", p.name
 
 // call calls the function. receiver is invalid unless it is a method.
 func (c *callable) call(ctx context.Context, receiver reflect.Value, args store.Args) (out []reflect.Value, err error) {
-	in, err := c.arguments(ctx, receiver, args)
-	if err != nil {
+	err = guarded(c.name, func() error {
+		in, err := c.arguments(ctx, receiver, args) // may run the program's UnmarshalText
+		if err != nil {
+			return err
+		}
+		out = c.f.Call(in)
+		return nil
+	})
+	if err != nil || !c.fails {
+		return out, err
+	}
+	last := len(out) - 1
+	if err, _ := out[last].Interface().(error); err != nil {
 		return nil, err
 	}
+	return out[:last], nil
+}
+
+// guarded runs the program's code. A panic in it is an error of type panicked.
+func guarded(name string, f func() error) (err error) {
 	returned := false
 	defer func() {
 		if !returned {
@@ -128,19 +144,12 @@ func (c *callable) call(ctx context.Context, receiver reflect.Value, args store.
 			if value == nil {
 				value = "runtime.Goexit was called"
 			}
-			out, err = nil, &panicked{c.name, value, debug.Stack()}
+			err = &panicked{name, value, debug.Stack()}
 		}
 	}()
-	out = c.f.Call(in)
+	err = f()
 	returned = true
-	if c.fails {
-		last := len(out) - 1
-		if err, _ := out[last].Interface().(error); err != nil {
-			return nil, err
-		}
-		out = out[:last]
-	}
-	return out, nil
+	return err
 }
 
 func (c *callable) arguments(ctx context.Context, receiver reflect.Value, args store.Args) ([]reflect.Value, error) {
@@ -228,23 +237,28 @@ func plural(n int, one, many string) string {
 	return many
 }
 
-// result makes the results of a call into one value.
-func result(out []reflect.Value) (store.Item, error) {
-	if len(out) == 0 {
-		return store.Of(nil), nil
-	}
-	var all data.Tuple
-	for _, r := range out {
-		v, err := portable.ToValue(r.Interface(), nil)
-		if err != nil {
-			return store.Item{}, fmt.Errorf("the result: %w", err)
+// result makes the results of a call of that name into one value. That may run
+// the program's MarshalText.
+func result(name string, out []reflect.Value) (it store.Item, err error) {
+	err = guarded(name, func() error {
+		var all data.Tuple
+		for _, r := range out {
+			v, err := portable.ToValue(r.Interface(), nil)
+			if err != nil {
+				return fmt.Errorf("the result: %w", err)
+			}
+			all = append(all, v)
 		}
-		all = append(all, v)
-	}
-	if len(all) == 1 {
-		return store.Of(all[0]), nil
-	}
-	return store.Of(all), nil
+		switch len(all) {
+		case 0:
+		case 1:
+			it = store.Of(all[0])
+		default:
+			it = store.Of(all)
+		}
+		return nil
+	})
+	return it, err
 }
 
 // NewException is an error that arrives in Python as an exception of this

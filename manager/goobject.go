@@ -39,7 +39,11 @@ func (s *server) addRegistered() {
 			if err != nil {
 				return store.Item{}, s.told(err)
 			}
-			return result(out)
+			it, err := result(name, out)
+			if err != nil {
+				return store.Item{}, s.told(err)
+			}
+			return it, nil
 		})
 	}
 }
@@ -112,12 +116,16 @@ func (s *server) run(c *store.Call, f func(context.Context)) {
 }
 
 func (s *server) answer(c *store.Call, out []reflect.Value) {
-	it, err := result(out)
-	if err != nil {
+	it, err := result(c.Method, out)
+	var p *panicked
+	switch {
+	case errors.As(err, &p):
+		c.Fail(s.told(err))
+	case err != nil:
 		c.Fail(data.TypeError(fmt.Sprintf("%s() returned what cannot travel: %v", c.Method, err)))
-		return
+	default:
+		c.Return(it)
 	}
-	c.Return(it)
 }
 
 // Refs yields nothing: a Go value refers to no shared objects.

@@ -160,7 +160,13 @@ func (client *pyClient) decref(id uint64) error {
 	err := client.session.Decref(id)
 	if client.line == nil {
 		client.mu.Lock()
-		client.departures.decref(id, client.session.Refs(id) == 0)
+		last := client.session.Refs(id) == 0
+		client.departures.decref(id, last)
+		if last { // nobody leaves it any more, in order or not
+			for ch := range client.channels {
+				delete(ch.used, id)
+			}
+		}
 		client.mu.Unlock()
 	}
 	return err

@@ -3,6 +3,8 @@ package manager
 import (
 	"testing"
 	"time"
+
+	"multiproc/internal/store"
 )
 
 // Each reference that is given back announces the end of one channel that used
@@ -42,5 +44,28 @@ func TestDepartures(t *testing.T) {
 	d.decref(id, true)
 	if len(d.given)+len(d.back)+len(d.last) != 0 {
 		t.Errorf("of an object that nobody there knows is left: %v", d)
+	}
+}
+
+// A channel that uses one object after the other remembers none of those that
+// were given back.
+func TestChannelForgets(t *testing.T) {
+	s := serveTest(t, "unix")
+	client := &pyClient{session: s.store.Join(store.Client{}), channels: map[*channel]struct{}{}}
+	defer client.session.End(nil)
+	ch := &channel{used: map[uint64]time.Time{}}
+	client.enter(ch)
+	for range 3 {
+		id, _, err := client.session.Create("dict", store.Args{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		client.using(ch, id)
+		if err := client.decref(id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(ch.used); n != 0 {
+		t.Errorf("%d are remembered", n)
 	}
 }

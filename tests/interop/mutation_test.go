@@ -6,9 +6,13 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/hex"
+	"maps"
+	"math"
+	"math/big"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +52,9 @@ func mutate(r *rand.Rand, b []byte, others [][]byte) []byte {
 			return b
 		}
 		i := r.IntN(len(b))
+		if kinds == 2 { // and the arguments are at the end
+			i = len(b)/2 + i/2
+		}
 		n := min(len(b)-i, 1+r.IntN(16))
 		switch r.IntN(kinds) {
 		case 0:
@@ -74,10 +81,10 @@ func mutate(r *rand.Rand, b []byte, others [][]byte) []byte {
 	return b
 }
 
-// ours are the recorded calls of methods, as calls of this server's objects.
-func ours(t testing.TB, s *testServer, requests [][]byte) (all [][]byte) {
+// targets are objects of this server, by their methods.
+func targets(t testing.TB, s *testServer) map[string][]string {
 	t.Helper()
-	idents := map[string][]string{} // by method
+	idents := map[string][]string{}
 	for _, args := range [][]any{
 		{"list", &data.List{Items: []any{int64(1), int64(2), int64(3)}}},
 		{"dict"},
@@ -94,10 +101,16 @@ func ours(t testing.TB, s *testServer, requests [][]byte) (all [][]byte) {
 		{"Barrier", int64(3)},
 	} {
 		ident, exposed := s.create(t, args...)
-		for _, m := range exposed {
+		for _, m := range append(exposed, "#GETVALUE", "__str__", "mp.add", "mp.page", "mp.compareAndSwap", "mp.setVersion") {
 			idents[m.(string)] = append(idents[m.(string)], ident)
 		}
 	}
+	return idents
+}
+
+// ours are the recorded calls of methods, as calls of this server's objects.
+func ours(t testing.TB, idents map[string][]string, requests [][]byte) (all [][]byte) {
+	t.Helper()
 	for _, b := range requests {
 		v, err := pickle.Decode(b, pickle.Options{})
 		must(t, err)
@@ -115,11 +128,73 @@ func ours(t testing.TB, s *testServer, requests [][]byte) (all [][]byte) {
 	return all
 }
 
+// invent makes a value that nobody expects.
+func invent(r *rand.Rand, depth int) data.Value {
+	plain := []data.Value{
+		nil, true, false, int64(0), int64(1), int64(-1), int64(r.IntN(1 << 20)), int64(math.MaxInt64), int64(math.MinInt64),
+		new(big.Int).Lsh(big.NewInt(-1), uint(r.IntN(3000))), 0.5, math.NaN(), math.Inf(-1), math.Copysign(0, -1), complex(1, math.Inf(1)),
+		"", "x", "__class__", strings.Repeat("\u00e9", r.IntN(100)), "\xff", []byte(nil),
+		[]byte{0, 255},
+		&data.ByteArray{B: []byte("b")},
+		data.Slice{Start: int64(r.IntN(9) - 4), Stop: nil, Step: int64(r.IntN(5) - 2)},
+		data.Range{Start: int64(0), Stop: int64(9), Step: int64(-3)},
+		data.Global{Module: "os", Name: "system"},
+		&data.Object{Func: data.Global{Module: "builtins", Name: "eval"}, Args: data.Tuple{"1"}},
+	}
+	n := r.IntN(len(plain) + 8)
+	if n < len(plain) || depth == 0 {
+		return plain[n%len(plain)]
+	}
+	var items []data.Value
+	for range r.IntN(4) {
+		items = append(items, invent(r, depth-1))
+	}
+	switch n - len(plain) {
+	case 0, 1:
+		return data.Tuple(items)
+	case 2:
+		l := &data.List{Items: items}
+		l.Items = append(l.Items, l)
+		return l
+	case 3:
+		return &data.FrozenSet{Items: []data.Value{int64(1), "a"}}
+	case 4:
+		return &data.Set{Items: []data.Value{int64(1), data.Tuple{}}}
+	case 5:
+		d := &data.Dict{}
+		for i, v := range items {
+			d.Entries = append(d.Entries, data.Entry{Key: int64(i), Value: v})
+		}
+		return d
+	}
+	return &data.List{Items: items}
+}
+
+// invented is a call that nobody expects.
+func invented(t testing.TB, r *rand.Rand, idents map[string][]string) []byte {
+	t.Helper()
+	methods := slices.Sorted(maps.Keys(idents))
+	method := methods[r.IntN(len(methods))]
+	args := data.Tuple{}
+	for range r.IntN(4) {
+		args = append(args, invent(r, 3))
+	}
+	named := &data.Dict{}
+	if r.IntN(4) == 0 {
+		name := []string{"timeout", "block", "key", "reverse", "default", "item", "x"}[r.IntN(7)]
+		named.Entries = append(named.Entries, data.Entry{Key: name, Value: invent(r, 2)})
+	}
+	b, err := pickle.Encode(nil, data.Tuple{idents[method][r.IntN(len(idents[method]))], method, args, named}, pickle.EncodeOptions{})
+	must(t, err)
+	return b
+}
+
 // Pickles from a generator are answered, or end their connection.
 func TestMutatedPickles(t *testing.T) {
 	hostile(t, "unix", 96, func(s *testServer, m *manager.Manager) {
 		requests := golden(t)
-		calls := ours(t, s, requests)
+		idents := targets(t, s)
+		calls := ours(t, idents, requests)
 		if len(requests) < 200 || len(calls) < 100 {
 			t.Fatalf("only %d recorded requests, %d calls", len(requests), len(calls))
 		}
@@ -147,11 +222,15 @@ func TestMutatedPickles(t *testing.T) {
 			_ = c.Close()
 		}
 		var c *pyconn.Conn
-		for range 4000 {
+		for i := range 12_000 {
 			if c == nil {
 				c = s.channel(t)
 			}
-			if !fate(c, mutate(r, calls[r.IntN(len(calls))], calls)) {
+			b := invented(t, r, idents)
+			if i%2 == 0 {
+				b = mutate(r, calls[r.IntN(len(calls))], calls)
+			}
+			if !fate(c, b) {
 				_ = c.Close()
 				c = nil
 			}

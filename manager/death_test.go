@@ -105,7 +105,7 @@ func (s *testServer) pythonPID() int {
 // The death of a Python client releases what it held, and what it referred to.
 func TestPythonDiesHolding(t *testing.T) {
 	python := pyconntest.Pythons(t)[0]
-	for _, kind := range []string{"unix", "abstract", "tcp"} {
+	for _, kind := range []string{"unix", "abstract", "tcp", "elsewhere"} {
 		for _, typ := range []string{"Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition"} {
 			t.Run(kind+"/"+typ, func(t *testing.T) {
 				s := serveTest(t, kind)
@@ -117,11 +117,11 @@ func TestPythonDiesHolding(t *testing.T) {
 				p.Kill()
 				m.want(true, id, "acquire", true, 20.0)
 				want := 1
-				if kind == "tcp" {
+				if kind == "elsewhere" {
 					want = 3 // CPython's references come over connections that say nothing of whose they are
 				}
 				mptest.Eventually(t, func() bool { return s.objects() <= want }, "its references are gone")
-				if kind != "tcp" && typ == "Lock" {
+				if kind != "elsewhere" && typ == "Lock" {
 					m.want(nil, id, "release")
 				}
 			})
@@ -152,7 +152,7 @@ func TestPythonDiesHoldingForGo(t *testing.T) {
 // A dead client swallows nothing.
 func TestPythonDiesWaiting(t *testing.T) {
 	python := pyconntest.Pythons(t)[0]
-	for _, kind := range []string{"unix", "tcp"} {
+	for _, kind := range []string{"unix", "tcp", "elsewhere"} {
 		t.Run(kind+"/Queue.get", func(t *testing.T) {
 			s := serveTest(t, kind)
 			m := s.member(t)
@@ -200,7 +200,7 @@ func TestPythonDiesWaiting(t *testing.T) {
 
 // What was got and read is the client's, also if it dies with it.
 func TestPythonDiesLater(t *testing.T) {
-	for _, kind := range []string{"unix", "tcp"} {
+	for _, kind := range []string{"unix", "tcp", "elsewhere"} {
 		s := serveTest(t, kind)
 		m := s.member(t)
 		id := m.open("Queue", "x")
@@ -215,11 +215,11 @@ func TestPythonDiesLater(t *testing.T) {
 
 // What a process or a thread holds when it leaves in order stays held.
 func TestPythonLeavesInOrder(t *testing.T) {
-	for _, kind := range []string{"unix", "abstract", "tcp"} {
+	for _, kind := range []string{"unix", "abstract", "tcp", "elsewhere"} {
 		s := serveTest(t, kind)
 		p := s.python(t, pyconntest.Pythons(t)[0], "orderly")
 		times := 4
-		if kind == "tcp" {
+		if kind == "tcp" || kind == "elsewhere" {
 			times = 2
 		}
 		for range times {
@@ -254,7 +254,7 @@ func send(t *testing.T, c *pyconn.Conn, ident data.Value, method string, args da
 // An item whose answer was never read is in the queue again, one that was read
 // is not.
 func TestItemUnread(t *testing.T) {
-	for _, kind := range []string{"unix", "tcp"} {
+	for _, kind := range []string{"unix", "tcp", "elsewhere"} {
 		s := serveTest(t, kind)
 		m := s.member(t)
 		id := m.open("Queue", "x")

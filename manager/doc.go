@@ -65,11 +65,12 @@
 // what a Python process still holds when it leaves in order (it has given back
 // its proxy) stays held.
 //
-// A Python program is known as a process if it uses a Unix socket. By TCP it
-// is known by its connections, and CPython's say little: what a thread holds is
-// released when the thread ends, and of the references of a process that was
-// killed those to objects that its main thread never used outlive it, as they
-// do with CPython's own server.
+// A Python program on this machine is known as a process. From elsewhere, and
+// if its process belongs to another user or is behind a tunnel, it is known by
+// its connections, and CPython's say little: what a thread holds is released
+// when the thread ends, and of the references of a process that was killed
+// those to objects that its main thread never used outlive it, as they do with
+// CPython's own server.
 //
 // If the server dies its objects are gone. Clients get an error that wraps
 // mp.ErrUnknownFate from calls under way, and connect again by themselves when

@@ -34,6 +34,7 @@ func listenFor(t testing.TB, kind string) net.Listener {
 	dir := t.TempDir()
 	address := map[string]string{
 		"unix": filepath.Join(dir, "s"), "abstract": "@mp-test" + dir, "tcp": "127.0.0.1:0", "tcp6": "[::1]:0",
+		"elsewhere": "127.0.0.1:0",
 	}[kind]
 	l, err := Listen(address)
 	if err != nil {
@@ -56,6 +57,9 @@ func serveTest(t testing.TB, kind string, change ...func(*Options)) *testServer 
 	s, err := newServer(ctx, o)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if kind == "elsewhere" { // TCP clients whose processes are not known
+		s.peers = nil
 	}
 	ts := &testServer{server: s, address: AddressOf(l), log: log, ended: make(chan error, 1), stop: stop}
 	go func() { ts.ended <- s.serve(l) }()

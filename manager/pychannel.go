@@ -218,7 +218,7 @@ func (ch *channel) end(err error) {
 	}
 	sess := ch.client.session
 	switch {
-	case ch.client.line == nil:
+	case !ch.client.direct:
 		sess.EndOwner(ch.owner, func(id uint64) bool { _, dead := died[id]; return !dead })
 		if isMainThread(ch.name) {
 			ch.s.bury(ch.client, died)

@@ -2,6 +2,7 @@ package manager
 
 import (
 	"maps"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,16 +29,20 @@ import (
 //     client has not given back, after its last call, what it used, then it has
 //     died: the end of a thread looks like that as well, and releases what the
 //     thread holds. See departures.
+//   - A TCP client on this machine is both. Its process is watched; but that
+//     may be a tunnel's, which lives on when the Python process behind it has
+//     died, so the ends of its channels mean what they mean elsewhere.
 type pyClient struct {
 	key     string
 	session *store.Session
 	line    *lifeline // nil: not watched
+	direct  bool      // the watched process is the client, no tunnel
 	uses    int       // connections under way; under pythons.mu
 
 	mu         sync.Mutex
 	address    data.Value // of the server, as the client's tokens say it
 	channels   map[*channel]struct{}
-	departures departures // if it is not watched
+	departures departures // if it is not direct
 }
 
 // pythons are the Python clients that are known.
@@ -49,12 +54,19 @@ type pythons struct {
 }
 
 // python finds or makes the client of a connection. The caller gives it back
-// with release.
+// with release. It returns nil if the client is gone already: what it asked for
+// would be nobody's.
 func (s *server) python(c *conn) *pyClient {
-	key, name := "host "+c.host(), c.host()
-	if c.pid != 0 {
-		key = "pid " + strconv.Itoa(c.pid)
-		name = key
+	pid, direct := c.pid, c.pid != 0
+	if tcp, ok := c.socket.(*net.TCPConn); ok && s.peers != nil {
+		var gone bool
+		if pid, gone = s.peers.Find(tcp); gone {
+			return nil
+		}
+	}
+	key := "host " + c.host()
+	if pid != 0 {
+		key = "pid " + strconv.Itoa(pid)
 	}
 	p := &s.pythons
 	p.mu.Lock()
@@ -69,11 +81,11 @@ func (s *server) python(c *conn) *pyClient {
 		old = nil
 	}
 	if old == nil {
-		old = &pyClient{key: key, channels: map[*channel]struct{}{}}
-		old.session = s.store.Join(store.Client{PID: c.pid, Name: "python " + name})
+		old = &pyClient{key: key, direct: direct, channels: map[*channel]struct{}{}}
+		old.session = s.store.Join(store.Client{PID: c.pid, Name: "python " + key})
 		p.m[key] = old
-		if c.pid != 0 && !p.over {
-			old.line = newLifeline(c.socket, c.pid)
+		if pid != 0 && !p.over {
+			old.line = newLifeline(c.socket, pid)
 			s.wg.Add(1)
 			go s.watchPython(old, p.closed)
 		}
@@ -158,7 +170,7 @@ func (p *pythons) close() {
 // now, and leaves it in order.
 func (client *pyClient) decref(id uint64) error {
 	err := client.session.Decref(id)
-	if client.line == nil {
+	if !client.direct {
 		client.mu.Lock()
 		last := client.session.Refs(id) == 0
 		client.departures.decref(id, last)
@@ -174,7 +186,7 @@ func (client *pyClient) decref(id uint64) error {
 
 // gave takes note of a reference that came with an answer.
 func (client *pyClient) gave(id uint64) {
-	if client.line != nil {
+	if client.direct {
 		return
 	}
 	client.mu.Lock()
@@ -227,7 +239,7 @@ func (s *server) bury(client *pyClient, used map[uint64]time.Time) {
 
 // using takes note of a call through a channel.
 func (client *pyClient) using(ch *channel, id uint64) {
-	if client.line != nil {
+	if client.direct {
 		return
 	}
 	client.mu.Lock()

@@ -25,6 +25,9 @@ const (
 // servePython serves a connection whose first frame is a pickle.
 func (c *conn) servePython(first []byte) {
 	client := c.s.python(c)
+	if client == nil {
+		return
+	}
 	defer c.s.release(client)
 	p := &pyCodec{c.s, client, c}
 	r, err := p.request(first)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"multiproc/internal/objects"
+	"multiproc/internal/peer"
 	"multiproc/internal/portable"
 	"multiproc/internal/store"
 )
@@ -48,6 +49,7 @@ type server struct {
 	singletons singletons
 	gate       gate
 	pythons    pythons
+	peers      *peer.Finder // of processes that connect by TCP; nil: they count as elsewhere
 
 	sessions atomic.Uint64 // numbers Go clients
 
@@ -68,7 +70,7 @@ func newServer(ctx context.Context, o Options) (*server, error) {
 	}
 	s := &server{
 		key: key, limits: limits, opaque: !o.RefuseOpaque, tls: o.TLS, log: o.log(),
-		slow: map[string]bool{}, conns: map[net.Conn]*conn{},
+		slow: map[string]bool{}, conns: map[net.Conn]*conn{}, peers: &peer.Finder{},
 	}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	_, _ = rand.Read(s.id[:]) // never fails

@@ -234,11 +234,6 @@ func stormOver(t *testing.T, kind string, kills int) {
 	}
 	s.nothingHeld()
 	s.account()
-	if kind == "tcp" {
-		// Some references of the killed remain, as the documentation of package
-		// manager says under Death: it does not see processes there.
-		objects = -1
-	}
 	s.nothingLeft(objects, goroutines, heap)
 }
 
@@ -280,7 +275,7 @@ func (s *storm) nothingLeft(objects, goroutines, heap int) {
 		var err error
 		n, err = s.m.Objects(t.Context())
 		must(t, err)
-		return n == objects || objects < 0
+		return n == objects
 	}, "the server has %d objects with references again", objects)
 	mptest.Eventually(t, func() bool { return s.probe.ask("Goroutines") <= goroutines }, "there are %d goroutines again", goroutines)
 	mptest.Eventually(t, func() bool { return s.probe.ask("Heap") <= heap+4<<20 }, "the heap is near %d again", heap)

@@ -46,7 +46,7 @@ func everywhere(t *testing.T, f func(t *testing.T, python, kind string)) {
 // Every type of a SyncManager, as its methods are used in Python, and what the
 // server itself is asked. Nothing stays behind.
 func TestPythonTypes(t *testing.T) {
-	for _, program := range []string{"containers", "sync", "values", "server"} {
+	for _, program := range []string{"containers", "sync", "values", "server", "additions"} {
 		t.Run(program, func(t *testing.T) {
 			everywhere(t, func(t *testing.T, python, kind string) {
 				s := serveTest(t, kind)

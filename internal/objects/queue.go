@@ -27,6 +27,7 @@ type queue struct {
 	seq        uint64 // of the last item that was put
 	unfinished int    // items that were put and not yet called done
 	closed     bool   // nothing more is put
+	drained    bool   // nor is anything to be got: what comes back is thrown away
 	disposed   bool
 	putters    lineup[*puts]
 	getters    lineup[gets]
@@ -274,6 +275,10 @@ func (q *queue) charge(delta int) {
 // putBack puts items back to where they were.
 func (q *queue) putBack(list ...element) {
 	q.mu.Lock()
+	if q.drained {
+		q.discard(len(list))
+		list = nil
+	}
 	for _, e := range list {
 		q.items.insert(e)
 		q.bytes += size(e.item)
@@ -283,6 +288,9 @@ func (q *queue) putBack(list ...element) {
 	q.mu.Unlock()
 	todo.send()
 }
+
+// discard counts n items as done that nobody gets.
+func (q *queue) discard(n int) { q.unfinished = max(q.unfinished-n, 0) }
 
 // getAll answers with items, or lets the call wait for the first one.
 func (q *queue) getAll(c *store.Call, g gets, p patience) {

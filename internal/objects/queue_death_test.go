@@ -85,6 +85,30 @@ func TestItemsComeBackToWaiters(t *testing.T) {
 	wantResult(t, waits, "a")
 }
 
+// A queue that was shut down at once stays empty: an item that comes back is
+// thrown away as those that were in it. Who joins waits for the others.
+func TestItemsComeBackToAQueueThatIsShutDown(t *testing.T) {
+	s := newStore(t, store.Limits{})
+	alive, dead := connect(t, s), connect(t, s)
+	q := alive.create("JoinableQueue")
+	alive.must(int64(3), q, "mp.putBatch", pyList("a", "b", "c"))
+	alive.must("a", q, "get")
+	dead.auto = false
+	dead.must("b", q, "get")
+	join := alive.start(q, "join")
+	alive.must(nil, q, "shutdown", true)
+	wantWaiting(t, join)
+	dead.die()
+	alive.must(int64(0), q, "qsize")
+	alive.fails(shutDown, q, "get")
+	wantWaiting(t, join)
+	alive.must(nil, q, "task_done")
+	wantResult(t, join, nil)
+	if n := s.Bytes(); n != 0 {
+		t.Errorf("an empty queue keeps %d bytes", n)
+	}
+}
+
 // Producers and consumers die at random: no item is lost, and none arrives
 // twice.
 func TestQueueStorm(t *testing.T) {

@@ -233,10 +233,8 @@ func (q *queue) close(immediate bool) {
 		})
 	}
 	if immediate {
-		for range q.take(q.items.len()) {
-			q.unfinished = max(q.unfinished-1, 0)
-		}
-		todo = freeAll(&q.joiners, todo)
+		q.drained = true
+		q.discard(len(q.take(q.items.len())))
 	}
 	todo = append(todo, q.serve()...)
 	q.mu.Unlock()

@@ -84,8 +84,9 @@ func (q *Queue[T]) putEncoded(ctx context.Context, values []T) (int, error) {
 }
 
 // GetBatch takes between 1 and limit items, as many as there are, waiting
-// while the queue is empty. Errors are those of Get; with an error
-// about an item that cannot be decoded, the others are returned too.
+// while the queue is empty. From a manager about a megabyte comes at once, one
+// item at least. Errors are those of Get; with an error about an item that
+// cannot be decoded, the others are returned too.
 func (q *Queue[T]) GetBatch(ctx context.Context, limit int) ([]T, error) {
 	if limit < 1 {
 		return nil, fmt.Errorf("queue: a batch of %d items", limit)

@@ -250,10 +250,11 @@ func (q *queue) queueUp(c *store.Call, w *puts, p patience) {
 	}
 }
 
-// take removes up to n items; the caller gives them to somebody.
-func (q *queue) take(n int) []element {
-	out := make([]element, 0, min(n, q.items.len()))
-	for len(out) < n && q.items.len() > 0 {
+// take removes up to n items, of about maxBytes bytes; the caller gives them to
+// somebody.
+func (q *queue) take(n, maxBytes int) []element {
+	var out []element
+	for had := q.bytes; len(out) < n && q.items.len() > 0 && had-q.bytes < maxBytes; {
 		out = append(out, q.takeOne())
 	}
 	return out
@@ -324,7 +325,7 @@ func (q *queue) hand(c *store.Call, g gets) func() {
 		e := q.takeOne()
 		return func() { c.ReturnTaken(e.item, func() { q.putBack(e) }) }
 	}
-	list := q.take(g.limit)
+	list := q.take(g.limit, pageBytes)
 	return func() {
 		items := make([]store.Item, len(list))
 		for i, e := range list {

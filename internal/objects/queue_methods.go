@@ -69,7 +69,7 @@ func (q *queue) putOne(c *store.Call, p patience) {
 func (q *queue) mpPutBatch(c *store.Call) {
 	a, err := bindArgs(c.Method, c.Args, "items")
 	if err == nil {
-		a, err = a[0].Items()
+		a, err = batch(a[0])
 	}
 	if err != nil {
 		c.Fail(err)
@@ -110,7 +110,8 @@ func (q *queue) mpTryGet(c *store.Call) {
 	}
 }
 
-// maxBatch bounds what one call takes, so that the answer fits a frame.
+// maxBatch bounds what one call takes, as pageBytes does, so that the answer
+// fits a frame.
 const maxBatch = 1 << 16
 
 func (q *queue) mpGetBatch(c *store.Call) {
@@ -234,7 +235,7 @@ func (q *queue) close(immediate bool) {
 	}
 	if immediate {
 		q.drained = true
-		q.discard(len(q.take(q.items.len())))
+		q.discard(len(q.take(q.items.len(), maxInt)))
 	}
 	todo = append(todo, q.serve()...)
 	q.mu.Unlock()
@@ -265,6 +266,6 @@ func (q *queue) Snapshot() (store.Item, bool) { return store.Item{}, false }
 func (q *queue) Dispose() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.take(q.items.len())
+	q.take(q.items.len(), maxInt)
 	q.disposed = true
 }

@@ -151,6 +151,47 @@ func TestQueueBatches(t *testing.T) {
 	c.fails("ValueError('queue: a batch of at most 0 items')", q, "mp.getBatch", int64(0))
 }
 
+// A batch is as much as fits an answer, whatever the limit.
+func TestBatchIsBounded(t *testing.T) {
+	s := newStore(t, store.Limits{})
+	c := connect(t, s)
+	q := c.create("Queue")
+	const items = 16
+	for range items {
+		c.must(nil, q, "mp.put", string(make([]byte, pageBytes/4)))
+	}
+	batches := 0
+	for got := 0; got < items; batches++ {
+		v, err := c.do(q, "mp.getBatch", int64(1000))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got += len(v.(*data.List).Items)
+	}
+	if batches < 3 {
+		t.Errorf("%d items of %d bytes came in %d batches", items, pageBytes/4, batches)
+	}
+	c.must(nil, q, "mp.put", string(make([]byte, 2*pageBytes)))
+	if _, err := c.do(q, "mp.getBatch", int64(1000)); err != nil {
+		t.Errorf("one item that is larger than that: %v", err)
+	}
+}
+
+// An item does not keep the memory of the batch with which it came.
+func TestItemsOfABatchStandAlone(t *testing.T) {
+	s := newStore(t, store.Limits{})
+	c := connect(t, s)
+	q := c.create("Queue")
+	batch := store.Array(store.Of(string(make([]byte, 1<<20))), store.Of("small"))
+	c.must(int64(2), q, "mp.putBatch", batch)
+	raw, _ := batch.CBOR()
+	clear(raw) // as whoever reads the next frame may do
+	if _, err := c.do(q, "get"); err != nil {
+		t.Error(err)
+	}
+	c.must("small", q, "get")
+}
+
 func TestQueueClose(t *testing.T) {
 	s := newStore(t, store.Limits{})
 	c := connect(t, s)

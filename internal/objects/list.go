@@ -14,6 +14,7 @@ type list struct {
 	account
 	watchers
 	items   []listed
+	front   int    // at most so many elements were taken out before the first, in the same memory
 	version uint64 // the last one that was given
 	told    uint64 // the last one that the watchers were told
 }
@@ -89,6 +90,7 @@ func (l *list) replace(i, j int, items []store.Item) error {
 	case len(items) == 0 && i == 0:
 		clear(l.items[:j])
 		l.items = l.items[j:]
+		l.front += j
 	case len(items) == j-i:
 	case j == len(l.items):
 		clear(l.items[i:])
@@ -111,8 +113,9 @@ func (l *list) fresh(v store.Item) listed {
 
 // shrink gives memory back when most of it is unused.
 func (l *list) shrink() {
-	if n := cap(l.items); n > 1024 && len(l.items) < n/4 {
+	if n := l.front + cap(l.items); n > 1024 && len(l.items) < n/4 {
 		l.items = append(make([]listed, 0, 2*len(l.items)), l.items...)
+		l.front = 0
 	}
 }
 

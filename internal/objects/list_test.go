@@ -3,8 +3,10 @@ package objects
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
+	"weak"
 
 	"multiproc/internal/data"
 	"multiproc/internal/mperr"
@@ -264,6 +266,29 @@ func TestListEnds(t *testing.T) {
 	}
 	if c := cap(l.object().(*list).items); c > 10_000 {
 		t.Errorf("an empty list has room for %d elements", c)
+	}
+}
+
+// What few elements are left of many does not keep the memory of all.
+func TestShortListsAreSmall(t *testing.T) {
+	const n = 100_000
+	for what, shorten := range map[string]func(*thing){
+		"delete at the front": func(l *thing) { l.text("__delitem__", data.Slice{Stop: int64(-3)}) },
+		"delete at the end":   func(l *thing) { l.text("__delitem__", data.Slice{Start: int64(3)}) },
+		"pop(0)": func(l *thing) {
+			for range n - 3 {
+				l.begin("pop", nil, int64(0))
+			}
+		},
+	} {
+		p := newProbe(t, store.Limits{})
+		l := p.create("list", ints(make([]int64, n)...))
+		all := weak.Make(&l.object().(*list).items[0])
+		shorten(l)
+		runtime.GC()
+		if all.Value() != nil {
+			t.Errorf("%s: %s keeps the memory of %d elements", what, l.repr(), n)
+		}
 	}
 }
 

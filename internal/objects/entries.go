@@ -127,14 +127,15 @@ func (e *entries) remove(r *row) row {
 	for e.first < len(e.rows) && e.rows[e.first].hash == "" {
 		e.first++
 	}
-	if dead := len(e.rows) - e.live; dead > 32 && dead > e.live {
+	dead, room := len(e.rows)-e.live, cap(e.rows)
+	if dead > 32 && dead > e.live || room > 1024 && e.live < room/8 {
 		e.compact()
 	}
 	return was
 }
 
-// compact forgets the rows that were removed. It costs as much as the removals
-// since the last time.
+// compact forgets the rows that were removed, and the room for what is not
+// there any more. It costs as much as the removals since the last time.
 func (e *entries) compact() {
 	rows := make([]row, 0, e.live+e.live/2)
 	index := make(map[string]int, e.live)

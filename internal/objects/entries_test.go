@@ -113,6 +113,31 @@ func TestPagesUnderCompaction(t *testing.T) {
 	}
 }
 
+// What few entries are left of many does not keep the memory of all, whichever
+// way the others went.
+func TestFewEntriesAreSmall(t *testing.T) {
+	const n = 20_000
+	for what, remove := range map[string]func(*entries){
+		"first": func(e *entries) { e.remove(e.firstRow()) },
+		"last":  func(e *entries) { e.remove(e.lastRow()) },
+	} {
+		var e entries
+		for i := range n {
+			k, err := hashOf(intItem(i))
+			if err != nil {
+				t.Fatal(err)
+			}
+			e.set(k, none)
+		}
+		for e.live > 3 {
+			remove(&e)
+		}
+		if c := cap(e.rows); c > n/10 {
+			t.Errorf("3 entries have room for %d after the %s ones went", c, what)
+		}
+	}
+}
+
 func TestPageIsBounded(t *testing.T) {
 	var e entries
 	big := store.Of(string(make([]byte, pageBytes/4)))

@@ -98,11 +98,11 @@ func sequenceOfPairs(s *store.Store, it store.Item) (keys, vals []store.Item, er
 // union is a plain dict with the entries of a, and then those of b.
 func union(aKeys, aVals, bKeys, bVals []store.Item) (store.Item, error) {
 	var e entries
-	for i, key := range slices.Concat(aKeys, bKeys) {
-		k, err := hashOf(key)
-		if err != nil {
-			return none, err
-		}
+	keys, err := hashAll(slices.Concat(aKeys, bKeys))
+	if err != nil {
+		return none, err
+	}
+	for i, k := range keys {
 		if i < len(aVals) {
 			e.set(k, aVals[i])
 		} else {

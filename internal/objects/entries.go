@@ -31,12 +31,21 @@ type row struct {
 // rowOverhead is what an entry takes beside its key and its value.
 const rowOverhead = 64
 
-func (r *row) size() int { return rowOverhead + r.key.Size() + r.value.Size() }
+func (r *row) size() int { return hashed{r.hash, r.key}.size() + r.value.Size() }
 
 // hashed is a key that is ready to be looked up.
 type hashed struct {
 	hash string
 	key  store.Item
+}
+
+// size is what the key takes in a row. A hash may be much longer than its key.
+func (k hashed) size() int {
+	size := rowOverhead + k.key.Size()
+	if raw, ok := k.key.CBOR(); !ok || !oneForm(raw) {
+		size += len(k.hash) // otherwise the two are the same memory
+	}
+	return size
 }
 
 // hashOf prepares a key, or returns Python's TypeError. A key in the form that
@@ -56,16 +65,26 @@ func hashOf(key store.Item) (hashed, error) {
 	return hashed{hash, key}, nil
 }
 
+// hashAll prepares many keys. Each may refer to what others contain too, so that
+// their hashes together would fill any memory: there is a bound.
 func hashAll(keys []store.Item) ([]hashed, error) {
 	out := make([]hashed, len(keys))
+	room := maxHashes
 	for i, key := range keys {
 		var err error
 		if out[i], err = hashOf(key); err != nil {
 			return nil, err
 		}
+		if room += 4*key.Size() - len(out[i].hash); room < 0 {
+			return nil, data.ValueError("the keys are too large")
+		}
 	}
 	return out, nil
 }
+
+// maxHashes is how long the hashes of the keys of one call may be, beyond what
+// their size explains.
+const maxHashes = 16 << 20
 
 // at returns the row of a hash, nil if there is none. It is good until the
 // entries change.
@@ -94,7 +113,7 @@ func (e *entries) delta(k hashed, v store.Item) int {
 	if r := e.at(k.hash); r != nil {
 		return v.Size() - r.value.Size()
 	}
-	return rowOverhead + k.key.Size() + v.Size()
+	return k.size() + v.Size()
 }
 
 // set sets the value of a key. A key that is there stays as it was.

@@ -1,11 +1,14 @@
 package objects
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
 
+	"multiproc/internal/data"
+	"multiproc/internal/mperr"
 	"multiproc/internal/store"
 )
 
@@ -134,6 +137,54 @@ func TestFewEntriesAreSmall(t *testing.T) {
 		}
 		if c := cap(e.rows); c > n/10 {
 			t.Errorf("3 entries have room for %d after the %s ones went", c, what)
+		}
+	}
+}
+
+// foldedKey is a small tuple whose key is large: one of its parts, which is
+// itself made of shared parts, stands in it twice.
+func foldedKey(i, levels int) data.Tuple {
+	t := data.Tuple{"0123456789"}
+	for range levels {
+		t = data.Tuple{t, t}
+	}
+	return data.Tuple{int64(i), t}
+}
+
+// What a key is found by is memory too, and many keys together are bounded.
+func TestKeysAreCharged(t *testing.T) {
+	p := newProbe(t, store.Limits{})
+	key := foldedKey(0, 12)
+	hash, err := data.Key(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, th := range []*thing{p.create("dict"), p.create("set")} {
+		before := p.s.Bytes()
+		if th.typ == "set" {
+			th.wants("None", "", "add", key)
+		} else {
+			th.wants("None", "", "__setitem__", key, nil)
+		}
+		if n := p.s.Bytes() - before; n < int64(len(hash)) {
+			t.Errorf("a %s is charged %d bytes for a key of %d", th.typ, n, len(hash))
+		}
+		th.wants("None", "", "clear")
+		if n := p.s.Bytes(); n != before {
+			t.Errorf("an empty %s keeps %d bytes", th.typ, n-before)
+		}
+	}
+
+	keys := listOf()
+	for i := range 40 {
+		keys.Items = append(keys.Items, foldedKey(i, 16))
+	}
+	for _, c := range []struct{ typ, method string }{
+		{"set", "update"}, {"set", "isdisjoint"}, {"dict", "fromkeys"},
+	} {
+		th := p.create(c.typ)
+		if _, err := th.call(c.method, keys); !errors.Is(err, mperr.ErrValue) {
+			t.Errorf("%s.%s with keys that are large together: %v", c.typ, c.method, err)
 		}
 	}
 }

@@ -37,11 +37,12 @@ func mergeArgs(s *store.Store, method string, args store.Args) (keys []hashed, v
 
 // merge returns the entries of a mapping, or of something that yields pairs.
 func merge(s *store.Store, it store.Item) (keys []hashed, vals []store.Item, err error) {
-	raw, vals, ok := mappingOf(s, it)
-	if !ok {
-		if raw, vals, err = sequenceOfPairs(s, it); err != nil {
-			return nil, nil, err
-		}
+	raw, vals, ok, err := mappingOf(s, it)
+	if err == nil && !ok {
+		raw, vals, err = sequenceOfPairs(s, it)
+	}
+	if err != nil {
+		return nil, nil, err
 	}
 	keys, err = hashAll(raw)
 	return keys, vals, err
@@ -49,41 +50,62 @@ func merge(s *store.Store, it store.Item) (keys []hashed, vals []store.Item, err
 
 // mappingOf returns the entries of a dict, or of a subclass of it, plain or
 // shared.
-func mappingOf(s *store.Store, it store.Item) (keys, vals []store.Item, ok bool) {
-	var entries []data.Entry
+func mappingOf(s *store.Store, it store.Item) (keys, vals []store.Item, ok bool, err error) {
 	switch v := it.Value().(type) {
 	case *data.Dict:
-		entries = v.Entries
+		keys, vals, err = entriesOf(it, v.Entries)
+		return keys, vals, true, err
 	case *data.Object:
-		if len(v.Entries) == 0 {
-			return nil, nil, false
+		if len(v.Entries) > 0 {
+			keys, vals, err = entriesOf(it, v.Entries)
+			return keys, vals, true, err
 		}
-		entries = v.Entries
 	case data.Ref:
 		o, _ := s.Object(v.ID)
-		d, ok := o.(*dict)
-		if !ok {
-			return nil, nil, false
+		if d, ok := o.(*dict); ok {
+			keys, vals = d.snapshot()
+			return keys, vals, true, nil
 		}
-		keys, vals = d.snapshot()
-		return keys, vals, true
-	default:
-		return nil, nil, false
+	}
+	return nil, nil, false, nil
+}
+
+// entriesOf are the keys and values of a plain dict, in the form in which it
+// came.
+func entriesOf(it store.Item, entries []data.Entry) (keys, vals []store.Item, err error) {
+	parts := make([]data.Value, 0, 2*len(entries))
+	for _, e := range entries {
+		parts = append(parts, e.Key, e.Value)
+	}
+	items, err := store.OfAll(parts)
+	if err != nil {
+		return nil, nil, memoryError(err)
+	}
+	if raw, ok := it.CBOR(); ok && sizeOf(items) > maxWritten+100*len(raw) {
+		return nil, nil, memoryError(nil) // each would be written out
 	}
 	keys, vals = make([]store.Item, len(entries)), make([]store.Item, len(entries))
 	for i, e := range entries {
 		keys[i], vals[i] = inForm(it, e.Key), inForm(it, e.Value)
 	}
-	return keys, vals, true
+	return keys, vals, nil
 }
 
+// maxWritten is how large the entries of a dict may become beyond what its
+// length explains.
+const maxWritten = 64 << 20
+
 func sequenceOfPairs(s *store.Store, it store.Item) (keys, vals []store.Item, err error) {
-	items, err := iterate(s, it)
+	all := newLoops(s)
+	items, err := all.over(it)
 	if err != nil {
 		return nil, nil, err
 	}
 	for i, pair := range items {
-		kv, err := iterate(s, pair)
+		kv, err := all.over(pair)
+		if all.room < 0 {
+			return nil, nil, err
+		}
 		if err != nil {
 			return nil, nil, data.TypeError(fmt.Sprintf("cannot convert dictionary update sequence element #%d to a sequence", i))
 		}
@@ -114,9 +136,9 @@ func union(aKeys, aVals, bKeys, bVals []store.Item) (store.Item, error) {
 
 // pyOr is d | x.
 func (d *dict) pyOr(c *store.Call) (store.Item, error) {
-	bKeys, bVals, ok := mappingOf(d.store, c.Args.Pos[0])
-	if !ok {
-		return notImplemented, nil
+	bKeys, bVals, ok, err := mappingOf(d.store, c.Args.Pos[0])
+	if !ok || err != nil {
+		return notImplemented, err
 	}
 	aKeys, aVals := d.snapshot()
 	return union(aKeys, aVals, bKeys, bVals)
@@ -124,9 +146,9 @@ func (d *dict) pyOr(c *store.Call) (store.Item, error) {
 
 // pyROr is x | d.
 func (d *dict) pyROr(c *store.Call) (store.Item, error) {
-	aKeys, aVals, ok := mappingOf(d.store, c.Args.Pos[0])
-	if !ok {
-		return notImplemented, nil
+	aKeys, aVals, ok, err := mappingOf(d.store, c.Args.Pos[0])
+	if !ok || err != nil {
+		return notImplemented, err
 	}
 	bKeys, bVals := d.snapshot()
 	return union(aKeys, aVals, bKeys, bVals)

@@ -65,26 +65,8 @@ func hashOf(key store.Item) (hashed, error) {
 	return hashed{hash, key}, nil
 }
 
-// hashAll prepares many keys. Each may refer to what others contain too, so that
-// their hashes together would fill any memory: there is a bound.
-func hashAll(keys []store.Item) ([]hashed, error) {
-	out := make([]hashed, len(keys))
-	room := maxHashes
-	for i, key := range keys {
-		var err error
-		if out[i], err = hashOf(key); err != nil {
-			return nil, err
-		}
-		if room += 4*key.Size() - len(out[i].hash); room < 0 {
-			return nil, data.ValueError("the keys are too large")
-		}
-	}
-	return out, nil
-}
-
-// maxHashes is how long the hashes of the keys of one call may be, beyond what
-// their size explains.
-const maxHashes = 16 << 20
+// hashAll prepares many keys.
+func hashAll(keys []store.Item) ([]hashed, error) { return newLoops(nil).hashAll(keys) }
 
 // at returns the row of a hash, nil if there is none. It is good until the
 // entries change.

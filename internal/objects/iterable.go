@@ -1,9 +1,11 @@
 package objects
 
 import (
+	"errors"
 	"slices"
 
 	"multiproc/internal/data"
+	"multiproc/internal/mperr"
 	"multiproc/internal/store"
 )
 
@@ -11,23 +13,92 @@ import (
 // the contents of the object at this moment, as a loop over a proxy does. No
 // object's mutex may be held.
 func iterate(s *store.Store, it store.Item) ([]store.Item, error) {
-	if items, err := it.Items(); err == nil {
+	return newLoops(s).over(it)
+}
+
+// loops are all that one call runs over. The first is as long as the message
+// says, or as a range may be; but a message of a few bytes may name the same
+// million elements as often as it likes, so there is a bound for all others.
+type loops struct {
+	s      *store.Store
+	begun  bool
+	room   int // for elements
+	hashes int // room for what keys are found by
+}
+
+const (
+	// maxElements is how many elements the loops of one call may see, but for
+	// the first one.
+	maxElements = 1 << 24
+	// maxHashes is how long the hashes of the keys of one call may be, beyond
+	// what their size explains: each key may refer to what others contain too.
+	maxHashes = 16 << 20
+)
+
+func newLoops(s *store.Store) *loops { return &loops{s: s, room: maxElements, hashes: maxHashes} }
+
+func (l *loops) spend(elements int) error {
+	if l.room -= elements; l.room < 0 {
+		return memoryError(nil)
+	}
+	return nil
+}
+
+// over is iterate.
+func (l *loops) over(it store.Item) ([]store.Item, error) {
+	items, err := l.items(it)
+	if err == nil && l.begun {
+		err = l.spend(len(items))
+	}
+	l.begun = true
+	return items, err
+}
+
+// hashAll prepares the keys that a loop has seen.
+func (l *loops) hashAll(keys []store.Item) ([]hashed, error) {
+	out := make([]hashed, len(keys))
+	for i, key := range keys {
+		var err error
+		if out[i], err = hashOf(key); err != nil {
+			return nil, err
+		}
+		if l.hashes += 4*key.Size() - len(out[i].hash); l.hashes < 0 {
+			return nil, data.ValueError("the keys are too large")
+		}
+	}
+	return out, nil
+}
+
+// members are the elements of a loop, as those of a set.
+func (l *loops) members(it store.Item) ([]hashed, error) {
+	items, err := l.over(it)
+	if err != nil {
+		return nil, err
+	}
+	return l.hashAll(items)
+}
+
+func (l *loops) items(it store.Item) ([]store.Item, error) {
+	items, err := it.Items()
+	switch {
+	case err == nil:
 		return items, nil
+	case errors.Is(err, mperr.ErrLimit):
+		return nil, memoryError(err)
 	}
 	v := it.Value()
 	if ref, ok := v.(data.Ref); ok {
-		if items, ok := contents(s, ref); ok {
+		if items, ok := contents(l.s, ref); ok {
 			return items, nil
 		}
 		return nil, notIterable(v)
 	}
-	parts, err := elements(v)
+	parts, err := l.elements(v)
 	if err != nil {
 		return nil, err
 	}
-	items := make([]store.Item, len(parts))
-	for i, p := range parts {
-		items[i] = store.Of(p)
+	if items, err = store.OfAll(parts); err != nil {
+		return nil, memoryError(err)
 	}
 	return items, nil
 }
@@ -54,8 +125,8 @@ func contents(s *store.Store, ref data.Ref) ([]store.Item, bool) {
 	return nil, false
 }
 
-// elements is iterate for what is no reference.
-func elements(v data.Value) ([]data.Value, error) {
+// elements is items for what is no reference.
+func (l *loops) elements(v data.Value) ([]data.Value, error) {
 	switch v := v.(type) {
 	case data.Tuple:
 		return v, nil
@@ -76,7 +147,7 @@ func elements(v data.Value) ([]data.Value, error) {
 	case data.Range:
 		return rangeItems(v)
 	case *data.Object:
-		return objectElements(v)
+		return l.ofObject(v)
 	}
 	return nil, notIterable(v)
 }
@@ -113,16 +184,19 @@ func characters(s string) []data.Value {
 	return out
 }
 
-// objectElements knows the objects that Python makes of its iterators, arrays,
+// ofObject knows the objects that Python makes of its iterators, arrays,
 // and subclasses of list and dict.
-func objectElements(o *data.Object) ([]data.Value, error) {
+func (l *loops) ofObject(o *data.Object) ([]data.Value, error) {
 	class, _ := o.Func.(data.Global)
 	args, _ := o.Args.(data.Tuple)
 	switch {
 	case class == arrayClass && len(args) == 2:
 		return arrayElements(args)
 	case (class == iterClass || class == reversedClass) && len(args) == 1:
-		items, err := elements(args[0])
+		items, err := l.elements(args[0])
+		if err == nil {
+			err = l.spend(len(items))
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -57,11 +57,7 @@ func (o *set) Call(c *store.Call) { setClass.call(o, c) }
 // membersOf makes the items of something that can be iterated over ready to be
 // members.
 func membersOf(s *store.Store, it store.Item) ([]hashed, error) {
-	items, err := iterate(s, it)
-	if err != nil {
-		return nil, err
-	}
-	return hashAll(items)
+	return newLoops(s).members(it)
 }
 
 // add puts members in, all of them or none, and returns how many were new. The

@@ -37,15 +37,15 @@ var setClass = class[*set]{"set", map[string]setMethod{
 	"pop":     {formExact, 0, 0, (*set).pop},
 	"remove":  {formExact, 1, 1, (*set).pyRemove},
 
-	"difference":           {formCounted, 0, anyNumber, combination(subtract)},
-	"intersection":         {formCounted, 0, anyNumber, combination(intersect)},
-	"union":                {formCounted, 0, anyNumber, combination(unite)},
-	"symmetric_difference": {formExact, 1, 1, combination(differ)},
+	"difference":           {formCounted, 0, anyNumber, combination(anyOf, subtract)},
+	"intersection":         {formCounted, 0, anyNumber, combination(allOf, intersect)},
+	"union":                {formCounted, 0, anyNumber, combination(anyOf, unite)},
+	"symmetric_difference": {formExact, 1, 1, combination(anyOf, differ)},
 
-	"difference_update":           {formCounted, 0, anyNumber, update((*set).dropAll)},
-	"intersection_update":         {formCounted, 0, anyNumber, update((*set).keepOnly)},
-	"update":                      {formCounted, 0, anyNumber, update((*set).addAll)},
-	"symmetric_difference_update": {formExact, 1, 1, update((*set).toggle)},
+	"difference_update":           {formCounted, 0, anyNumber, update(anyOf, (*set).dropAll)},
+	"intersection_update":         {formCounted, 0, anyNumber, update(allOf, (*set).keepOnly)},
+	"update":                      {formCounted, 0, anyNumber, update(anyOf, (*set).addAll)},
+	"symmetric_difference_update": {formExact, 1, 1, update(anyOf, (*set).toggle)},
 
 	"isdisjoint": {formExact, 1, 1, question(func(a, b []hashed) bool { return len(intersect(a, b)) == 0 })},
 	"issubset":   {formExact, 1, 1, question(func(a, b []hashed) bool { return contains(b, a) })},
@@ -130,18 +130,6 @@ func (o *set) setOperand(c *store.Call) (members []hashed, ok bool, err error) {
 	return members, true, err
 }
 
-// operands returns the members of all arguments.
-func (o *set) operands(c *store.Call) ([][]hashed, error) {
-	all := make([][]hashed, len(c.Args.Pos))
-	for i, it := range c.Args.Pos {
-		var err error
-		if all[i], err = membersOf(o.store, it); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
-}
-
 func plainSet(members []hashed) store.Item {
 	items := make([]data.Value, len(members))
 	for i, k := range members {
@@ -175,19 +163,21 @@ func mirrored(f func(a, b []hashed) []hashed) func(*set, *store.Call) (store.Ite
 	}
 }
 
-// combination is a method like union, which takes anything that can be
+// operands is what the arguments of a method come to.
+type operands func(all *loops, args []store.Item) ([]hashed, error)
+
+// combination is a method like union, which takes any number of what can be
 // iterated over.
-func combination(f func(a, b []hashed) []hashed) func(*set, *store.Call) (store.Item, error) {
+func combination(of operands, f func(a, b []hashed) []hashed) func(*set, *store.Call) (store.Item, error) {
 	return func(o *set, c *store.Call) (store.Item, error) {
-		all, err := o.operands(c)
+		if len(c.Args.Pos) == 0 {
+			return o.pyCopy(c)
+		}
+		b, err := of(newLoops(o.store), c.Args.Pos)
 		if err != nil {
 			return none, err
 		}
-		members := o.now()
-		for _, b := range all {
-			members = f(members, b)
-		}
-		return plainSet(members), nil
+		return plainSet(f(o.now(), b)), nil
 	}
 }
 
@@ -214,28 +204,31 @@ func question(f func(a, b []hashed) bool) func(*set, *store.Call) (store.Item, e
 }
 
 // update is a method like difference_update: one change for all arguments.
-func update(change func(o *set, operands [][]hashed) error) func(*set, *store.Call) (store.Item, error) {
+func update(of operands, change func(o *set, b []hashed) error) func(*set, *store.Call) (store.Item, error) {
 	return func(o *set, c *store.Call) (store.Item, error) {
-		all, err := o.operands(c)
+		if len(c.Args.Pos) == 0 {
+			return none, nil
+		}
+		b, err := of(newLoops(o.store), c.Args.Pos)
 		if err != nil {
 			return none, err
 		}
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		return none, change(o, all)
+		return none, change(o, b)
 	}
 }
 
 // assignment is a method like __ior__. It returns the set itself; clients of
 // CPython drop it.
-func assignment(change func(o *set, operands [][]hashed) error) func(*set, *store.Call) (store.Item, error) {
+func assignment(change func(o *set, b []hashed) error) func(*set, *store.Call) (store.Item, error) {
 	return func(o *set, c *store.Call) (store.Item, error) {
 		b, ok, err := o.setOperand(c)
 		if !ok || err != nil {
 			return notImplemented, err
 		}
 		o.mu.Lock()
-		err = change(o, [][]hashed{b})
+		err = change(o, b)
 		members := o.members()
 		o.mu.Unlock()
 		if err != nil {

@@ -37,17 +37,24 @@ func Raw(cbor []byte) Item {
 // Of returns the item of a tree, which must not change any more. It costs a
 // walk over the tree.
 func Of(v data.Value) Item {
+	it, _ := weigh(v)
+	return it
+}
+
+// weigh is Of, and says how many values there are in the tree.
+func weigh(v data.Value) (it Item, n int) {
 	switch v := v.(type) {
 	case nil, bool, int64, float64:
-		return Item{val: v, size: 16}
+		return Item{val: v, size: 16}, 1
 	case string:
-		return Item{val: v, size: clip(16 + len(v))}
+		return Item{val: v, size: clip(16 + len(v))}, 1
 	case []byte:
-		return Item{val: v, size: clip(24 + len(v))}
+		return Item{val: v, size: clip(24 + len(v))}, 1
 	}
-	it := Item{val: v}
+	it = Item{val: v}
 	size := 0
 	data.Walk(v, func(v data.Value) bool {
+		n++
 		size += 40
 		switch v := v.(type) {
 		case string:
@@ -62,7 +69,7 @@ func Of(v data.Value) Item {
 		return true
 	})
 	it.size = clip(size)
-	return it
+	return it, n
 }
 
 func clip(n int) uint32 { return uint32(min(n, math.MaxUint32)) }
@@ -178,11 +185,7 @@ func (it Item) Items() ([]Item, error) {
 		default:
 			return nil, errNoSequence
 		}
-		items := make([]Item, len(values))
-		for i, v := range values {
-			items[i] = Of(v)
-		}
-		return items, nil
+		return OfAll(values)
 	}
 	return it.cut()
 }

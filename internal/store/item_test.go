@@ -165,3 +165,27 @@ func (discard) Return(Item, bool) {}
 func (discard) Fail(error)        {}
 func (discard) Emit(Item) bool    { return false }
 func (discard) New(*Type, uint64) {}
+
+// Parts that share parts are counted in a bounded time.
+func TestSharedParts(t *testing.T) {
+	shared := &data.List{Items: make([]data.Value, 100)}
+	var twice, apart []data.Value
+	for range 10 {
+		twice = append(twice, data.Tuple{shared})
+		apart = append(apart, data.Tuple{&data.List{Items: make([]data.Value, 100)}})
+	}
+	if _, err := ofAll(twice, 500); !errors.Is(err, mperr.ErrLimit) {
+		t.Errorf("parts that share 100 values ten times: %v", err)
+	}
+	for _, parts := range [][]data.Value{apart, twice[:5], {shared, shared, shared, shared, shared, shared, shared}, nil} {
+		items, err := ofAll(parts, 500)
+		if err != nil || len(items) != len(parts) {
+			t.Errorf("%d of %d parts: %v", len(items), len(parts), err)
+		}
+		for i := range items {
+			if items[i].Size() != Of(parts[i]).Size() {
+				t.Errorf("part %d takes %d bytes, want %d", i, items[i].Size(), Of(parts[i]).Size())
+			}
+		}
+	}
+}

@@ -136,6 +136,8 @@ func (p *pending) waits() bool {
 	return p.times == 0
 }
 
+func (p *pending) answered() bool { return !p.waits() }
+
 func (p *pending) result() (data.Value, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

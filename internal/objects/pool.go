@@ -2,7 +2,9 @@ package objects
 
 import (
 	"context"
+	"maps"
 	"runtime"
+	"slices"
 	"sync"
 
 	"multiproc/internal/data"
@@ -21,9 +23,29 @@ type pool struct {
 
 	mu      sync.Mutex
 	state   poolState
-	tasks   []func(context.Context)
+	tasks   []*poolTask
+	running map[*poolTask]struct{}
 	workers int // goroutines that are alive
 	joins   waiters
+}
+
+// poolTask is one call that a pool makes. What it takes is charged to the store
+// until it has run.
+type poolTask struct {
+	args store.Args
+	run  func(context.Context, store.Args)
+	drop func() // nobody will run it: the pool was terminated
+}
+
+// taskCost is what a task and its result take beside what they hold.
+const taskCost = 384
+
+func (t *poolTask) size() int {
+	size := taskCost + sizeOf(t.args.Pos)
+	for name, it := range t.args.Named {
+		size += len(name) + it.Size()
+	}
+	return size
 }
 
 type poolState int
@@ -75,7 +97,7 @@ func newPool(s *store.Store, args store.Args) (store.Object, error) {
 			return nil, data.ValueError("maxtasksperchild must be a positive int or None")
 		}
 	}
-	p := &pool{s: s, size: size}
+	p := &pool{s: s, size: size, running: map[*poolTask]struct{}{}}
 	p.run, p.stop = context.WithCancel(context.Background())
 	return p, nil
 }
@@ -118,19 +140,12 @@ func (p *pool) apply(c *store.Call, then func(*result)) {
 		c.Fail(err)
 		return
 	}
-	args, err := poolArgs(a[1], a[2])
+	args, err := poolArgs(newLoops(p.s), a[1], a[2])
 	if err != nil {
 		c.Fail(err)
 		return
 	}
-	f := p.function(a[0])
-	r := p.newResult(1, false, a[3], a[4])
-	task := func(ctx context.Context) { r.set(0, f, ctx, args) }
-	if err := p.submit(task); err != nil {
-		c.Fail(err)
-		return
-	}
-	then(r)
+	p.start(c, a[0], []store.Args{args}, p.newResult(c, 1, false, a[3], a[4]), then)
 }
 
 // mapAll starts one task for each item: func, iterable, chunksize, callbacks.
@@ -140,23 +155,30 @@ func (p *pool) mapAll(c *store.Call, star bool, then func(*result)) {
 		c.Fail(err)
 		return
 	}
-	calls, err := poolCalls(a[1], star)
+	calls, err := p.calls(a[1], star)
 	if err != nil {
 		c.Fail(err)
 		return
 	}
-	f := p.function(a[0])
-	r := p.newResult(len(calls), true, a[3], a[4])
-	tasks := make([]func(context.Context), len(calls))
-	for i, args := range calls {
-		tasks[i] = func(ctx context.Context) { r.set(i, f, ctx, args) }
+	r := p.newResult(c, len(calls), true, a[3], a[4])
+	p.start(c, a[0], calls, r, func(r *result) {
+		if len(calls) == 0 {
+			r.finish()
+		}
+		then(r)
+	})
+}
+
+// start starts the tasks of a result.
+func (p *pool) start(c *store.Call, function store.Item, calls []store.Args, r *result, then func(*result)) {
+	f := p.function(function)
+	tasks := make([]*poolTask, len(calls))
+	for i := range calls {
+		tasks[i] = &poolTask{calls[i], func(ctx context.Context, args store.Args) { r.set(i, f, ctx, args) }, r.abandon}
 	}
-	if err := p.submit(tasks...); err != nil {
+	if err := p.submit(tasks); err != nil {
 		c.Fail(err)
 		return
-	}
-	if len(calls) == 0 {
-		r.finish()
 	}
 	then(r)
 }
@@ -173,21 +195,21 @@ func (p *pool) each(c *store.Call, ordered bool) {
 		c.Fail(data.ValueError("Chunksize must be 1+, not " + data.Repr(n)))
 		return
 	}
-	calls, err := poolCalls(a[1], false)
+	calls, err := p.calls(a[1], false)
 	if err != nil {
 		c.Fail(err)
 		return
 	}
 	f := p.function(a[0])
-	it := newPoolIterator(len(calls), ordered)
-	tasks := make([]func(context.Context), len(calls))
-	for i, args := range calls {
-		tasks[i] = func(ctx context.Context) {
+	it := newPoolIterator(p.s, len(calls), ordered)
+	tasks := make([]*poolTask, len(calls))
+	for i := range calls {
+		tasks[i] = &poolTask{calls[i], func(ctx context.Context, args store.Args) {
 			v, err := f(ctx, args)
 			it.add(i, v, err)
-		}
+		}, func() { it.add(i, none, errTerminated) }}
 	}
-	if err := p.submit(tasks...); err != nil {
+	if err := p.submit(tasks); err != nil {
 		c.Fail(err)
 		return
 	}
@@ -195,11 +217,18 @@ func (p *pool) each(c *store.Call, ordered bool) {
 }
 
 // submit queues tasks and sees to it that there are workers for them.
-func (p *pool) submit(tasks ...func(context.Context)) error {
+func (p *pool) submit(tasks []*poolTask) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.state != poolRunning {
 		return data.ValueError("Pool not running")
+	}
+	size := 0
+	for _, t := range tasks {
+		size += t.size()
+	}
+	if err := p.s.Charge(size); err != nil {
+		return memoryError(err)
 	}
 	p.tasks = append(p.tasks, tasks...)
 	for range min(p.size-p.workers, len(tasks)) { // those that there are may be busy
@@ -221,21 +250,36 @@ func (p *pool) work() {
 			p.mu.Unlock()
 			return
 		}
-		task := p.tasks[0]
+		t := p.tasks[0]
+		p.tasks[0] = nil
 		p.tasks = p.tasks[1:]
+		p.running[t] = struct{}{}
 		p.mu.Unlock()
-		task(p.run)
+		t.run(p.run, t.args)
+		p.mu.Lock()
+		delete(p.running, t)
+		p.mu.Unlock()
+		p.s.ChargeAnyway(-t.size())
 	}
 }
+
+// errTerminated is the result of tasks that were not run. In CPython whoever
+// waits for one waits for ever.
+var errTerminated = data.RuntimeError("the pool was terminated before it ran this task")
 
 // end moves the state on; it never goes back.
 func (p *pool) end(state poolState) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.state = max(p.state, state)
+	var dropped []*poolTask
 	if p.state == poolTerminated {
-		p.tasks = nil
+		dropped, p.tasks = p.tasks, nil
 		p.stop()
+	}
+	p.mu.Unlock()
+	for _, t := range dropped {
+		p.s.ChargeAnyway(-t.size())
+		t.drop()
 	}
 }
 
@@ -253,9 +297,22 @@ func (p *pool) join(c *store.Call) {
 	}
 }
 
-// Refs implements store.Object: arguments of queued tasks are not followed,
-// their references count for the client that sent them.
-func (p *pool) Refs(func(uint64) bool) {}
+// Refs implements store.Object: what tasks refer to that are queued or run.
+func (p *pool) Refs(yield func(id uint64) bool) {
+	p.mu.Lock()
+	tasks := slices.AppendSeq(slices.Clone(p.tasks), maps.Keys(p.running))
+	p.mu.Unlock()
+	more := true
+	for _, t := range tasks {
+		t.args.Refs(func(id uint64) bool {
+			more = yield(id)
+			return more
+		})
+		if !more {
+			return
+		}
+	}
+}
 
 // Repr implements store.Object.
 func (p *pool) Repr() string {

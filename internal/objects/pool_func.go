@@ -75,14 +75,11 @@ func boundMethod(o *data.Object) (target data.Ref, method string, ok bool) {
 }
 
 // poolArgs are the arguments of apply: a sequence and a dict.
-func poolArgs(pos, named store.Item) (store.Args, error) {
-	var args store.Args
-	items, err := poolItems(pos)
-	if err != nil {
-		return args, err
-	}
-	for _, v := range items {
-		args.Pos = append(args.Pos, store.Of(v))
+func poolArgs(all *loops, pos, named store.Item) (args store.Args, err error) {
+	if !pos.IsNone() {
+		if args.Pos, err = all.over(pos); err != nil {
+			return args, err
+		}
 	}
 	d, ok := named.Value().(*data.Dict)
 	if !ok {
@@ -98,24 +95,31 @@ func poolArgs(pos, named store.Item) (store.Args, error) {
 			return args, data.TypeError("keywords must be strings")
 		}
 		args.Named[name] = store.Of(e.Value)
+		args.Order = append(args.Order, name)
 	}
 	return args, nil
 }
 
-// poolCalls are the arguments of each call of a map: one item, or with star
-// the items of it.
-func poolCalls(iterable store.Item, star bool) ([]store.Args, error) {
-	items, err := poolItems(iterable)
+// calls are the arguments of each call of a map: one item, or with star the
+// items of it.
+func (p *pool) calls(iterable store.Item, star bool) ([]store.Args, error) {
+	all := newLoops(p.s)
+	items, err := all.over(iterable)
 	if err != nil {
 		return nil, err
 	}
+	cost := len(items) * taskCost
+	if err := p.s.Charge(cost); err != nil { // before the memory is used
+		return nil, memoryError(err)
+	}
+	p.s.ChargeAnyway(-cost)
 	calls := make([]store.Args, len(items))
-	for i, v := range items {
+	for i := range items {
 		if !star {
-			calls[i].Pos = []store.Item{store.Of(v)}
+			calls[i].Pos = items[i : i+1 : i+1]
 			continue
 		}
-		if calls[i], err = poolArgs(store.Of(v), none); err != nil {
+		if calls[i], err = poolArgs(all, items[i], none); err != nil {
 			return nil, err
 		}
 	}
@@ -124,39 +128,6 @@ func poolCalls(iterable store.Item, star bool) ([]store.Args, error) {
 
 // maxRange bounds what a range, which is a few bytes on the wire, may become.
 const maxRange = 1 << 22
-
-// poolItems are the items of a value that a loop can run over; None counts as
-// no items.
-func poolItems(it store.Item) ([]data.Value, error) {
-	switch v := it.Value().(type) {
-	case nil:
-		return nil, nil
-	case data.Tuple:
-		return v, nil
-	case *data.List:
-		return v.Items, nil
-	case *data.Set:
-		return v.Items, nil
-	case *data.FrozenSet:
-		return v.Items, nil
-	case *data.Dict:
-		keys := make([]data.Value, len(v.Entries))
-		for i, e := range v.Entries {
-			keys[i] = e.Key
-		}
-		return keys, nil
-	case string:
-		var runes []data.Value
-		for _, r := range v {
-			runes = append(runes, string(r))
-		}
-		return runes, nil
-	case data.Range:
-		return rangeItems(v)
-	default:
-		return nil, data.TypeError("'" + data.TypeName(v) + "' object is not iterable")
-	}
-}
 
 func rangeItems(r data.Range) ([]data.Value, error) {
 	start, ok1 := r.Start.(int64)

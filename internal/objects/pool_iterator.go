@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"cmp"
 	"sync"
 	"time"
 
@@ -13,7 +14,8 @@ import (
 type poolIterator struct {
 	ordered bool
 
-	mu      sync.Mutex
+	mu sync.Mutex // guards all of the following
+	account
 	slots   []arrival // by input if ordered, else by arrival
 	arrived int
 	next    int
@@ -24,10 +26,11 @@ type arrival struct {
 	there bool
 	v     store.Item
 	err   error
+	size  int // what was charged for it
 }
 
-func newPoolIterator(n int, ordered bool) *poolIterator {
-	return &poolIterator{ordered: ordered, slots: make([]arrival, n)}
+func newPoolIterator(s *store.Store, n int, ordered bool) *poolIterator {
+	return &poolIterator{account: account{store: s}, ordered: ordered, slots: make([]arrival, n)}
 }
 
 // add notes a result and answers those who can go on.
@@ -38,7 +41,11 @@ func (it *poolIterator) add(i int, v store.Item, err error) {
 		i = it.arrived
 	}
 	it.arrived++
-	it.slots[i] = arrival{true, v, err}
+	size := v.Size()
+	if full := it.charge(size); full != nil {
+		v, err, size = none, cmp.Or(err, full), 0
+	}
+	it.slots[i] = arrival{true, v, err, size}
 	for len(it.waiting) > 0 && it.hasNext() {
 		w := it.waiting[0]
 		it.waiting = it.waiting[1:]
@@ -57,6 +64,7 @@ func (it *poolIterator) take(c *store.Call) {
 	s := it.slots[it.next]
 	it.slots[it.next] = arrival{there: true} // not kept
 	it.next++
+	it.refund(s.size)
 	if s.err != nil {
 		c.Fail(s.err)
 		return
@@ -109,7 +117,15 @@ func (it *poolIterator) park(c *store.Call, until time.Time, timed bool) {
 }
 
 // Refs implements store.Object.
-func (it *poolIterator) Refs(func(uint64) bool) {}
+func (it *poolIterator) Refs(yield func(id uint64) bool) {
+	it.mu.Lock()
+	var values []store.Item
+	for _, s := range it.slots {
+		values = append(values, s.v)
+	}
+	it.mu.Unlock()
+	refs(values, yield)
+}
 
 // Repr implements store.Object.
 func (it *poolIterator) Repr() string {
@@ -123,4 +139,8 @@ func (it *poolIterator) Repr() string {
 func (it *poolIterator) Snapshot() (store.Item, bool) { return store.Item{}, false }
 
 // Dispose implements store.Object.
-func (it *poolIterator) Dispose() {}
+func (it *poolIterator) Dispose() {
+	it.mu.Lock()
+	defer it.mu.Unlock()
+	it.close()
+}

@@ -1,7 +1,10 @@
 package objects
 
 import (
+	"cmp"
 	"context"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -13,17 +16,21 @@ import (
 type result struct {
 	p                   *pool
 	many                bool // a list of results, not one
+	once                bool // for the call that started the tasks, which waits
 	onResult, onFailure store.Func
-	values              []store.Item
-	mu                  sync.Mutex
-	left                int
-	done                bool
-	failed              error // the first failure
-	waiting             waiters
+
+	mu sync.Mutex // guards all of the following
+	account
+	values  []store.Item
+	left    int
+	done    bool
+	failed  error // the first failure
+	waiting waiters
 }
 
-func (p *pool) newResult(tasks int, many bool, callback, errorCallback store.Item) *result {
-	r := &result{p: p, many: many, values: make([]store.Item, tasks), left: tasks}
+func (p *pool) newResult(c *store.Call, tasks int, many bool, callback, errorCallback store.Item) *result {
+	r := &result{p: p, many: many, account: account{store: p.s}, values: make([]store.Item, tasks), left: tasks}
+	r.once = !strings.HasSuffix(c.Method, "_async")
 	if callback.Value() != nil {
 		r.onResult = p.function(callback)
 	}
@@ -37,6 +44,9 @@ func (p *pool) newResult(tasks int, many bool, callback, errorCallback store.Ite
 func (r *result) set(i int, f store.Func, ctx context.Context, args store.Args) {
 	v, err := f(ctx, args)
 	r.mu.Lock()
+	if full := r.charge(v.Size()); full != nil {
+		v, err = none, cmp.Or(err, full)
+	}
 	r.values[i] = v
 	if err != nil && r.failed == nil {
 		r.failed = err
@@ -60,8 +70,27 @@ func (r *result) finish() {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.end()
+}
+
+// abandon is the end if some of the tasks will not be run. Nobody calls back:
+// the pool's workers are gone.
+func (r *result) abandon() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.done {
+		r.failed = cmp.Or(r.failed, error(errTerminated))
+		r.end()
+	}
+}
+
+// end answers who waits. The mutex is held.
+func (r *result) end() {
 	r.done = true
 	r.waiting.wakeAll()
+	if r.once {
+		r.close()
+	}
 }
 
 func (r *result) value() store.Item {
@@ -159,7 +188,12 @@ func poolTimedOut() error {
 }
 
 // Refs implements store.Object.
-func (r *result) Refs(func(uint64) bool) {}
+func (r *result) Refs(yield func(id uint64) bool) {
+	r.mu.Lock()
+	values := slices.Clone(r.values)
+	r.mu.Unlock()
+	refs(values, yield)
+}
 
 // Repr implements store.Object.
 func (r *result) Repr() string {
@@ -173,4 +207,8 @@ func (r *result) Repr() string {
 func (r *result) Snapshot() (store.Item, bool) { return store.Item{}, false }
 
 // Dispose implements store.Object.
-func (r *result) Dispose() {}
+func (r *result) Dispose() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.close()
+}

@@ -19,6 +19,7 @@ type box struct {
 	disposed int
 	told     chan struct{} // receives for each OwnerGone
 	funcs    chan func(context.Context)
+	between  func() // what happens while an item is in no place; nil: nothing
 }
 
 func newBox(*Store, Args) (Object, error) {
@@ -61,8 +62,14 @@ func (b *box) Call(c *Call) {
 func (b *box) take(c *Call) {
 	v := b.items[0]
 	b.items = b.items[1:]
+	between := b.between
 	b.mu.Unlock()
+	if between == nil {
+		between = func() {}
+	}
+	between()
 	c.ReturnTaken(v, func() {
+		between()
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.items = slices.Insert(b.items, 0, v)

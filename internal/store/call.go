@@ -64,7 +64,13 @@ func (ss *Session) Begin(c *Call, id uint64, reply Replier) {
 	if c.Args.mayRefer() {
 		ss.store.note(e, c.Args)
 	}
+	if !e.refers.Load() {
+		e.obj.Call(c)
+		return
+	}
+	epoch := ss.store.presence.enter()
 	e.obj.Call(c)
+	ss.store.presence.leave(epoch)
 }
 
 // PID is the client's process if it is on this machine and known, else 0.
@@ -144,9 +150,11 @@ func (c *Call) Acknowledge() { c.settle() }
 // back. After Acknowledge, or the end of the owner, it does nothing. No object's
 // mutex may be held.
 func (c *Call) Lost() {
-	if putBack := c.settle(); putBack != nil {
-		putBack()
-	}
+	c.Owner.session.store.inside(func() {
+		if putBack := c.settle(); putBack != nil {
+			putBack()
+		}
+	})
 }
 
 func (c *Call) settle() (putBack func()) {

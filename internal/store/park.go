@@ -71,8 +71,12 @@ func (c *Call) enroll(t time.Time, unpark func() bool, expired func(), cancel co
 
 // expire is what the timer does.
 func (c *Call) expire(turn int, expired func()) {
-	unpark := c.parkedIn(turn)
-	if unpark == nil || !unpark() {
+	left := false
+	c.Owner.session.store.inside(func() {
+		unpark := c.parkedIn(turn)
+		left = unpark != nil && unpark()
+	})
+	if !left {
 		return
 	}
 	if expired != nil {
@@ -110,7 +114,12 @@ func (c *Call) Cancel() {
 		cancel()
 		return
 	}
-	if unpark := c.parkedIn(0); unpark != nil && unpark() {
+	left := false
+	c.Owner.session.store.inside(func() {
+		unpark := c.parkedIn(0)
+		left = unpark != nil && unpark()
+	})
+	if left {
 		c.Fail(context.Canceled)
 	}
 }

@@ -45,6 +45,7 @@ type Store struct {
 	tickets  map[uint64]*ticket
 	sessions map[*Session]struct{}
 	sweeper  sweeper
+	presence presence
 
 	inner struct { // the session of Invoke
 		sync.Once

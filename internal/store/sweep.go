@@ -133,6 +133,8 @@ func (s *Store) sweepNow() {
 // Objects are not stopped meanwhile. A reference can only move from an object
 // that has not been looked at to one that has been by way of a message, and
 // then its object was touched: sweep gives up and leaves the rest for the next.
+// Messages that are on their way from or to an object meanwhile have arrived
+// when sweep decides, see presence.
 func (s *Store) sweep() int {
 	w := &s.sweeper
 	w.mu.Lock()
@@ -150,10 +152,15 @@ func (s *Store) sweep() int {
 	s.mu.Unlock()
 
 	s.mark(roots, calls, w.round)
+	took := s.now() - begun
+	calm := s.presence.passed()
 
 	s.mu.Lock()
-	w.ended = s.now()
-	w.took = w.ended - begun
+	w.ended, w.took = s.now(), took
+	if !calm {
+		s.mu.Unlock()
+		return 0
+	}
 	var dead []*entry
 	for e := range w.idle {
 		switch {

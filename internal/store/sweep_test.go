@@ -99,6 +99,46 @@ func TestGraceOfWhatWasTaken(t *testing.T) {
 	})
 }
 
+// A reference that an object has let go of, and that the store has not heard of
+// yet, is on its way: on the way out, and on the way back.
+func TestNoSweepOfWhatIsBetween(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStore(t, Limits{})
+		ss := s.Join(Client{})
+		outer, x := create(t, ss)
+		inner, b := create(t, ss)
+		call(t, ss, outer, "add", ref(inner))
+		_ = ss.Decref(inner)
+		<-time.After(100 * grace)
+		sweeps := 0
+		x.between = func() {
+			s.sweep()
+			sweeps++
+		}
+		r := begin(ss, outer, "take")
+		if b.isDisposed() {
+			t.Fatal("disposed of on its way out")
+		}
+		<-time.After(100 * grace)
+		r.Lost()
+		if b.isDisposed() || x.len() != 1 {
+			t.Fatal("disposed of on its way back")
+		}
+		dead := s.Join(Client{})
+		begin(dead, outer, "take")
+		<-time.After(100 * grace)
+		dead.End(nil)
+		if b.isDisposed() || x.len() != 1 || sweeps != 4 {
+			t.Fatalf("disposed of when its taker died (%d sweeps)", sweeps)
+		}
+		call(t, ss, outer, "drop")
+		<-time.After(100 * grace)
+		if !b.isDisposed() {
+			t.Error("never disposed of")
+		}
+	})
+}
+
 // The arguments of calls that wait keep what they refer to.
 func TestWaitingCallsAreRoots(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -267,6 +267,41 @@ func TestQueueBoundInBytes(t *testing.T) {
 	}
 }
 
+// What puts that wait hold is charged too, until they have been put or have left.
+func TestWaitingPutsAreCharged(t *testing.T) {
+	s := newStore(t, store.Limits{Bytes: 10_000})
+	c := connect(t, s)
+	q := c.create("Queue", int64(1))
+	c.must(nil, q, "put", "a")
+	before, big := s.Bytes(), string(make([]byte, 6000))
+	puts := []*pending{c.start(q, "put", big), c.start(q, "mp.putBatch", pyList("b", "c"))}
+	wantWaiting(t, puts...)
+	if n := s.Bytes() - before; n < 6000 {
+		t.Errorf("%d bytes are charged for puts that wait", n)
+	}
+	if _, err := c.do(q, "put", big); !errors.Is(err, mperr.ErrLimit) {
+		t.Errorf("a put that cannot wait: %v", err)
+	}
+	s.ChargeAnyway(10_000) // a timeout needs no room
+	patient := c.start(c.create("Event"), "wait", 1000.0)
+	wantWaiting(t, patient)
+	patient.Cancel()
+	s.ChargeAnyway(-10_000)
+	puts[0].Cancel()
+	c.must("a", q, "get")
+	c.must("b", q, "get")
+	wantResult(t, puts[1], int64(2))
+	c.must("c", q, "get")
+	dead := connect(t, s)
+	c.must(nil, q, "put", "a")
+	dead.start(q, "put", big)
+	dead.die()
+	c.must("a", q, "get")
+	if n := s.Bytes(); n != 0 {
+		t.Errorf("an empty queue keeps %d bytes", n)
+	}
+}
+
 func TestQueueRefuses(t *testing.T) {
 	s := newStore(t, store.Limits{})
 	c := connect(t, s)

@@ -37,6 +37,7 @@ type Call struct {
 	putBack    func()
 	cancel     context.CancelFunc // of Go
 	keep       Item               // what was taken: its references count until it is acknowledged
+	charged    int                // for the arguments of a call that waits
 }
 
 // The states of a call. Only Begin's goroutine and the object have it while it

@@ -93,6 +93,17 @@ func (a Args) Refs(yield func(id uint64) bool) {
 	}
 }
 
+// size is the memory that the arguments take, by estimate.
+func (a *Args) size() (size int) {
+	for i := range a.Pos {
+		size += a.Pos[i].Size()
+	}
+	for name, it := range a.Named {
+		size += len(name) + it.Size()
+	}
+	return size
+}
+
 // mayRefer reports whether Refs is worth its time.
 func (a *Args) mayRefer() bool {
 	for i := range a.Pos {

@@ -103,6 +103,8 @@ func (o *ownership) unlink(c *Call) {
 	if c.putBack != nil {
 		o.session.store.ChargeAnyway(-c.keep.Size())
 	}
+	o.session.store.ChargeAnyway(-c.charged)
+	c.charged = 0
 	c.unpark, c.putBack, c.cancel, c.keep = nil, nil, nil, Item{}
 	o.session.linked.Add(-1)
 }

@@ -50,6 +50,9 @@ func (c *Call) enroll(t time.Time, unpark func() bool, expired func(), cancel co
 		if err := c.session.crowded(); err != nil {
 			return err
 		}
+		if err := c.chargeArgs(); err != nil {
+			return err
+		}
 		o.link(c)
 	}
 	c.state.Store(parked)
@@ -66,6 +69,22 @@ func (c *Call) enroll(t time.Time, unpark func() bool, expired func(), cancel co
 		turn := c.turn
 		c.timer = time.AfterFunc(time.Until(t), func() { c.expire(turn, expired) })
 	}
+	return nil
+}
+
+// smallArgs is how large the arguments of a call may be that waits although
+// there is no memory left: timeouts must not fail then.
+const smallArgs = 1 << 10
+
+// chargeArgs charges what a call keeps as long as it waits; see unlink.
+func (c *Call) chargeArgs() error {
+	size := c.Args.size()
+	if size <= smallArgs {
+		c.session.store.ChargeAnyway(size)
+	} else if err := c.session.store.Charge(size); err != nil {
+		return err
+	}
+	c.charged = size
 	return nil
 }
 

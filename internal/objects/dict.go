@@ -8,7 +8,10 @@ import (
 )
 
 // dict is Python's dict, and driver.Dict.
-type dict struct{ mapping }
+type dict struct {
+	mapping
+	users int // iterators, and the store: the contents count as long as there are some
+}
 
 func dictType() *store.Type {
 	return &store.Type{
@@ -23,7 +26,7 @@ func dictType() *store.Type {
 }
 
 func newDict(s *store.Store, args store.Args) (store.Object, error) {
-	d := &dict{mapping{account: account{store: s}}}
+	d := &dict{mapping: mapping{account: account{store: s}}, users: 1}
 	keys, vals, err := mergeArgs(s, "dict", args)
 	if err == nil {
 		err = d.putAll(keys, vals)
@@ -56,6 +59,21 @@ func (d *dict) ReprWithin(n int) string {
 
 // Snapshot implements store.Object.
 func (d *dict) Snapshot() (store.Item, bool) { return store.Of(d.plain()), true }
+
+// Dispose implements store.Object.
+func (d *dict) Dispose() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.end()
+	d.leave()
+}
+
+// leave is for a user who needs the contents no more. The mutex is held.
+func (d *dict) leave() {
+	if d.users--; d.users == 0 {
+		d.close()
+	}
+}
 
 type dictMethod = method[*dict]
 

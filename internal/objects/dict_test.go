@@ -172,6 +172,30 @@ func TestDictIterator(t *testing.T) {
 	it.wants("!RuntimeError('dictionary keys changed during iteration',)", "", "__next__")
 }
 
+// A dict that is gone counts as long as iterators keep its contents.
+func TestIteratorsKeepTheCharge(t *testing.T) {
+	for _, first := range []string{"dict", "iterator"} {
+		p := newProbe(t, store.Limits{})
+		d := p.create("dict", dictOf("k", string(make([]byte, 1000))))
+		a, b := d.begin("__iter__", nil), d.begin("__iter__", nil)
+		ids := []uint64{d.id, a.newID, b.newID}
+		if first == "iterator" {
+			ids = []uint64{a.newID, b.newID, d.id}
+		}
+		for i, id := range ids {
+			if n := p.s.Bytes(); n < 1000 {
+				t.Errorf("%s first: %d bytes are charged after %d of 3 went", first, n, i)
+			}
+			if err := p.ss.Decref(id); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := p.s.Bytes(); n != 0 {
+			t.Errorf("%s first: %d bytes are charged for nothing", first, n)
+		}
+	}
+}
+
 func TestDictReplies(t *testing.T) {
 	p := newProbe(t, store.Limits{})
 	d := p.create("dict", dictOf("a", int64(1)))

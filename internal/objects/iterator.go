@@ -39,6 +39,7 @@ func iteratorType() *store.Type {
 func (d *dict) pyIter(c *store.Call) (store.Item, error) {
 	d.mu.Lock()
 	it := &dictIterator{d: d, size: d.live, left: d.live}
+	d.users++
 	d.mu.Unlock()
 	c.ReturnNew("Iterator", it)
 	return none, errAnswered
@@ -79,3 +80,10 @@ func (it *dictIterator) pyNext(*store.Call) (store.Item, error) {
 
 // Repr implements store.Object.
 func (it *dictIterator) Repr() string { return "<dict_keyiterator object>" }
+
+// Dispose implements store.Object.
+func (it *dictIterator) Dispose() {
+	it.d.mu.Lock()
+	defer it.d.mu.Unlock()
+	it.d.leave()
+}

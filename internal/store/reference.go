@@ -41,6 +41,9 @@ func (ss *Session) Open(kind, name string, args Args) (id uint64, typ *Type, cre
 	if typ == nil {
 		return 0, nil, false, unsupported(kind)
 	}
+	if len(name) > maxName {
+		return 0, nil, false, data.ValueError(fmt.Sprintf("open %s: a name of %d bytes, at most %d are possible", kind, len(name), maxName))
+	}
 	for {
 		e, err := ss.named(name, kind)
 		if e != nil || err != nil {
@@ -53,6 +56,9 @@ func (ss *Session) Open(kind, name string, args Args) (id uint64, typ *Type, cre
 		}
 	}
 }
+
+// maxName is how long the name of an object or of a client may be, in bytes.
+const maxName = 4096
 
 // named finds the object of that name, and takes a reference to it for the
 // session. It returns nil if there is none. An object that is not of that kind

@@ -125,6 +125,22 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// Names are bounded, for nothing charges them.
+func TestLongNames(t *testing.T) {
+	s := newStore(t, Limits{})
+	long := strings.Repeat("n", maxName+1)
+	ss := s.Join(Client{Name: long})
+	if n := len(ss.Client().Name); n > maxName {
+		t.Errorf("a client's name of %d bytes is kept", n)
+	}
+	if _, _, _, err := ss.Open("box", long, Args{}); !errors.Is(err, mperr.ErrValue) {
+		t.Errorf("a name of %d bytes: %v", len(long), err)
+	}
+	if _, _, _, err := ss.Open("box", long[1:], Args{}); err != nil {
+		t.Errorf("a name of %d bytes: %v", maxName, err)
+	}
+}
+
 // A constructor that always returns the same object makes a singleton.
 func TestSingleton(t *testing.T) {
 	s := newStore(t, Limits{Objects: 1})

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -41,8 +42,9 @@ func unsupported(kind string) error {
 	return fmt.Errorf("this manager has no objects of type %q: %w", kind, errors.ErrUnsupported)
 }
 
-// Join opens a session.
+// Join opens a session. A long name is cut.
 func (s *Store) Join(c Client) *Session {
+	c.Name = strings.Clone(c.Name[:min(len(c.Name), maxName)])
 	ss := &Session{store: s, client: c, refs: map[uint64]int{}, tickets: map[uint64]struct{}{}}
 	ss.main = &ownership{session: ss}
 	ss.owners = map[*ownership]struct{}{ss.main: {}}

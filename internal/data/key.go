@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/big"
 	"slices"
+	"unsafe"
 )
 
 // Tags of the encoding of keys that are not CBOR's own. Only this package
@@ -58,10 +59,23 @@ func appendKey(dst []byte, v Value, limit int) ([]byte, error) {
 	return k.dst, nil
 }
 
+// LocalKey is KeyWithin for keys that stand together in one set or dict, which
+// has no two that are equal. An Object is told from another one by what it is and
+// not by what it looks like, for its class may do so; and alone says that v is
+// equal to nothing, since it is NaN or holds it.
+func LocalKey(v Value, limit int) (key string, alone bool, err error) {
+	var short [64]byte
+	k := keyer{dst: short[:0], limit: limit, local: true}
+	err = k.add(v, 0)
+	return string(k.dst), k.alone, err
+}
+
 type keyer struct {
 	dst   []byte
 	limit int
 	loose bool // inside of an object, what cannot be hashed counts by its contents
+	local bool // objects and NaN count by their identity
+	alone bool // there was NaN, with local
 }
 
 func (k *keyer) add(v Value, depth int) error {
@@ -111,6 +125,11 @@ func (k *keyer) container(v Value, depth int) error {
 	case *Exception:
 		return k.sequence(tagObject, Tuple{v.Class, v.Args}, depth)
 	case *Object:
+		if k.local {
+			k.head(6, tagObject)
+			k.head(0, uint64(uintptr(unsafe.Pointer(v))))
+			return nil
+		}
 		was := k.loose
 		k.loose = true
 		defer func() { k.loose = was }()
@@ -242,6 +261,7 @@ func (k *keyer) float(f float64) {
 	}
 	if f != f {
 		f = math.NaN()
+		k.alone = k.local
 	}
 	k.dst = append(k.dst, 0xfb)
 	k.dst = binary.BigEndian.AppendUint64(k.dst, math.Float64bits(f))

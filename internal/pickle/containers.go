@@ -152,8 +152,8 @@ func (d *decoder) addItems(set data.Value, items *[]data.Value, vs []data.Value)
 
 // table finds keys in a dict or a set that has more than a few of them. Texts
 // are by far the most frequent keys and need no encoding. Objects are told apart
-// by what they are and not by what they look like: their classes may do so, and
-// a set never has two that are equal.
+// by what they are and not by what they look like, as data.LocalKey does: their
+// classes may do so, and a set never has two that are equal.
 type table struct {
 	texts   map[string]int
 	objects map[*data.Object]int
@@ -165,7 +165,7 @@ type key struct {
 	text   string
 	object *data.Object
 	coded  string
-	kind   byte // 't', 'o' or 'k': which of the three counts
+	kind   byte // 't', 'o' or 'k': which of the three counts; 'n': it equals nothing
 }
 
 // keyOf fails if v cannot be hashed, and when all keys together are too large.
@@ -176,9 +176,12 @@ func (d *decoder) keyOf(v data.Value) (key, error) {
 	case *data.Object:
 		return key{object: v, kind: 'o'}, nil
 	}
-	coded, err := data.KeyWithin(v, d.room)
-	if err != nil {
+	coded, alone, err := data.LocalKey(v, d.room)
+	switch {
+	case err != nil:
 		return key{}, fmt.Errorf("a %s as a key: %w", data.TypeName(v), err)
+	case alone:
+		return key{kind: 'n'}, d.spend(len(coded))
 	}
 	return key{coded: coded, kind: 'k'}, d.spend(len(coded))
 }
@@ -257,7 +260,7 @@ func (t *table) get(k key) (i int, ok bool) {
 		i, ok = t.texts[k.text]
 	case 'o':
 		i, ok = t.objects[k.object]
-	default:
+	case 'k':
 		i, ok = t.others[k.coded]
 	}
 	return i, ok
@@ -269,7 +272,7 @@ func (t *table) set(k key, i int) {
 		t.texts = put(t.texts, k.text, i)
 	case 'o':
 		t.objects = put(t.objects, k.object, i)
-	default:
+	case 'k':
 		t.others = put(t.others, k.coded, i)
 	}
 }

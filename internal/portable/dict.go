@@ -102,10 +102,11 @@ func (u *unique) find(from, to int, key any) int {
 	}
 	id := string(raw)
 	if raw[0]>>5 > majorText {
+		var alone bool
 		var err error
-		if id, err = data.KeyWithin(key, keyLimit(raw)); err != nil {
+		if id, alone, err = data.LocalKey(key, keyLimit(raw)); alone || err != nil {
 			u.count++
-			return u.count - 1 // equal to nothing that we can know of
+			return u.count - 1 // equal to nothing, or nothing that we can know of
 		}
 	}
 	k, ok := u.seen[id]

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -164,6 +165,48 @@ func TestEqualKeys(t *testing.T) {
 	m, err := decode[map[string]int](t, unhex(t, "a2616101616102"), nil)
 	if err != nil || len(m) != 1 || m["a"] != 2 {
 		t.Errorf("a map of equal keys: %v, %v", m, err)
+	}
+}
+
+// Objects that look alike, and NaN, are different keys: a set of Python that has
+// two such has two afterwards.
+func TestAlikeKeys(t *testing.T) {
+	alike := func() any { return &data.Object{Func: global("m", "C"), Args: data.Tuple{}, New: true} }
+	for name, keys := range map[string][2]any{
+		"objects":            {alike(), alike()},
+		"objects in a tuple": {data.Tuple{alike()}, data.Tuple{alike()}},
+		"objects in a set":   {&data.FrozenSet{Items: []any{alike()}}, &data.FrozenSet{Items: []any{alike()}}},
+		"nan":                {math.NaN(), math.NaN()},
+		"nan in a tuple":     {data.Tuple{1.5, math.NaN()}, data.Tuple{1.5, math.NaN()}},
+		"complex nan":        {complex(math.NaN(), 1), complex(math.NaN(), 1)},
+	} {
+		set := &data.Set{Items: append([]any{int64(1)}, keys[:]...)}
+		dict := &data.Dict{Entries: entries(keys[0], int64(1), keys[1], int64(2))}
+		b, err := portable.AppendValue(nil, data.Tuple{set, dict})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		v, err := portable.ParseValue(b)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		pair := v.(data.Tuple)
+		if n := len(pair[0].(*data.Set).Items); n != 3 {
+			t.Errorf("%s: a set of 3 has %d", name, n)
+		}
+		if got := pair[1].(*data.Dict).Entries; len(got) != 2 || got[0].Value != any(int64(1)) || got[1].Value != any(int64(2)) {
+			t.Errorf("%s: the dict has become %s", name, data.Repr(pair[1]))
+		}
+	}
+	// But the same object is the same key.
+	same := alike()
+	b, err := portable.AppendValue(nil, &data.Dict{Entries: entries(data.Tuple{same}, int64(1), data.Tuple{same}, int64(2))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := portable.ParseValue(b)
+	if got := v.(*data.Dict).Entries; err != nil || len(got) != 1 || got[0].Value != any(int64(2)) {
+		t.Errorf("the same key twice makes %s, %v", data.Repr(v), err)
 	}
 }
 

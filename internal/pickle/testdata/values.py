@@ -98,6 +98,12 @@ def cycles():
     return [l, d, t, long, p, r, f]
 
 
+def alike():
+    nan = lambda: float("nan")
+    many = [(Plain(), i) for i in (0, 0, 0, 0, 0)] + [(nan(),) for _ in range(10)]
+    return [{Plain(), Plain()}, {(Plain(),), (Plain(),)}, {nan(): 1, nan(): 2, (nan(),): 3, (nan(),): 4}, set(many), frozenset(many), dict.fromkeys(many)]
+
+
 def sharing():
     a, s, b = [1], "s" * 300, b"b" * 300
     return [a, a, (a, a), {"k": a}, s, s, b, b, "short", "short"]
@@ -124,7 +130,7 @@ opaque = [
     decimal.Decimal("1.20"), fractions.Fraction(1, 3), uuid.UUID(int=7), pathlib.PurePosixPath("a/b"), array.array("d", [1.5, 2]), array.array("i"), array.array("B", b"ab"),
     collections.OrderedDict(b=1, a=2), collections.deque([1, 2], 5), collections.defaultdict(list, {1: [2]}), collections.Counter("aab"), functools.partial(int, base=2),
     reversed([1, 2, 3]), iter([1, 2]), iter((1,)), map(str, [1]), zip([1], [2]), "x".join,
-    subclasses(), cycles(), [sharing()],
+    subclasses(), cycles(), alike(), [sharing()],
 ]
 
 values = plain + opaque

@@ -162,6 +162,7 @@ func TestEncodeRefuses(t *testing.T) {
 		"no value":        {data.Tuple{3}, EncodeOptions{}, mperr.ErrType},
 		"no arguments":    {&data.Object{Func: data.Global{}}, EncodeOptions{}, mperr.ErrType},
 		"named arguments": {named, EncodeOptions{Protocol: 3}, errors.ErrUnsupported},
+		"name with dots":  {data.Global{Module: "a", Name: "b.c"}, EncodeOptions{Protocol: 3}, errors.ErrUnsupported},
 		"name of lines":   {data.Global{Module: "a\nb", Name: "c"}, EncodeOptions{Protocol: 3}, errors.ErrUnsupported},
 	} {
 		dst := []byte("before")

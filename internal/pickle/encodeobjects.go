@@ -260,7 +260,9 @@ func (e *encoder) global(g data.Global) error {
 		e.text(g.Name)
 		e.op(opStackGlobal)
 	} else {
-		if strings.Contains(g.Module+g.Name, "\n") {
+		// A class within a class has a dot in its name, and these protocols have
+		// Python look for that as it stands.
+		if strings.Contains(g.Module+g.Name, "\n") || strings.Contains(g.Name, ".") {
 			return fmt.Errorf("the name %q, in protocol %d: %w", g, e.protocol, errors.ErrUnsupported)
 		}
 		e.op(opGlobal)

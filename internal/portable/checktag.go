@@ -131,7 +131,7 @@ func (c *checker) record(tag uint64, i int) (end int, f facts, err error) {
 const (
 	anything = 0xff
 	aFloat   = 0xfe
-	anInt    = 0xfd
+	anInt    = 0xfd // or a bool, which Python takes for one
 	maybeInt = 0xfc // or null
 )
 
@@ -144,7 +144,7 @@ func fits(want, first byte) bool {
 		return first == byteFloat
 	case anInt, maybeInt:
 		return first>>5 <= majorNegative || first == majorTag<<5|tagPositive || first == majorTag<<5|tagNegative ||
-			want == maybeInt && first == byteNull
+			first == byteFalse || first == byteTrue || want == maybeInt && first == byteNull
 	}
 	return want == first>>5
 }

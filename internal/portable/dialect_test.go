@@ -60,6 +60,8 @@ var dialect = []struct {
 	{"global", global("builtins", "int"), "cd82686275696c74696e7363696e74"},
 	{"ref", data.Ref{ID: 258, Type: "list"}, "c64c00000000000001026c697374"},
 	{"wide slice", data.Slice{Start: number("0x10000000000000000")}, "cb83c249010000000000000000f6f6"},
+	{"slice of bools", data.Slice{Start: false, Stop: true}, "cb83f4f5f6"},
+	{"range of bools", data.Range{Start: false, Stop: true, Step: true}, "cc83f4f5f5"},
 	{"exception", &data.Exception{Class: global("m", "E"), Args: data.Tuple{"a"}}, "cf83616d6145816161"},
 	{"object", &data.Object{Func: global("m", "C"), Args: data.Tuple{int64(1)}}, "ce83cd82616d6143c7810100"},
 	{

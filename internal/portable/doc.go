@@ -23,7 +23,8 @@
 //	struct as a key            tag 7 array of the fields          tuple
 //	time.Time                  tag 0 text, RFC 3339               datetime.datetime
 //	data.Slice, data.Range     tag 11, 12 [start, stop, step]     slice, range
-//	                           of integers, or null in a slice
+//	                           of integers or bools, or null in
+//	                           a slice
 //	data.Global                tag 13 [module, name]              class, function
 //	*data.Object               tag 14, see object.go              any other object
 //	*data.Exception            tag 15 [module, class, [args]]     exception

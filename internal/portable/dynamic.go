@@ -271,12 +271,12 @@ func (e *encoder) textMap(m map[string]any) error {
 	return nil
 }
 
-// bounds writes a slice or a range. Their parts are integers, or None in a
-// slice: what Python allows beyond that could hold the slice itself.
+// bounds writes a slice or a range. Their parts are integers or bools, or None
+// in a slice: what Python allows beyond that could hold the slice itself.
 func (e *encoder) bounds(tag uint64, whole any, parts ...any) error {
 	for _, v := range parts {
 		switch v.(type) {
-		case int, int64, *big.Int:
+		case int, int64, *big.Int, bool:
 		case nil:
 			if tag == tagSlice {
 				continue

@@ -118,7 +118,7 @@ plain = [
     b"", b"a", b"it's", b"\x00\xff\n'\"", b"x" * 255, b"x" * 256, b"\xff" * 70000, bytearray(), bytearray(b"ab\x80"),
     (), (1,), (1, 2), (1, 2, 3), (1, 2, 3, 4), ((),), ([],), [], [1], [[], [[]]], list(range(1000)), list(range(1001)), list(range(2500)), ["x"] * 70,
     {}, {"a": 1}, {1: "a", "b": None, (1, 2): [3], 1.5: {}, b"k": ()}, {i: i for i in range(2500)}, {str(i): i for i in range(20)}, {1: 2, True: 3},
-    set(), {1}, frozenset(), frozenset({("a", 1)}), range(3), range(1, 10, 3), range(10**30), range(0), slice(1, 2, None), slice(None), slice(-1, None, 2**70),
+    set(), {1}, frozenset(), frozenset({("a", 1)}), range(3), range(1, 10, 3), range(10**30), range(0), slice(1, 2, None), slice(None), slice(-1, None, 2**70), slice(False, True),
     ValueError("x"), KeyError("k"), KeyError(1, [2]), StopIteration(), queue.Full, int, len, datetime.datetime,
 ]
 

@@ -50,6 +50,7 @@ func TestRefused(t *testing.T) {
 		"build of a list":   {body("]Nb."), mperr.ErrCorrupt, "state is set of a list"},
 		"two states":        {body("cx\ny\n)RNbNb."), errors.ErrUnsupported, "twice"},
 		"state setter":      {body("cx\ny\n)R0N."), errors.ErrUnsupported, "set by calling"},
+		"setter alike":      {body("cx\ny\n)R\x940cx\ny\n)R\x940h\x01)R\x940h\x00)R0h\x02."), errors.ErrUnsupported, "set by calling"},
 		"name of bytes":     {body("C\x01xC\x01y\x93."), mperr.ErrCorrupt, "not text"},
 		"bad text":          {body("\x8c\x01\xff."), mperr.ErrCorrupt, "not UTF-8"},
 		"old bytes":         {body("U\x01\xff."), mperr.ErrCorrupt, "Python 2"},

@@ -92,7 +92,7 @@ func (d *decoder) reduce() error {
 	}
 	o := &data.Object{Func: f, Args: args}
 	if d.setsState(o) {
-		return fmt.Errorf("state is set by calling %s: %w", data.Repr(f), errors.ErrUnsupported)
+		return fmt.Errorf("state is set by calling %s: %w", data.ReprWithin(f, 80), errors.ErrUnsupported)
 	}
 	if d.options.Object == nil {
 		return d.push(o)
@@ -119,7 +119,20 @@ func (d *decoder) setsState(o *data.Object) bool {
 		return true
 	}
 	same, ok := ahead.stack[0].(*data.Object)
-	return !ok || !data.Equal(same.Func, o.Func)
+	return !ok || !sameCallable(same.Func, o.Func)
+}
+
+// sameCallable tells whether two calls are of one thing. It does not look into
+// objects, of which a pickle may hold many that are large and alike.
+func sameCallable(a, b data.Value) bool {
+	switch a := a.(type) {
+	case data.Global:
+		b, ok := b.(data.Global)
+		return ok && a == b
+	case *data.Object:
+		return b == data.Value(a)
+	}
+	return false
 }
 
 func (d *decoder) newObject(named bool) error {

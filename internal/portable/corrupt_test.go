@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"multiproc/internal/data"
 	"multiproc/internal/mperr"
 	"multiproc/internal/portable"
 )
@@ -259,5 +260,93 @@ func TestHostile(t *testing.T) {
 	_, err = decode[note](t, b, nil)
 	if !errors.Is(err, mperr.ErrType) || !strings.Contains(err.Error(), "holds itself or is nested deeper than 1000 levels") {
 		t.Errorf("a long chain: %v", err)
+	}
+}
+
+// What costs little to say costs little to read, and to write again.
+func TestSharedIsCheap(t *testing.T) {
+	// A list of two references to a list of two references…, 2^60 items.
+	lists := &data.List{Items: []any{int64(1)}}
+	dicts := &data.Dict{Entries: entries("a", int64(1))}
+	mixed := &data.Dict{Entries: entries(int64(1), int64(1))}
+	for range 60 {
+		lists = &data.List{Items: []any{lists, lists}}
+		dicts = &data.Dict{Entries: entries("a", dicts, "b", dicts)}
+		mixed = &data.Dict{Entries: entries(int64(1), mixed, int64(2), mixed)}
+	}
+	for _, v := range []any{lists, dicts, mixed} {
+		var got any
+		if err := portable.FromValue(v, &got, nil); err != nil {
+			t.Fatal(err)
+		}
+		again, err := portable.ToValue(got, nil)
+		if err != nil || data.Size(again) > 2*data.Size(v) {
+			t.Errorf("a %T of size %d became one of size %d, %v", got, data.Size(v), data.Size(again), err)
+		}
+	}
+
+	// A set in many places is measured once.
+	const many = 200_000
+	set := &data.Set{}
+	for i := range many {
+		set.Items = append(set.Items, int64(i))
+	}
+	places := &data.List{}
+	for range many {
+		places.Items = append(places.Items, set)
+	}
+	var got []any
+	if err := portable.FromValue(places, &got, nil); err != nil || len(got) != many || got[0] != got[many-1] {
+		t.Errorf("a set in %d places is in %d, %v", many, len(got), err)
+	}
+
+	// Keys are compared as long as that does not take too long: here each holds
+	// one large tuple.
+	big := make(data.Tuple, 10_000)
+	for i := range big {
+		big[i] = int64(1_000_000)
+	}
+	keys := &data.Set{}
+	for range 1000 {
+		keys.Items = append(keys.Items, data.Tuple{int64(1), big})
+	}
+	b, err := portable.AppendValue(nil, keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := portable.ParseValue(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(v.(*data.Set).Items); n < 500 {
+		t.Errorf("%d keys were compared for a value of %d bytes", 1000-n, len(b))
+	}
+}
+
+// A list that came in an any is one list when it goes back, and a circle that
+// has a pointer in it stays one.
+func TestSharingOutOfAny(t *testing.T) {
+	list := &data.List{Items: []any{int64(1)}}
+	object := &data.Object{Func: global("m", "C"), HasState: true}
+	around := &data.List{Items: []any{object}}
+	object.State = &data.Dict{Entries: entries("me", around)}
+	var got any
+	if err := portable.FromValue(data.Tuple{list, list, &data.List{}, &data.List{}, around}, &got, nil); err != nil {
+		t.Fatal(err)
+	}
+	v, err := portable.ToValue(got, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := v.(data.Tuple)
+	if back[0] != back[1] {
+		t.Error("one list became two")
+	}
+	if back[2] == back[3] {
+		t.Error("two empty lists became one")
+	}
+	o := back[4].(*data.List).Items[0].(*data.Object)
+	if o.State.(*data.Dict).Entries[0].Value != back[4] {
+		t.Error("a list that holds itself by an object holds another one")
 	}
 }

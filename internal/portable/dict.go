@@ -104,7 +104,11 @@ func (u *unique) find(from, to int, key any) int {
 	if raw[0]>>5 > majorText {
 		var alone bool
 		var err error
-		if id, alone, err = data.LocalKey(key, keyLimit(raw)); alone || err != nil {
+		limit := u.p.keyRoom(raw)
+		if id, alone, err = data.LocalKey(key, limit); err == nil {
+			limit = len(id)
+		}
+		if u.p.spent += limit; alone || err != nil {
 			u.count++
 			return u.count - 1 // equal to nothing, or nothing that we can know of
 		}
@@ -116,6 +120,14 @@ func (u *unique) find(from, to int, key any) int {
 		u.seen[id] = k
 	}
 	return k
+}
+
+// keyRoom bounds the key of the item raw. Many keys may refer to one large part,
+// which is gone over for each; all of them together may cost as much as so many
+// times the whole.
+func (p *parser) keyRoom(raw []byte) int {
+	const times = 64
+	return min(keyLimit(raw), times*len(p.src)+1<<16-p.spent)
 }
 
 // findFew is find without a map, as long as none is needed.

@@ -108,9 +108,20 @@ func (e *encoder) further(v any) error {
 		e.b = append(e.b, byteNull)
 		return nil
 	}
+	if m, ok := v.(map[any]any); ok {
+		return e.anyMap(m)
+	}
 	if e.share(v) {
 		return nil
 	}
+	e.behind++ // a value may hold itself by way of what has a pointer
+	err := e.pointed(v)
+	e.behind--
+	return err
+}
+
+// pointed is further for what has not been written yet.
+func (e *encoder) pointed(v any) error {
 	switch v := v.(type) {
 	case []byte:
 		e.b = appendBytes(e.b, v)
@@ -192,7 +203,13 @@ func (e *encoder) list(list []any) error {
 		e.b = append(e.b, byteNull)
 		return nil
 	}
-	return e.items(list)
+	written, err := e.begin(list)
+	if written || err != nil {
+		return err
+	}
+	err = e.items(list)
+	e.end(list)
+	return err
 }
 
 // items writes an array.
@@ -254,6 +271,10 @@ func (e *encoder) textMap(m map[string]any) error {
 		e.b = append(e.b, byteNull)
 		return nil
 	}
+	written, err := e.begin(m)
+	if written || err != nil {
+		return err
+	}
 	if err := e.nest(); err != nil {
 		return err
 	}
@@ -268,7 +289,18 @@ func (e *encoder) textMap(m map[string]any) error {
 	}
 	s.sort()
 	e.unnest()
+	e.end(m)
 	return nil
+}
+
+func (e *encoder) anyMap(m map[any]any) error {
+	written, err := e.begin(m)
+	if written || err != nil {
+		return err
+	}
+	err = e.typed(m)
+	e.end(m)
+	return err
 }
 
 // bounds writes a slice or a range. Their parts are integers or bools, or None

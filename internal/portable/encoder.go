@@ -21,6 +21,8 @@ type encoder struct {
 	twice   map[identity]int // shared parts: their numbers, or unwritten
 	marks   int              // numbers given away
 	parts   []identity       // room for the finder
+	open    map[identity]int // shared slices and maps that are being written: behind at their beginning
+	behind  int              // pointers around the place at work
 }
 
 var encoders = sync.Pool{New: func() any { return new(encoder) }}

@@ -26,6 +26,11 @@ type place struct {
 	n int
 }
 
+func placeOf(v []any) place { return place{unsafe.Pointer(unsafe.SliceData(v)), len(v)} }
+
+// placeOfMap takes a map of any type.
+func placeOfMap(v any) place { return place{reflect.ValueOf(v).UnsafePointer(), -1} }
+
 const underWay = -1
 
 var errHolds = fmt.Errorf("%w: a list, tuple or dict that holds itself or is nested deeper than %d levels, for any", mperr.ErrType, MaxDepth)
@@ -35,12 +40,14 @@ func (g *gauge) check(v any) error {
 	if g.height == nil {
 		g.height, g.pointed = map[place]int{}, map[any]bool{}
 	}
-	g.behind = append(g.behind, v)
+	if _, ok := g.measure(v, MaxDepth); !ok {
+		return errHolds
+	}
 	for len(g.behind) > 0 {
 		v := g.behind[len(g.behind)-1]
 		g.behind = g.behind[:len(g.behind)-1]
 		var parts []any
-		switch v := v.(type) {
+		switch v := v.(type) { // as measure puts them there
 		case *data.Object:
 			parts = append([]any{v.Func, v.Args, v.Kwargs, v.State, v.Items}, keysAndValues(v.Entries)...)
 		case *data.Dict:
@@ -51,8 +58,6 @@ func (g *gauge) check(v any) error {
 			parts = v.Items
 		case *data.Exception:
 			parts = v.Args
-		default:
-			parts = []any{v}
 		}
 		if _, ok := g.tallest(parts, MaxDepth); !ok {
 			return errHolds
@@ -89,13 +94,13 @@ func (g *gauge) measure(v any, room int) (h int, ok bool) {
 	var parts []any
 	switch v := v.(type) {
 	case []any:
-		at, parts = place{unsafe.Pointer(unsafe.SliceData(v)), len(v)}, v
+		at, parts = placeOf(v), v
 	case data.Tuple:
-		at, parts = place{unsafe.Pointer(unsafe.SliceData(v)), len(v)}, v
+		at, parts = placeOf(v), v
 	case map[string]any:
-		at = place{reflect.ValueOf(v).UnsafePointer(), -1}
+		at = placeOfMap(v)
 	case map[any]any:
-		at = place{reflect.ValueOf(v).UnsafePointer(), -1}
+		at = placeOfMap(v)
 	case *data.Object, *data.Dict, *data.Set, *data.FrozenSet, *data.Exception:
 		if !g.pointed[v] {
 			g.pointed[v] = true

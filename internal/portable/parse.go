@@ -44,7 +44,8 @@ type parser struct {
 	golike bool
 	stack  []any // keys and values of maps that are being read, for golike
 
-	keys [][]byte // see unique
+	keys  [][]byte // see unique
+	spent int      // bytes of keys that were made to find equal ones
 }
 
 // item returns the value of the item at i, and where the item ends.

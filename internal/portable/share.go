@@ -4,18 +4,27 @@ import "multiproc/internal/data"
 
 // identity is what makes two parts of a value the same object. Texts and names
 // have one if they are long: a pickle may refer to one text a million times, at
-// two bytes each.
+// two bytes each. Slices and maps of Go have one unless they are empty: what came
+// from Python as one list in two places goes back as one.
 type identity struct {
 	id     data.ID
 	global data.Global
+	place  place
 }
 
 // longName is from which length on names of classes are shared.
 const longName = 64
 
 func identityOf(v any) (identity, bool) {
-	if g, ok := v.(data.Global); ok {
-		return identity{global: g}, len(g.Module)+len(g.Name) >= longName
+	switch v := v.(type) {
+	case data.Global:
+		return identity{global: v}, len(v.Module)+len(v.Name) >= longName
+	case []any:
+		return identity{place: placeOf(v)}, len(v) > 0
+	case map[string]any:
+		return identity{place: placeOfMap(v)}, len(v) > 0
+	case map[any]any:
+		return identity{place: placeOfMap(v)}, len(v) > 0
 	}
 	id, ok := data.Identity(v)
 	return identity{id: id}, ok
@@ -170,6 +179,39 @@ func (e *encoder) share(v any) (written bool) {
 	}
 	e.b = appendHead(appendHead(e.b, majorTag, tagShared), majorUint, uint64(number))
 	return true
+}
+
+// begin is share for a slice or map of Go, and refuses one that holds itself
+// with no pointer in between: whoever prints such a value dies of it. If it is to
+// be written, end must be called afterwards.
+func (e *encoder) begin(v any) (written bool, err error) {
+	if e.twice == nil {
+		return false, nil
+	}
+	id, ok := identityOf(v)
+	if _, shared := e.twice[id]; !ok || !shared {
+		return false, nil
+	}
+	if behind, open := e.open[id]; open && behind == e.behind {
+		return false, errDeep
+	}
+	if e.share(v) {
+		return true, nil
+	}
+	if e.open == nil {
+		e.open = map[identity]int{}
+	}
+	e.open[id] = e.behind
+	return false, nil
+}
+
+func (e *encoder) end(v any) {
+	if e.open == nil {
+		return
+	}
+	if id, ok := identityOf(v); ok {
+		delete(e.open, id)
+	}
 }
 
 // find prepares to write v, which may share parts.

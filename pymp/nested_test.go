@@ -3,6 +3,7 @@ package pymp_test
 import (
 	"errors"
 	"iter"
+	"math"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -223,5 +224,23 @@ func TestCycles(t *testing.T) {
 	}
 	if _, err := pymp.Call[[]any](t.Context(), c, "same", l); err == nil {
 		t.Error("a list in itself is a slice")
+	}
+}
+
+// A map may have NaN for keys, which no Go program finds again but by going over
+// them.
+func TestProxiesUnderNaN(t *testing.T) {
+	m := dial(t, pyconntest.Pythons(t)[0])
+	c, d := create(t, m, "Counter"), create(t, m, "dict")
+	got := call[map[any]any](t, c, "same", map[any]any{math.NaN(): d, math.Copysign(math.NaN(), -1): 2, "d": d})
+	found := 0
+	for _, v := range got {
+		if p, ok := v.(*pymp.Proxy); ok && p.ID() == d.ID() {
+			found++
+			closeAll(t, p)
+		}
+	}
+	if len(got) != 3 || found != 2 {
+		t.Errorf("came back as %v", got)
 	}
 }

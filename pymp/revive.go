@@ -82,16 +82,24 @@ func (s *message) walkInterface(v reflect.Value, seen map[visit]bool) error {
 	return nil
 }
 
-// walkMap takes each value out, and puts it back if it was replaced: the
-// elements of a map cannot be set in place.
+// walkMap takes all values out and puts them back: the elements of a map cannot
+// be set in place, and those under NaN cannot even be found.
 func (s *message) walkMap(v reflect.Value, seen map[visit]bool) error {
-	for _, key := range v.MapKeys() {
+	type pair struct{ key, elem reflect.Value }
+	pairs := make([]pair, 0, v.Len())
+	for it := v.MapRange(); it.Next(); {
 		e := reflect.New(v.Type().Elem()).Elem()
-		e.Set(v.MapIndex(key))
-		if err := s.walk(e, seen); err != nil {
+		e.SetIterValue(it)
+		pairs = append(pairs, pair{it.Key(), e})
+	}
+	for _, p := range pairs {
+		if err := s.walk(p.elem, seen); err != nil {
 			return err
 		}
-		v.SetMapIndex(key, e)
+	}
+	v.Clear()
+	for _, p := range pairs {
+		v.SetMapIndex(p.key, p.elem)
 	}
 	return nil
 }

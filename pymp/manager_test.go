@@ -158,6 +158,20 @@ func TestValues(t *testing.T) {
 	})
 }
 
+// Each Python pickles lists of this depth, some of them much deeper ones.
+func TestDeepValues(t *testing.T) {
+	deep := any(1)
+	for range 450 {
+		deep = []any{deep}
+	}
+	pyconntest.Each(t, func(t *testing.T, python string) {
+		c := create(t, dial(t, python), "Counter")
+		if got := call[any](t, c, "same", deep); fmt.Sprint(got) != fmt.Sprint(deep) {
+			t.Errorf("came back as %v", got)
+		}
+	})
+}
+
 // same compares what came with what was sent: integers have one type on the wire.
 func same(a, b any) bool {
 	return fmt.Sprintf("%v", a) == fmt.Sprintf("%v", b) && (reflect.TypeOf(a) == reflect.TypeOf(b) || a != nil && b != nil)

@@ -20,6 +20,8 @@
 // sharing too or have limits of their own.
 package pickle
 
+import "multiproc/internal/data"
+
 // The opcodes that Python writes in protocols 2 to 5, and the older binary ones
 // that loaders take.
 const (
@@ -92,6 +94,7 @@ const (
 	highestProtocol = 5
 	lowestProtocol  = 2
 	// DefaultDepth is how deep the values of a pickle may be nested if the
-	// options say nothing. CPython's own pickler gives up at about 330.
-	DefaultDepth = 400
+	// options say nothing. CPython's own pickler gives up at some 500 before
+	// 3.12, and at thousands now.
+	DefaultDepth = data.MaxDepth
 )

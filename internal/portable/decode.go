@@ -99,7 +99,7 @@ func (d *decoder) value(n *node, p unsafe.Pointer, i int) (next int, err error) 
 		var f float64
 		if f, next, ok = d.float(i); ok && n.size == 4 {
 			*(*float32)(p) = float32(f)
-			ok = !math.IsInf(float64(float32(f)), 0) || math.IsInf(f, 0)
+			ok = !tooWide(f)
 		} else if ok {
 			*(*float64)(p) = f
 		}
@@ -197,6 +197,9 @@ func storeUint(p unsafe.Pointer, size uintptr, u uint64) bool {
 	}
 	return true
 }
+
+// tooWide reports whether a number would become an infinity as a float32.
+func tooWide(f float64) bool { return math.IsInf(float64(float32(f)), 0) && !math.IsInf(f, 0) }
 
 func floatOf(bits uint64) float64 { return math.Float64frombits(bits) }
 

@@ -74,8 +74,8 @@ func (d *decoder) record(n *node, p unsafe.Pointer, i int) (next int, err error)
 	return i, nil
 }
 
-// attributes reads a struct from an instance of a Python class: from the dict
-// that is its state, or from what its tuple was made of, as in a namedtuple.
+// attributes reads a struct from an instance of a Python class: from its state,
+// or from what its tuple was made of, as in a namedtuple.
 func (d *decoder) attributes(n *node, p unsafe.Pointer, i int) (next int, err error) {
 	if err := d.nest(); err != nil {
 		return 0, err
@@ -88,19 +88,23 @@ func (d *decoder) attributes(n *node, p unsafe.Pointer, i int) (next int, err er
 		if err := d.repeat(next - args); err != nil {
 			return 0, err
 		}
-		if _, err = d.value(n, p, args); err != nil {
+		if length, _, ok := d.sequence(d.behind(args)); ok && length == 0 {
+			// it has no attributes
+		} else if _, err = d.value(n, p, args); err != nil {
 			return 0, err
 		}
 	}
 	for _, part := range objectParts {
 		switch {
 		case flags&part.flag == 0:
-		case part.flag == objectState && d.isMap(next):
-			if next, err = d.value(n, p, next); err != nil {
+		case part.flag == objectState:
+			if !d.state(n, p, next, &err) {
+				return 0, d.mismatch(n, i)
+			}
+			if err != nil {
 				return 0, err
 			}
-		case part.flag == objectState:
-			return 0, d.mismatch(n, i)
+			next = skip(d.src, next)
 		default:
 			next = skip(d.src, next)
 		}
@@ -112,17 +116,56 @@ func (d *decoder) attributes(n *node, p unsafe.Pointer, i int) (next int, err er
 	return next, nil
 }
 
+// state reads a struct from the state of an object, if it has one of the usual
+// forms: a dict of the attributes; for a class with __slots__ a tuple of such a
+// dict, or None, and another one; for a frozen dataclass with slots a list of
+// their values.
+func (d *decoder) state(n *node, p unsafe.Pointer, i int, err *error) (ok bool) {
+	at := d.behind(i)
+	major, arg, next := head(d.src, at)
+	if major == majorMap || major == majorArray {
+		_, *err = d.value(n, p, i)
+		return true
+	}
+	if major != majorTag || arg != tagTuple {
+		return false
+	}
+	_, length, first := head(d.src, next)
+	if length != 2 {
+		return false
+	}
+	second := skip(d.src, first)
+	none := d.src[first] == byteNull
+	if !none && !d.isMap(first) || !d.isMap(second) {
+		return false
+	}
+	if *err = d.repeat(second - first); *err == nil && !none {
+		_, *err = d.value(n, p, first)
+	}
+	if *err == nil {
+		_, *err = d.value(n, p, second)
+	}
+	return true
+}
+
 // isMap looks through the tags of shared items.
 func (d *decoder) isMap(i int) bool {
-	major, n, next := head(d.src, i)
-	if major == majorTag && n == tagShared {
-		_, n, _ = head(d.src, next)
-		return d.isMap(d.marks[n].from)
-	}
-	if major == majorTag && n == tagShareable {
-		major, _, _ = head(d.src, next)
-	}
+	major, _, _ := head(d.src, d.behind(i))
 	return major == majorMap
+}
+
+// behind returns where the item at i stands that may have the tags of shared
+// ones.
+func (d *decoder) behind(i int) int {
+	major, n, next := head(d.src, i)
+	switch {
+	case major == majorTag && n == tagShared:
+		_, n, _ = head(d.src, next)
+		return d.marks[n].from
+	case major == majorTag && n == tagShareable:
+		return next
+	}
+	return i
 }
 
 // special is value for what is less frequent.
@@ -195,6 +238,9 @@ func (d *decoder) complex(n *node, p unsafe.Pointer, i int) (next int, err error
 		return 0, d.mismatch(n, i)
 	}
 	if n.size == 8 {
+		if tooWide(real(c)) || tooWide(imag(c)) {
+			return 0, d.mismatch(n, i)
+		}
 		*(*complex64)(p) = complex64(c)
 	} else {
 		*(*complex128)(p) = c

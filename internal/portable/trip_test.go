@@ -180,6 +180,7 @@ func TestFit(t *testing.T) {
 		return &data.Object{Func: global("m", "C"), Args: args, New: true, State: state, HasState: state != nil}
 	}
 	dict := &data.Dict{Entries: entries("X", 1, "zz", nil, 5, 6, "Y", 2, "X", 3)}
+	slots := data.Tuple{nil, &data.Dict{Entries: entries("X", 1)}}
 	long := string(make([]byte, 100))
 	type longName struct {
 		N int `mp:"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"`
@@ -202,6 +203,17 @@ func TestFit(t *testing.T) {
 			P point
 			N int
 		}{point{3, 2}, 5}),
+		as("no attributes to struct", []any{newObj(data.Tuple{}, nil), 5}, struct {
+			P point
+			N int
+		}{point{}, 5}),
+		as("slots to struct", []any{newObj(data.Tuple{}, data.Tuple{nil, dict}), 5}, struct {
+			P point
+			N int
+		}{point{3, 2}, 5}),
+		as("attributes and slots to struct", newObj(data.Tuple{}, data.Tuple{&data.Dict{Entries: entries("X", 4)}, &data.Dict{Entries: entries("Y", 5)}}), point{4, 5}),
+		as("values to struct", newObj(data.Tuple{}, &data.List{Items: []any{4, 5}}), point{4, 5}),
+		as("shared slots to structs", []any{newObj(data.Tuple{}, slots), newObj(data.Tuple{}, slots)}, []point{{X: 1}, {X: 1}}),
 		as("shared attributes to struct", []any{dict, newObj(data.Tuple{}, dict), newObj(data.Tuple{}, dict)}, []point{{3, 2}, {3, 2}, {3, 2}}),
 		as("shared name", []any{name, &data.Dict{Entries: entries(name, 7)}, &data.Dict{Entries: entries(name, 8)}}, struct {
 			S    string

@@ -168,6 +168,9 @@ func (g *goSession) arguments(f *frames.Frame) ([]store.Item, error) {
 		if err == nil {
 			err = portable.Check(item, g.s.valueLimits())
 		}
+		if err == nil && !g.s.opaque {
+			err = refuseOpaqueItem(item)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: argument %d: %w", f.Method, len(args)+1, err)
 		}
@@ -177,6 +180,16 @@ func (g *goSession) arguments(f *frames.Frame) ([]store.Item, error) {
 		return nil, fmt.Errorf("%s: something follows the arguments: %w", f.Method, mperr.ErrCorrupt)
 	}
 	return args, nil
+}
+
+// refuseOpaqueItem is refuseOpaque for an item that was checked: what a Go client
+// says of a Python object becomes one in a Python program.
+func refuseOpaqueItem(item []byte) error {
+	v, err := portable.ParseValue(item)
+	if err == nil {
+		err = refuseOpaque(v)
+	}
+	return err
 }
 
 // goCall is a call of a Go client.

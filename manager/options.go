@@ -35,8 +35,9 @@ type Options struct {
 	Limits Limits
 
 	// RefuseOpaque makes the server refuse Python objects of classes that it
-	// does not know. Otherwise it keeps them unread and hands them back as they
-	// came.
+	// does not know, whoever sends them, and the names of classes and functions
+	// that are not Python's own. Otherwise it keeps them unread and hands them
+	// back as they came.
 	RefuseOpaque bool
 
 	// Log is told of refused connections, panics of registered types and the

@@ -1,8 +1,8 @@
 package manager
 
 import (
-	"fmt"
 	"slices"
+	"strings"
 
 	"multiproc/internal/data"
 	"multiproc/internal/pickle"
@@ -38,6 +38,9 @@ func (p *pyCodec) object(o *data.Object) (data.Value, error) {
 	switch {
 	case known:
 		p.client.told(address)
+		if !p.s.opaque && (ref.Proxy.Module != managersModule || strings.Contains(ref.Proxy.Name, ".")) {
+			ref.Proxy = data.Global{} // the one of its type will do
+		}
 		return ref, nil
 	case data.Equal(address, p.client.tokens(p.c)), data.Equal(address, pythonAddress(p.c.socket)):
 		return nil, data.KeyError(store.Ident(ref.ID))
@@ -55,14 +58,27 @@ var plain = []data.Global{
 	{Module: "array", Name: "_array_reconstructor"},
 }
 
-// refuseOpaque refuses objects of classes that are not known here.
+// refuseOpaque refuses objects of classes that are not known here, and the names
+// of classes, for which a Python program would import their modules.
 func refuseOpaque(v data.Value) (err error) {
 	data.Walk(v, func(v data.Value) bool {
-		if o, ok := v.(*data.Object); ok {
-			class, _ := o.Func.(data.Global)
-			if !slices.Contains(plain, class) {
-				err = data.TypeError(fmt.Sprintf("this server refuses objects of classes that it does not know: %v", className(o)))
+		name := ""
+		switch v := v.(type) {
+		case *data.Object:
+			if class, _ := v.Func.(data.Global); !slices.Contains(plain, class) {
+				name = className(v)
 			}
+		case *data.Exception: // it becomes a call of its class
+			if data.Cause(v.Class) == nil {
+				name = v.Class.String()
+			}
+		case data.Global:
+			if v.Module != "builtins" && !slices.Contains(plain, v) {
+				name = v.String()
+			}
+		}
+		if name != "" {
+			err = data.TypeError("this server refuses objects of classes that it does not know: " + name)
 		}
 		return err == nil
 	})

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"multiproc/internal/data"
+	"multiproc/internal/frames"
 	"multiproc/internal/pyconn/pyconntest"
 	"multiproc/internal/store"
 	"multiproc/mptest"
@@ -81,6 +82,50 @@ func TestPythonOpaqueRefused(t *testing.T) {
 	if line := p.Line(); !strings.HasPrefix(line, "refused") || !strings.Contains(line, "Mine") {
 		t.Errorf("it says %q", line)
 	}
+}
+
+// A Go client may describe Python objects as well as a Python client: then they
+// are refused as well, and so are names that would make Python import things.
+func TestOpaqueRefusedOfGo(t *testing.T) {
+	s := serveTest(t, "unix", func(o *Options) { o.RefuseOpaque = true })
+	p := s.goPeer(t)
+	d := p.open("dict", "")
+	system := data.Global{Module: "os", Name: "system"}
+	for name, v := range map[string]data.Value{
+		"object":    &data.Object{Func: system, Args: data.Tuple{"true"}},
+		"instance":  &data.Object{Func: data.Global{Module: "m", Name: "C"}, Args: data.Tuple{}, New: true},
+		"exception": &data.Exception{Class: system, Args: data.Tuple{"true"}},
+		"name":      system,
+		"within":    &data.List{Items: []data.Value{data.Tuple{&data.Exception{Class: data.Global{Module: "builtins", Name: "exec"}, Args: data.Tuple{"1"}}}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p.fails(p.begin(d, "__setitem__", frames.NoPatience, "k", v), "TypeError", "mp.ErrType")
+		})
+	}
+	zone := &data.Object{Func: data.Global{Module: "datetime", Name: "timezone"}, Args: data.Tuple{
+		&data.Object{Func: data.Global{Module: "datetime", Name: "timedelta"}, Args: data.Tuple{int64(0), int64(0), int64(0)}},
+	}}
+	for _, v := range []data.Value{zone, &data.Exception{Class: data.Global{Module: "queue", Name: "Full"}}, data.Global{Module: "builtins", Name: "int"}, &data.List{}} {
+		p.call(d, "__setitem__", "k", v)
+	}
+}
+
+// The class of a proxy is a name, too.
+func TestProxyClassRefused(t *testing.T) {
+	s := serveTest(t, "unix", func(o *Options) { o.RefuseOpaque = true })
+	text, err := os.ReadFile(filepath.Join("testdata", "py", "prelude.py"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pyconntest.Start(t, pyconntest.Pythons(t)[0], string(text)+`
+from multiprocessing.managers import DictProxy
+class Mine(DictProxy):
+    pass
+m = connect()
+l, d = m.list(), m.dict(a=1)
+l.append(Mine(d._token, d._serializer, authkey=KEY))
+say(type(l[0]).__name__, l[0].copy())
+`, s.address).Want("DictProxy {'a': 1}")
 }
 
 // The name that a Go client has given an object is a typeid in Python.

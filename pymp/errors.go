@@ -52,7 +52,7 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.cause }
 
 // RemoteError is what the server says when it could not carry out a request:
-// Python's RemoteError. Its last line is the reason.
+// Python's RemoteError. Its end is the reason.
 type RemoteError struct {
 	Class     string // of the exception at the traceback's end: "KeyError"
 	Traceback string
@@ -69,7 +69,7 @@ func (e *RemoteError) Error() string {
 	if e.Unserializable {
 		what = "the method ran, but its result cannot be pickled"
 	}
-	return fmt.Sprintf("%s: %s: %s", e.origin, what, lastLine(e.Traceback))
+	return fmt.Sprintf("%s: %s: %s", e.origin, what, reason(e.Traceback))
 }
 
 // Unwrap returns the Go error that the reason stands for, if there is one:
@@ -124,7 +124,9 @@ func isOSError(name string) bool {
 
 func newRemoteError(text string, unserializable bool, o origin) error {
 	e := &RemoteError{Traceback: text, Unserializable: unserializable, origin: o}
-	class, rest, _ := strings.Cut(lastLine(text), ": ")
+	why := reason(text)
+	class, rest, _ := strings.Cut(why, ": ")
+	class, _, _ = strings.Cut(class, "\n") // there may be no message, but a note
 	e.Class = class
 	switch {
 	case unserializable:
@@ -144,8 +146,20 @@ func newRemoteError(text string, unserializable bool, o origin) error {
 	return e
 }
 
-func lastLine(text string) string {
+// reason is the end of a traceback: the class of the exception and its message,
+// which may have several lines, and notes.
+func reason(text string) string {
 	text = strings.TrimRight(text, "\n")
+	begin := strings.LastIndex(text, "Traceback (most recent call last):\n")
+	for at := max(begin, 0); begin >= 0; { // the lines of the stack are indented
+		end := strings.IndexByte(text[at:], '\n')
+		if end < 0 {
+			break
+		}
+		if at += end + 1; at < len(text) && text[at] != ' ' && text[at] != '\n' {
+			return text[at:]
+		}
+	}
 	return text[strings.LastIndexByte(text, '\n')+1:]
 }
 

@@ -72,6 +72,14 @@ func TestExceptions(t *testing.T) {
 		if !errors.As(err, &r) || !errors.Is(err, errors.ErrUnsupported) || !strings.Contains(r.Traceback, "Traceback") {
 			t.Errorf("a method that is not there: %v", err)
 		}
+		_, err = c.Manager().Create(t.Context(), "Broken", "first line\nlast: line")
+		if !errors.As(err, &r) || r.Class != "ValueError" || !errors.Is(err, mperr.ErrValue) || !strings.HasSuffix(err.Error(), "ValueError: first line\nlast: line") {
+			t.Errorf("a message of two lines: %v (class %q)", err, r.Class)
+		}
+		_, err = c.Manager().Create(t.Context(), "Broken")
+		if !errors.As(err, &r) || r.Class != "TypeError" || !errors.Is(err, mperr.ErrType) {
+			t.Errorf("a type that cannot be made: %v (class %q)", err, r.Class)
+		}
 		other := create(t, c.Manager(), "list")
 		same, err := c.Manager().Attach(t.Context(), "list", other.ID())
 		if err != nil {

@@ -58,6 +58,10 @@ class Gate:
         say('waiting')
         threading.Event().wait(timeout)
 
+class Broken:
+    def __init__(self, message):
+        raise ValueError(message)
+
 class CounterProxy(BaseProxy):
     _exposed_ = ('increment', 'value', 'child', 'numbers', 'echo', 'same', 'attribute', 'raises', 'unpicklable', 'touch', 'wait', 'pid', 'big')
     _method_to_typeid_ = {'child': 'Child', 'numbers': 'Iterator'}
@@ -70,6 +74,7 @@ class Manager(SyncManager):
 Manager.register('Counter', Counter, CounterProxy)
 Manager.register('Child', proxytype=CounterProxy, create_method=False)
 Manager.register('Gate', Gate)
+Manager.register('Broken', Broken)
 Manager.register('Auto', Counter, exposed=None)
 Manager.register('get_orders', callable=lambda: orders)
 

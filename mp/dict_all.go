@@ -26,32 +26,53 @@ const pageSize = 500
 // Others may change the dict meanwhile: keys that stay throughout are seen
 // exactly once, those that come or go may be seen or not. Copy is one moment's
 // state.
+//
+// Handles in a value that the loop has come to are the caller's to close. Those
+// of some hundred values behind it are open meanwhile, and closed if it ends
+// early; opening one is a round trip.
 func (d *Dict[K, V]) All(ctx context.Context) iter.Seq2[Entry[K, V], error] {
 	return func(yield func(Entry[K, V], error) bool) {
-		for pair, err := range d.pairs(ctx) {
-			var e Entry[K, V]
-			if err == nil {
-				e.Key, err = decode(ctx, d.obj, d.k, pair.key)
+		for p, err := range d.pages(ctx) {
+			if err != nil {
+				yield(Entry[K, V]{}, err)
+				return
 			}
-			if err == nil {
-				e.Value, err = decode(ctx, d.obj, d.v, pair.value)
-			}
-			if !yield(e, err) || err != nil {
+			if !d.entries(ctx, p, yield) {
 				return
 			}
 		}
 	}
 }
 
+// entries yields those of a page, and reports whether the loop goes on.
+func (d *Dict[K, V]) entries(ctx context.Context, p dictPage, yield func(Entry[K, V], error) bool) bool {
+	values := newPage(ctx, d.obj, d.v, p.values)
+	defer values.close()
+	for i, b := range p.keys {
+		var e Entry[K, V]
+		key, err := decode(ctx, d.obj, d.k, b)
+		if err == nil {
+			e.Value, err = values.at(i)
+		}
+		if err == nil {
+			e.Key = key
+		}
+		if !yield(e, err) || err != nil {
+			return false
+		}
+	}
+	return true
+}
+
 // Keys is All without the values.
 func (d *Dict[K, V]) Keys(ctx context.Context) iter.Seq2[K, error] {
 	return func(yield func(K, error) bool) {
-		for pair, err := range d.pairs(ctx) {
-			var k K
-			if err == nil {
-				k, err = decode(ctx, d.obj, d.k, pair.key)
+		for p, err := range d.pages(ctx) {
+			if err != nil {
+				yield(*new(K), err)
+				return
 			}
-			if !yield(k, err) || err != nil {
+			if !newPage(ctx, d.obj, d.k, p.keys).each(yield) {
 				return
 			}
 		}
@@ -61,43 +82,37 @@ func (d *Dict[K, V]) Keys(ctx context.Context) iter.Seq2[K, error] {
 // Values is All without the keys.
 func (d *Dict[K, V]) Values(ctx context.Context) iter.Seq2[V, error] {
 	return func(yield func(V, error) bool) {
-		for pair, err := range d.pairs(ctx) {
-			var v V
-			if err == nil {
-				v, err = decode(ctx, d.obj, d.v, pair.value)
+		for p, err := range d.pages(ctx) {
+			if err != nil {
+				yield(*new(V), err)
+				return
 			}
-			if !yield(v, err) || err != nil {
+			if !newPage(ctx, d.obj, d.v, p.values).each(yield) {
 				return
 			}
 		}
 	}
 }
 
-// pair is an entry as it is in the place.
-type pair struct{ key, value []byte }
+// dictPage is a page of entries as they are in the place.
+type dictPage struct{ keys, values [][]byte }
 
-// pairs iterates over the entries page by page.
-func (d *Dict[K, V]) pairs(ctx context.Context) iter.Seq2[pair, error] {
-	return func(yield func(pair, error) bool) {
+// pages iterates over the pages of the dict.
+func (d *Dict[K, V]) pages(ctx context.Context) iter.Seq2[dictPage, error] {
+	return func(yield func(dictPage, error) bool) {
 		o, err := d.access()
 		if err != nil {
-			yield(pair{}, err)
+			yield(dictPage{}, err)
 			return
 		}
 		for cursor, more := uint64(0), true; more; more = cursor != 0 {
-			var keys, values [][]byte
-			keys, values, cursor, err = o.Page(ctx, cursor, pageSize)
-			if err == nil && len(keys) != len(values) {
-				err = fmt.Errorf("%v: a page of %d keys and %d values: %w", o, len(keys), len(values), ErrCorrupt)
+			var p dictPage
+			p.keys, p.values, cursor, err = o.Page(ctx, cursor, pageSize)
+			if err == nil && len(p.keys) != len(p.values) {
+				err = fmt.Errorf("%v: a page of %d keys and %d values: %w", o, len(p.keys), len(p.values), ErrCorrupt)
 			}
-			if err != nil {
-				yield(pair{}, err)
+			if !yield(p, err) || err != nil {
 				return
-			}
-			for i := range keys {
-				if !yield(pair{keys[i], values[i]}, nil) {
-					return
-				}
 			}
 		}
 	}
@@ -117,11 +132,11 @@ func copyDict[K comparable, V any](ctx context.Context, o driver.Dict, kt *porta
 	if err != nil {
 		return nil, err
 	}
-	ks, err := decodeAll(ctx, o, kt, keys)
+	ks, err := decodeWhole(ctx, o, kt, keys)
 	if err != nil {
 		return nil, err
 	}
-	vs, err := decodeAll(ctx, o, vt, values)
+	vs, err := decodeWhole(ctx, o, vt, values)
 	if err != nil {
 		return nil, err
 	}

@@ -104,8 +104,21 @@ func decode[T any](ctx context.Context, o driver.Object, t *portable.Type[T], b 
 	return *v, nil
 }
 
+// decodeWhole decodes values of one answer for callers to whom a part of them is
+// of no use.
+func decodeWhole[T any](ctx context.Context, o driver.Object, t *portable.Type[T], bs [][]byte) ([]T, error) {
+	out, s := make([]T, len(bs)), inside{ctx: ctx, place: o.Place()}
+	for i, b := range bs {
+		if err := t.Decode(b, &out[i], &s); err != nil {
+			s.drop()
+			return nil, fmt.Errorf("%v: %w", o, err)
+		}
+	}
+	return out, nil
+}
+
 // decodeAll decodes values of one answer: all of them, or those of which the
-// error does not speak. Callers to whom a part is of no use drop it.
+// error does not speak.
 func decodeAll[T any](ctx context.Context, o driver.Object, t *portable.Type[T], bs [][]byte) ([]T, error) {
 	out := make([]T, 0, len(bs))
 	var failed error

@@ -210,21 +210,22 @@ func (l *List[T]) Clear(ctx context.Context) error {
 // a list of any length costs little memory. An error is the last pair, as with
 // Queue.All. It goes by index: where others insert or take out elements in
 // front of it meanwhile, an element is seen twice or not at all. Copy is one
-// moment's state.
+// moment's state. For elements with handles see Dict.All.
 func (l *List[T]) All(ctx context.Context) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
+		o, err := l.access()
+		if err != nil {
+			yield(*new(T), err)
+			return
+		}
 		for start := 0; ; start += pageSize {
-			page, err := l.Slice(ctx, start, start+pageSize, 1)
+			a, b, s := bounds(start, start+pageSize, 1)
+			page, err := o.Slice(ctx, a, b, s)
 			if err != nil {
 				yield(*new(T), err)
 				return
 			}
-			for _, v := range page {
-				if !yield(v, nil) {
-					return
-				}
-			}
-			if len(page) < pageSize {
+			if !newPage(ctx, o, l.t, page).each(yield) || len(page) < pageSize {
 				return
 			}
 		}

@@ -45,11 +45,7 @@ func (l *List[T]) Slice(ctx context.Context, start, stop, step int) ([]T, error)
 	if err != nil {
 		return nil, err
 	}
-	out, err := decodeAll(ctx, o, l.t, bs)
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
+	return decodeWhole(ctx, o, l.t, bs)
 }
 
 // Copy returns all elements as they are at one moment.

@@ -158,11 +158,8 @@ func (s *Set[T]) All(ctx context.Context) iter.Seq2[T, error] {
 				yield(*new(T), err)
 				return
 			}
-			for _, b := range page {
-				v, err := decode(ctx, o, s.t, b)
-				if !yield(v, err) || err != nil {
-					return
-				}
+			if !newPage(ctx, o, s.t, page).each(yield) {
+				return
 			}
 		}
 	}
@@ -178,7 +175,7 @@ func (s *Set[T]) Copy(ctx context.Context) (map[T]struct{}, error) {
 	if err != nil {
 		return nil, err
 	}
-	vs, err := decodeAll(ctx, o, s.t, page)
+	vs, err := decodeWhole(ctx, o, s.t, page)
 	if err != nil {
 		return nil, err
 	}

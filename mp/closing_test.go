@@ -1,0 +1,119 @@
+//go:build linux
+
+package mp_test
+
+import (
+	"testing"
+
+	"multiproc/manager"
+	"multiproc/mp"
+)
+
+// What nobody gets is closed: handles of a page behind the one at which a loop
+// ends, and those beside a value that cannot be decoded.
+func TestHandlesThatNobodyGets(t *testing.T) {
+	m, ctx := served(t).(*manager.Manager), t.Context()
+	named := func(name string) []mp.Option { return []mp.Option{mp.In(m), mp.WithName(name)} }
+	lists := closing(t, get(mp.NewList[*mp.List[int]](named("list")...))(t))
+	dicts := closing(t, get(mp.NewDict[int, *mp.List[int]](named("dict")...))(t))
+	for i := range 3 {
+		l := get(mp.NewList[int](mp.In(m)))(t)
+		must(t, lists.Append(ctx, l))
+		must(t, dicts.Set(ctx, i, l))
+		must(t, l.Close())
+	}
+	held := func() int { return get(m.Objects(ctx))(t) }
+	before := held()
+
+	check := func(what string) {
+		t.Helper()
+		if n := held(); n != before {
+			t.Errorf("%s: %d objects have handles, %d had before", what, n, before)
+		}
+	}
+	for l, err := range lists.All(ctx) {
+		must(t, err)
+		must(t, l.Close())
+		break
+	}
+	check("a loop over a list")
+	for e, err := range dicts.All(ctx) {
+		must(t, err)
+		must(t, e.Value.Close())
+		break
+	}
+	check("a loop over a dict")
+	for l, err := range dicts.Values(ctx) {
+		must(t, err)
+		must(t, l.Close())
+		break
+	}
+	check("a loop over values")
+	for _, err := range dicts.Keys(ctx) {
+		must(t, err)
+	}
+	check("a loop over keys")
+
+	anyList := closing(t, get(mp.NewList[any](named("list")...))(t))
+	anyDict := closing(t, get(mp.NewDict[int, any](named("dict")...))(t))
+	must(t, anyList.Append(ctx, "no list"))
+	must(t, anyDict.Set(ctx, 3, "no list"))
+	wantErr(t, "List.Copy", get2(lists.Copy(ctx)), mp.ErrType)
+	check("List.Copy")
+	wantErr(t, "Dict.Copy", get2(dicts.Copy(ctx)), mp.ErrType)
+	check("Dict.Copy")
+	seen := 0
+	var last error
+	for l, err := range lists.All(ctx) {
+		if last = err; err == nil {
+			seen++
+			must(t, l.Close())
+		}
+	}
+	wantErr(t, "List.All", last, mp.ErrType)
+	check("List.All")
+	for e, err := range dicts.All(ctx) {
+		if last = err; err == nil {
+			seen++
+			must(t, e.Value.Close())
+		}
+	}
+	wantErr(t, "Dict.All", last, mp.ErrType)
+	check("Dict.All")
+	if seen != 6 {
+		t.Errorf("the loops came to %d of 6 handles before the value that is none", seen)
+	}
+}
+
+// The handles of a page are open before the loop comes to them, since the place
+// forgets what others take out meanwhile.
+func TestHandlesOfAPage(t *testing.T) {
+	m, ctx := served(t).(*manager.Manager), t.Context()
+	lists := closing(t, get(mp.NewList[*mp.List[int]](mp.In(m)))(t))
+	dicts := closing(t, get(mp.NewDict[int, *mp.List[int]](mp.In(m)))(t))
+	for i := range 3 {
+		l := get(mp.NewList[int](mp.In(m)))(t)
+		must(t, lists.Append(ctx, l))
+		must(t, dicts.Set(ctx, i, l))
+		must(t, l.Close())
+	}
+	before := get(m.Objects(ctx))(t)
+	check := func(what string) {
+		t.Helper()
+		if n := get(m.Objects(ctx))(t); n != before+3 {
+			t.Errorf("%s: %d handles of the page are open at its first value", what, n-before)
+		}
+	}
+	for l, err := range lists.All(ctx) {
+		must(t, err)
+		check("a loop over a list")
+		must(t, l.Close())
+		break
+	}
+	for e, err := range dicts.All(ctx) {
+		must(t, err)
+		check("a loop over a dict")
+		must(t, e.Value.Close())
+		break
+	}
+}

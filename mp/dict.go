@@ -42,12 +42,15 @@ func NewDict[K comparable, V any](opts ...Option) (*Dict[K, V], error) {
 	return made(d, newInPlace(d, driver.KindDict, opts))
 }
 
-func (d *Dict[K, V]) open(obj driver.Object) (err error) {
-	d.k, err = portable.ForKey[K]()
-	if err == nil {
+func (d *Dict[K, V]) plan() (err error) {
+	if d.k, err = portable.ForKey[K](); err == nil {
 		d.v, err = portable.For[V]()
 	}
-	if err != nil {
+	return err
+}
+
+func (d *Dict[K, V]) open(obj driver.Object) error {
+	if err := d.plan(); err != nil {
 		_ = obj.Close()
 		return err
 	}

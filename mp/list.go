@@ -33,8 +33,13 @@ func NewList[T any](opts ...Option) (*List[T], error) {
 	return made(l, newInPlace(l, driver.KindList, opts))
 }
 
-func (l *List[T]) open(obj driver.Object) (err error) {
-	if l.t, err = portable.For[T](); err != nil {
+func (l *List[T]) plan() (err error) {
+	l.t, err = portable.For[T]()
+	return err
+}
+
+func (l *List[T]) open(obj driver.Object) error {
+	if err := l.plan(); err != nil {
 		_ = obj.Close()
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"iter"
 
-	"multiproc/internal/portable"
 	"multiproc/mp/driver"
 )
 
@@ -41,10 +40,7 @@ func attr[T any](ns *Namespace) (*Dict[string, T], error) {
 		return nil, err
 	}
 	d := &Dict[string, T]{remote: remote[driver.Dict]{obj: o}}
-	if d.k, err = portable.ForKey[string](); err == nil {
-		d.v, err = portable.For[T]()
-	}
-	return d, err
+	return d, d.plan()
 }
 
 // named adds to an error which name it is about.

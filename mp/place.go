@@ -128,6 +128,9 @@ func (r *remote[O]) watch() {
 	}, madeBy())
 }
 
+// planner is a handle whose types may be such that no place can keep them.
+type planner interface{ plan() error }
+
 // newInPlace opens an object of a kind that lives in places only.
 func newInPlace(h placeable, kind driver.Kind, opts []Option) error {
 	return newOf(h, driver.Spec{Kind: kind}, opts)
@@ -145,8 +148,14 @@ func newOf(h placeable, spec driver.Spec, opts []Option) error {
 	return openIn(h, o, spec)
 }
 
-// openIn opens the object that the options and the spec describe.
+// openIn opens the object that the options and the spec describe. The types are
+// looked at first: after an error nothing was made.
 func openIn(h placeable, o objectOptions, spec driver.Spec) error {
+	if p, ok := h.(planner); ok {
+		if err := p.plan(); err != nil {
+			return fmt.Errorf("new %s: %w", spec.Kind, err)
+		}
+	}
 	ctx, cancel := patient()
 	defer cancel()
 	spec.Name, spec.Bytes = o.name, o.bytes

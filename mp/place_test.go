@@ -40,14 +40,23 @@ func TestOptionsThatCannotBeMeant(t *testing.T) {
 	} {
 		wantText(t, "no place for a "+what, err, "new "+what, "mp.In", "manager")
 	}
+}
+
+// A New function that refuses its types has made nothing: also no object of
+// another kind that the name would stand for from then on.
+func TestTypesThatCannotBeKept(t *testing.T) { inPlaces(t, testTypesThatCannotBeKept) }
+
+func testTypesThatCannotBeKept(t *testing.T, m driver.Place) {
+	in := []mp.Option{mp.In(m), mp.WithName("orders")}
 	for what, err := range map[string]error{
-		"queue": get2(mp.NewQueue[func()](1, mp.In(m))), "value": get2(mp.NewValue(make(chan int), mp.In(m))),
-		"list": get2(mp.NewList[chan int](mp.In(m))), "keys": get2(mp.NewDict[chan int, int](mp.In(m))),
+		"Queue": get2(mp.NewQueue[func()](1, in...)), "value": get2(mp.NewValue(make(chan int), in...)),
+		"list": get2(mp.NewList[chan int](in...)), "set": get2(mp.NewSet[*int](in...)),
+		"dict": get2(mp.NewDict[string, chan int](in...)),
 	} {
-		if err == nil {
-			t.Errorf("a %s of what cannot travel was made", what)
-		}
+		wantText(t, "a "+what+" of what cannot travel", err, "new "+what, "cannot travel")
 	}
+	wantText(t, "keys that cannot travel", get2(mp.NewDict[chan int, int](in...)), "new dict", "cannot travel")
+	mutex(t, in...) // the name is free
 }
 
 // Objects of one name are one, whatever their handles were asked to be.

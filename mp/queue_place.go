@@ -14,6 +14,11 @@ type placeQueue[T any] struct {
 	t *portable.Type[T]
 }
 
+func (q *Queue[T]) plan() error {
+	_, err := portable.For[T]()
+	return err
+}
+
 func (q *Queue[T]) openIn(n int, o objectOptions) (*Queue[T], error) {
 	if err := openIn(q, o, driver.Spec{Kind: driver.KindQueue, Size: n}); err != nil {
 		return nil, err

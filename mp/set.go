@@ -28,8 +28,13 @@ func NewSet[T comparable](opts ...Option) (*Set[T], error) {
 	return made(s, newInPlace(s, driver.KindSet, opts))
 }
 
-func (s *Set[T]) open(obj driver.Object) (err error) {
-	if s.t, err = portable.ForKey[T](); err != nil {
+func (s *Set[T]) plan() (err error) {
+	s.t, err = portable.ForKey[T]()
+	return err
+}
+
+func (s *Set[T]) open(obj driver.Object) error {
+	if err := s.plan(); err != nil {
 		_ = obj.Close()
 		return err
 	}

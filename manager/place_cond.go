@@ -48,6 +48,7 @@ func (m *Manager) openCond(ctx context.Context, r *request, lock driver.Object) 
 // it, and the second call asks. A wait that is given up comes back without the
 // lock, which then is taken again, or not if the handle was closed.
 func (c *condHandle) Wait(ctx context.Context) error {
+	had := c.lend()
 	r := c.request("mp.wait")
 	r.stays = true // once it is notified it comes back with the lock, in the lock's time
 	err := r.do(ctx)
@@ -56,20 +57,61 @@ func (c *condHandle) Wait(ctx context.Context) error {
 	after := context.WithoutCancel(ctx)
 	switch {
 	case err == nil && c.closed.Load():
+		c.returned(had, nil)
 		return c.closedMeanwhile(after)
 	case err == nil:
-		c.locked(on)
+		c.returned(had, on)
 	case began && gaveUp(err):
-		if lost := c.LockBroken(after); lost != nil {
+		again, lost := c.lockAgain(after)
+		if c.returned(had, again); lost != nil {
 			return lost
 		}
+	case !began:
+		c.returned(had, had)
+		return err
 	default:
+		c.returned(had, nil)
 		return err
 	}
 	if broken := c.request("mp.sound").void(after); broken != nil {
 		return broken
 	}
 	return err
+}
+
+// lend notes that a wait gives the lock up, and returns where it was held
+// through this handle. Nil: it is held through another, whose affair it stays.
+func (c *condHandle) lend() *link {
+	c.state.Lock()
+	defer c.state.Unlock()
+	had := c.heldOn
+	c.heldOn = nil
+	return had
+}
+
+// returned notes that the lock that lend has noted is held again, on a link, or
+// that its Unlock has nothing to give back: nil.
+func (c *condHandle) returned(had, on *link) {
+	switch {
+	case had == nil:
+	case on != nil:
+		c.locked(on)
+	default:
+		c.state.Lock()
+		c.lost++
+		c.state.Unlock()
+	}
+}
+
+// lockAgain is LockBroken for returned.
+func (c *condHandle) lockAgain(ctx context.Context) (*link, error) {
+	r := c.request("mp.lockBroken")
+	r.undo = undoLock
+	defer r.free()
+	if err := r.do(ctx); err != nil {
+		return nil, err
+	}
+	return r.on, nil
 }
 
 // gaveUp reports whether a wait ended because its context did.

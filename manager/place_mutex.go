@@ -2,6 +2,7 @@ package manager
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -73,23 +74,38 @@ func (m *mutexHandle) locked(on *link) {
 }
 
 func (m *mutexHandle) Unlock(ctx context.Context) error {
-	if m.wasLost() {
+	held, lost := m.given()
+	if lost {
 		return fmt.Errorf("%s: the connection broke while the lock was held, and with it the lock was lost: %w", m, mperr.ErrNotHeld)
 	}
-	return m.request("mp.unlock").void(ctx)
+	return m.giveBack(ctx, held, "mp.unlock")
 }
 
-// wasLost reports whether the lock to be given back ended with its session.
-func (m *mutexHandle) wasLost() bool {
+// given notes that the lock is given back. It reports whether it is held through
+// this handle, and whether it ended with its session.
+func (m *mutexHandle) given() (held, lost bool) {
 	m.state.Lock()
 	defer m.state.Unlock()
 	if m.lost > 0 {
 		m.lost--
-		return true
+		return false, true
 	}
-	lost := m.heldOn != nil && (m.heldOn.broken.Load() || m.heldOn != m.m.link.Load())
+	held = m.heldOn != nil
+	lost = held && (m.heldOn.broken.Load() || m.heldOn != m.m.link.Load())
 	m.heldOn = nil
-	return lost
+	return held, lost
+}
+
+// giveBack calls the method that gives back what was taken. What is held through
+// a handle that was closed since is given back all the same: nobody else could.
+func (h *handle) giveBack(ctx context.Context, held bool, method string) error {
+	err := h.request(method).void(ctx)
+	if held && errors.Is(err, mperr.ErrClosed) {
+		r := h.m.request(method)
+		r.id = h.id
+		err = r.void(ctx)
+	}
+	return err
 }
 
 func (m *mutexHandle) Heal(ctx context.Context) error { return m.request("mp.heal").void(ctx) }

@@ -78,10 +78,10 @@ func (s *holdings) lose() {
 	s.n, s.lost = 0, s.lost+s.n
 }
 
-// wasLost counts one less, and reports whether it ended with its session.
-// Which one of several is given back is not known: those that were lost are
-// taken to be the first.
-func (s *holdings) wasLost(m *Manager) bool {
+// given counts one less. It reports whether one is held through this handle, and
+// whether it ended with its session. Which one of several is given back is not
+// known: those that were lost are taken to be the first.
+func (s *holdings) given(m *Manager) (held, lost bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.n > 0 && (s.on.broken.Load() || s.on != m.link.Load()) {
@@ -89,10 +89,11 @@ func (s *holdings) wasLost(m *Manager) bool {
 	}
 	if s.lost > 0 {
 		s.lost--
-		return true
+		return false, true
 	}
+	held = s.n > 0
 	s.n = max(0, s.n-1)
-	return false
+	return held, false
 }
 
 // take makes a call that brings something to hold: null, or a truth value.
@@ -110,10 +111,11 @@ func (s *holdings) take(ctx context.Context, r *request) (bool, error) {
 
 // giveBack calls the method that gives one back, unless it is lost.
 func (s *holdings) giveBack(ctx context.Context, h *handle, method string) error {
-	if s.wasLost(h.m) {
+	held, lost := s.given(h.m)
+	if lost {
 		return fmt.Errorf("%s: the connection broke since it was taken, and it came back with the session: %w", h, mperr.ErrNotHeld)
 	}
-	return h.request(method).void(ctx)
+	return h.giveBack(ctx, held, method)
 }
 
 // undoTake gives back, by a method, what came too late.

@@ -123,3 +123,23 @@ func TestLockOfCond(t *testing.T) {
 	_, err = m.Open(t.Context(), driver.Spec{Kind: driver.KindCond, Lock: openTest[driver.Object](t, m, driver.Spec{Kind: driver.KindEvent})})
 	wantIs(t, "an event as a lock", err, mperr.ErrType)
 }
+
+// A wait under a lock that was taken through the Mutex is nothing that the
+// Cond's own Unlock has to give back later.
+func TestWaitUnderAnothersLock(t *testing.T) {
+	s, ctx := serveTest(t, "unix"), t.Context()
+	m, other := dialTest(t, s), dialTest(t, s)
+	lock := openTest[driver.Mutex](t, m, driver.Spec{Kind: driver.KindMutex, Name: "l"})
+	c := openTest[driver.Cond](t, m, driver.Spec{Kind: driver.KindCond, Name: "c", Lock: lock})
+	watch := openTest[driver.Mutex](t, other, driver.Spec{Kind: driver.KindMutex, Name: "l"})
+	wantNo(t, "lock", lock.Lock(ctx))
+	answer := make(chan error, 1)
+	go func() { answer <- c.Wait(ctx) }()
+	wantNo(t, "signal", errors.Join(lock.Lock(ctx), c.Signal(ctx), lock.Unlock(ctx)))
+	wantNo(t, "wait", errors.Join(<-answer, lock.Unlock(ctx)))
+	lose(t, m)
+	wantNo(t, "lock on a new connection", errors.Join(c.Lock(ctx), c.Unlock(ctx)))
+	if ok, err := watch.TryLock(ctx); !ok || err != nil {
+		t.Errorf("a lock that was given back: %v, %v", ok, err)
+	}
+}

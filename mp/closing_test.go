@@ -7,6 +7,7 @@ import (
 
 	"multiproc/manager"
 	"multiproc/mp"
+	"multiproc/mp/driver"
 )
 
 // What nobody gets is closed: handles of a page behind the one at which a loop
@@ -116,4 +117,52 @@ func TestHandlesOfAPage(t *testing.T) {
 		must(t, e.Value.Close())
 		break
 	}
+}
+
+// What is held through a handle that was closed is given back as always.
+func TestCloseWhileHeld(t *testing.T) { everywhere(t, testMutexClosedWhileHeld) }
+
+func testMutexClosedWhileHeld(t *testing.T, in ...mp.Option) {
+	m, ctx := mutex(t, in...), t.Context()
+	carrier := queue[*mp.Mutex](t, 1)
+	must(t, carrier.Put(ctx, m))
+	other := closing(t, get(carrier.Get(ctx))(t))
+	must(t, m.Lock(ctx))
+	must(t, m.Close())
+	if ok := get(other.TryLock())(t); ok {
+		t.Error("a lock whose handle was closed is free")
+	}
+	m.Unlock()
+	if ok := get(other.TryLock())(t); !ok {
+		t.Error("a lock that was given back by a closed handle is not free")
+	}
+	other.Unlock()
+	wantErr(t, "a closed handle", m.Lock(ctx), mp.ErrClosed)
+}
+
+func TestLocksClosedWhileHeld(t *testing.T) { inPlaces(t, testLocksClosedWhileHeld) }
+
+func testLocksClosedWhileHeld(t *testing.T, p driver.Place) {
+	ctx := t.Context()
+	in := func(name string) []mp.Option { return []mp.Option{mp.In(p), mp.WithName(name)} }
+	c, otherC := get(mp.NewCond(nil, in("c")...))(t), closing(t, get(mp.NewCond(nil, in("c")...))(t))
+	must(t, c.Lock(ctx))
+	must(t, c.Close())
+	c.Unlock()
+	must(t, otherC.Lock(ctx))
+	otherC.Unlock()
+	rw, otherRW := get(mp.NewRWMutex(in("rw")...))(t), closing(t, get(mp.NewRWMutex(in("rw")...))(t))
+	must(t, rw.RLock(ctx))
+	must(t, rw.RLock(ctx))
+	must(t, rw.Close())
+	rw.RUnlock()
+	rw.RUnlock()
+	must(t, otherRW.Lock(ctx))
+	otherRW.Unlock()
+	s, otherS := get(mp.NewSemaphore(1, in("s")...))(t), closing(t, get(mp.NewSemaphore(1, in("s")...))(t))
+	must(t, s.Acquire(ctx))
+	must(t, s.Close())
+	must(t, s.Release())
+	wantErr(t, "the second release", s.Release(), mp.ErrClosed)
+	must(t, otherS.Acquire(ctx))
 }

@@ -179,8 +179,8 @@ func (m *Mutex) Owner() int {
 }
 
 // Close gives back this process's handle. Calls that wait in it return
-// ErrClosed, and so do later ones, and a second Close. In memory a lock that is
-// held through the handle stays held until Unlock.
+// ErrClosed, and so do later ones, and a second Close. A lock that is held
+// through the handle stays held until Unlock, which works all the same.
 func (m *Mutex) Close() error {
 	if m.far != nil {
 		return m.far.Close()

@@ -70,7 +70,9 @@ func (r *remote[O]) MultiprocHandle() {}
 
 // Close gives back this process's handle. Calls that wait in it return
 // ErrClosed, and so do later ones, and a second Close. The object lives on for
-// as long as it has a name, a place in another object, or another handle.
+// as long as it has a name, a place in another object, or another handle. A lock
+// or permit that is held through the handle stays held; Unlock, RUnlock and
+// Release give it back all the same.
 func (r *remote[O]) Close() error {
 	o, err := r.access()
 	if err != nil {

@@ -71,7 +71,8 @@ type Spec struct {
 // Object is a handle to a shared object.
 type Object interface {
 	// Close gives the handle back. Calls that wait in it return ErrClosed, and
-	// so do later ones.
+	// so do later ones. What is held through it, a lock or a permit, stays held;
+	// Unlock, RUnlock and Release give that back all the same.
 	Close() error
 	// Reference returns what another process needs to open the object, the
 	// place's address and credentials included: the name under which the driver

@@ -14,6 +14,7 @@ var condTests = []test{
 	{"gives up", testCondGivesUp},
 	{"not held", testCondNotHeld},
 	{"closed", testCondClosed},
+	{"closed while another holds", testCondClosedHeld},
 	{"hands over", testCondHandsOver},
 	{"another's lock", testCondOfMutex},
 	{"no lock", testCondOfNoLock},
@@ -117,6 +118,25 @@ func testCondClosed(t *testing.T, p driver.Place) {
 	defer cancel()
 	must(t, a.Close())
 	wantErr(t, "a wait in a handle that is closed", <-answer, mperr.ErrClosed)
+	must(t, b.Lock(ctx))
+	must(t, b.Unlock(ctx))
+}
+
+// Of those who use one handle some wait and one has the lock when it is closed:
+// the lock is held until the last of them has called Unlock.
+func testCondClosedHeld(t *testing.T, p driver.Place) {
+	ctx := within(t, patience)
+	a, b := newCond(t, p, "c"), newCond(t, p, "c")
+	must(t, a.Lock(ctx))
+	answer, cancel := waiting(t, "wait", a.Wait)
+	defer cancel()
+	must(t, a.Lock(ctx))
+	must(t, a.Close())
+	wantErr(t, "a wait in a handle that is closed", <-answer, mperr.ErrClosed)
+	wantErr(t, "unlock of what the wait has lost", a.Unlock(ctx), mperr.ErrNotHeld)
+	ok, err := b.TryLock(ctx)
+	is(t, "try lock of what another goroutine holds", ok, err, false)
+	must(t, a.Unlock(ctx))
 	must(t, b.Lock(ctx))
 	must(t, b.Unlock(ctx))
 }

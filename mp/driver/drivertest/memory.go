@@ -230,7 +230,9 @@ type handle struct {
 	session *Session
 	o       *object
 	closed  chan struct{}
-	gone    bool // guarded by the store's lock
+	gone    bool // guarded by the store's lock, as what follows
+	held    int  // how often something was taken through the handle and not given back
+	lost    int  // how often it was given back before the one who took it did
 }
 
 // Close implements driver.Object.

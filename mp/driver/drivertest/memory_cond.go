@@ -64,9 +64,12 @@ type condHandle struct {
 }
 
 func (h *condHandle) Wait(ctx context.Context) error {
-	w := &waiter{session: h.session}
+	w, mine := &waiter{session: h.session}, false
 	err := h.mine(ctx, func() {
 		h.m.owner = nil
+		if mine = h.held > 0; mine {
+			h.held--
+		}
 		h.c.waiting = append(h.c.waiting, w)
 	})
 	if err != nil {
@@ -75,6 +78,11 @@ func (h *condHandle) Wait(ctx context.Context) error {
 	err = h.when(ctx, func() (bool, error) { return w.notified, nil })
 	if errors.Is(err, mperr.ErrClosed) || errors.Is(err, mperr.ErrUnknownFate) {
 		h.withdraw(w)
+		h.always(func() {
+			if mine {
+				h.lost++
+			}
+		})
 		return err
 	}
 	if err != nil && h.withdraw(w) {

@@ -32,6 +32,7 @@ func (h *mutexHandle) take() (bool, error) {
 		return false, h.died()
 	}
 	h.m.owner = h.session
+	h.held++
 	return true, nil
 }
 
@@ -44,6 +45,7 @@ func (h *mutexHandle) takeBroken() (bool, error) {
 		return false, nil
 	}
 	h.m.owner = h.session
+	h.held++
 	return true, nil
 }
 
@@ -55,18 +57,20 @@ func (h *mutexHandle) TryLock(ctx context.Context) (ok bool, err error) {
 }
 
 // mine calls f if the session holds the lock.
-func (h *mutexHandle) mine(ctx context.Context, f func()) error {
-	return h.do(ctx, func() error {
+func (h *mutexHandle) mine(ctx context.Context, f func()) error { return h.do(ctx, h.owned(f)) }
+
+func (h *mutexHandle) owned(f func()) func() error {
+	return func() error {
 		if h.m.owner != h.session {
 			return mperr.ErrNotHeld
 		}
 		f()
 		return nil
-	})
+	}
 }
 
 func (h *mutexHandle) Unlock(ctx context.Context) error {
-	return h.mine(ctx, func() { h.m.owner = nil })
+	return h.giveBack(ctx, h.owned(func() { h.m.owner = nil }))
 }
 
 func (h *mutexHandle) LockBroken(ctx context.Context) error {

@@ -58,6 +58,7 @@ func (h *rwHandle) takeRead() (bool, error) {
 		return false, h.died()
 	}
 	h.l.readers[h.session]++
+	h.held++
 	return true, nil
 }
 
@@ -69,7 +70,7 @@ func (h *rwHandle) TryRLock(ctx context.Context) (ok bool, err error) {
 }
 
 func (h *rwHandle) RUnlock(ctx context.Context) error {
-	return h.do(ctx, func() error {
+	return h.giveBack(ctx, func() error {
 		switch n := h.l.readers[h.session]; n {
 		case 0:
 			return mperr.ErrNotHeld

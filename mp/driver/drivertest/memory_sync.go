@@ -2,6 +2,7 @@ package drivertest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"multiproc/internal/mperr"
@@ -59,6 +60,36 @@ func (h *handle) always(f func()) {
 	s.tell()
 }
 
+// giveBack calls f, which gives something back that the session holds, also if
+// the handle was closed since it was taken.
+func (h *handle) giveBack(ctx context.Context, f func() error) error {
+	lost := false
+	h.always(func() {
+		if lost = h.lost > 0; lost {
+			h.lost--
+		}
+	})
+	if lost {
+		return fmt.Errorf("%v: %w", h, mperr.ErrNotHeld)
+	}
+	give := func() error {
+		err := f()
+		if err == nil && h.held > 0 {
+			h.held--
+		}
+		return err
+	}
+	err := h.do(ctx, give)
+	if errors.Is(err, mperr.ErrClosed) {
+		h.always(func() {
+			if h.held > 0 && give() == nil {
+				err = nil
+			}
+		})
+	}
+	return err
+}
+
 // recursive is the body of a recursive lock.
 type recursive struct {
 	owner *Session
@@ -82,6 +113,7 @@ func (h *recursiveHandle) take() (bool, error) {
 	}
 	h.r.owner = h.session
 	h.r.depth++
+	h.held++
 	return true, nil
 }
 
@@ -93,7 +125,7 @@ func (h *recursiveHandle) TryLock(ctx context.Context) (ok bool, err error) {
 }
 
 func (h *recursiveHandle) Unlock(ctx context.Context) error {
-	return h.do(ctx, func() error {
+	return h.giveBack(ctx, func() error {
 		if h.r.owner != h.session {
 			return mperr.ErrNotHeld
 		}
@@ -135,6 +167,7 @@ func (h *semaphoreHandle) take() (bool, error) {
 		return false, nil
 	}
 	h.s.value--
+	h.held++
 	if h.s.owed = append(h.s.owed, h.session); len(h.s.owed) > h.s.initial {
 		h.s.pay(0)
 	}
@@ -149,7 +182,7 @@ func (h *semaphoreHandle) TryAcquire(ctx context.Context) (ok bool, err error) {
 }
 
 func (h *semaphoreHandle) Release(ctx context.Context) error {
-	return h.do(ctx, func() error {
+	return h.giveBack(ctx, func() error {
 		if h.s.bounded && h.s.value == h.s.initial {
 			return fmt.Errorf("released too many times: %w", mperr.ErrValue)
 		}

@@ -21,6 +21,7 @@ func lockTests(kind driver.Kind) []test {
 		{"excludes", on(testMutexExcludes)},
 		{"handles", on(testMutexHandles)},
 		{"repair", on(testMutexRepair)},
+		{"closed while held", on(testMutexClosedHeld)},
 	}
 }
 
@@ -98,4 +99,32 @@ func testMutexRepair(t *testing.T, p driver.Place, kind driver.Kind) {
 	must(t, m.Unlock(ctx))
 	must(t, m.Lock(ctx))
 	must(t, m.Unlock(ctx))
+}
+
+// Who closes a handle and then unlocks has unlocked.
+func testMutexClosedHeld(t *testing.T, p driver.Place, kind driver.Kind) {
+	a, b := newLock(t, p, kind, "lock"), newLock(t, p, kind, "lock")
+	closedHeld(t, a, b.TryLock)
+	must(t, b.Unlock(within(t, patience)))
+	wantErr(t, "lock of a closed handle", a.Lock(within(t, patience)), mperr.ErrClosed)
+}
+
+// closedHeld locks, closes, sees that the lock is still held, and unlocks: then
+// others get it.
+func closedHeld(t *testing.T, l interface {
+	Lock(ctx context.Context) error
+	Unlock(ctx context.Context) error
+	Close() error
+}, try func(context.Context) (bool, error),
+) {
+	t.Helper()
+	ctx := within(t, patience)
+	must(t, l.Lock(ctx))
+	must(t, l.Close())
+	ok, err := try(ctx)
+	is(t, "a lock whose handle was closed is free", ok, err, false)
+	must(t, l.Unlock(ctx))
+	wantErr(t, "the second unlock", l.Unlock(ctx), mperr.ErrClosed)
+	ok, err = try(ctx)
+	is(t, "a lock that was given back by a closed handle is free", ok, err, true)
 }

@@ -14,6 +14,7 @@ var rwTests = []test{
 	{"readers", testReaders},
 	{"writer first", testWriterFirst},
 	{"excludes", testRWExcludes},
+	{"closed while held", testRWClosedHeld},
 }
 
 func newRW(t *testing.T, p driver.Place, name string) driver.RWMutex {
@@ -102,4 +103,15 @@ func testRWExcludes(t *testing.T, p driver.Place) {
 	if x != 100 {
 		t.Errorf("%d times written, want 100", x)
 	}
+}
+
+type readLock struct{ driver.RWMutex }
+
+func (l readLock) Lock(ctx context.Context) error   { return l.RLock(ctx) }
+func (l readLock) Unlock(ctx context.Context) error { return l.RUnlock(ctx) }
+
+func testRWClosedHeld(t *testing.T, p driver.Place) {
+	a, b := newRW(t, p, "lock"), newRW(t, p, "lock")
+	closedHeld(t, readLock{a}, b.TryLock)
+	must(t, b.Unlock(within(t, patience)))
 }

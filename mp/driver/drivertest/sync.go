@@ -69,7 +69,7 @@ func acquireAll(ctx context.Context, s driver.Semaphore) error {
 	}
 }
 
-var recursiveTests = []test{{"lock", testRecursive}}
+var recursiveTests = []test{{"lock", testRecursive}, {"closed while held", testRecursiveClosedHeld}}
 
 func newRecursive(t *testing.T, p driver.Place, name string) driver.RecursiveMutex {
 	t.Helper()
@@ -90,9 +90,24 @@ func testRecursive(t *testing.T, p driver.Place) {
 	wantErr(t, "unlock of a free one", a.Unlock(ctx), mperr.ErrNotHeld)
 }
 
+func testRecursiveClosedHeld(t *testing.T, p driver.Place) {
+	ctx := within(t, patience)
+	a, b := newRecursive(t, p, "r"), newRecursive(t, p, "r")
+	must(t, a.Lock(ctx))
+	must(t, a.Close())
+	must(t, a.Unlock(ctx))
+	wantErr(t, "unlock of what a closed handle has given back", b.Unlock(ctx), mperr.ErrNotHeld)
+	wantErr(t, "the second unlock", a.Unlock(ctx), mperr.ErrClosed)
+}
+
 var (
-	semaphoreTests = []test{{"permits", testSemaphore}, {"signals", testSemaphoreSignals}, {"excludes", testSemaphoreExcludes}}
-	boundedTests   = []test{{"bound", testBounded}}
+	semaphoreTests = []test{
+		{"permits", testSemaphore},
+		{"signals", testSemaphoreSignals},
+		{"excludes", testSemaphoreExcludes},
+		{"closed while held", testSemaphoreClosedHeld},
+	}
+	boundedTests = []test{{"bound", testBounded}}
 )
 
 func newSemaphore(t *testing.T, p driver.Place, name string, n int) driver.Semaphore {
@@ -120,6 +135,23 @@ func testSemaphore(t *testing.T, p driver.Place) {
 	}
 	ok, err = s.TryAcquire(ctx)
 	is(t, "a fourth permit", ok, err, false)
+}
+
+// A permit that was acquired through a handle is given back through it also
+// after Close.
+func testSemaphoreClosedHeld(t *testing.T, p driver.Place) {
+	ctx := within(t, patience)
+	a, b := newSemaphore(t, p, "s", 1), newSemaphore(t, p, "s", 1)
+	must(t, a.Acquire(ctx))
+	must(t, a.Close())
+	ok, err := b.TryAcquire(ctx)
+	is(t, "a permit of a closed handle", ok, err, false)
+	must(t, a.Release(ctx))
+	wantErr(t, "the second release", a.Release(ctx), mperr.ErrClosed)
+	ok, err = b.TryAcquire(ctx)
+	is(t, "a permit that a closed handle gave back", ok, err, true)
+	ok, err = b.TryAcquire(ctx)
+	is(t, "a permit too many", ok, err, false)
 }
 
 // A semaphore that begins with no permits is released by one and acquired by

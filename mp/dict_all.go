@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"reflect"
 
 	"multiproc/internal/portable"
 	"multiproc/mp/driver"
@@ -119,6 +120,8 @@ func (d *Dict[K, V]) pages(ctx context.Context) iter.Seq2[dictPage, error] {
 }
 
 // Copy returns all entries as they are at one moment. The map is the caller's.
+// The error wraps ErrType if K is or holds an any, and a key there is none of a
+// map's in Go: a Python tuple. All gives these, too.
 func (d *Dict[K, V]) Copy(ctx context.Context) (map[K]V, error) {
 	o, err := d.access()
 	if err != nil {
@@ -132,7 +135,7 @@ func copyDict[K comparable, V any](ctx context.Context, o driver.Dict, kt *porta
 	if err != nil {
 		return nil, err
 	}
-	ks, err := decodeWhole(ctx, o, kt, keys)
+	ks, err := mapKeys(ctx, o, kt, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -145,6 +148,21 @@ func copyDict[K comparable, V any](ctx context.Context, o driver.Dict, kt *porta
 		m[k] = vs[i]
 	}
 	return m, nil
+}
+
+// mapKeys decodes what is to be the keys of a map. In an any may be what cannot,
+// and the map would panic.
+func mapKeys[K comparable](ctx context.Context, o driver.Object, t *portable.Type[K], bs [][]byte) ([]K, error) {
+	ks, err := decodeWhole(ctx, o, t, bs)
+	if err != nil || !t.HasAny() {
+		return ks, err
+	}
+	for i := range ks {
+		if !reflect.ValueOf(&ks[i]).Elem().Comparable() {
+			return nil, fmt.Errorf("%v: %v has no == in Go and cannot be a map's key; use All: %w", o, ks[i], ErrType)
+		}
+	}
+	return ks, nil
 }
 
 // Change is what happened to an entry of a Dict.

@@ -90,6 +90,44 @@ func trip[K comparable, V any](t *testing.T, p driver.Place, m map[K]V) {
 	}
 }
 
+// What another program's keys are cannot always be a key in Go: Python's tuples
+// are none in an any.
+func TestKeysThatGoHasNot(t *testing.T) { inPlaces(t, testKeysThatGoHasNot) }
+
+func testKeysThatGoHasNot(t *testing.T, p driver.Place) {
+	d, ctx := dict[any, any](t, p), t.Context()
+	s := closing(t, get(mp.NewSet[any](mp.In(p)))(t))
+	for _, k := range []any{"k", [2]int{1, 2}} {
+		must(t, d.Set(ctx, k, 1))
+		must(t, get2(s.Add(ctx, k)))
+	}
+	err := get2(d.Copy(ctx))
+	wantErr(t, "Dict.Copy", err, mp.ErrType)
+	wantText(t, "Dict.Copy", err, d.String(), "[1 2]", "All")
+	err = get2(s.Copy(ctx))
+	wantErr(t, "Set.Copy", err, mp.ErrType)
+	wantText(t, "Set.Copy", err, s.String(), "[1 2]", "All")
+	n := 0
+	for e, err := range d.All(ctx) {
+		must(t, err)
+		must(t, get2(d.Get(ctx, e.Key))) // it is the key all the same
+		n++
+	}
+	for v, err := range s.All(ctx) {
+		must(t, err)
+		if !get(s.Has(ctx, v))(t) {
+			t.Errorf("%v is not in the set it came from", v)
+		}
+		n++
+	}
+	if n != 4 {
+		t.Errorf("%d of 4 keys were seen", n)
+	}
+	pairs := closing(t, get(mp.NewDict[[2]any, int](mp.In(p)))(t))
+	must(t, pairs.Set(ctx, [2]any{1, [1]int{2}}, 1))
+	wantErr(t, "a tuple within an array", get2(pairs.Copy(ctx)), mp.ErrType)
+}
+
 func TestDictIterates(t *testing.T) { inPlaces(t, testDictIterates) }
 
 func testDictIterates(t *testing.T, m driver.Place) {

@@ -171,6 +171,7 @@ func (s *Set[T]) All(ctx context.Context) iter.Seq2[T, error] {
 }
 
 // Copy returns all values as they are at one moment. The map is the caller's.
+// Not all values of a Set[any] can be in a map, see Dict.Copy.
 func (s *Set[T]) Copy(ctx context.Context) (map[T]struct{}, error) {
 	o, err := s.access()
 	if err != nil {
@@ -180,7 +181,7 @@ func (s *Set[T]) Copy(ctx context.Context) (map[T]struct{}, error) {
 	if err != nil {
 		return nil, err
 	}
-	vs, err := decodeWhole(ctx, o, s.t, page)
+	vs, err := mapKeys(ctx, o, s.t, page)
 	if err != nil {
 		return nil, err
 	}

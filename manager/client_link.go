@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"math"
 	"net"
-	"runtime"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"multiproc/internal/frames"
@@ -20,7 +20,9 @@ import (
 //
 // Writing. Calls append their frames to out. Who finds that nobody writes
 // writes all that is there; the others go on, and their frames leave with the
-// writer's next write.
+// writer's next write. No caller waits for the server to read: what the socket
+// does not take at once is written by a goroutine, and the caller is free to
+// give up.
 //
 // Reading. Who has sent a call and finds that nobody reads reads himself,
 // until his own answer is there, and on the way hands out those of others: a
@@ -35,6 +37,7 @@ type link struct {
 	frame   int                       // the longest payload that the server accepts
 
 	in   reader
+	try  tryWriter     // nil where only blocking writes exist, as under TLS
 	wake chan struct{} // to the pump: somebody waits and nobody reads
 	gone chan struct{} // closed when the link is broken
 
@@ -59,13 +62,6 @@ type link struct {
 	crowd   bool      // several answers came at once the last time
 }
 
-const (
-	keepOutgoing = 64 << 10
-	// rounds is how often a caller writes for others before he leaves the rest
-	// to a goroutine.
-	rounds = 4
-)
-
 // errNotSent is how a call ends of which the server cannot have seen all: it
 // is safe to send it again.
 var errNotSent = errors.New("the call was not sent")
@@ -76,6 +72,11 @@ func newLink(c net.Conn) *link {
 		wake: make(chan struct{}, 1), gone: make(chan struct{}),
 	}
 	l.written.L = &l.mu
+	if s, ok := c.(syscall.Conn); ok {
+		if raw, err := s.SyscallConn(); err == nil {
+			l.try = newTryWriter(raw)
+		}
+	}
 	return l
 }
 
@@ -106,7 +107,7 @@ func (l *link) call(ctx context.Context, r *request) error {
 		l.follow(ctx, r)
 	}
 	if r.reply.taken && r.reply.err == nil {
-		return l.acknowledge(r)
+		return l.acknowledge(ctx, r)
 	}
 	return r.reply.err
 }
@@ -142,90 +143,6 @@ func (l *link) enqueue(r *request, patience int64) error {
 	l.calls[r.seq] = r
 	l.begun++
 	return nil
-}
-
-// put makes b, out with one more frame from start on, the new out.
-func (l *link) put(b []byte, start int) {
-	frames.End(b, start)
-	l.queued += uint64(len(b) - start)
-	l.out = b
-}
-
-// flush writes out, unless somebody does. It is called with mu held, and gives
-// it up meanwhile.
-func (l *link) flush() {
-	if l.writing || l.err != nil {
-		return
-	}
-	l.writing = true
-	if l.crowd {
-		// Others who got their answers with ours are about to call again:
-		// they run before we do, and all go with one write.
-		l.mu.Unlock()
-		runtime.Gosched()
-		l.mu.Lock()
-	}
-	for range rounds {
-		if !l.write() {
-			return
-		}
-	}
-	go func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		for l.write() {
-		}
-	}()
-}
-
-// write writes what is in out. It reports whether there is more to do for the
-// writer, who else is none any more.
-func (l *link) write() bool {
-	if len(l.out) == 0 || l.err != nil {
-		l.writing = false
-		return false
-	}
-	b := l.out
-	l.out, l.spare = l.spare[:0], nil
-	l.given += uint64(len(b))
-	l.mu.Unlock()
-	n, err := l.conn.Write(b)
-	l.mu.Lock()
-	if cap(b) <= keepOutgoing {
-		l.spare = b[:0]
-	}
-	l.sent += uint64(n)
-	if err != nil {
-		if l.err == nil {
-			l.given = l.sent
-		}
-		l.failLocked(fmt.Errorf("write: %w", err))
-	}
-	l.written.Broadcast()
-	return true
-}
-
-// acknowledge tells the server that what r took has arrived, before the caller
-// sees it. If that cannot be told, the server puts it back, or has heard it.
-func (l *link) acknowledge(r *request) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.err == nil {
-		start := len(l.out)
-		l.put(frames.AppendAck(frames.Begin(l.out), r.seq), start)
-		end := l.queued
-		l.flush()
-		for l.sent < end && l.err == nil {
-			l.written.Wait() // for whoever writes it
-		}
-		if l.sent >= end {
-			return nil
-		}
-		if l.given >= end {
-			return unknownFate(l.err)
-		}
-	}
-	return fmt.Errorf("the connection broke; nothing was taken: %w", l.err)
 }
 
 // cancel asks the server to give up a call because of cause, if it is still

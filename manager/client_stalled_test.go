@@ -1,0 +1,121 @@
+package manager
+
+import (
+	"context"
+	"net"
+	"testing"
+	"time"
+
+	"multiproc/internal/frames"
+	"multiproc/internal/mperr"
+	"multiproc/mp/driver"
+	"multiproc/mptest"
+)
+
+// stalled is a server that stops reading with the first call of mp.clear, until
+// goOn is called. get answers mp.get.
+func stalled(t *testing.T, typ string, get func(c *fakeConn, seq uint64)) (s *fakeServer, goOn func()) {
+	end := make(chan struct{})
+	s = newFake(t, typ, func(c *fakeConn, f *frames.Frame) {
+		seq := f.Seq
+		switch string(f.Method) {
+		case "":
+		case "mp.get":
+			get(c, seq)
+		case "mp.clear":
+			<-end
+			fallthrough
+		default:
+			c.give(seq, frames.AppendNull(nil))
+		}
+	})
+	return s, func() { close(end) }
+}
+
+// fill stalls a server and makes calls that cannot be written any more: it
+// returns when one caller writes and another waits for him.
+func fill(t *testing.T, ctx context.Context, s *fakeServer, m *Manager, h driver.Object, got chan<- error) *link {
+	d := dictHandle{h.(interface{ base() *handle }).base()}
+	l := m.link.Load()
+	begun := l.count()
+	go func() { got <- d.Clear(ctx) }()
+	s.wait("mp.clear")
+	large := frames.AppendBytes(nil, make([]byte, 1<<19))
+	go func() { got <- d.Set(ctx, frames.AppendText(nil, "k"), large) }()
+	mptest.Eventually(t, func() bool { return l.count() == begun+2 }, "somebody writes")
+	go func() { _, err := d.Len(ctx); got <- err }()
+	mptest.Eventually(t, func() bool { return l.count() == begun+3 }, "somebody waits for him")
+	return l
+}
+
+// count is how many calls are under way.
+func (l *link) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.calls)
+}
+
+func wantReturns(t *testing.T, got <-chan error, n int) {
+	t.Helper()
+	for range n {
+		select {
+		case err := <-got:
+			wantIs(t, "a call", err, context.Canceled, mperr.ErrUnknownFate)
+		case <-time.After(testPatience):
+			t.Fatal("a call does not return though its context has ended")
+		}
+	}
+}
+
+// A server that does not read keeps nobody: the one who writes to it gives up
+// when his context has ended, and so do those whose frames wait behind his.
+func TestServerDoesNotRead(t *testing.T) {
+	t.Parallel()
+	s, goOn := stalled(t, "dict", nil)
+	defer goOn()
+	m, d := openFake[driver.Dict](t, s)
+	ctx, cancel := context.WithCancel(t.Context())
+	got := make(chan error, 3)
+	fill(t, ctx, s, m, d, got)
+	cancel()
+	wantReturns(t, got, 3)
+}
+
+// Nor does it keep the one who has his answer and has to say so.
+func TestServerDoesNotReadAck(t *testing.T) {
+	t.Parallel()
+	answer := make(chan func(), 1)
+	s, goOn := stalled(t, "Queue", func(c *fakeConn, seq uint64) {
+		answer <- func() { c.reply(seq, frames.AppendUint(nil, 5), true) }
+	})
+	defer goOn()
+	m, q := openFake[driver.Queue](t, s)
+	ctx, cancel := context.WithCancel(t.Context())
+	got := make(chan error, 4)
+	go func() { _, err := q.Get(ctx); got <- err }()
+	give := <-answer
+	l := fill(t, ctx, s, m, q, got)
+	give()
+	mptest.Eventually(t, func() bool { return l.count() == 3 }, "the item has come")
+	cancel()
+	wantReturns(t, got, 4)
+}
+
+// A connection on which one cannot try to write, as under TLS.
+func TestServerDoesNotReadTLS(t *testing.T) {
+	t.Parallel()
+	here, there := net.Pipe()
+	defer there.Close()
+	l := newLink(here)
+	l.frame = 1 << 20
+	defer l.fail(net.ErrClosed)
+	ctx, cancel := context.WithCancel(t.Context())
+	got := make(chan error, 1)
+	go func() {
+		r := new(Manager).request("mp.set").raw(frames.AppendBytes(nil, make([]byte, sure)))
+		got <- l.call(ctx, r)
+	}()
+	mptest.Eventually(t, func() bool { return l.count() == 1 }, "somebody writes")
+	cancel()
+	wantReturns(t, got, 1)
+}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"multiproc/internal/frames"
 	"multiproc/internal/mperr"
 	"multiproc/internal/pyconn"
 	"multiproc/mptest"
@@ -108,18 +109,66 @@ func TestLongFrame(t *testing.T) {
 // One more than there may be is turned away, and told by the end.
 func TestConnectionLimit(t *testing.T) {
 	s := serveTest(t, "unix", func(o *Options) { o.Limits.Connections = 3 })
-	var first *pyconn.Conn
-	for i := range 3 {
-		if c := s.join(t); i == 0 {
-			first = c
-		}
+	first := s.join(t)
+	for range 2 {
+		_ = s.join(t)
 	}
+	mptest.Eventually(t, func() bool { return s.gate.len() == 0 }, "all have proved themselves")
 	if err := pyconn.ClientHandshake(pyconn.New(s.dial(t)), testKey); err == nil {
 		t.Error("a fourth is let in")
 	}
 	_ = first.Close()
 	mptest.Eventually(t, func() bool { return s.connections() == 2 }, "there is room again")
 	_ = s.join(t)
+}
+
+// Who proves nothing keeps nobody out where few may connect, either.
+func TestHalfOpenBelowLimit(t *testing.T) {
+	s := serveTest(t, "unix", func(o *Options) { o.Limits = Limits{Connections: 4, Handshake: time.Hour} })
+	held := s.join(t)
+	for range 10 {
+		s.dial(t)
+	}
+	for range 2 {
+		_ = s.join(t)
+	}
+	send(t, held, nil, "dummy", nil)
+	if _, err := held.ReadFrame(1000); err != nil {
+		t.Errorf("somebody with the key was dropped: %v", err)
+	}
+}
+
+// Several that prove themselves at once are not more than there may be.
+func TestConnectionLimitAtOnce(t *testing.T) {
+	s := serveTest(t, "unix", func(o *Options) { o.Limits.Connections = 3 })
+	served := make(chan bool)
+	const crowd = 20
+	var conns [crowd]*pyconn.Conn
+	for i := range conns { // all are at the gate before the first is through
+		conns[i] = pyconn.New(s.dial(t))
+		mptest.Eventually(t, func() bool { return s.connections() == i+1 }, "one more has come")
+	}
+	for _, c := range conns {
+		go func() {
+			err := pyconn.ClientHandshake(c, testKey)
+			if err == nil {
+				err = c.WriteFrame(frames.AppendClientHello(nil, frames.ClientHello{}))
+			}
+			if err == nil {
+				_, err = c.ReadFrame(1000)
+			}
+			served <- err == nil
+		}()
+	}
+	n := 0
+	for range conns {
+		if <-served {
+			n++
+		}
+	}
+	if n != 3 {
+		t.Errorf("%d are served", n)
+	}
 }
 
 // A thousand clients that do nothing cost little; their own ends, which are in

@@ -61,8 +61,8 @@ type Limits struct {
 	// server's estimate. Default: no limit.
 	Bytes int64
 	// Connections is how many clients may be connected at once; further ones
-	// are turned away. Default: 10 000, or less if the process may not have so
-	// many open files.
+	// are turned away. Those that HalfOpen bounds are not among them. Default:
+	// 10 000, or less if the process may not have so many open files.
 	Connections int
 	// HalfOpen is how many connections may be there that have not proved yet
 	// to know the key. Beyond that the oldest are dropped. Default: 256.

@@ -53,10 +53,11 @@ type server struct {
 
 	sessions atomic.Uint64 // numbers Go clients
 
-	wg    sync.WaitGroup // one for each connection, and each watched process
-	mu    sync.Mutex
-	conns map[net.Conn]*conn // nil until they have proved themselves
-	over  bool               // no more connections
+	wg      sync.WaitGroup // one for each connection, and each watched process
+	mu      sync.Mutex
+	conns   map[net.Conn]*conn // nil but for Go clients
+	clients int                // those of conns that have proved themselves
+	over    bool               // no more connections
 }
 
 func newServer(ctx context.Context, o Options) (*server, error) {
@@ -66,7 +67,8 @@ func newServer(ctx context.Context, o Options) (*server, error) {
 	}
 	limits := o.Limits.withDefaults()
 	if files := maxFiles(); files > 0 {
-		limits.Connections = min(limits.Connections, files)
+		limits.HalfOpen = min(limits.HalfOpen, files/4)
+		limits.Connections = min(limits.Connections, files-limits.HalfOpen)
 	}
 	s := &server{
 		key: key, limits: limits, opaque: !o.RefuseOpaque, tls: o.TLS, log: o.log(),
@@ -128,10 +130,7 @@ func (s *server) admit(c net.Conn) {
 	s.mu.Lock()
 	switch {
 	case s.over:
-	case len(s.conns) >= s.limits.Connections:
-		if s.gate.refused.speak() {
-			s.log.Warn("too many connections: one was turned away", "limit", s.limits.Connections)
-		}
+	case s.crowdedLocked():
 	default:
 		s.conns[c] = nil
 		s.wg.Add(1)
@@ -142,6 +141,33 @@ func (s *server) admit(c net.Conn) {
 	}
 	s.mu.Unlock()
 	_ = c.Close()
+}
+
+// crowdedLocked reports whether there are as many clients as there may be. Who
+// has not proved to be one does not count, or they would keep others out.
+func (s *server) crowdedLocked() bool {
+	crowded := s.clients >= s.limits.Connections
+	if crowded && s.gate.refused.speak() {
+		s.log.Warn("too many connections: one was turned away", "limit", s.limits.Connections)
+	}
+	return crowded
+}
+
+// enter counts one more client, unless there are enough. leave counts it off.
+func (s *server) enter() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.crowdedLocked() {
+		return false
+	}
+	s.clients++
+	return true
+}
+
+func (s *server) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.clients--
 }
 
 // closeAll ends all connections.
@@ -184,7 +210,10 @@ func (s *server) handle(c net.Conn, place *place) {
 		}
 		return
 	}
-	conn.serve()
+	if s.enter() {
+		defer s.leave()
+		conn.serve()
+	}
 }
 
 // handshake lets a peer prove that it knows the key, in bounded time.

@@ -77,6 +77,9 @@ func TestMisuse(t *testing.T) {
 			if code != c.code || !strings.Contains(complaints, c.want) {
 				t.Errorf("exit status %d, want %d; it says %q and %q, want %q", code, c.code, out, complaints, c.want)
 			}
+			if strings.Contains(out, "listening") {
+				t.Errorf("it says %q, and is not", out)
+			}
 		})
 	}
 }

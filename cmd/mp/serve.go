@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"os"
 
 	"multiproc/manager"
@@ -41,10 +42,26 @@ func (s *serve) Run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(out, "listening on %s\n", manager.AddressOf(l)); err != nil {
-		return errors.Join(err, l.Close())
+	return manager.Serve(ctx, &announced{Listener: l, out: out}, o)
+}
+
+// announced is a listener that says so as soon as it is accepted from: a server
+// that refuses its options does not get so far.
+type announced struct {
+	net.Listener
+	out  io.Writer
+	said bool
+}
+
+// Accept waits for the next connection.
+func (a *announced) Accept() (net.Conn, error) {
+	if !a.said {
+		if _, err := fmt.Fprintf(a.out, "listening on %s\n", manager.AddressOf(a.Listener)); err != nil {
+			return nil, err
+		}
+		a.said = true
 	}
-	return manager.Serve(ctx, l, o)
+	return a.Listener.Accept()
 }
 
 func (s *serve) options() (manager.Options, error) {

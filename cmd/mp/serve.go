@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 
 	"multiproc/manager"
 )
@@ -85,19 +86,27 @@ func (s *serve) options() (manager.Options, error) {
 	return o, err
 }
 
-// ensureKey makes the file with a fresh key unless it is there already.
+// ensureKey makes the file with a fresh key unless it is there already. The
+// name appears with the whole key in it: others may be about to read it.
 func ensureKey(name string) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) {
+	if _, err := os.Stat(name); err == nil {
 		return nil
 	}
+	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+"-*") // mode 0600
 	if err != nil {
 		return err
 	}
+	defer func() { _ = os.Remove(f.Name()) }()
 	key := make([]byte, 32)
 	_, _ = rand.Read(key) // never fails
 	_, err = fmt.Fprintln(f, hex.EncodeToString(key))
-	return errors.Join(err, f.Close())
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err = os.Link(f.Name(), name); errors.Is(err, fs.ErrExist) {
+		return nil // another server was faster
+	}
+	return err
 }
 
 // tls is nil if no certificate was given.

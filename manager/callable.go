@@ -152,6 +152,19 @@ func guarded(name string, f func() error) (err error) {
 	return err
 }
 
+// apart runs the program's code on a goroutine of its own, and waits: the code
+// may end that, and somebody waits for an answer.
+func apart(name string, f func() error) error {
+	var err error = &panicked{name: name, value: "runtime.Goexit was called"}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		err = f()
+	}()
+	<-done
+	return err
+}
+
 func (c *callable) arguments(ctx context.Context, receiver reflect.Value, args store.Args) ([]reflect.Value, error) {
 	pos, err := c.positions(args)
 	if err != nil {

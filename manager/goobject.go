@@ -34,12 +34,14 @@ func (s *server) addRegistered() {
 		s.slow[r.typeid] = true
 	}
 	for name, f := range registry.funcs {
-		s.store.AddFunc(name, func(ctx context.Context, args store.Args) (store.Item, error) {
-			out, err := f.call(ctx, reflect.Value{}, args)
-			if err != nil {
-				return store.Item{}, s.told(err)
-			}
-			it, err := result(name, out)
+		s.store.AddFunc(name, func(ctx context.Context, args store.Args) (it store.Item, err error) {
+			err = apart(name, func() error {
+				out, err := f.call(ctx, reflect.Value{}, args)
+				if err == nil {
+					it, err = result(name, out)
+				}
+				return err
+			})
 			if err != nil {
 				return store.Item{}, s.told(err)
 			}
@@ -50,7 +52,11 @@ func (s *server) addRegistered() {
 
 // construct calls the constructor of a type.
 func (s *server) construct(r *registration, args store.Args) (store.Object, error) {
-	out, err := r.ctor.call(s.ctx, reflect.Value{}, args)
+	var out []reflect.Value
+	err := apart(r.typeid, func() (err error) {
+		out, err = r.ctor.call(s.ctx, reflect.Value{}, args)
+		return err
+	})
 	if err != nil {
 		return nil, s.told(err)
 	}

@@ -1,9 +1,14 @@
 package manager
 
 import (
+	"runtime"
+	"strings"
 	"testing"
 
+	"multiproc/internal/data"
 	"multiproc/internal/frames"
+	"multiproc/internal/pickle"
+	"multiproc/internal/store"
 )
 
 // touchy cannot be read, nor written.
@@ -19,7 +24,47 @@ func newSlow() *counter                      { slow <- struct{}{}; <-slow; retur
 
 var slow = make(chan struct{})
 
+// A constructor that ends its goroutine is an error of its call, in Go and in
+// Python.
+func TestConstructorExits(t *testing.T) {
+	s := serveTest(t, "unix")
+	p := s.goPeer(t)
+	p.fails(p.begin(0, "open", frames.NoPatience, "test.Exits", nil, listOf()), "RuntimeError", "")
+	p.fails(p.begin(0, "create", frames.NoPatience, "test.Exits", listOf()), "RuntimeError", "")
+	p.call(0, "ping")
+	c := s.join(t)
+	send(t, c, nil, "create", data.Tuple{"test.Exits"})
+	b, err := c.ReadFrame(1 << 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := pickle.Decode(b, pickle.Options{})
+	if err != nil || v.(data.Tuple)[0] != data.Value(kindTraceback) {
+		t.Errorf("%s, %v", data.Repr(v), err)
+	}
+}
+
+// So is a function that does it, and its pool goes on.
+func TestFunctionExits(t *testing.T) {
+	s := serveTest(t, "unix")
+	c := s.rawChannel(t)
+	pool := s.goPeer(t).open("Pool", "p", int64(1))
+	for range 2 {
+		send(t, c, store.Ident(pool), "apply", data.Tuple{data.Global{Module: "test", Name: "exits"}})
+		b, err := c.ReadFrame(1 << 20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := pickle.Decode(b, pickle.Options{})
+		if err != nil || v.(data.Tuple)[0] != data.Value(kindError) || !strings.Contains(data.Repr(v), "RuntimeError") {
+			t.Fatalf("%s, %v", data.Repr(v), err)
+		}
+	}
+}
+
 func init() {
+	RegisterFunc("test.exits", func() { runtime.Goexit() })
+	Register("test.Exits", func() *counter { runtime.Goexit(); return nil })
 	Register("test.Touched", newTouched)
 	Register("test.Slow", newSlow)
 }

@@ -46,6 +46,9 @@ func randomKey() []byte {
 
 // key finds the key: nil, without an error, if none is given.
 func (o *Options) key() ([]byte, error) {
+	if o.Authkey != nil && len(o.Authkey) == 0 {
+		return nil, errors.New("Options.Authkey is empty: nil stands for none")
+	}
 	if o.Authkey != nil {
 		return bytes.Clone(o.Authkey), nil
 	}

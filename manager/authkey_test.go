@@ -50,6 +50,17 @@ func TestKeyFile(t *testing.T) {
 	}
 }
 
+// An empty key, which everybody knows, is no key, for anybody.
+func TestEmptyKey(t *testing.T) {
+	t.Setenv(EnvAuthkey, "from the environment")
+	o := Options{Authkey: []byte{}}
+	for name, f := range map[string]func(*Options) ([]byte, error){"client": (*Options).clientKey, "server": (*Options).serverKey} {
+		if key, err := f(&o); err == nil {
+			t.Errorf("a %s takes %q for a key", name, key)
+		}
+	}
+}
+
 // A server without a key makes one, which clients of the same process find.
 func TestOwnKey(t *testing.T) {
 	t.Setenv(EnvAuthkey, "")

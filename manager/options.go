@@ -20,8 +20,8 @@ type Options struct {
 	// authkey. Nil: the contents of AuthkeyFile; else $MP_AUTHKEY; else Start
 	// makes a random one for the new server, Serve one for the process (see the
 	// function Authkey), which Dial uses in that process; elsewhere Dial fails.
-	// The slice is copied.
-	Authkey []byte
+	// The slice is copied. An empty one is an error.
+	Authkey []byte `json:"-"` // not for those who write down all their options, either
 	// AuthkeyFile names a file that holds the key. One line feed at its end
 	// does not belong to it. Empty: none.
 	AuthkeyFile string

@@ -2,6 +2,8 @@ package manager
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"iter"
 	"slices"
@@ -103,6 +105,14 @@ func panics(f func()) (text string) {
 	defer func() { text = fmt.Sprint(recover()) }()
 	f()
 	return ""
+}
+
+// Nor in what is made of options to be read by programs.
+func TestOptionsAsJSON(t *testing.T) {
+	b, err := json.Marshal(map[string]any{"options": Options{Authkey: testKey}})
+	if key := base64.StdEncoding.EncodeToString(testKey); err != nil || strings.Contains(string(b), key) {
+		t.Errorf("%s, %v", b, err)
+	}
 }
 
 // The key is in nothing that can be printed.

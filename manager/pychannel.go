@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -25,8 +26,9 @@ import (
 // # Items that were taken
 //
 // What a call took out of a queue is given back if the client never got it.
-// The client has it for certain when it sends its next request, and when it
-// closes the connection without an error. It has not if the answer cannot be
+// The client has it when it sends its next request, unless an exception came
+// between (see turn and unread), and when it closes the connection without an
+// error. It has not if the answer cannot be
 // written, or if the kernel says that the peer closed with our bytes unread:
 // by ECONNRESET, or because they are still in the socket.
 type channel struct {
@@ -40,8 +42,16 @@ type channel struct {
 	call  *store.Call   // the last one; changed by the reader with the token in hand
 	taken bool          // its answer holds something that was taken; changes with the token
 
-	answering atomic.Bool // the last call is answered, or about to be: the token comes soon
+	state  atomic.Int32 // of the last call
+	astray bool         // what a forsaken call brought has nobody; changes with the token
 }
+
+// The states of a call.
+const (
+	waiting   int32 = iota
+	answering       // it is answered, or about to be: the token comes soon
+	forsaken        // its client has sent another request instead of waiting, and wants no answer
+)
 
 func newChannel(p *pyCodec, name string) *channel {
 	ch := &channel{pyCodec: p, name: name, used: map[uint64]time.Time{}, done: make(chan struct{}), free: make(chan struct{}, 1)}
@@ -53,42 +63,58 @@ func newChannel(p *pyCodec, name string) *channel {
 // serve carries out calls to the end of the connection.
 func (ch *channel) serve() {
 	ch.client.enter(ch)
+	waited := false // the last call, in the store
 	for {
 		b, err := ch.c.in.ReadFrame(ch.s.limits.Frame)
 		if err != nil {
 			ch.end(err)
 			return
 		}
-		if !ch.turn() {
+		if !ch.turn() || waited && ch.unread() {
+			ch.state.Store(forsaken)
 			ch.end(errTurns)
 			return
 		}
 		ch.settle(true)
-		ch.answering.Store(false)
+		ch.state.Store(waiting)
 		ch.request(b)
+		waited = len(ch.free) == 0
 		ch.c.out.wait(maxOut)
 	}
 }
 
 var errTurns = fmt.Errorf("a client sent a request before it had the answer to the last: %w", mperr.ErrCorrupt)
 
-// turn waits for the call under way. A client that has its answer can be
-// faster than the goroutine that sent it; one that does not wait for answers
-// speaks another protocol.
+// turn waits for the call under way, when the next request is there. A client
+// that has its answer can be faster than the goroutine that sent it. One that
+// has none does not wait for it any more: an exception, KeyboardInterrupt for
+// example, has ended the wait in its thread, and the next answer is for the next
+// request. False: the call cannot be taken back.
 func (ch *channel) turn() bool {
 	select {
 	case <-ch.free:
-		return true
+		return !ch.astray
 	default:
+	}
+	if ch.state.CompareAndSwap(waiting, forsaken) {
+		ch.call.Cancel()
 	}
 	t := time.NewTimer(lastWords)
 	defer t.Stop()
 	select {
 	case <-ch.free:
-		return true
+		return !ch.astray
 	case <-t.C:
 		return false
 	}
+}
+
+// unread reports whether the client has not read the last answer, though it has
+// sent another request: it would take that answer for the one to come. Only a
+// Unix socket tells.
+func (ch *channel) unread() bool {
+	_, unix := ch.c.socket.(*net.UnixConn)
+	return unix && unsent(ch.c.socket) > 0
 }
 
 // settle ends the doubt about what the last call took.
@@ -172,19 +198,28 @@ func notExposed(method string, typ *store.Type) error {
 
 // reply answers the call under way, on any goroutine.
 func (ch *channel) reply(kind string, value data.Value) (sound bool) {
-	ch.answering.Store(true)
-	sound = ch.answer(kind, value)
+	if ch.claim() {
+		sound = ch.answer(kind, value)
+	}
 	ch.free <- struct{}{}
 	return sound
 }
 
+// claim begins an answer, unless nobody wants it.
+func (ch *channel) claim() bool { return ch.state.CompareAndSwap(waiting, answering) }
+
 // Return answers with a result.
 func (ch *channel) Return(v store.Item, taken bool) {
-	ch.answering.Store(true)
-	ch.taken = taken
-	sound := ch.answer(kindReturn, v.Value())
-	if !sound {
-		ch.settle(false)
+	switch {
+	case ch.claim():
+		ch.taken = taken
+		if !ch.answer(kindReturn, v.Value()) {
+			ch.settle(false)
+		}
+	case taken:
+		ch.call.Lost()
+	default:
+		ch.astray = true // a lock, for example
 	}
 	ch.free <- struct{}{}
 }
@@ -199,9 +234,14 @@ func (ch *channel) Emit(store.Item) bool { return false }
 
 // New answers with a new object, to which the client refers already.
 func (ch *channel) New(typ *store.Type, id uint64) {
-	ch.client.gave(id)
-	token := newToken(typ.ID, ch.client.tokens(ch.c), id)
-	ch.reply(kindProxy, data.Tuple{exposedBy(typ), token})
+	if ch.claim() {
+		ch.client.gave(id)
+		token := newToken(typ.ID, ch.client.tokens(ch.c), id)
+		ch.answer(kindProxy, data.Tuple{exposedBy(typ), token})
+	} else {
+		_ = ch.client.session.Decref(id)
+	}
+	ch.free <- struct{}{}
 }
 
 // end is the end of the connection: err says which.
@@ -211,7 +251,7 @@ func (ch *channel) end(err error) {
 	// An answer that has begun may have been read already, and its client may
 	// have left with what it brought. One that begins from here on is read by
 	// nobody: EndOwner withdraws the call, or puts back what it just got.
-	idle := ch.answering.Load()
+	idle := ch.state.Load() == answering
 	if idle {
 		<-ch.free
 		ch.settle(atEnd(err) && ch.c.out.sound() && unsent(ch.c.socket) == 0)

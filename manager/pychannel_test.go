@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"multiproc/internal/data"
+	"multiproc/internal/pickle"
 	"multiproc/internal/pyconn"
 	"multiproc/internal/pyconn/pyconntest"
 	"multiproc/internal/store"
@@ -100,6 +101,95 @@ func TestChannelLeavesAtOnce(t *testing.T) {
 			}
 		}
 	}
+}
+
+// answer is the next answer on a channel.
+func answer(t *testing.T, c *pyconn.Conn) data.Value {
+	t.Helper()
+	b, err := c.ReadFrame(1 << 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := pickle.Decode(b, pickle.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// A thread whose wait an exception has ended goes on with its channel: the next
+// answer is that to its next request, and what it waited for is others'.
+func TestChannelForsaken(t *testing.T) {
+	s := serveTest(t, "unix")
+	m := s.member(t)
+	queue, lock := m.open("Queue", "q"), m.open("Lock", "l")
+	m.want(true, lock, "acquire")
+	c := s.rawChannel(t)
+	for range 3 {
+		for id, method := range map[uint64]string{queue: "get", lock: "acquire"} {
+			send(t, c, store.Ident(id), method, nil)
+			mptest.Eventually(t, func() bool { return s.waiting() == 1 }, "%s waits", method)
+			send(t, c, store.Ident(queue), "qsize", nil)
+			if v := answer(t, c); !data.Equal(v, data.Tuple{kindReturn, int64(0)}) {
+				t.Errorf("qsize after %s is answered by %s", method, data.Repr(v))
+			}
+		}
+	}
+	m.want(nil, queue, "put", "item")
+	m.want("item", queue, "get")
+	m.want(nil, lock, "release")
+	m.want(true, lock, "acquire", false)
+}
+
+// A thread that was interrupted when its answer was there, and unread, would
+// take it for the next one: its channel ends, and the item is the queue's.
+func TestChannelForsakenAnswer(t *testing.T) {
+	s := serveTest(t, "unix")
+	m := s.member(t)
+	queue, lock := m.open("Queue", "q"), m.open("Lock", "l")
+	m.want(true, lock, "acquire")
+	for id, c := range map[uint64]struct {
+		wait, end string
+		args      []data.Value
+	}{queue: {"get", "put", []data.Value{"item"}}, lock: {"acquire", "release", nil}} {
+		ch := s.rawChannel(t)
+		send(t, ch, store.Ident(id), c.wait, nil)
+		mptest.Eventually(t, func() bool { return s.waiting() == 1 }, "%s waits", c.wait)
+		m.want(nil, id, c.end, c.args...)
+		mptest.Eventually(t, func() bool { return s.waiting() == 0 }, "%s is answered", c.wait)
+		send(t, ch, store.Ident(queue), "qsize", nil)
+		mptest.Eventually(t, func() bool { return s.connections() == 0 }, "%s: the channel ends", c.wait)
+	}
+	m.want("item", queue, "get")
+	m.want(true, lock, "acquire", false)
+}
+
+// What comes when it is too late to forsake a call is lost with the channel, or
+// put back.
+func TestChannelForsakenLate(t *testing.T) {
+	s := serveTest(t, "unix")
+	for _, taken := range []bool{true, false} {
+		p := &pyCodec{s: s.server, client: &pyClient{session: s.store.Join(store.Client{})}}
+		ch := newChannel(p, "MainProcess")
+		<-ch.free
+		ch.call = &store.Call{Owner: ch.owner}
+		ch.state.Store(forsaken)
+		ch.Return(store.Of(true), taken)
+		if goesOn := ch.turn(); goesOn != taken {
+			t.Errorf("taken %t: the channel goes on: %t", taken, goesOn)
+		}
+	}
+}
+
+// The same with real threads of Python.
+func TestPythonInterrupted(t *testing.T) {
+	everywhere(t, func(t *testing.T, python, kind string) {
+		s := serveTest(t, kind)
+		p := s.python(t, python, "interrupted")
+		p.Want("ok")
+		p.Ended()
+		mptest.Eventually(t, func() bool { return s.objects() == 0 }, "all objects are gone")
+	})
 }
 
 // What a process has read is not given again when it dies, though a child of

@@ -106,6 +106,9 @@ func textOf(x *data.Exception) string {
 			if n > 2 && x.Args[2] != nil {
 				text += ": " + data.Repr(x.Args[2])
 			}
+			if n == 5 && x.Args[4] != nil { // of os.rename, for example
+				text += " -> " + data.Repr(x.Args[4])
+			}
 			return text
 		}
 	}

@@ -31,6 +31,7 @@ func TestExceptions(t *testing.T) {
 			{[]any{"TimeoutError"}, "builtins.TimeoutError", "", context.DeadlineExceeded},
 			{[]any{"EOFError"}, "builtins.EOFError", "", io.EOF},
 			{[]any{"OSError", 2, "No such file", "x"}, "builtins.FileNotFoundError", "[Errno 2] No such file", fs.ErrNotExist},
+			{[]any{"OSError", 2, "No such file", "x", nil, "y"}, "builtins.FileNotFoundError", "[Errno 2] No such file: 'x' -> 'y'", fs.ErrNotExist},
 			{[]any{"SoldOut", "seat", 7}, "__main__.SoldOut", "('seat', 7)", errSoldOut},
 			{[]any{"ZeroDivisionError", "division by zero"}, "builtins.ZeroDivisionError", "division by zero", nil},
 		} {

@@ -219,6 +219,8 @@ func TestTypeName(t *testing.T) {
 		{Slice{}, "slice"},
 		{Range{}, "range"},
 		{Global{"builtins", "int"}, "type"},
+		{Global{"builtins", "Ellipsis"}, "ellipsis"},
+		{Global{"builtins", "NotImplemented"}, "NotImplementedType"},
 		{KeyError("x"), "KeyError"},
 		{&Object{Func: Global{"decimal", "Decimal"}}, "Decimal"},
 		{&Object{Func: Global{"copyreg", "_reconstructor"}, Args: Tuple{Global{"m", "C"}}}, "C"},

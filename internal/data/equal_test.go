@@ -119,6 +119,7 @@ func TestRepr(t *testing.T) {
 		{list(o), "[<app.Point object>]"},
 		{Ref{ID: 255, Type: "list", Proxy: Global{"multiprocessing.managers", "ListProxy"}}, "<ListProxy object, typeid 'list' at 0xff>"},
 		{Global{"builtins", "int"}, "<class 'int'>"},
+		{list(Global{"builtins", "Ellipsis"}, Global{"builtins", "NotImplemented"}), "[Ellipsis, NotImplemented]"},
 		{Global{"decimal", "Decimal"}, "<class 'decimal.Decimal'>"},
 		{KeyError("x"), "KeyError('x')"},
 		{&Object{Func: Global{"builtins", "ValueError"}, Args: Tuple{"x", int64(1)}}, "ValueError('x', 1)"},

@@ -71,7 +71,11 @@ func (p *printer) add(v Value, depth int) {
 	case []byte:
 		p.bytes(v)
 	case Global:
-		p.text("<class '" + className(v) + "'>")
+		if isSingleton(v) {
+			p.text(v.Name)
+		} else {
+			p.text("<class '" + className(v) + "'>")
+		}
 	case Ref:
 		p.text("<" + proxyName(v) + " object, typeid '" + v.Type + "' at 0x" + strconv.FormatUint(v.ID, 16) + ">")
 	default:
@@ -225,6 +229,12 @@ func (p *printer) object(o *Object, depth int) {
 func isBuiltinError(g Global) bool {
 	return g.Module == "builtins" && (strings.HasSuffix(g.Name, "Error") || strings.HasSuffix(g.Name, "Exception") ||
 		strings.HasSuffix(g.Name, "Warning") || g.Name == "StopIteration" || g.Name == "KeyboardInterrupt" || g.Name == "SystemExit")
+}
+
+// isSingleton reports whether a name is that of a value, and of no class or
+// function: Python pickles these two so.
+func isSingleton(g Global) bool {
+	return g.Module == "builtins" && (g.Name == "Ellipsis" || g.Name == "NotImplemented")
 }
 
 // className is the full name, without the module of Python's own classes.

@@ -40,7 +40,13 @@ func TypeName(v Value) string {
 	case Range:
 		return "range"
 	case Global:
-		return "type"
+		switch {
+		case !isSingleton(v):
+			return "type"
+		case v.Name == "Ellipsis":
+			return "ellipsis"
+		}
+		return v.Name + "Type"
 	case Ref:
 		return proxyName(v)
 	case *Exception:

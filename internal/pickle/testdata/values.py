@@ -118,7 +118,7 @@ plain = [
     b"", b"a", b"it's", b"\x00\xff\n'\"", b"x" * 255, b"x" * 256, b"\xff" * 70000, bytearray(), bytearray(b"ab\x80"),
     (), (1,), (1, 2), (1, 2, 3), (1, 2, 3, 4), ((),), ([],), [], [1], [[], [[]]], list(range(1000)), list(range(1001)), list(range(2500)), ["x"] * 70,
     {}, {"a": 1}, {1: "a", "b": None, (1, 2): [3], 1.5: {}, b"k": ()}, {i: i for i in range(2500)}, {str(i): i for i in range(20)}, {1: 2, True: 3},
-    set(), {1}, frozenset(), frozenset({("a", 1)}), range(3), range(1, 10, 3), range(10**30), range(0), slice(1, 2, None), slice(None), slice(-1, None, 2**70), slice(False, True),
+    set(), {1}, frozenset(), frozenset({("a", 1)}), range(3), range(1, 10, 3), range(10**30), range(0), slice(1, 2, None), slice(None), slice(-1, None, 2**70), slice(False, True), ..., [NotImplemented],
     ValueError("x"), KeyError("k"), KeyError(1, [2]), StopIteration(), queue.Full, int, len, datetime.datetime,
 ]
 
@@ -205,7 +205,7 @@ ordered = [
     0.0, -0.0, 1.0, 1.5, -1.5, float("inf"), float("-inf"), float("nan"), 1 + 0j, 1 + 1j, 0j,
     "", "a", "b", "ab", "ä", "\ud800", "\uffff", "\U00010000", b"", b"a", b"b", bytearray(b"a"), (), (1,), (1.0,), (True, 2), (1, "a"), (1, 2, 3), [], [1], [1, [2]], [1, [3]], [1, 2], [None],
     (1, [2]), {}, {"a": 1}, {"a": 1.0, "b": 2}, {"b": 2, "a": 1}, set(), {1}, {1, 2}, {True}, {2}, frozenset(), frozenset({1}), frozenset({1, 2}), (frozenset({1}),), (frozenset({1.0}),),
-    range(0), range(5, 5), range(3), range(0, 3, 1), range(0, 5, 2), range(0, 6, 2), range(1, 2), range(1, 3, 5), slice(1, 2, None), slice(1, 2, 3), int, str, len,
+    range(0), range(5, 5), range(3), range(0, 3, 1), range(0, 5, 2), range(0, 6, 2), range(1, 2), range(1, 3, 5), slice(1, 2, None), slice(1, 2, 3), int, str, len, ..., NotImplemented,
     datetime.date(2024, 1, 1), datetime.date(2024, 1, 2), datetime.timedelta(1), datetime.timedelta(0, 5),
 ]
 

@@ -2,10 +2,13 @@ package pymp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
 	"strings"
+	"syscall"
+	"time"
 
 	"multiproc/internal/data"
 )
@@ -34,10 +37,27 @@ func parseAddress(s string) (address, error) {
 
 func (a address) String() string { return a.name }
 
+// dial connects. While the queue of a Unix socket is full, of which CPython's
+// listeners have one of 16 or less, the kernel refuses who does not wait in
+// connect itself, as Go does not. So it waits here, until ctx ends.
 func (a address) dial(ctx context.Context) (net.Conn, error) {
 	var d net.Dialer
-	return d.DialContext(ctx, a.network, a.name)
+	for pause := time.Millisecond; ; pause = min(2*pause, maxDialPause) {
+		c, err := d.DialContext(ctx, a.network, a.name)
+		if a.network != "unix" || !errors.Is(err, syscall.EAGAIN) {
+			return c, err
+		}
+		t := time.NewTimer(pause)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return nil, err
+		}
+	}
 }
+
+const maxDialPause = 20 * time.Millisecond
 
 // python is the address as Python writes it: a tuple, a path, or bytes that
 // begin with a zero.

@@ -171,10 +171,18 @@ func within(it store.Item) (patience, error) {
 		return patience{}, nil
 	}
 	d, err := seconds(it)
-	if err != nil || d == forever {
+	if err != nil {
 		return patience{}, err
 	}
-	return patience{until: time.Now().Add(d)}, nil
+	return after(d), nil
+}
+
+// after is the patience of a time from now on.
+func after(d time.Duration) patience {
+	if d == forever {
+		return patience{}
+	}
+	return patience{until: time.Now().Add(d)}
 }
 
 // integer is an argument that must be an int.

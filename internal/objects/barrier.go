@@ -3,6 +3,7 @@ package objects
 import (
 	"fmt"
 	"sync"
+	"time"
 
 	"multiproc/internal/data"
 	"multiproc/internal/store"
@@ -17,7 +18,7 @@ import (
 type barrier struct {
 	plain
 	parties int64
-	timeout store.Item // of waits that have none; None is forever
+	timeout time.Duration // of waits that have none
 
 	mu      sync.Mutex
 	broken  bool
@@ -48,12 +49,13 @@ func newBarrier(_ *store.Store, args store.Args) (store.Object, error) {
 		return nil, data.NotImplemented("Barrier: this manager runs no Python code, so a barrier cannot have an action; " +
 			"let the party for which wait() returns 0 do it")
 	}
+	timeout := forever
 	if !a[2].IsNone() {
-		if _, err := seconds(a[2]); err != nil {
+		if timeout, err = seconds(a[2]); err != nil {
 			return nil, err
 		}
 	}
-	return &barrier{parties: parties, timeout: a[2]}, nil
+	return &barrier{parties: parties, timeout: timeout}, nil
 }
 
 var barrierMethods = methods[*barrier]{
@@ -72,14 +74,12 @@ func (b *barrier) wait(c *store.Call) {
 		c.Fail(err)
 		return
 	}
-	timeout := a[0]
-	if timeout.IsNone() {
-		timeout = b.timeout
-	}
-	p, err := within(timeout)
-	if err != nil {
-		c.Fail(err)
-		return
+	p := after(b.timeout)
+	if !a[0].IsNone() {
+		if p, err = within(a[0]); err != nil {
+			c.Fail(err)
+			return
+		}
 	}
 	b.mu.Lock()
 	switch {

@@ -2,6 +2,7 @@ package objects
 
 import (
 	"errors"
+	"math/big"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -178,6 +179,28 @@ func TestBarrier(t *testing.T) {
 }
 
 // A party that stops waiting breaks the barrier for the others.
+// A barrier has a time to wait of its own, and keeps no more of it than that.
+func TestBarrierTimeout(t *testing.T) {
+	s := newStore(t, store.Limits{})
+	c := connect(t, s)
+	huge := new(big.Int).Lsh(big.NewInt(1), 100_000)
+	for _, timeout := range []data.Value{nil, huge, int64(1000)} {
+		b := c.create("Barrier", int64(2), nil, timeout)
+		first := c.start(b, "wait")
+		wantWaiting(t, first)
+		c.must(int64(1), b, "wait")
+		wantResult(t, first, int64(0))
+	}
+	o, _ := s.Object(c.create("Barrier", int64(2), nil, huge))
+	if got := o.(*barrier).timeout; got != forever {
+		t.Errorf("2**100000 seconds are %v", got)
+	}
+	b := c.create("Barrier", int64(2), nil, 0.001)
+	p := c.async(b, "wait")
+	<-p.done
+	wantFailure(t, p, "BrokenBarrierError()")
+}
+
 func TestBarrierBreaks(t *testing.T) {
 	for name, end := range map[string]func(me *client, p *pending){
 		"dies":    func(me *client, _ *pending) { me.die() },

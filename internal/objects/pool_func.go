@@ -13,7 +13,10 @@ import (
 // need to know.
 func (p *pool) function(it store.Item) store.Func {
 	name, err := functionName(it.Value())
-	if err != nil {
+	if err == nil && len(name) > maxMessage {
+		err = data.TypeError("no function has a name so long")
+	}
+	if err != nil { // which is kept for as long as the result is, so it is short
 		return func(context.Context, store.Args) (store.Item, error) { return none, err }
 	}
 	if ref, ok := it.Value().(*data.Object); ok {
@@ -50,7 +53,7 @@ func functionName(v data.Value) (string, error) {
 			}
 		}
 	}
-	return "", data.TypeError(data.Repr(v) + " is not a function that this manager can call")
+	return "", data.TypeError(data.ReprWithin(v, maxMessage) + " is not a function that this manager can call")
 }
 
 // attribute takes getattr(owner, name) apart, which is how Python pickles

@@ -3,6 +3,8 @@ package objects
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 
 	"multiproc/internal/data"
@@ -140,5 +142,25 @@ func TestPoolRefersToArguments(t *testing.T) {
 	})
 	if n != 2 {
 		t.Errorf("the tasks have %d references, want 2", n)
+	}
+}
+
+// What a result keeps of the function that was asked for is short.
+func TestPoolFunctionsAreShort(t *testing.T) {
+	s := newStore(t, store.Limits{})
+	c := connect(t, s)
+	id := c.create("Pool", int64(1))
+	long := strings.Repeat("x", 1<<20)
+	getattr := data.Global{Module: "builtins", Name: "getattr"}
+	for _, f := range []data.Value{
+		long,
+		data.Global{Module: "tasks", Name: long},
+		&data.Object{Func: getattr, Args: data.Tuple{data.Ref{ID: id, Type: "Pool"}, long}},
+	} {
+		p := c.async(id, "apply", f)
+		<-p.done
+		if _, err := p.result(); err == nil || len(err.Error()) > 2*maxMessage {
+			t.Errorf("the error has %d characters", len(fmt.Sprint(err)))
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"multiproc/internal/mperr"
 )
@@ -121,4 +122,28 @@ func TestTicketsAreBounded(t *testing.T) {
 	if _, err := other.Ticket(id); !errors.Is(err, mperr.ErrClosed) {
 		t.Error(err)
 	}
+}
+
+// Clients that come, make tickets and go cannot make any number of them.
+func TestTicketsOfTheGoneAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStore(t, Limits{})
+		s.ticketsAtMost = 3
+		ss := s.Join(Client{})
+		id, _ := create(t, ss)
+		for range 3 {
+			passing := s.Join(Client{})
+			if _, err := passing.Ticket(id); err != nil {
+				t.Fatal(err)
+			}
+			passing.End(nil)
+		}
+		if _, err := ss.Ticket(id); !errors.Is(err, mperr.ErrLimit) {
+			t.Errorf("a fourth ticket: %v", err)
+		}
+		<-time.After(2 * afterlife)
+		if _, err := ss.Ticket(id); err != nil {
+			t.Errorf("when the others are forgotten: %v", err)
+		}
+	})
 }

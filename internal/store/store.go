@@ -18,8 +18,12 @@ type Limits struct {
 	Calls   int   // of one session that wait, or hold what was not acknowledged
 }
 
-// maxTickets is how many tickets of one session may be outstanding.
-const maxTickets = 1 << 16
+// maxTickets is how many tickets of one session may be outstanding, and
+// allTickets how many there may be with those of sessions that have ended.
+const (
+	maxTickets = 1 << 16
+	allTickets = 1 << 20
+)
 
 // Store keeps shared objects. It is made by New; its methods may be called by
 // any number of goroutines, but not by an object with its mutex held.
@@ -47,6 +51,8 @@ type Store struct {
 	sweeper  sweeper
 	presence presence
 
+	ticketsAtMost int // allTickets, less in tests
+
 	inner struct { // the session of Invoke
 		sync.Once
 		*Session
@@ -61,7 +67,7 @@ func New(l Limits) *Store {
 		// that missed the restart would use another object than it means.
 		lastID:   uint64(rand.Uint32N(1<<31)|1) << 16,
 		byObject: map[Object]*entry{}, names: map[string]*entry{}, tickets: map[uint64]*ticket{},
-		sessions: map[*Session]struct{}{},
+		sessions: map[*Session]struct{}{}, ticketsAtMost: allTickets,
 	}
 	s.table.init()
 	s.kinds.types, s.kinds.funcs = map[string]*Type{}, map[string]Func{}

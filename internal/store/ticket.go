@@ -43,6 +43,9 @@ func (ss *Session) Ticket(id uint64) (uint64, error) {
 		return 0, unknown(id)
 	case len(ss.tickets) >= maxTickets:
 		return 0, fmt.Errorf("%w: %d references of this client to objects are under way", mperr.ErrLimit, maxTickets)
+	case len(s.tickets) >= s.ticketsAtMost:
+		return 0, fmt.Errorf("%w: %d references of all clients to objects are under way; those of clients that ended are forgotten after a minute",
+			mperr.ErrLimit, len(s.tickets))
 	}
 	n := rand.Uint64()
 	for n == 0 || s.tickets[n] != nil {

@@ -58,7 +58,8 @@ type Limits struct {
 	// Objects is how many objects there may be. Default: one million.
 	Objects int
 	// Bytes is how much memory all values in all objects may use, by the
-	// server's estimate. Default: no limit.
+	// server's estimate, with what calls hold that wait and tasks of pools.
+	// Default: no limit.
 	Bytes int64
 	// Connections is how many clients may be connected at once; further ones
 	// are turned away. Those that HalfOpen bounds are not among them. Default:

@@ -43,6 +43,7 @@ type channel struct {
 	taken bool          // its answer holds something that was taken; changes with the token
 
 	state  atomic.Int32 // of the last call
+	waited atomic.Bool  // the last call was not answered at once; for tests also
 	astray bool         // what a forsaken call brought has nobody; changes with the token
 }
 
@@ -63,14 +64,13 @@ func newChannel(p *pyCodec, name string) *channel {
 // serve carries out calls to the end of the connection.
 func (ch *channel) serve() {
 	ch.client.enter(ch)
-	waited := false // the last call, in the store
 	for {
 		b, err := ch.c.in.ReadFrame(ch.s.limits.Frame)
 		if err != nil {
 			ch.end(err)
 			return
 		}
-		if !ch.turn() || waited && ch.unread() {
+		if !ch.turn() || ch.waited.Load() && ch.unread() {
 			ch.state.Store(forsaken)
 			ch.end(errTurns)
 			return
@@ -78,7 +78,7 @@ func (ch *channel) serve() {
 		ch.settle(true)
 		ch.state.Store(waiting)
 		ch.request(b)
-		waited = len(ch.free) == 0
+		ch.waited.Store(len(ch.free) == 0)
 		ch.c.out.wait(maxOut)
 	}
 }
@@ -111,7 +111,8 @@ func (ch *channel) turn() bool {
 
 // unread reports whether the client has not read the last answer, though it has
 // sent another request: it would take that answer for the one to come. Only a
-// Unix socket tells.
+// Unix socket tells, and only to one who is faster than the client, which reads
+// next.
 func (ch *channel) unread() bool {
 	_, unix := ch.c.socket.(*net.UnixConn)
 	return unix && unsent(ch.c.socket) > 0

@@ -1,8 +1,10 @@
 package manager
 
 import (
+	"maps"
 	"net"
 	"os"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -154,7 +156,14 @@ func TestChannelForsakenAnswer(t *testing.T) {
 	}{queue: {"get", "put", []data.Value{"item"}}, lock: {"acquire", "release", nil}} {
 		ch := s.rawChannel(t)
 		send(t, ch, store.Ident(id), c.wait, nil)
-		mptest.Eventually(t, func() bool { return s.waiting() == 1 }, "%s waits", c.wait)
+		mptest.Eventually(t, func() bool {
+			for _, client := range s.clientsOfPython() {
+				for _, ch := range client.open() {
+					return ch.waited.Load()
+				}
+			}
+			return false
+		}, "%s waits", c.wait)
 		m.want(nil, id, c.end, c.args...)
 		mptest.Eventually(t, func() bool { return s.waiting() == 0 }, "%s is answered", c.wait)
 		send(t, ch, store.Ident(queue), "qsize", nil)
@@ -162,6 +171,12 @@ func TestChannelForsakenAnswer(t *testing.T) {
 	}
 	m.want("item", queue, "get")
 	m.want(true, lock, "acquire", false)
+}
+
+func (s *testServer) clientsOfPython() []*pyClient {
+	s.pythons.mu.Lock()
+	defer s.pythons.mu.Unlock()
+	return slices.Collect(maps.Values(s.pythons.m))
 }
 
 // What comes when it is too late to forsake a call is lost with the channel, or

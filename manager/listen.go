@@ -2,9 +2,13 @@ package manager
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
+	"sync"
 )
 
 // Listen makes a listener for Serve. The forms of address are
@@ -30,7 +34,14 @@ func Listen(address string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ownListener{l}, nil
+	own := &ownListener{UnixListener: l}
+	if address[0] != '@' {
+		l.SetUnlinkOnClose(false) // it would remove whatever has that name by then
+		if err := own.findFile(address); err != nil {
+			return nil, errors.Join(err, os.Remove(address), l.Close())
+		}
+	}
+	return own, nil
 }
 
 // maxPath is the length of the longest path that a socket can have; one byte
@@ -55,7 +66,32 @@ func networkOf(address string) (string, error) {
 }
 
 // ownListener accepts connections of this user's processes, and of root's.
-type ownListener struct{ *net.UnixListener }
+type ownListener struct {
+	*net.UnixListener
+	path string // of its file, absolute; empty: it has none
+	file os.FileInfo
+	once sync.Once // removes the file
+}
+
+func (l *ownListener) findFile(address string) (err error) {
+	if l.path, err = filepath.Abs(address); err == nil {
+		l.file, err = os.Lstat(l.path)
+	}
+	return err
+}
+
+// Close ends the listener, and removes its file unless that is another's.
+func (l *ownListener) Close() error {
+	l.once.Do(func() { // while the socket is there nothing else has the inode's number
+		if l.path == "" {
+			return
+		}
+		if now, err := os.Lstat(l.path); err == nil && os.SameFile(l.file, now) {
+			_ = os.Remove(l.path)
+		}
+	})
+	return l.UnixListener.Close()
+}
 
 // Accept waits for the next connection of a process that may connect.
 func (l *ownListener) Accept() (net.Conn, error) {

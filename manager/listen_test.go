@@ -87,6 +87,41 @@ func TestListenReplaces(t *testing.T) {
 	_ = l.Close()
 }
 
+// A server removes its own socket and not that of one which took its place,
+// wherever the process has gone since.
+func TestCloseRemovesOwnSocket(t *testing.T) {
+	t.Chdir(t.TempDir())
+	first, err := Listen("./s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove("s"); err != nil { // by somebody who thinks it is dead
+		t.Fatal(err)
+	}
+	second, err := Listen("./s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = first.Close()
+	c, err := net.Dial("unix", "s")
+	if err != nil {
+		t.Fatalf("the second server lost its socket: %v", err)
+	}
+	_ = c.Close()
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir("/")
+	_ = second.Close()
+	if _, err := os.Lstat(filepath.Join(here, "s")); err == nil {
+		t.Error("the socket stays behind")
+	}
+	if err := second.Close(); err == nil {
+		t.Error("it can be closed twice")
+	}
+}
+
 // Many servers that start at once on a stale path: one gets it, and keeps it.
 func TestListenRace(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")

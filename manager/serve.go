@@ -10,6 +10,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"multiproc/internal/objects"
@@ -254,8 +255,21 @@ func peerName(c net.Conn) string {
 	return c.RemoteAddr().String()
 }
 
-// passing reports whether a listener may succeed again after this error.
+// passing reports whether a listener may succeed again after this error: the
+// system lacks something, or one connection is broken; see accept(2). A server
+// that ends takes its objects with it.
 func passing(err error) bool {
+	if errors.Is(err, net.ErrClosed) {
+		return false
+	}
+	for _, e := range []error{
+		syscall.ENOMEM, syscall.ENOBUFS, syscall.ECONNABORTED, syscall.EPROTO, syscall.EPERM, // by a firewall
+		syscall.ENETDOWN, syscall.ENETUNREACH, syscall.EHOSTDOWN, syscall.EHOSTUNREACH, syscall.ENOPROTOOPT,
+	} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
 	var t interface{ Temporary() bool }
-	return errors.As(err, &t) && t.Temporary() && !errors.Is(err, net.ErrClosed)
+	return errors.As(err, &t) && t.Temporary()
 }

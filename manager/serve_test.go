@@ -9,8 +9,11 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
+	"log/slog"
 	"math/big"
 	"net"
+	"os"
+	"syscall"
 	"testing"
 	"time"
 
@@ -116,6 +119,44 @@ func TestServeListenerFails(t *testing.T) {
 	}
 	if err := Serve(t.Context(), l, Options{AuthkeyFile: "/no/such/file"}); err == nil {
 		t.Error("a key that cannot be read is no error")
+	}
+}
+
+// troubledListener fails some times before it accepts.
+type troubledListener struct {
+	net.Listener
+	errs []error
+}
+
+func (l *troubledListener) Accept() (net.Conn, error) {
+	if len(l.errs) > 0 {
+		err := l.errs[0]
+		l.errs = l.errs[1:]
+		return nil, &net.OpError{Op: "accept", Net: "tcp", Err: os.NewSyscallError("accept4", err)}
+	}
+	return l.Listener.Accept()
+}
+
+// A server with its objects survives what the system lacks for a moment, and
+// what went wrong with one connection.
+func TestServeListenerPasses(t *testing.T) {
+	l := listenFor(t, "unix")
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	troubled := &troubledListener{l, []error{syscall.EMFILE, syscall.ENOMEM, syscall.ENOBUFS, syscall.ECONNABORTED, syscall.EPROTO, syscall.EPERM, syscall.ENETUNREACH}}
+	go func() {
+		done <- Serve(ctx, troubled, Options{Authkey: testKey, Log: slog.New(slog.DiscardHandler)})
+		_ = l.Close()
+	}()
+	m, err := Dial(t.Context(), AddressOf(l), Options{Authkey: testKey})
+	if err != nil {
+		t.Error(err)
+	} else {
+		_ = m.Close()
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("it ended with %v", err)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"math/big"
 	mathrand "math/rand/v2"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -189,7 +190,7 @@ func TestHandlesTravel(t *testing.T) {
 // TLS, with certificates on both sides; the key is wanted all the same.
 func TestDialTLS(t *testing.T) {
 	server, client := testCertificates(t)
-	s := serveTest(t, "tcp", func(o *Options) { o.TLS = server })
+	s := serveTest(t, "tcp", func(o *Options) { o.TLS, o.Limits.Handshake = server, time.Second })
 	m := dialTest(t, s, func(o *Options) { o.TLS = client })
 	d, err := mp.NewDict[string, []byte](mp.In(m))
 	if err != nil {
@@ -210,15 +211,21 @@ func TestDialTLS(t *testing.T) {
 	wg.Wait()
 	stranger := client.Clone()
 	stranger.Certificates = nil
-	for name, o := range map[string]Options{
-		"no certificate": {Authkey: testKey, TLS: stranger},
-		"no TLS":         {Authkey: testKey},
-		"another key":    {Authkey: []byte("x"), TLS: client},
+	for name, c := range map[string]struct {
+		o    Options
+		want string
+	}{
+		"no certificate": {Options{Authkey: testKey, TLS: stranger}, "certificate"},
+		"no TLS":         {Options{Authkey: testKey}, "it may want TLS"},
+		"another key":    {Options{Authkey: []byte("x"), TLS: client}, "another authkey"},
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), testPatience)
-		if m, err := Dial(ctx, s.address, o); err == nil {
+		m, err := Dial(ctx, s.address, c.o)
+		if err == nil {
 			_ = m.Close()
 			t.Errorf("%s: connected", name)
+		} else if !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
 		}
 		cancel()
 	}

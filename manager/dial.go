@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -178,6 +179,9 @@ func (m *Manager) tlsConfig() *tls.Config {
 func (m *Manager) hello(c *pyconn.Conn) (frames.ServerHello, error) {
 	var none frames.ServerHello
 	if err := pyconn.ClientHandshake(c, m.options.Authkey); err != nil {
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			err = fmt.Errorf("the server hung up: it may want TLS, have enough clients, or be another user's: %w", err)
+		}
 		return none, err
 	}
 	mine := frames.AppendClientHello(nil, frames.ClientHello{PID: uint64(os.Getpid()), Name: strings.ToValidUTF8(m.options.Name, "?")})

@@ -175,7 +175,7 @@ func (c *callable) arguments(ctx context.Context, receiver reflect.Value, args s
 		least--
 	}
 	if n := len(pos); n < least || n > least && !c.variadic {
-		return nil, data.TypeError(fmt.Sprintf("%s() takes %s but %d %s given", c.name, c.want(least), n, plural(n, "was", "were")))
+		return nil, misuse("%s() takes %s but %d %s given", c.name, c.want(least), n, plural(n, "was", "were"))
 	}
 	var in []reflect.Value
 	if c.receiver {
@@ -192,6 +192,12 @@ func (c *callable) arguments(ctx context.Context, receiver reflect.Value, args s
 		in = append(in, into.Elem())
 	}
 	return in, nil
+}
+
+// misuse is the TypeError of a call that no values would make right: it wraps
+// no sentinel, for mp.ErrType is about values.
+func misuse(format string, args ...any) error {
+	return &data.Exception{Class: data.Global{Module: "builtins", Name: "TypeError"}, Args: data.Tuple{fmt.Sprintf(format, args...)}}
 }
 
 // setParams names the parameters. A variadic one may have several names, for
@@ -212,14 +218,14 @@ func (c *callable) positions(args store.Args) ([]store.Item, error) {
 		return pos, nil
 	}
 	if c.params == nil {
-		return nil, data.TypeError(fmt.Sprintf("%s() takes no keyword arguments: it is a Go function", c.name))
+		return nil, misuse("%s() takes no keyword arguments: it is a Go function", c.name)
 	}
 	for name := range args.Named {
 		switch i := slices.Index(c.params, name); {
 		case i < 0:
-			return nil, data.TypeError(fmt.Sprintf("%s() got an unexpected keyword argument '%s'", c.name, name))
+			return nil, misuse("%s() got an unexpected keyword argument '%s'", c.name, name)
 		case i < len(args.Pos):
-			return nil, data.TypeError(fmt.Sprintf("%s() got multiple values for argument '%s'", c.name, name))
+			return nil, misuse("%s() got multiple values for argument '%s'", c.name, name)
 		}
 	}
 	pos = slices.Clone(pos)
@@ -227,7 +233,7 @@ func (c *callable) positions(args store.Args) ([]store.Item, error) {
 		name := c.params[len(pos)]
 		v, ok := args.Named[name]
 		if !ok {
-			return nil, data.TypeError(fmt.Sprintf("%s() needs the argument '%s', for it is a Go function", c.name, name))
+			return nil, misuse("%s() needs the argument '%s', for it is a Go function", c.name, name)
 		}
 		pos = append(pos, v)
 		found++

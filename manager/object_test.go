@@ -107,6 +107,10 @@ func TestObjectErrors(t *testing.T) {
 	if _, err := Call[int](ctx, o, "Add", make(chan int)); err == nil || !strings.Contains(err.Error(), "argument 1") {
 		t.Errorf("a channel as argument: %v", err)
 	}
+	_, err = Call[int](ctx, o, "Add", "start")
+	if !errors.As(err, &e) || e.Class != "builtins.TypeError" || errors.Is(err, mperr.ErrType) || !strings.Contains(err.Error(), ".Add: Add() takes 2") {
+		t.Errorf("an argument is missing: %v", err)
+	}
 	if _, err := Call[string](ctx, o, "Add", "start", 1); err == nil || !strings.Contains(err.Error(), "was called") {
 		t.Errorf("a number as a string: %v", err)
 	}

@@ -53,7 +53,9 @@ type Options struct {
 // an error that wraps mp.ErrLimit, or is cut off. In each field 0 stands for
 // the default and a negative number for no limit.
 type Limits struct {
-	// Frame is the size of the largest message, in bytes. Default: 64 MiB.
+	// Frame is the size of the largest message, in bytes. Default: 64 MiB. The
+	// values in a message may take sixteen times as much memory, and no more
+	// than Bytes.
 	Frame int
 	// Objects is how many objects there may be. Default: one million.
 	Objects int

@@ -18,7 +18,8 @@ type pyCodec struct {
 
 // decode reads a pickle as data. Proxies become references.
 func (p *pyCodec) decode(b []byte) (data.Value, error) {
-	v, err := pickle.Decode(b, pickle.Options{MaxDepth: p.s.valueLimits().Depth, Object: p.object})
+	l := p.s.valueLimits()
+	v, err := pickle.Decode(b, pickle.Options{MaxDepth: l.Depth, MaxBytes: l.Bytes, Object: p.object})
 	if err == nil && !p.s.opaque {
 		err = refuseOpaque(v)
 	}

@@ -242,9 +242,16 @@ func (s *server) handshake(c net.Conn) (*conn, error) {
 // shutdown ends the server because a client asked for it.
 func (s *server) shutdown() { s.cancel() }
 
-// valueLimits are those of the values in messages.
+// valueLimits are those of the values in messages. A byte of a message can say
+// as much as a list, which takes some hundred bytes in memory; what a client
+// means to store takes sixteen times the message at most.
 func (s *server) valueLimits() portable.Limits {
-	return portable.Limits{Depth: min(s.limits.Depth, defaultDepth)}
+	const times = 16
+	l := portable.Limits{Depth: min(s.limits.Depth, defaultDepth), Bytes: times * s.limits.Frame}
+	if s.limits.Bytes > 0 {
+		l.Bytes = int(min(int64(l.Bytes), s.limits.Bytes))
+	}
+	return l
 }
 
 // peerName names a peer in messages.

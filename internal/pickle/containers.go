@@ -18,13 +18,17 @@ func (d *decoder) tuple(op byte) error {
 	if err != nil {
 		return err
 	}
-	d.containers++
+	if err := d.contain(); err != nil {
+		return err
+	}
 	return d.push(append(make(data.Tuple, 0, len(vs)), vs...))
 }
 
 // container makes a new container: an empty one, or of the values above a mark.
 func (d *decoder) container(op byte) error {
-	d.containers++
+	if err := d.contain(); err != nil {
+		return err
+	}
 	switch op {
 	case opEmptyList:
 		return d.push(&data.List{})

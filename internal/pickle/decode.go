@@ -3,6 +3,7 @@ package pickle
 import (
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 
 	"multiproc/internal/data"
@@ -19,6 +20,10 @@ type Options struct {
 	// the pickle.
 	MaxItems int
 
+	// MaxBytes is how much memory the values may take, by an estimate; 0 leaves
+	// it to the length of the pickle.
+	MaxBytes int
+
 	// Object is asked about each call in the pickle at the moment when Python
 	// would make it, with its arguments complete, and returns the value that
 	// stands for it: o itself to leave it opaque. An error refuses the pickle.
@@ -32,7 +37,7 @@ type Options struct {
 // Decode decodes one pickle, which is all of b. The result does not refer to b.
 //
 // Errors wrap mperr.ErrCorrupt if b is no pickle or is not well-formed,
-// mperr.ErrTooLarge if it exceeds a bound, errors.ErrUnsupported if it uses what
+// mperr.ErrTooLarge if it exceeds a bound, mperr.ErrLimit for MaxBytes, errors.ErrUnsupported if it uses what
 // is refused on principle, mperr.ErrType if a key cannot be hashed, or the error
 // of Options.Object.
 func Decode(b []byte, o Options) (data.Value, error) {
@@ -45,6 +50,9 @@ func Decode(b []byte, o Options) (data.Value, error) {
 	}
 	if d.options.MaxItems <= 0 {
 		d.options.MaxItems = len(b)
+	}
+	if d.memory = d.options.MaxBytes; d.memory <= 0 {
+		d.memory = math.MaxInt
 	}
 	d.room = roomRatio*len(b) + spareRoom
 	v, err := d.run()
@@ -77,6 +85,7 @@ type decoder struct {
 	containers int  // made so far: values cannot be nested deeper
 	shared     bool // a container was taken from the memo: the values may be no tree
 	room       int  // bytes that may still be spent on keys and conversions
+	memory     int  // bytes that values may still take, see occupy
 	tables     map[data.Value]*table
 	protocol   byte
 }
@@ -105,6 +114,27 @@ func (d *decoder) spend(n int) error {
 		return fmt.Errorf("too much work for a pickle of %d bytes: %w", len(d.b), mperr.ErrTooLarge)
 	}
 	return nil
+}
+
+// What the decoder makes takes about so much memory, beside the bytes of texts
+// and numbers, which are no more than those of the pickle.
+const (
+	placeBytes     = 24 // in a list, on the stack or in the memo
+	containerBytes = 72
+)
+
+// occupy takes n bytes from the memory that values may take.
+func (d *decoder) occupy(n int) error {
+	if d.memory -= n; d.memory < 0 {
+		return fmt.Errorf("the values of a pickle of %d bytes take more than %d bytes: %w", len(d.b), d.options.MaxBytes, mperr.ErrLimit)
+	}
+	return nil
+}
+
+// contain counts one more value that may hold others.
+func (d *decoder) contain() error {
+	d.containers++
+	return d.occupy(containerBytes)
 }
 
 func (d *decoder) run() (data.Value, error) {
@@ -148,6 +178,7 @@ func (d *decoder) step(op byte) error {
 	switch op {
 	case opMark:
 		d.marks = append(d.marks, len(d.stack))
+		return d.occupy(placeBytes)
 		return nil
 	case opNone:
 		return d.push(nil)
@@ -174,7 +205,7 @@ func (d *decoder) step(op byte) error {
 	case opAppend, opAppends, opSetItem, opSetItems, opAddItems:
 		return d.fill(op)
 	case opBinGet, opLongBinGet, opBinPut, opLongBinPut, opMemoize:
-		return d.memory(op)
+		return d.memoOp(op)
 	case opGlobal, opStackGlobal, opReduce, opNewObj, opNewObjEx, opBuild:
 		return d.object(op)
 	}
@@ -234,7 +265,7 @@ func (d *decoder) push(v data.Value) error {
 		return fmt.Errorf("more than %d values: %w", d.options.MaxItems, mperr.ErrTooLarge)
 	}
 	d.stack = append(d.stack, v)
-	return nil
+	return d.occupy(placeBytes)
 }
 
 // floor is the height below which the stack is not to be touched.

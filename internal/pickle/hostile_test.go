@@ -166,10 +166,9 @@ func TestBombs(t *testing.T) {
 	}
 }
 
-// A pickle costs memory in proportion to its length, whatever is in it.
-func TestMemoryIsBounded(t *testing.T) {
-	const n = 1 << 20
-	for name, b := range map[string][]byte{
+// dense are pickles whose values are larger than they are, of about n bytes.
+func dense(n int) map[string][]byte {
+	return map[string][]byte{
 		"lists":     body("(" + strings.Repeat("]", n) + "l."),
 		"dicts":     body("(" + strings.Repeat("}", n) + "l."),
 		"marks":     body(strings.Repeat("(", n) + "."),
@@ -181,14 +180,39 @@ func TestMemoryIsBounded(t *testing.T) {
 		"keys":      body("}(" + strings.Repeat("K\x01N", n/3) + "u."),
 		"objects":   body("cx\ny\n\x940(" + strings.Repeat("h\x00)\x81", n/4) + "l."),
 		"slices":    body("cbuiltins\nslice\n\x940(" + strings.Repeat("h\x00NNN\x87R", n/7) + "l."),
-	} {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		v, err := Decode(b, Options{})
-		runtime.ReadMemStats(&after)
-		runtime.KeepAlive(v)
-		if used := after.TotalAlloc - before.TotalAlloc; used > 150*uint64(len(b)) {
+	}
+}
+
+// A pickle costs memory in proportion to its length, whatever is in it.
+func TestMemoryIsBounded(t *testing.T) {
+	for name, b := range dense(1 << 20) {
+		if used, err := cost(b, Options{}); used > 150*uint64(len(b)) {
 			t.Errorf("%s: %d bytes took %d bytes of memory (%v)", name, len(b), used, err)
+		}
+	}
+}
+
+// cost is how much memory it takes to decode a pickle.
+func cost(b []byte, o Options) (bytes uint64, err error) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	v, err := Decode(b, o)
+	runtime.ReadMemStats(&after)
+	runtime.KeepAlive(v)
+	return after.TotalAlloc - before.TotalAlloc, err
+}
+
+func TestMaxBytes(t *testing.T) {
+	const most = 1 << 20
+	for name, b := range dense(4 << 20) {
+		used, err := cost(b, Options{MaxBytes: most})
+		if !errors.Is(err, mperr.ErrLimit) || used > 5*most { // what grows is copied several times
+			t.Errorf("%s: %d bytes of memory where %d are allowed: %v", name, used, most, err)
+		}
+	}
+	for name, b := range dense(1 << 10) {
+		if _, err := Decode(b, Options{MaxBytes: most}); errors.Is(err, mperr.ErrLimit) {
+			t.Errorf("%s: a kilobyte: %v", name, err)
 		}
 	}
 }

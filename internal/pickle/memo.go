@@ -10,7 +10,7 @@ type vacant struct{}
 const gap = 1
 
 // memory carries out the opcodes that put values into the memo and get them.
-func (d *decoder) memory(op byte) error {
+func (d *decoder) memoOp(op byte) error {
 	switch op {
 	case opMemoize:
 		v, err := d.top()
@@ -18,7 +18,7 @@ func (d *decoder) memory(op byte) error {
 			return err
 		}
 		d.memo = append(d.memo, v)
-		return nil
+		return d.occupy(placeBytes)
 	case opBinPut, opBinGet:
 		n, err := d.size(1)
 		if err != nil {
@@ -49,7 +49,7 @@ func (d *decoder) putOrGet(put bool, n int) error {
 		return err
 	}
 	d.remember(n, v)
-	return nil
+	return d.occupy(placeBytes)
 }
 
 func (d *decoder) remember(n int, v data.Value) {

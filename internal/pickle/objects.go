@@ -80,7 +80,9 @@ func (d *decoder) reduce() error {
 	if err != nil {
 		return err
 	}
-	d.containers++
+	if err := d.contain(); err != nil {
+		return err
+	}
 	if g, ok := f.(data.Global); ok {
 		v, ok, err := d.known(g, args)
 		if err != nil {
@@ -113,9 +115,9 @@ func (d *decoder) setsState(o *data.Object) bool {
 		return false
 	}
 	ahead := decoder{reader: reader{b: d.b, at: d.at + 1}, memo: d.memo, far: d.far}
-	ahead.options.MaxItems = 1
+	ahead.options.MaxItems, ahead.memory = 1, placeBytes
 	op, err := ahead.byte()
-	if err != nil || op != opBinGet && op != opLongBinGet || ahead.memory(op) != nil {
+	if err != nil || op != opBinGet && op != opLongBinGet || ahead.memoOp(op) != nil {
 		return true
 	}
 	same, ok := ahead.stack[0].(*data.Object)
@@ -151,7 +153,9 @@ func (d *decoder) newObject(named bool) error {
 	if err != nil {
 		return err
 	}
-	d.containers++
+	if err := d.contain(); err != nil {
+		return err
+	}
 	return d.push(&data.Object{Func: class, Args: args, Kwargs: kwargs, New: true})
 }
 

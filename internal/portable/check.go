@@ -3,24 +3,30 @@ package portable
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
+	"math"
 	"unicode/utf8"
+
+	"multiproc/internal/mperr"
 )
 
 // Limits bound what Check accepts. The zero value stands for the defaults.
 type Limits struct {
 	Depth int // arrays and maps inside each other; 0: MaxDepth
+	Bytes int // memory that the values take when they are parsed, by an estimate; 0: no limit
 }
 
 // Check reports whether src is one item of the dialect and nothing more: what
 // Check accepts, ParseValue parses. It is one pass that allocates nothing
 // unless parts are shared: 5 ns for a number, 5 to 15 ns for each item of a
-// larger value. Its error wraps mperr.ErrCorrupt.
+// larger value. Its error wraps mperr.ErrCorrupt, or mperr.ErrLimit for
+// Limits.Bytes.
 func Check(src []byte, l Limits) error { return Scan(src, l, nil) }
 
 // Scan is Check, and calls yield with the id of every reference on its way. If
 // it fails, yield may have been called for some.
 func Scan(src []byte, l Limits, yield func(id uint64)) error {
-	c := checker{src: src, room: l.Depth, yield: yield}
+	c := checker{src: src, room: l.Depth, bytes: l.Bytes, most: l.Bytes, yield: yield}
 	return c.all()
 }
 
@@ -173,6 +179,8 @@ type mark struct {
 type checker struct {
 	src   []byte
 	room  int // levels left
+	bytes int // of memory left
+	most  int // Limits.Bytes
 	marks []mark
 	yield func(id uint64)
 }
@@ -181,6 +189,9 @@ type checker struct {
 func (c *checker) all() error {
 	if c.room <= 0 {
 		c.room = MaxDepth
+	}
+	if c.bytes <= 0 {
+		c.bytes = math.MaxInt
 	}
 	end, _, err := c.item(0)
 	if err != nil {
@@ -196,6 +207,9 @@ func (c *checker) all() error {
 func (c *checker) item(i int) (end int, f facts, err error) {
 	if i >= len(c.src) {
 		return 0, 0, truncated(i)
+	}
+	if c.bytes -= placeBytes; c.bytes < 0 {
+		return 0, 0, c.tooMuch()
 	}
 	b := c.src[i] // head, spelled out: it is here that the time goes
 	major, n, next := b>>5, uint64(b&31), i+1
@@ -244,8 +258,8 @@ func (c *checker) items(i int, n uint64) (end int, f facts, err error) {
 	if n > uint64(len(c.src)-i) {
 		return 0, 0, truncated(i)
 	}
-	if c.room--; c.room < 0 {
-		return 0, 0, tooDeep()
+	if err := c.nest(); err != nil {
+		return 0, 0, err
 	}
 	f = hashable
 	for ; n > 0; n-- {
@@ -264,8 +278,8 @@ func (c *checker) pairs(i int, n uint64) (end int, f facts, err error) {
 	if n > uint64(len(c.src)-i)/2 {
 		return 0, 0, truncated(i)
 	}
-	if c.room--; c.room < 0 {
-		return 0, 0, tooDeep()
+	if err := c.nest(); err != nil {
+		return 0, 0, err
 	}
 	keys := hashable | isText | isPlain
 	for ; n > 0; n-- {
@@ -290,6 +304,28 @@ func (c *checker) pairs(i int, n uint64) (end int, f facts, err error) {
 		f |= plainKeys
 	}
 	return i, f, nil
+}
+
+// nest enters one more value that holds others.
+func (c *checker) nest() error {
+	if c.room--; c.room < 0 {
+		return tooDeep()
+	}
+	if c.bytes -= containerBytes; c.bytes < 0 {
+		return c.tooMuch()
+	}
+	return nil
+}
+
+// What a value takes in memory is about so much, beside the bytes of texts and
+// numbers, which are no more than those of the item.
+const (
+	placeBytes     = 24
+	containerBytes = 72
+)
+
+func (c *checker) tooMuch() error {
+	return fmt.Errorf("the values of an item of %d bytes take more than %d bytes: %w", len(c.src), c.most, mperr.ErrLimit)
 }
 
 func tooDeep() error { return corrupt("a value that is nested too deep") }

@@ -100,8 +100,8 @@ func (c *checker) record(tag uint64, i int) (end int, f facts, err error) {
 	} else {
 		return 0, 0, badContent(tag, i)
 	}
-	if c.room--; c.room < 0 {
-		return 0, 0, tooDeep()
+	if err := c.nest(); err != nil {
+		return 0, 0, err
 	}
 	for k := 0; k < int(n); k++ {
 		if k >= len(r) || i >= len(c.src) || !fits(r[k], c.src[i]) {

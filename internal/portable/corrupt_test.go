@@ -1,6 +1,7 @@
 package portable_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math/big"
@@ -263,6 +264,28 @@ func TestHostile(t *testing.T) {
 	_, err = decode[note](t, b, nil)
 	if !errors.Is(err, mperr.ErrType) || !strings.Contains(err.Error(), "holds itself or is nested deeper than 1000 levels") {
 		t.Errorf("a long chain: %v", err)
+	}
+}
+
+// Small items may be large values: Limits.Bytes bounds those.
+func TestBytesAreBounded(t *testing.T) {
+	const n, most = 1 << 20, 4 << 20
+	array := []byte{0x9a, 0, 0x10, 0, 0} // of n items
+	object := unhex(t, "ce83cd8261786179c78000")
+	for name, b := range map[string][]byte{
+		"numbers": bytes.Repeat([]byte{0}, n),
+		"lists":   bytes.Repeat([]byte{0x80}, n),
+		"dicts":   bytes.Repeat([]byte{0xa0}, n),
+		"sets":    bytes.Repeat([]byte{0xc9, 0x80}, n),
+		"objects": bytes.Repeat(object, n),
+	} {
+		b = append(bytes.Clone(array), b...)
+		if err := portable.Check(b, portable.Limits{Bytes: most}); !errors.Is(err, mperr.ErrLimit) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := portable.Check(b, portable.Limits{Bytes: 600 * n}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

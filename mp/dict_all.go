@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"reflect"
+	"sync/atomic"
 
 	"multiproc/internal/portable"
 	"multiproc/mp/driver"
@@ -178,8 +179,9 @@ type Change[K comparable, V any] struct {
 
 // Watch yields every change that is made after it has returned, in order; the
 // loop over them may begin later. So whoever calls Watch first and Copy then
-// misses nothing. It ends with ctx, whose error is the last pair, and with the
-// loop, which is to be the only one; a Watch without one lasts until ctx ends.
+// misses nothing. It ends with ctx, whose error is the last pair, with the handle
+// and the connection, and with the loop; a second loop gets ErrClosed. A Watch
+// without a loop lasts until ctx ends.
 // A loop that is too slow gets ErrOverrun as its last pair: the place keeps a
 // bounded number of changes for it.
 func (d *Dict[K, V]) Watch(ctx context.Context) iter.Seq2[Change[K, V], error] {
@@ -191,7 +193,7 @@ func (d *Dict[K, V]) Watch(ctx context.Context) iter.Seq2[Change[K, V], error] {
 }
 
 func watchDict[K comparable, V any](ctx context.Context, o driver.Dict, kt *portable.Type[K], vt *portable.Type[V]) iter.Seq2[Change[K, V], error] {
-	changes := o.Watch(ctx)
+	changes := once(o, o.Watch(ctx))
 	return func(yield func(Change[K, V], error) bool) {
 		for c, err := range changes {
 			out := Change[K, V]{Op: "set", Version: c.Version}
@@ -214,6 +216,19 @@ func watchDict[K comparable, V any](ctx context.Context, o driver.Dict, kt *port
 				return
 			}
 		}
+	}
+}
+
+// once lets one loop have the changes; another, which would wait for ever, gets
+// an error.
+func once[C any](o driver.Object, changes iter.Seq2[C, error]) iter.Seq2[C, error] {
+	var begun atomic.Bool
+	return func(yield func(C, error) bool) {
+		if begun.Swap(true) {
+			yield(*new(C), fmt.Errorf("%v: a second loop over one Watch; call Watch for each: %w", o, ErrClosed))
+			return
+		}
+		changes(yield)
 	}
 }
 

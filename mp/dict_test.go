@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"multiproc/mp"
 	"multiproc/mp/driver"
@@ -217,6 +218,29 @@ func testDictWatch(t *testing.T, m driver.Place) {
 	}
 	if want := []string{"seta1", "seta2", "deletea0", "clear0"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// A second loop over a Watch ends at once.
+func TestWatchIsForOneLoop(t *testing.T) { inPlaces(t, testWatchIsForOneLoop) }
+
+func testWatchIsForOneLoop(t *testing.T, m driver.Place) {
+	ctx := within(t, 10*time.Second)
+	d, l := dict[string, int](t, m), list[int](t, m)
+	changes, listChanges := d.Watch(ctx), l.Watch(ctx)
+	must(t, d.Set(ctx, "a", 1))
+	must(t, l.Append(ctx, 1))
+	for range changes {
+		break
+	}
+	for range listChanges {
+		break
+	}
+	for _, err := range changes {
+		wantErr(t, "the second loop over a dict's changes", err, mp.ErrClosed)
+	}
+	for _, err := range listChanges {
+		wantErr(t, "the second loop over a list's changes", err, mp.ErrClosed)
 	}
 }
 

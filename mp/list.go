@@ -257,7 +257,7 @@ func (l *List[T]) Watch(ctx context.Context) iter.Seq2[ListChange[T], error] {
 	if err != nil {
 		return failing[ListChange[T]](err)
 	}
-	changes := o.Watch(ctx)
+	changes := once(o, o.Watch(ctx))
 	return func(yield func(ListChange[T], error) bool) {
 		for c, err := range changes {
 			out := ListChange[T]{Op: c.Op, Index: c.Index, Version: c.Version}

@@ -21,8 +21,9 @@ import (
 // appends to. A handle that a method returns is the caller's to close.
 //
 // A pointer to a Dict may travel to other processes; all handles share the
-// dict. The zero Dict is not usable. After an error nothing was changed,
-// unless it wraps ErrUnknownFate.
+// dict. The zero Dict is not usable. After an error nothing was changed, unless
+// it wraps ErrUnknownFate, or says of Add or of a Pop that what came of it is no
+// V: then the sum is there, and what was taken is gone.
 type Dict[K comparable, V any] struct {
 	remote[driver.Dict]
 	k *portable.Type[K]

@@ -129,6 +129,34 @@ func testKeysThatGoHasNot(t *testing.T, p driver.Place) {
 	wantErr(t, "a tuple within an array", get2(pairs.Copy(ctx)), mp.ErrType)
 }
 
+// A value of another type than the handle's is an error of the call that reads
+// it. What was taken is gone then, what was only read is not.
+func TestValuesOfAnotherType(t *testing.T) { inPlaces(t, testValuesOfAnotherType) }
+
+func testValuesOfAnotherType(t *testing.T, p driver.Place) {
+	ctx, in := t.Context(), []mp.Option{mp.In(p), mp.WithName("d")}
+	texts := closing(t, get(mp.NewDict[string, string](in...))(t))
+	must(t, texts.SetAll(ctx, map[string]string{"a": "x", "b": "y"}))
+	numbers := closing(t, get(mp.NewDict[string, int](in...))(t))
+	for what, err := range map[string]error{
+		"Get": get2(numbers.Get(ctx, "a")), "SetDefault": get2(numbers.SetDefault(ctx, "a", 1)),
+		"Add": get2(numbers.Add(ctx, "a", 1)), "Update": numbers.Update(ctx, "a", func(*int) error { return nil }),
+	} {
+		wantErr(t, what, err, mp.ErrType)
+	}
+	if m := get(texts.Copy(ctx))(t); !maps.Equal(m, map[string]string{"a": "x", "b": "y"}) {
+		t.Errorf("a call that failed changed the dict to %v", m)
+	}
+	err := get2(numbers.Pop(ctx, "a"))
+	wantErr(t, "Pop", err, mp.ErrType)
+	wantText(t, "Pop", err, "taken")
+	_, _, err = numbers.PopItem(ctx)
+	wantErr(t, "PopItem", err, mp.ErrType)
+	if n := get(texts.Len(ctx))(t); n != 0 {
+		t.Errorf("%d of the values that were taken are there", n)
+	}
+}
+
 func TestDictIterates(t *testing.T) { inPlaces(t, testDictIterates) }
 
 func testDictIterates(t *testing.T, m driver.Place) {

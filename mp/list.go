@@ -20,7 +20,8 @@ import (
 //
 // A pointer to a List may travel to other processes; all handles share the
 // list. The zero List is not usable. After an error nothing was changed, unless
-// it wraps ErrUnknownFate.
+// it wraps ErrUnknownFate, or says of Add or Pop that what came of it is no T:
+// then the sum is there, and what was taken is gone.
 type List[T any] struct {
 	remote[driver.List]
 	t *portable.Type[T]

@@ -32,8 +32,9 @@ func In(place driver.Place) Option {
 // WithName gives an object in a place a name. If the place has one of that
 // name, the New function returns a handle to it, and heeds neither the size nor
 // the first value that it was given; if that is an object of another kind the
-// error wraps ErrType. A name has 4096 bytes at most. Objects in memory have no
-// names.
+// error wraps ErrType. Types of elements are not compared: a value that is none
+// of the handle's type is an ErrType of the call that reads it. A name has 4096
+// bytes at most. Objects in memory have no names.
 func WithName(name string) Option {
 	return func(o *objectOptions) { o.name, o.named = name, true }
 }

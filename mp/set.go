@@ -15,7 +15,7 @@ import (
 //
 // A pointer to a Set may travel to other processes; all handles share the set.
 // The zero Set is not usable. After an error nothing was changed, unless it
-// wraps ErrUnknownFate.
+// wraps ErrUnknownFate, or says of Pop that what was taken is no T.
 type Set[T comparable] struct {
 	remote[driver.Set]
 	t *portable.Type[T]

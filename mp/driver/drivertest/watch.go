@@ -31,6 +31,7 @@ func testWatchOrder(t *testing.T, p driver.Place) {
 	must(t, err)
 	must(t, d.SetAll(ctx, items(t, "b", "c"), items(t, 6, 7)))
 	must(t, d.Clear(ctx))
+	changeDict(t, d, item(t, "k"))
 	must(t, d.Set(ctx, item(t, "end"), item(t, 8)))
 	var got [][]byte
 	last := map[string]uint64{}
@@ -47,12 +48,42 @@ func testWatchOrder(t *testing.T, p driver.Place) {
 			break
 		}
 	}
-	readAll(t, "changes", got, nil, "'a' 1 'a' 2 'a' 5 'old' nothing 'b' 6 'c' 7 nothing nothing 'end' 8")
+	readAll(t, "changes", got, nil, "'a' 1 'a' 2 'a' 5 'old' nothing 'b' 6 'c' 7 nothing nothing "+
+		"'k' 1 'k' 2 'k' 3 'k' nothing 'k' 4 'k' nothing 'end' 8")
 	now, err := d.Get(ctx, item(t, "end"))
 	must(t, err)
 	if now.Version != last[string(item(t, "end"))] {
 		t.Errorf("Watch says version %d, Get %d", last[string(item(t, "end"))], now.Version)
 	}
+}
+
+// changeDict changes an entry in the other ways, and does what changes nothing
+// and is no news.
+func changeDict(t *testing.T, d driver.Dict, key []byte) {
+	t.Helper()
+	ctx := within(t, patience)
+	for range 2 {
+		v, err := d.SetDefault(ctx, key, item(t, 1))
+		reads(t, "set default", v, err, "1")
+	}
+	ok, err := d.CompareAndSwap(ctx, key, item(t, 1), item(t, 2))
+	is(t, "compare and swap", ok, err, true)
+	ok, err = d.CompareAndSwap(ctx, key, item(t, 1), item(t, 9))
+	is(t, "compare and swap", ok, err, false)
+	old, err := d.Get(ctx, key)
+	must(t, err)
+	ok, err = d.SetVersion(ctx, key, item(t, 3), old.Version)
+	is(t, "set by version", ok, err, true)
+	ok, err = d.SetVersion(ctx, key, item(t, 9), old.Version)
+	is(t, "set by an old version", ok, err, false)
+	now, err := d.Get(ctx, key)
+	must(t, err)
+	ok, err = d.SetVersion(ctx, key, nil, now.Version)
+	is(t, "delete by version", ok, err, true)
+	ok, err = d.SetVersion(ctx, key, item(t, 4), 0)
+	is(t, "set what is not there", ok, err, true)
+	_, v, err := d.PopItem(ctx)
+	reads(t, "pop item", v, err, "4")
 }
 
 func testWatchEnd(t *testing.T, p driver.Place) {
@@ -119,8 +150,7 @@ func testWatchList(t *testing.T, p driver.Place) {
 	must(t, l.Insert(ctx, 0, item(t, "b")))
 	must(t, l.Set(ctx, -1, item(t, "c")))
 	must(t, l.Sort(ctx, false))
-	_, err := l.Pop(ctx, -1)
-	must(t, err)
+	changeList(t, l)
 	must(t, l.Clear(ctx))
 	var got string
 	var last uint64
@@ -135,7 +165,39 @@ func testWatchList(t *testing.T, p driver.Place) {
 			break
 		}
 	}
-	if want := "append 0 'a'; insert 0 'b'; set 1 'c'; sort -1 nothing; pop 1 nothing; clear -1 nothing; "; got != want {
+	want := "append 0 'a'; insert 0 'b'; set 1 'c'; sort -1 nothing; " +
+		"extend -1 nothing; set 0 'by'; set 1 'C'; set 2 'D'; reverse -1 nothing; pop 3 nothing; delete 0 nothing; " +
+		"remove 0 nothing; repeat -1 nothing; setSlice -1 nothing; deleteSlice -1 nothing; clear -1 nothing; "
+	if got != want {
 		t.Errorf("changes:\n got %s\nwant %s", got, want)
 	}
+}
+
+// changeList changes a list of b and c in all the other ways, and does what
+// changes nothing and is no news.
+func changeList(t *testing.T, l driver.List) {
+	t.Helper()
+	ctx, first, second := within(t, patience), 0, 1
+	must(t, l.Extend(ctx, items(t, "d", "e")))
+	_, err := l.Add(ctx, 0, item(t, "y"))
+	must(t, err)
+	ok, err := l.CompareAndSwap(ctx, 1, item(t, "x"), item(t, "no"))
+	is(t, "compare and swap", ok, err, false)
+	ok, err = l.CompareAndSwap(ctx, -3, item(t, "c"), item(t, "C"))
+	is(t, "compare and swap", ok, err, true)
+	now, err := l.Get(ctx, 2)
+	must(t, err)
+	ok, err = l.SetVersion(ctx, 2, item(t, "D"), now.Version)
+	is(t, "set by version", ok, err, true)
+	ok, err = l.SetVersion(ctx, 2, item(t, "no"), now.Version)
+	is(t, "set by an old version", ok, err, false)
+	must(t, l.Reverse(ctx)) // e D C by
+	_, err = l.Pop(ctx, -1)
+	must(t, err)
+	must(t, l.Delete(ctx, 0))
+	must(t, l.Remove(ctx, item(t, "D")))
+	wantErr(t, "remove of nothing", l.Remove(ctx, item(t, "no")), mperr.ErrNoValue)
+	must(t, l.Repeat(ctx, 2)) // C C
+	must(t, l.SetSlice(ctx, &first, &second, nil, items(t, "f", "g")))
+	must(t, l.DeleteSlice(ctx, &first, nil, &second))
 }

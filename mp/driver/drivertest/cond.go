@@ -55,6 +55,13 @@ func testCondSignal(t *testing.T, p driver.Place) {
 	}
 	must(t, c.Unlock(ctx))
 	must(t, <-one) // first come, first served
+	select {
+	case err := <-two:
+		t.Fatalf("one signal lets two waits go on: %v", err)
+	case err := <-three:
+		t.Fatalf("one signal lets two waits go on: %v", err)
+	case <-within(t, short).Done():
+	}
 	must(t, c.Lock(ctx))
 	must(t, c.Broadcast(ctx))
 	must(t, c.Unlock(ctx))

@@ -179,7 +179,6 @@ func (d *decoder) step(op byte) error {
 	case opMark:
 		d.marks = append(d.marks, len(d.stack))
 		return d.occupy(placeBytes)
-		return nil
 	case opNone:
 		return d.push(nil)
 	case opNewTrue:

@@ -88,6 +88,24 @@ func (d *dictHandle) Page(ctx context.Context, cursor uint64, limit int) (keys, 
 	return keys, vs, next, nil
 }
 
+func (d *dictHandle) PageKeys(ctx context.Context, cursor uint64, limit int) ([][]byte, uint64, error) {
+	return pageItems(ctx, d.handle, "mp.pageKeys", cursor, limit)
+}
+
+// pageItems asks for a page of an object's items.
+func pageItems(ctx context.Context, h *handle, method string, cursor uint64, limit int) (items [][]byte, next uint64, err error) {
+	it, err := h.request(method).uint(cursor).int(limit).array(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	items, err = splitItem(it.Next())
+	next, ok := frames.Uint(it.Next())
+	if err != nil || !ok {
+		return nil, 0, h.strange(method)
+	}
+	return items, next, nil
+}
+
 func (d *dictHandle) Watch(ctx context.Context) iter.Seq2[driver.Change, error] {
 	return watch(ctx, d.handle, parseChange)
 }

@@ -3,7 +3,6 @@ package manager
 import (
 	"context"
 
-	"multiproc/internal/frames"
 	"multiproc/mp/driver"
 )
 
@@ -42,15 +41,6 @@ func (s *setHandle) Retain(ctx context.Context, vs [][]byte) (int, error) {
 	return s.request("mp.retain").list(vs).number(ctx)
 }
 
-func (s *setHandle) Page(ctx context.Context, cursor uint64, limit int) (vs [][]byte, next uint64, err error) {
-	it, err := s.request("mp.page").uint(cursor).int(limit).array(ctx)
-	if err != nil {
-		return nil, 0, err
-	}
-	vs, err = splitItem(it.Next())
-	next, ok := frames.Uint(it.Next())
-	if err != nil || !ok {
-		return nil, 0, s.strange("mp.page")
-	}
-	return vs, next, nil
+func (s *setHandle) Page(ctx context.Context, cursor uint64, limit int) ([][]byte, uint64, error) {
+	return pageItems(ctx, s.handle, "mp.page", cursor, limit)
 }

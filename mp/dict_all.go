@@ -66,18 +66,15 @@ func (d *Dict[K, V]) entries(ctx context.Context, p dictPage, yield func(Entry[K
 	return true
 }
 
-// Keys is All without the values.
+// Keys is All without the values, which stay in the place.
 func (d *Dict[K, V]) Keys(ctx context.Context) iter.Seq2[K, error] {
 	return func(yield func(K, error) bool) {
-		for p, err := range d.pages(ctx) {
-			if err != nil {
-				yield(*new(K), err)
-				return
-			}
-			if !newPage(ctx, d.obj, d.k, p.keys).each(yield) {
-				return
-			}
+		o, err := d.access()
+		if err != nil {
+			yield(*new(K), err)
+			return
 		}
+		eachOfPages(ctx, o, d.k, o.PageKeys, yield)
 	}
 }
 

@@ -78,3 +78,21 @@ func (p *page[T]) each(yield func(T, error) bool) bool {
 	}
 	return true
 }
+
+// eachOfPages asks for pages, one behind the other, and yields their values. An
+// error is the last pair.
+func eachOfPages[T any](ctx context.Context, o driver.Object, t *portable.Type[T],
+	next func(ctx context.Context, cursor uint64, limit int) ([][]byte, uint64, error), yield func(T, error) bool,
+) {
+	for cursor, more := uint64(0), true; more; more = cursor != 0 {
+		var raw [][]byte
+		var err error
+		if raw, cursor, err = next(ctx, cursor, pageSize); err != nil {
+			yield(*new(T), err)
+			return
+		}
+		if !newPage(ctx, o, t, raw).each(yield) {
+			return
+		}
+	}
+}

@@ -157,16 +157,7 @@ func (s *Set[T]) All(ctx context.Context) iter.Seq2[T, error] {
 			yield(*new(T), err)
 			return
 		}
-		for cursor, more := uint64(0), true; more; more = cursor != 0 {
-			var page [][]byte
-			if page, cursor, err = o.Page(ctx, cursor, pageSize); err != nil {
-				yield(*new(T), err)
-				return
-			}
-			if !newPage(ctx, o, s.t, page).each(yield) {
-				return
-			}
-		}
+		eachOfPages(ctx, o, s.t, o.Page, yield)
 	}
 }
 

@@ -52,8 +52,19 @@ func TestDictForGo(t *testing.T) {
 			d.wants("None", "", "mp.clear")
 			d.wants("!KeyError('popitem(): dictionary is empty',)", "", "mp.popItem")
 			d.wants("[[], [], 0]", "", "mp.page", int64(0), int64(10))
+			d.wants("[[], 0]", "", "mp.pageKeys", int64(0), int64(10))
 		})
 	}
+}
+
+// A page of keys is not bounded by the values, which it does not have.
+func TestKeysWithoutValues(t *testing.T) {
+	p := newProbe(t, store.Limits{})
+	d := p.create("dict")
+	for i := range 10 {
+		d.wants("None", "", "mp.set", int64(i), string(make([]byte, pageBytes)))
+	}
+	d.wants("[[0, 1, 2, 3, 4, 5, 6, 7, 8, 9], 0]", "", "mp.pageKeys", int64(0), int64(10))
 }
 
 func TestDictErrorsForGo(t *testing.T) {

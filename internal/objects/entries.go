@@ -2,6 +2,7 @@ package objects
 
 import (
 	"sort"
+	"sync"
 	"unsafe"
 
 	"multiproc/internal/data"
@@ -206,19 +207,39 @@ const pageBytes = 1 << 20
 // page returns up to limit entries behind a place, or all of them if limit is
 // 0. next is the place of the last one, 0 if there are no more.
 func (e *entries) page(place uint64, limit int) (keys, values []store.Item, next uint64) {
-	size, last := 0, uint64(0)
+	next = e.some(place, limit, (*row).size, func(r *row) { keys, values = append(keys, r.key), append(values, r.value) })
+	return keys, values, next
+}
+
+// some yields what makes a page: its rows are about as long together as size
+// says.
+func (e *entries) some(place uint64, limit int, size func(*row) int, yield func(*row)) (next uint64) {
+	n, bytes, last := 0, 0, uint64(0)
 	for i := e.behind(place); i < len(e.rows); i++ {
 		r := &e.rows[i]
 		if r.hash == "" {
 			continue
 		}
-		if limit > 0 && (len(keys) == limit || size > pageBytes) {
-			return keys, values, last
+		if limit > 0 && (n == limit || bytes > pageBytes) {
+			return last
 		}
-		keys, values = append(keys, r.key), append(values, r.value)
-		size, last = size+r.size(), r.place
+		yield(r)
+		n, bytes, last = n+1, bytes+size(r), r.place
 	}
-	return keys, values, 0
+	return 0
+}
+
+// pageKeys answers with a page of keys alone. mu guards the entries.
+func (e *entries) pageKeys(mu *sync.Mutex, c *store.Call) (store.Item, error) {
+	cursor, limit, err := pageArgs(c)
+	if err != nil {
+		return none, err
+	}
+	var keys []store.Item
+	mu.Lock()
+	next := e.some(cursor, limit, func(r *row) int { return r.key.Size() }, func(r *row) { keys = append(keys, r.key) })
+	mu.Unlock()
+	return join(c, join(c, keys...), uintItem(next)), nil
 }
 
 // pageArgs are a cursor and a limit.

@@ -39,6 +39,7 @@ var mappingClass = class[*mapping]{"dict", map[string]method[*mapping]{
 	"mp.clear":          {formOurs, 0, 0, (*mapping).clearAll},
 	"mp.setAll":         {formOurs, 2, 2, (*mapping).goSetAll},
 	"mp.page":           {formOurs, 2, 2, (*mapping).goPage},
+	"mp.pageKeys":       {formOurs, 2, 2, (*mapping).goPageKeys},
 	"mp.watch":          {formOurs, 0, 0, (*mapping).goWatch},
 }}
 

@@ -172,4 +172,8 @@ func (m *mapping) goPage(c *store.Call) (store.Item, error) {
 	return join(c, join(c, keys...), join(c, vals...), uintItem(next)), nil
 }
 
+func (m *mapping) goPageKeys(c *store.Call) (store.Item, error) {
+	return m.pageKeys(&m.mu, c)
+}
+
 func (m *mapping) goWatch(c *store.Call) (store.Item, error) { return m.watch(&m.mu, c) }

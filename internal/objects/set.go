@@ -229,16 +229,7 @@ func goBatch(change func(o *set, members []hashed) (int, error)) func(*set, *sto
 	}
 }
 
-func (o *set) goPage(c *store.Call) (store.Item, error) {
-	cursor, limit, err := pageArgs(c)
-	if err != nil {
-		return none, err
-	}
-	o.mu.Lock()
-	keys, _, next := o.page(cursor, limit)
-	o.mu.Unlock()
-	return join(c, join(c, keys...), uintItem(next)), nil
-}
+func (o *set) goPage(c *store.Call) (store.Item, error) { return o.pageKeys(&o.mu, c) }
 
 // Refs implements store.Object.
 func (o *set) Refs(yield func(id uint64) bool) {

@@ -147,6 +147,8 @@ type Dict interface {
 	// 0 at first. next is 0 after the last page. Entries that stay throughout
 	// are seen exactly once. limit 0 is everything at once: one moment's state.
 	Page(ctx context.Context, cursor uint64, limit int) (keys, vs [][]byte, next uint64, err error)
+	// PageKeys is Page without the values, which may be large.
+	PageKeys(ctx context.Context, cursor uint64, limit int) (keys [][]byte, next uint64, err error)
 	// Watch yields every change from now on, in order: those that are made after
 	// Watch has returned, whenever the loop over them begins. It ends with ctx,
 	// whose error is the last pair, and gives up at once if the loop ends; it is

@@ -252,6 +252,11 @@ func (h *dictHandle) Page(ctx context.Context, cursor uint64, limit int) (keys, 
 	return keys, vs, next, err
 }
 
+func (h *dictHandle) PageKeys(ctx context.Context, cursor uint64, limit int) (keys [][]byte, next uint64, err error) {
+	keys, _, next, err = h.Page(ctx, cursor, limit)
+	return keys, next, err
+}
+
 func (h *dictHandle) Watch(ctx context.Context) iter.Seq2[driver.Change, error] {
 	return watch[driver.Change](ctx, h.handle)
 }

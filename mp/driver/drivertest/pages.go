@@ -1,6 +1,7 @@
 package drivertest
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
@@ -10,6 +11,8 @@ import (
 var pageTests = []test{
 	{"whole", testPages},
 	{"under change", testPagesUnderChange},
+	{"keys", testPagesOfKeys},
+	{"keys under change", testPagesOfKeysUnderChange},
 }
 
 func fill(t *testing.T, d driver.Dict, prefix string, n int) {
@@ -21,15 +24,29 @@ func fill(t *testing.T, d driver.Dict, prefix string, n int) {
 	must(t, d.SetAll(within(t, patience), keys, vs))
 }
 
+// paging is a way to go over the keys of a dict.
+type paging func(ctx context.Context, cursor uint64, limit int) (keys [][]byte, next uint64, err error)
+
+// entriesOf is Page, of which each key must have a value.
+func entriesOf(t *testing.T, d driver.Dict) paging {
+	return func(ctx context.Context, cursor uint64, limit int) ([][]byte, uint64, error) {
+		keys, vs, next, err := d.Page(ctx, cursor, limit)
+		if len(keys) != len(vs) {
+			t.Fatalf("a page has %d keys and %d values", len(keys), len(vs))
+		}
+		return keys, next, err
+	}
+}
+
 // walk counts how often each key is seen, and calls between after each page.
-func walk(t *testing.T, d driver.Dict, limit int, between func()) map[string]int {
+func walk(t *testing.T, page paging, limit int, between func()) map[string]int {
 	t.Helper()
 	ctx, seen, pages := within(t, patience), map[string]int{}, 0
 	for cursor, more := uint64(0), true; more; more = cursor != 0 {
-		keys, vs, next, err := d.Page(ctx, cursor, limit)
+		keys, next, err := page(ctx, cursor, limit)
 		must(t, err)
-		if len(keys) != len(vs) || len(keys) > limit || pages > 10_000 {
-			t.Fatalf("page %d has %d keys and %d values, with limit %d", pages, len(keys), len(vs), limit)
+		if len(keys) > limit || pages > 10_000 {
+			t.Fatalf("page %d has %d keys, with limit %d", pages, len(keys), limit)
 		}
 		for _, k := range keys {
 			seen[text(t, k)]++
@@ -43,12 +60,29 @@ func walk(t *testing.T, d driver.Dict, limit int, between func()) map[string]int
 
 func testPages(t *testing.T, p driver.Place) {
 	d := newDict(t, p)
-	if seen := walk(t, d, 5, func() {}); len(seen) != 0 {
+	testPaging(t, d, entriesOf(t, d))
+	keys, vs, next, err := d.Page(within(t, patience), 0, 0)
+	if err != nil || len(keys) != 100 || len(vs) != 100 || next != 0 {
+		t.Errorf("everything at once: %d keys, %d values, next %d, %v", len(keys), len(vs), next, err)
+	}
+	for i, v := range vs {
+		reads(t, "value", v, nil, fmt.Sprint(i))
+	}
+}
+
+func testPagesOfKeys(t *testing.T, p driver.Place) {
+	d := newDict(t, p)
+	testPaging(t, d, d.PageKeys)
+}
+
+func testPaging(t *testing.T, d driver.Dict, page paging) {
+	t.Helper()
+	if seen := walk(t, page, 5, func() {}); len(seen) != 0 {
 		t.Errorf("an empty dict has %d keys", len(seen))
 	}
 	fill(t, d, "k", 100)
 	for _, limit := range []int{1, 7, 100, 1000} {
-		seen := walk(t, d, limit, func() {})
+		seen := walk(t, page, limit, func() {})
 		if len(seen) != 100 {
 			t.Errorf("pages of %d showed %d keys of 100", limit, len(seen))
 		}
@@ -58,22 +92,33 @@ func testPages(t *testing.T, p driver.Place) {
 			}
 		}
 	}
-	keys, vs, next, err := d.Page(within(t, patience), 0, 0)
-	if err != nil || len(keys) != 100 || len(vs) != 100 || next != 0 {
-		t.Errorf("everything at once: %d keys, %d values, next %d, %v", len(keys), len(vs), next, err)
+	keys, next, err := page(within(t, patience), 0, 0)
+	if err != nil || len(keys) != 100 || next != 0 {
+		t.Errorf("everything at once: %d keys, next %d, %v", len(keys), next, err)
 	}
 	for i, k := range keys {
 		reads(t, "key", k, nil, fmt.Sprintf("'k%d'", i))
 	}
 }
 
-// Entries that stay throughout are seen exactly once, whatever else happens.
 func testPagesUnderChange(t *testing.T, p driver.Place) {
-	d, ctx := newDict(t, p), within(t, patience)
+	d := newDict(t, p)
+	testPagingUnderChange(t, d, entriesOf(t, d))
+}
+
+func testPagesOfKeysUnderChange(t *testing.T, p driver.Place) {
+	d := newDict(t, p)
+	testPagingUnderChange(t, d, d.PageKeys)
+}
+
+// Entries that stay throughout are seen exactly once, whatever else happens.
+func testPagingUnderChange(t *testing.T, d driver.Dict, page paging) {
+	t.Helper()
+	ctx := within(t, patience)
 	fill(t, d, "go", 60)
 	fill(t, d, "stay", 60)
 	step := 0
-	seen := walk(t, d, 7, func() {
+	seen := walk(t, page, 7, func() {
 		must(t, d.Set(ctx, item(t, fmt.Sprint("come", step)), item(t, step)))
 		must(t, d.Set(ctx, item(t, fmt.Sprint("stay", step)), item(t, "changed")))
 		for i := range 4 {

@@ -79,7 +79,7 @@ func TestTableOfTypes(t *testing.T) {
 		}
 		defer turn.Close()
 		p := s.python(t, python, "table")
-		p.Want("stored 41")
+		p.Want("stored 50")
 		typedCells(t, m)
 		anyCells(t, stored["python"])
 		for e, err := range stored["python"].All(t.Context()) {
@@ -146,6 +146,21 @@ func typedCells(t *testing.T, m *Manager) {
 	cell(t, m, "slotted", tableRecord{"s", 2})
 	cell(t, m, "pair", tableRecord{"p", 3})
 	cell(t, m, "bare", tableRecord{})
+	cell(t, m, "ordered", map[string]int{"b": 1, "a": 2})
+	cell(t, m, "default", map[string][]int{"a": {1}})
+	cell(t, m, "counter", map[string]int{"a": 2, "b": 1})
+	cell(t, m, "words", map[string]int{"a": 1})
+	cell(t, m, "stack", []int{1, 2})
+	cell(t, m, "deque", []int{1})
+	for _, row := range []string{"empty ordered", "empty default", "empty counter"} {
+		cell(t, m, row, map[string]int{})
+		noCell[[]int](t, m, row)
+	}
+	cell(t, m, "empty deque", []int{})
+	for _, row := range []string{"empty deque", "bare", "record", "date"} {
+		noCell[map[string]any](t, m, row)
+	}
+	noCell[[]int](t, m, "record")
 	d, err := mp.NewDict[string, *mp.List[int]](mp.In(m), mp.WithName("python"))
 	if err != nil {
 		t.Fatal(err)

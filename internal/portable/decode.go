@@ -273,6 +273,9 @@ func (d *decoder) sequence(i int) (length, next int, ok bool) {
 }
 
 func (d *decoder) list(n *node, p unsafe.Pointer, i int) (next int, err error) {
+	if major, tag, _ := head(d.src, i); major == majorTag && tag == tagObject && n.shape == shapeSlice {
+		return d.contained(n, p, i, objectItems, func() { reflect.NewAt(n.typ, p).Elem().Set(reflect.MakeSlice(n.typ, 0, 0)) })
+	}
 	length, next, ok := d.sequence(i)
 	if !ok || n.shape != shapeSlice && n.shape != shapeBytes && length != n.length {
 		return 0, d.mismatch(n, i)
@@ -322,6 +325,9 @@ func (d *decoder) slice(n *node, p unsafe.Pointer, i, length int) (next int, err
 func (d *decoder) mapping(n *node, p unsafe.Pointer, i int) (next int, err error) {
 	major, length, next := head(d.src, i)
 	pairs := major == majorMap
+	if major == majorTag && length == tagObject && n.shape == shapeMap {
+		return d.contained(n, p, i, objectEntries, func() { reflect.NewAt(n.typ, p).Elem().Set(reflect.MakeMap(n.typ)) })
+	}
 	if !pairs {
 		k, first, ok := d.sequence(i)
 		if !ok || n.shape != shapeSet {

@@ -21,6 +21,14 @@ class Bare:
     pass
 
 
+class Words(dict):
+    pass
+
+
+class Stack(list):
+    pass
+
+
 class Colour(enum.Enum):
     RED = 1
 
@@ -36,6 +44,9 @@ ROWS = {
     'slice': slice(1, None, 2), 'range': range(1, 9, 2), 'ellipsis': ..., 'class': int,
     'record': Record('r', 1), 'slotted': Slotted('s', 2), 'pair': Pair('p', 3), 'bare': Bare(), 'decimal': decimal.Decimal('1.20'),
     'uuid': uuid.UUID(int=7), 'enum': Colour.RED, 'error': ValueError('x', 1), 'deque': collections.deque([1], 5), 'date': datetime.date(2024, 1, 2),
+    'ordered': collections.OrderedDict(b=1, a=2), 'default': collections.defaultdict(list, a=[1]), 'counter': collections.Counter('aab'),
+    'words': Words(a=1), 'stack': Stack([1, 2]), 'empty ordered': collections.OrderedDict(), 'empty default': collections.defaultdict(int),
+    'empty counter': collections.Counter(), 'empty deque': collections.deque(),
 }
 
 

@@ -1,0 +1,86 @@
+package portable
+
+import "unsafe"
+
+// Instances of subclasses of Python's dict and list are objects that bring
+// entries or items. Without any they look like all others, but for those of
+// module collections. A Counter has its entries among its arguments.
+
+// collection is the class of that module whose name stands at i, empty if it is
+// none.
+func (d *decoder) collection(i int) string {
+	major, n, next := head(d.src, d.behind(i))
+	if major != majorTag || n != tagGlobal {
+		return ""
+	}
+	_, _, next = head(d.src, next) // the array
+	module, next, ok := d.text(next)
+	if !ok || string(module) != "collections" {
+		return ""
+	}
+	name, _, _ := d.text(next)
+	switch string(name) {
+	case counter, "OrderedDict", "defaultdict", "deque":
+		return string(name)
+	}
+	return ""
+}
+
+const counter = "Counter"
+
+// partOf is where instances of a collection have what they contain.
+func partOf(collection string) uint64 {
+	switch collection {
+	case "":
+		return 0
+	case "deque":
+		return objectItems
+	}
+	return objectEntries
+}
+
+// contained reads a map or a slice from an object's entries or items: want says
+// which. If there are none, empty makes the empty one.
+func (d *decoder) contained(n *node, p unsafe.Pointer, i int, want uint64, empty func()) (next int, err error) {
+	if err := d.nest(); err != nil {
+		return 0, err
+	}
+	_, _, class := head(d.src, i)    // the tag
+	_, _, class = head(d.src, class) // the array
+	args := skip(d.src, class)
+	name := d.collection(class)
+	_, flags, next := head(d.src, skip(d.src, args))
+	read := false
+	if want == objectEntries && name == counter {
+		if err := d.repeat(next - args); err != nil {
+			return 0, err
+		}
+		if length, first, ok := d.sequence(d.behind(args)); ok && length == 1 && d.isMap(first) {
+			if _, err = d.value(n, p, first); err != nil {
+				return 0, err
+			}
+			read = true
+		}
+	}
+	for _, part := range objectParts {
+		switch {
+		case flags&part.flag == 0:
+		case part.flag == want && !read:
+			if next, err = d.value(n, p, next); err != nil {
+				return 0, err
+			}
+			read = true
+		default:
+			next = skip(d.src, next)
+		}
+	}
+	switch {
+	case read:
+	case partOf(name) == want:
+		empty()
+	default:
+		return 0, d.mismatch(n, i)
+	}
+	d.unnest()
+	return next, nil
+}

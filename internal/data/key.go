@@ -61,13 +61,21 @@ func appendKey(dst []byte, v Value, limit int) ([]byte, error) {
 
 // LocalKey is KeyWithin for keys that stand together in one set or dict, which
 // has no two that are equal. An Object is told from another one by what it is and
-// not by what it looks like, for its class may do so; and alone says that v is
+// not by what it looks like, for its class may do so, unless that is one of module
+// datetime; and alone says that v is
 // equal to nothing, since it is NaN or holds it.
 func LocalKey(v Value, limit int) (key string, alone bool, err error) {
 	var short [64]byte
 	k := keyer{dst: short[:0], limit: limit, local: true}
 	err = k.add(v, 0)
 	return string(k.dst), k.alone, err
+}
+
+// isTime reports whether two objects of the class of v are equal that look alike:
+// of times, Go programs may have made two of one.
+func isTime(v *Object) bool {
+	g, ok := v.Func.(Global)
+	return ok && g.Module == "datetime"
 }
 
 type keyer struct {
@@ -125,7 +133,7 @@ func (k *keyer) container(v Value, depth int) error {
 	case *Exception:
 		return k.sequence(tagObject, Tuple{v.Class, v.Args}, depth)
 	case *Object:
-		if k.local {
+		if k.local && !isTime(v) {
 			k.head(6, tagObject)
 			k.head(0, uint64(uintptr(unsafe.Pointer(v))))
 			return nil

@@ -168,6 +168,22 @@ func TestEqualKeys(t *testing.T) {
 	}
 }
 
+// Of two equal keys the last counts, also of times, which are objects of Python.
+func TestEqualTimes(t *testing.T) {
+	for _, bytes := range []string{
+		"a2c0" + text("2024-01-02T03:04:05Z") + "01c0" + text("2024-01-02T03:04:05Z") + "02",
+		"a2c781c0" + text("2024-01-02T03:04:05Z") + "01c781c0" + text("2024-01-02T03:04:05Z") + "02",
+	} {
+		v, err := portable.ParseValue(unhex(t, bytes))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := v.(*data.Dict).Entries; len(got) != 1 || got[0].Value != any(int64(2)) {
+			t.Errorf("%s", data.Repr(v))
+		}
+	}
+}
+
 // Objects that look alike, and NaN, are different keys: a set of Python that has
 // two such has two afterwards.
 func TestAlikeKeys(t *testing.T) {

@@ -12,9 +12,9 @@ import (
 	"multiproc/internal/mperr"
 )
 
-// maxExpansion is how many bytes a decoder of typed values goes over again: the
-// items of references, and the arguments of objects. For the same list in two places makes two slices in Go, and
-// twenty lists of two references each would make a million.
+// maxExpansion is how many bytes of items a decoder of typed values makes values
+// of again, for references to them. For the same list in two places makes two
+// slices in Go, and twenty lists of two references each would make a million.
 const maxExpansion = 16 << 20
 
 // decoder moves an item that has been checked into a typed value. Its parser
@@ -24,6 +24,7 @@ type decoder struct {
 	session  codec.Session
 	depth    int
 	expanded int
+	scanned  int
 	gauge    gauge
 	exact    *parser // for *data.List and *data.Dict
 }
@@ -156,6 +157,17 @@ func (d *decoder) repeat(n int) error {
 	const each = 64 // for what it takes apart from bytes
 	if d.expanded += n + each; d.expanded > maxExpansion {
 		return corrupt("a value that refers to its own parts too often")
+	}
+	return nil
+}
+
+// rescan is called when n bytes, whose values are made once, are gone over for
+// one more time. Objects in the arguments of objects would have it done at each
+// level; all of them together may cost so many times the whole.
+func (d *decoder) rescan(n int) error {
+	const times = 64
+	if d.scanned += n; d.scanned > times*len(d.src)+maxExpansion {
+		return corrupt("objects that are nested too deep in what others were made of")
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ func (d *decoder) structure(n *node, p unsafe.Pointer, i int) (next int, err err
 		return 0, err
 	}
 	if major == majorMap {
-		next, err = d.fields(n, p, next, int(arg))
+		next, err = d.fields(n, p, next, int(arg), 0)
 	} else if length, first, ok := d.sequence(i); ok && length == len(n.fields) && arg != tagSet && arg != tagFrozenSet {
 		next, err = d.record(n, p, first)
 	} else {
@@ -33,9 +33,10 @@ func (d *decoder) structure(n *node, p unsafe.Pointer, i int) (next int, err err
 }
 
 // fields reads a map of length pairs. Mostly the fields come in the order of
-// the struct, and then no name needs to be looked up.
-func (d *decoder) fields(n *node, p unsafe.Pointer, i, length int) (next int, err error) {
-	expect, top := 0, 0
+// the struct, and then no name needs to be looked up. Fields below top may have
+// been read before.
+func (d *decoder) fields(n *node, p unsafe.Pointer, i, length, top int) (next int, err error) {
+	expect := 0
 	for range length {
 		name, value, ok := d.text(i)
 		if !ok {
@@ -74,8 +75,9 @@ func (d *decoder) record(n *node, p unsafe.Pointer, i int) (next int, err error)
 	return i, nil
 }
 
-// attributes reads a struct from an instance of a Python class: from its state,
-// or from what its tuple was made of, as in a namedtuple.
+// attributes reads a struct from an instance of a Python class: from its state;
+// or from what its tuple was made of, as in a namedtuple; of a subclass of dict
+// also from its entries, and of one of list from its items if it has no state.
 func (d *decoder) attributes(n *node, p unsafe.Pointer, i int) (next int, err error) {
 	if err := d.nest(); err != nil {
 		return 0, err
@@ -84,13 +86,12 @@ func (d *decoder) attributes(n *node, p unsafe.Pointer, i int) (next int, err er
 	_, _, next = head(d.src, next) // the array
 	args := skip(d.src, next)
 	_, flags, next := head(d.src, skip(d.src, args))
-	if flags&(objectNew|objectState) == objectNew {
-		if err := d.repeat(next - args); err != nil {
+	empty := d.isEmpty(args)
+	if flags&(objectNew|objectState) == objectNew && !empty {
+		if err := d.rescan(next - args); err != nil {
 			return 0, err
 		}
-		if length, _, ok := d.sequence(d.behind(args)); ok && length == 0 {
-			// it has no attributes
-		} else if _, err = d.value(n, p, args); err != nil {
+		if _, err = d.value(n, p, args); err != nil {
 			return 0, err
 		}
 	}
@@ -98,18 +99,23 @@ func (d *decoder) attributes(n *node, p unsafe.Pointer, i int) (next int, err er
 		switch {
 		case flags&part.flag == 0:
 		case part.flag == objectState:
-			if !d.state(n, p, next, &err) {
+			var ok bool
+			if next, ok, err = d.state(n, p, next); err == nil && !ok {
 				return 0, d.mismatch(n, i)
 			}
-			if err != nil {
-				return 0, err
-			}
-			next = skip(d.src, next)
+		case part.flag == objectEntries:
+			_, length, first := head(d.src, next)
+			next, err = d.fields(n, p, first, int(length), len(n.fields))
+		case part.flag == objectItems && empty && flags&objectState == 0:
+			next, err = d.value(n, p, next)
 		default:
 			next = skip(d.src, next)
 		}
+		if err != nil {
+			return 0, err
+		}
 	}
-	if flags&(objectNew|objectState) == 0 {
+	if flags&(objectNew|objectState|objectEntries) == 0 {
 		return 0, d.mismatch(n, i)
 	}
 	d.unnest()
@@ -120,32 +126,55 @@ func (d *decoder) attributes(n *node, p unsafe.Pointer, i int) (next int, err er
 // forms: a dict of the attributes; for a class with __slots__ a tuple of such a
 // dict, or None, and another one; for a frozen dataclass with slots a list of
 // their values.
-func (d *decoder) state(n *node, p unsafe.Pointer, i int, err *error) (ok bool) {
-	at := d.behind(i)
-	major, arg, next := head(d.src, at)
-	if major == majorMap || major == majorArray {
-		_, *err = d.value(n, p, i)
-		return true
+func (d *decoder) state(n *node, p unsafe.Pointer, i int) (next int, ok bool, err error) {
+	at, after, err := d.follow(i)
+	if err != nil {
+		return 0, false, err
 	}
-	if major != majorTag || arg != tagTuple {
-		return false
+	switch major, tag, first := head(d.src, at); {
+	case major == majorMap || major == majorArray:
+		next, err = d.value(n, p, at)
+	case major == majorTag && tag == tagTuple:
+		_, length, first := head(d.src, first)
+		if length != 2 {
+			return 0, false, nil
+		}
+		second := skip(d.src, first)
+		none := d.src[first] == byteNull
+		if !none && !d.isMap(first) || !d.isMap(second) {
+			return 0, false, nil
+		}
+		if err = d.rescan(second - first); err == nil && !none {
+			_, err = d.value(n, p, first)
+		}
+		if err == nil {
+			next, err = d.value(n, p, second)
+		}
+	default:
+		return 0, false, nil
 	}
-	_, length, first := head(d.src, next)
-	if length != 2 {
-		return false
+	if after > 0 {
+		next = after
 	}
-	second := skip(d.src, first)
-	none := d.src[first] == byteNull
-	if !none && !d.isMap(first) || !d.isMap(second) {
-		return false
+	return next, true, err
+}
+
+// follow is called before the item at i is read from where it stands, which it
+// returns: that is elsewhere if i is a reference, which then ends at after.
+func (d *decoder) follow(i int) (at, after int, err error) {
+	major, tag, next := head(d.src, i)
+	if major == majorTag && tag == tagShared {
+		_, number, after := head(d.src, next)
+		m := d.marks[number]
+		return m.from, after, d.repeat(m.end - m.from)
 	}
-	if *err = d.repeat(second - first); *err == nil && !none {
-		_, *err = d.value(n, p, first)
-	}
-	if *err == nil {
-		_, *err = d.value(n, p, second)
-	}
-	return true
+	return d.behind(i), 0, nil
+}
+
+// isEmpty reports whether the item at i is a list, tuple or set without items.
+func (d *decoder) isEmpty(i int) bool {
+	length, _, ok := d.sequence(d.behind(i))
+	return ok && length == 0
 }
 
 // isMap looks through the tags of shared items.

@@ -3,8 +3,9 @@ package portable
 import "unsafe"
 
 // Instances of subclasses of Python's dict and list are objects that bring
-// entries or items. Without any they look like all others, but for those of
-// module collections. A Counter has its entries among its arguments.
+// entries or items. One without any looks like an object without attributes, and
+// is read as empty; those of module collections are known by their names. A
+// Counter has its entries among its arguments.
 
 // collection is the class of that module whose name stands at i, empty if it is
 // none.
@@ -52,10 +53,14 @@ func (d *decoder) contained(n *node, p unsafe.Pointer, i int, want uint64, empty
 	_, flags, next := head(d.src, skip(d.src, args))
 	read := false
 	if want == objectEntries && name == counter {
-		if err := d.repeat(next - args); err != nil {
+		if err := d.rescan(next - args); err != nil {
 			return 0, err
 		}
-		if length, first, ok := d.sequence(d.behind(args)); ok && length == 1 && d.isMap(first) {
+		at, _, err := d.follow(args)
+		if err != nil {
+			return 0, err
+		}
+		if length, first, ok := d.sequence(at); ok && length == 1 && d.isMap(first) {
 			if _, err = d.value(n, p, first); err != nil {
 				return 0, err
 			}
@@ -76,7 +81,7 @@ func (d *decoder) contained(n *node, p unsafe.Pointer, i int, want uint64, empty
 	}
 	switch {
 	case read:
-	case partOf(name) == want:
+	case partOf(name) == want, flags == objectNew && d.isEmpty(args):
 		empty()
 	default:
 		return 0, d.mismatch(n, i)

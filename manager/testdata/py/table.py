@@ -46,7 +46,7 @@ ROWS = {
     'uuid': uuid.UUID(int=7), 'enum': Colour.RED, 'error': ValueError('x', 1), 'deque': collections.deque([1], 5), 'date': datetime.date(2024, 1, 2),
     'ordered': collections.OrderedDict(b=1, a=2), 'default': collections.defaultdict(list, a=[1]), 'counter': collections.Counter('aab'),
     'words': Words(a=1), 'stack': Stack([1, 2]), 'empty ordered': collections.OrderedDict(), 'empty default': collections.defaultdict(int),
-    'empty counter': collections.Counter(), 'empty deque': collections.deque(),
+    'empty counter': collections.Counter(), 'empty deque': collections.deque(), 'no words': Words(), 'no stack': Stack(),
 }
 
 

@@ -225,12 +225,3 @@ func TestHandshakeThatNeverEnds(t *testing.T) {
 		}
 	}
 }
-
-// FuzzReply lets a server answer anything.
-func FuzzReply(f *testing.F) {
-	f.Add(pickled(data.Tuple{"#RETURN", &data.List{Items: []data.Value{int64(1), "a"}}}))
-	f.Add(pickled(data.Tuple{"#ERROR", &data.Object{Func: data.Global{Module: "builtins", Name: "KeyError"}, Args: data.Tuple{"k"}}}))
-	f.Add(pickled(data.Tuple{"#TRACEBACK", "Traceback\nKeyError: '7f'\n"}))
-	f.Add(unhex("80049582000000000000008c062350524f5859948c0361626394868c1c6d756c746970726f63657373696e672e6d616e6167657273948c05546f6b656e9493942981948c046c69737494682f73948c02376694879462869486942e"))
-	f.Fuzz(func(t *testing.T, reply []byte) { pymp.ParseReply(reply) })
-}

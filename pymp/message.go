@@ -21,6 +21,8 @@ type message struct {
 	out map[uint64]*Proxy // sent: by the id of the reference that stands for it
 	in  []reference       // received, of which some become proxies
 	got []*Proxy          // those that did, to be taken back after an error
+
+	attach func(p *Proxy, r reference) error // by a test, without a server
 }
 
 // origin is what a reply answers, for errors.

@@ -80,15 +80,23 @@ func (s *message) fetch(p *Proxy, id uint64) error {
 		return fmt.Errorf("a reference out of another message: %w", mperr.ErrNoHandle)
 	}
 	r := s.in[id-1]
-	m, err := s.managerOf(r.addr)
-	if err != nil {
-		return fmt.Errorf("proxy of a %s: %w", r.typeid, err)
+	attach := s.attach
+	if attach == nil {
+		attach = s.attachThere
 	}
-	if err := m.attach(s.ctx, p, r); err != nil {
+	if err := attach(p, r); err != nil {
 		return fmt.Errorf("proxy of a %s: %w", r.typeid, err)
 	}
 	s.got = append(s.got, p)
 	return nil
+}
+
+func (s *message) attachThere(p *Proxy, r reference) error {
+	m, err := s.managerOf(r.addr)
+	if err != nil {
+		return err
+	}
+	return m.attach(s.ctx, p, r)
 }
 
 // rebuildProxy writes the proxy that a reference stands for.

@@ -94,7 +94,7 @@ func Call[R any](ctx context.Context, o *Object, method string, args ...any) (R,
 		return result, fmt.Errorf("%s.%s: %w", o, method, err)
 	}
 	s := crossing{ctx: ctx, m: o.m}
-	if err := t.Decode(b, &result, &s); err != nil {
+	if err := t.Decode(portable.Joined(b), &result, &s); err != nil {
 		s.drop()
 		return *new(R), fmt.Errorf("%s.%s was called, but its result is another: %w", o, method, err)
 	}

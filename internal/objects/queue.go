@@ -331,7 +331,7 @@ func (q *queue) hand(c *store.Call, g gets) func() {
 		for i, e := range list {
 			items[i] = e.item
 		}
-		c.ReturnTaken(store.Array(items...), func() { q.putBack(list...) })
+		c.ReturnTaken(join(c, items...), func() { q.putBack(list...) })
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/portable"
 	"multiproc/internal/store"
 )
 
@@ -312,4 +313,24 @@ func TestQueueRefuses(t *testing.T) {
 	}
 	q := c.create("Queue", int64(-1))
 	c.must(nil, q, "put", "a", true, int64(-5)) // not looked at, as in CPython
+}
+
+// A Python client gets a batch as a list, whatever the items share each among
+// its own parts.
+func TestBatchOfItemsThatShare(t *testing.T) {
+	s := newStore(t, store.Limits{})
+	c := connect(t, s).channel()
+	q := c.create("Queue")
+	pair := func(n int64) data.Value {
+		row := pyList(n)
+		return pyList(row, row)
+	}
+	for n := range int64(2) {
+		raw, err := portable.AppendValue(nil, pair(n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.must(nil, q, "mp.put", store.Raw(raw))
+	}
+	c.must(pyList(pair(0), pair(1)), q, "mp.getBatch", int64(9))
 }

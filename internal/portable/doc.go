@@ -62,9 +62,9 @@
 //     *data.List and *data.Dict hold what that package says they hold. A handle
 //     in an any arrives as a data.Ref.
 //   - Parts that are one object in Python are one in an any, also on the way
-//     back, and copies in typed values. A list, tuple or dict that holds itself
-//     is refused, except for a *data.List or *data.Dict: whoever prints such a
-//     value dies of it.
+//     back, and copies in typed values. Maps that hold such parts are written in
+//     no order. A list, tuple or dict that holds itself is refused, except for a
+//     *data.List or *data.Dict: whoever prints such a value dies of it.
 //
 // Of two equal keys in a map the last counts, as in Python.
 //

@@ -108,6 +108,11 @@ func (e *encoder) further(v any) error {
 		e.b = append(e.b, byteNull)
 		return nil
 	}
+	if e.key && e.twice != nil {
+		if err := e.keyable(v); err != nil {
+			return err
+		}
+	}
 	if m, ok := v.(map[any]any); ok {
 		return e.anyMap(m)
 	}

@@ -16,13 +16,14 @@ import (
 type encoder struct {
 	b       []byte
 	session codec.Session
-	depth   int              // arrays and maps around the place at work
-	key     bool             // what is written is a key or part of one
-	twice   map[identity]int // shared parts: their numbers, or unwritten
-	marks   int              // numbers given away
-	parts   []identity       // room for the finder
-	open    map[identity]int // shared slices and maps that are being written: behind at their beginning
-	behind  int              // pointers around the place at work
+	depth   int                   // arrays and maps around the place at work
+	key     bool                  // what is written is a key or part of one
+	twice   map[identity]int      // shared parts: their numbers, or unwritten
+	marks   int                   // numbers given away
+	keys    map[identity]struct{} // tuples that are keys
+	parts   []identity            // room for the finder
+	open    map[identity]int      // shared slices and maps that are being written: behind at their beginning
+	behind  int                   // pointers around the place at work
 }
 
 var encoders = sync.Pool{New: func() any { return new(encoder) }}

@@ -181,6 +181,33 @@ func (e *encoder) share(v any) (written bool) {
 	return true
 }
 
+// keyable fails if v can be no key in Python. Who writes v finds that out, too,
+// but not for what has been written already and is only referred to.
+func (e *encoder) keyable(v any) error {
+	if isNil(v) {
+		return nil
+	}
+	switch v := v.(type) {
+	case []any, map[string]any, map[any]any, *data.List, *data.Dict, *data.Set, *data.ByteArray, data.Slice:
+		return errKey(v)
+	case data.Tuple:
+		id, ok := identityOf(v)
+		if _, been := e.keys[id]; been || !ok {
+			return nil
+		}
+		if e.keys == nil {
+			e.keys = map[identity]struct{}{}
+		}
+		e.keys[id] = struct{}{}
+		for _, part := range v {
+			if err := e.keyable(part); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // begin is share for a slice or map of Go, and refuses one that holds itself
 // with no pointer in between: whoever prints such a value dies of it. If it is to
 // be written, end must be called afterwards.

@@ -252,3 +252,29 @@ func TestRefs(t *testing.T) {
 		t.Errorf("Refs goes on: %d", n)
 	}
 }
+
+// What can change is no key, also where it stands elsewhere already.
+func TestSharedKeys(t *testing.T) {
+	list := &data.List{}
+	tuple := data.Tuple{int64(1), data.Tuple{list}}
+	mixed := map[any]any{"x": 1}
+	for name, key := range map[string]any{
+		"list": list, "tuple": tuple, "map": mixed, "map in a tuple": data.Tuple{mixed}, "slice in a tuple": data.Tuple{[]any{1}},
+		"bytearray": &data.ByteArray{}, "set": &data.Set{}, "slice": data.Tuple{data.Slice{}},
+	} {
+		for _, holder := range []any{&data.Dict{Entries: entries(key, nil)}, &data.FrozenSet{Items: []any{key}}} {
+			_, err := portable.AppendValue(nil, []any{key, list, list, mixed, holder})
+			if err == nil || !strings.Contains(err.Error(), "cannot be a key or a member of a set") {
+				t.Errorf("%s in a %T: %v", name, holder, err)
+			}
+		}
+	}
+	good := data.Tuple{int64(1), data.Tuple{&data.FrozenSet{}, &data.Object{Func: global("m", "C"), Args: data.Tuple{list}}}}
+	b, err := portable.AppendValue(nil, []any{good, list, &data.Dict{Entries: entries(good, 1)}, &data.Set{Items: []any{good}}})
+	if err == nil {
+		err = portable.Check(b, portable.Limits{})
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}

@@ -163,7 +163,7 @@ func (p *pool) mapAll(c *store.Call, star bool, then func(*result)) {
 	r := p.newResult(c, len(calls), true, a[3], a[4])
 	p.start(c, a[0], calls, r, func(r *result) {
 		if len(calls) == 0 {
-			r.finish()
+			r.nothing()
 		}
 		then(r)
 	})

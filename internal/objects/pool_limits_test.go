@@ -164,3 +164,25 @@ func TestPoolFunctionsAreShort(t *testing.T) {
 		}
 	}
 }
+
+// As in Python there is no call back where there were no tasks: it might wait,
+// and with it the connection of whoever asked.
+func TestPoolOfNothingCallsNobody(t *testing.T) {
+	s, letGo := echoing(t, store.Limits{})
+	letGo()
+	c := connect(t, s)
+	pool, queue := c.create("Pool", int64(1)), c.create("Queue", int64(1))
+	c.must(nil, queue, "put", "first")
+	put := &data.Object{
+		Func: data.Global{Module: "builtins", Name: "getattr"},
+		Args: data.Tuple{data.Ref{ID: queue, Type: "Queue"}, "put"},
+	}
+	begun := make(chan *pending, 1)
+	go func() { begun <- c.start(pool, "map_async", echo, pyList(), int64(1), put) }()
+	mptest.Eventually(t, func() bool { return len(begun) == 1 }, "the call has begun")
+	p := <-begun
+	c.must(true, p.newID, "ready")
+	c.must(pyList(), p.newID, "get")
+	c.must("first", queue, "get")
+	c.must(true, queue, "empty")
+}

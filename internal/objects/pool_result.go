@@ -73,6 +73,14 @@ func (r *result) finish() {
 	r.end()
 }
 
+// nothing is the end if there were no tasks. As in Python nobody is called back:
+// it is the goroutine of a connection that comes here, and must not wait.
+func (r *result) nothing() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.end()
+}
+
 // abandon is the end if some of the tasks will not be run. Nobody calls back:
 // the pool's workers are gone.
 func (r *result) abandon() {

@@ -8,6 +8,7 @@ import (
 
 	"multiproc/internal/frames"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyconn"
 	"multiproc/mp/driver"
 	"multiproc/mptest"
 )
@@ -118,4 +119,25 @@ func TestServerDoesNotReadTLS(t *testing.T) {
 	mptest.Eventually(t, func() bool { return l.count() == 1 }, "somebody writes")
 	cancel()
 	wantReturns(t, got, 1)
+}
+
+// Nor can the many small ones fill the socket and then wait in it.
+func TestServerDoesNotReadMoreTLS(t *testing.T) {
+	t.Parallel()
+	here, there := net.Pipe()
+	defer there.Close()
+	l := newLink(here)
+	l.frame = 1 << 20
+	defer l.fail(net.ErrClosed)
+	ctx, cancel := context.WithCancel(t.Context())
+	got := make(chan error, 2)
+	call := func() { got <- l.call(ctx, new(Manager).request("mp.get")) }
+	go call()
+	if _, err := pyconn.New(there).ReadFrame(100); err != nil {
+		t.Fatal(err)
+	}
+	go call() // the server has not answered the first
+	mptest.Eventually(t, func() bool { return l.count() == 2 }, "somebody writes")
+	cancel()
+	wantReturns(t, got, 2)
 }

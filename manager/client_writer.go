@@ -15,8 +15,8 @@ const (
 	// rounds is how often a caller writes for others before he leaves the rest
 	// to a goroutine.
 	rounds = 4
-	// sure is how many bytes are written in the hope that they will not block,
-	// where there is no way to try.
+	// sure is how many bytes a socket takes from which the server has read
+	// all that there was before.
 	sure = 16 << 10
 )
 
@@ -64,8 +64,9 @@ func (l *link) write() bool {
 	b := l.out
 	l.out, l.spare = l.spare[:0], nil
 	l.given += uint64(len(b))
+	alone := len(l.calls) <= 1 // whatever went before was answered, so it was read
 	l.mu.Unlock()
-	n, err := l.writeSome(b)
+	n, err := l.writeSome(b, alone)
 	l.mu.Lock()
 	if n < len(b) && err == nil {
 		go l.writeRest(b, n)
@@ -75,15 +76,16 @@ func (l *link) write() bool {
 	return true
 }
 
-// writeSome writes what the socket takes at once.
-func (l *link) writeSome(b []byte) (n int, err error) {
+// writeSome writes what the socket takes at once. Where there is no way to try,
+// that is nothing unless it is sure of all.
+func (l *link) writeSome(b []byte, alone bool) (n int, err error) {
 	switch {
 	case l.try != nil:
 		return l.try(b)
-	case len(b) > sure:
-		return 0, nil
+	case alone && len(b) <= sure:
+		return l.conn.Write(b)
 	}
-	return l.conn.Write(b)
+	return 0, nil
 }
 
 // writeRest is the writer after the first n bytes of b.

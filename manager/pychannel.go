@@ -178,7 +178,7 @@ func (ch *channel) fallback(id uint64, typ *store.Type, r *pyRequest) {
 	case "__str__", "__repr__":
 		ch.reply(kindReturn, o.Repr())
 	case "#GETVALUE":
-		v, ok := o.Snapshot()
+		v, ok := ch.s.store.Snapshot(o)
 		if !ok {
 			ch.reply(kindUnserializable, traceback(data.TypeError(fmt.Sprintf("cannot pickle '%s' object", typ.ID))))
 			return

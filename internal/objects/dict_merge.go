@@ -63,7 +63,10 @@ func mappingOf(s *store.Store, it store.Item) (keys, vals []store.Item, ok bool,
 	case data.Ref:
 		o, _ := s.Object(v.ID)
 		if d, ok := o.(*dict); ok {
-			keys, vals = d.snapshot()
+			s.Carry(func() []store.Item {
+				keys, vals = d.snapshot()
+				return slices.Concat(keys, vals)
+			})
 			return keys, vals, true, nil
 		}
 	}

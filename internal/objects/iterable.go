@@ -108,21 +108,25 @@ func notIterable(v data.Value) error {
 }
 
 // contents are the elements of another container, or the keys of a dict.
-func contents(s *store.Store, ref data.Ref) ([]store.Item, bool) {
+func contents(s *store.Store, ref data.Ref) (items []store.Item, ok bool) {
 	o, _ := s.Object(ref.ID)
-	switch o := o.(type) {
-	case *list:
-		return o.snapshot(), true
-	case *dict:
-		keys, _ := o.snapshot()
-		return keys, true
-	case *set:
-		keys, _ := o.snapshot()
-		return keys, true
-	case *array:
-		return o.snapshot(), true
-	}
-	return nil, false
+	items = s.Carry(func() (items []store.Item) {
+		ok = true
+		switch o := o.(type) {
+		case *list:
+			items = o.snapshot()
+		case *dict:
+			items, _ = o.snapshot()
+		case *set:
+			items, _ = o.snapshot()
+		case *array:
+			items = o.snapshot()
+		default:
+			ok = false
+		}
+		return items
+	})
+	return items, ok
 }
 
 // elements is items for what is no reference.

@@ -148,3 +148,64 @@ func TestExposedMethodsExist(t *testing.T) {
 		}
 	}
 }
+
+// scanned is an object that keeps references, and has a say when a sweep looks
+// at it.
+type scanned struct {
+	plain
+	args store.Args
+	then func()
+}
+
+func (o *scanned) Call(c *store.Call) { o.args = c.Args; c.Return(none) }
+func (o *scanned) Repr() string       { return "scanned" }
+func (o *scanned) Dispose()           {}
+
+func (o *scanned) Refs(yield func(id uint64) bool) {
+	if o.then != nil {
+		o.then()
+	}
+	o.args.Refs(yield)
+}
+
+// A reference that is copied from one object to another while a sweep goes on,
+// and that the sweep finds in neither, is not lost.
+func TestReferencesAreCopied(t *testing.T) {
+	for _, x := range []struct{ typ, add, merge string }{
+		{"list", "append", "extend"}, {"dict", "setdefault", "update"}, {"set", "add", "update"}, {"list", "append", ""},
+	} {
+		t.Run(x.typ+" "+x.merge, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStore(t, store.Limits{})
+				s.Add(&store.Type{ID: "scanned", New: func(*store.Store, store.Args) (store.Object, error) { return &scanned{}, nil }})
+				c := connect(t, s)
+				ref := func(id uint64) data.Value { return data.Ref{ID: id, Type: x.typ} }
+				event, from, to := c.create("Event"), c.create(x.typ), c.create(x.typ)
+				c.start(from, x.add, ref(event), ref(event)) // as key and value, of a dict
+				c.start(from, x.add, ref(event))
+				root, middle := c.create("scanned"), c.create("scanned")
+				c.must(nil, middle, "", ref(middle))
+				c.must(nil, root, "", ref(from), ref(middle), ref(to)) // they are looked at in the other order
+				for _, id := range []uint64{event, from, to, middle} {
+					_ = c.ss.Decref(id)
+				}
+				<-time.After(time.Hour)
+				o, _ := s.Object(middle)
+				swept := false
+				o.(*scanned).then = func() {
+					swept = true
+					if x.merge == "" {
+						to = c.create(x.typ, ref(from))
+					} else {
+						c.must(nil, to, x.merge, ref(from))
+					}
+					c.must(nil, from, "clear")
+				}
+				s.NumberOfObjects()
+				if _, known := s.Lookup(event); !known || !swept {
+					t.Errorf("swept: %t, the event is known: %t", swept, known)
+				}
+			})
+		})
+	}
+}

@@ -107,6 +107,27 @@ func (s *Store) touch(v Item) {
 	}
 }
 
+// Carry returns what look finds in an object, for another object or a client:
+// references in it are on their way, as those in the messages of calls are.
+func (s *Store) Carry(look func() []Item) (items []Item) {
+	s.inside(func() {
+		items = look()
+		for i := range items {
+			s.touch(items[i])
+		}
+	})
+	return items
+}
+
+// Snapshot is the Snapshot of an object, for a client.
+func (s *Store) Snapshot(o Object) (v Item, ok bool) {
+	s.Carry(func() []Item {
+		v, ok = o.Snapshot()
+		return []Item{v}
+	})
+	return v, ok
+}
+
 func (s *Store) touchID(id uint64) bool {
 	if e := s.table.get(id); e != nil {
 		e.touched.Store(int64(s.now()))
@@ -131,8 +152,8 @@ func (s *Store) sweepNow() {
 // many they were. It must not be called with an object's mutex held.
 //
 // Objects are not stopped meanwhile. A reference can only move from an object
-// that has not been looked at to one that has been by way of a message, and
-// then its object was touched: sweep gives up and leaves the rest for the next.
+// that has not been looked at to one that has been by way of a message, or by
+// Carry, and then its object was touched: sweep gives up and leaves the rest for the next.
 // Messages that are on their way from or to an object meanwhile have arrived
 // when sweep decides, see presence.
 func (s *Store) sweep() int {

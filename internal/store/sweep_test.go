@@ -99,6 +99,39 @@ func TestGraceOfWhatWasTaken(t *testing.T) {
 	})
 }
 
+// opened is a box of which a copy can be had.
+type opened struct{ *box }
+
+func (b opened) Snapshot() (Item, bool) { return b.items[0], true }
+
+// Whoever asks for a copy of the contents has time to attach to what they refer
+// to.
+func TestGraceOfWhatWasCopied(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStore(t, Limits{})
+		ss := s.Join(Client{})
+		outer, x := create(t, ss)
+		inner, b := create(t, ss)
+		call(t, ss, outer, "add", ref(inner))
+		_ = ss.Decref(inner)
+		<-time.After(100 * grace)
+		if _, ok := s.Snapshot(x); ok {
+			t.Error("a box can be copied")
+		}
+		if _, ok := s.Snapshot(opened{x}); !ok {
+			t.Error("an opened box cannot be copied")
+		}
+		call(t, ss, outer, "drop")
+		if s.NumberOfObjects(); b.isDisposed() {
+			t.Error("no grace")
+		}
+		<-time.After(100 * grace)
+		if s.NumberOfObjects(); !b.isDisposed() {
+			t.Error("never disposed of")
+		}
+	})
+}
+
 // A reference that an object has let go of, and that the store has not heard of
 // yet, is on its way: on the way out, and on the way back.
 func TestNoSweepOfWhatIsBetween(t *testing.T) {

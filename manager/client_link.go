@@ -22,7 +22,8 @@ import (
 // writes all that is there; the others go on, and their frames leave with the
 // writer's next write. No caller waits for the server to read: what the socket
 // does not take at once is written by a goroutine, and the caller is free to
-// give up.
+// give up. If too much waits to be written, a caller who has more waits before he
+// calls.
 //
 // Reading. Who has sent a call and finds that nobody reads reads himself,
 // until his own answer is there, and on the way hands out those of others: a
@@ -83,9 +84,12 @@ func newLink(c net.Conn) *link {
 // call sends r and returns when its fate is known: r.reply is set, or the
 // error says that nothing happened, or that it wraps ErrUnknownFate.
 func (l *link) call(ctx context.Context, r *request) error {
-	patience := patienceOf(ctx)
 	l.mu.Lock()
-	if err := l.enqueue(r, patience); err != nil {
+	err := l.awaitRoom(ctx, r)
+	if err == nil {
+		err = l.enqueue(r, patienceOf(ctx))
+	}
+	if err != nil {
 		l.mu.Unlock()
 		return err
 	}

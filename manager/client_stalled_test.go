@@ -2,6 +2,7 @@ package manager
 
 import (
 	"context"
+	"errors"
 	"net"
 	"testing"
 	"time"
@@ -140,4 +141,64 @@ func TestServerDoesNotReadMoreTLS(t *testing.T) {
 	mptest.Eventually(t, func() bool { return l.count() == 2 }, "somebody writes")
 	cancel()
 	wantReturns(t, got, 2)
+}
+
+// What waits to be written is bounded: a caller who comes when it is too much
+// waits outside, and when he gives up nothing has happened.
+func TestBacklogIsBounded(t *testing.T) {
+	t.Parallel()
+	here, there := net.Pipe()
+	defer there.Close()
+	l := newLink(here)
+	l.frame = 64 << 20
+	got := make(chan error, 2)
+	large := frames.AppendBytes(nil, make([]byte, maxBacklog))
+	call := func(ctx context.Context) { got <- l.call(ctx, new(Manager).request("mp.set").raw(large)) }
+	go call(t.Context())
+	mptest.Eventually(t, func() bool { return l.count() == 1 }, "somebody writes")
+	ctx, cancel := context.WithCancel(t.Context())
+	go call(ctx)
+	cancel()
+	select {
+	case err := <-got:
+		if !errors.Is(err, context.Canceled) || errors.Is(err, mperr.ErrUnknownFate) {
+			t.Errorf("one who gives up gets %v", err)
+		}
+	case <-time.After(testPatience):
+		t.Fatal("a call does not return though its context has ended")
+	}
+	if n := l.count(); n != 1 {
+		t.Errorf("%d calls are under way", n)
+	}
+	small, stop := context.WithCancel(t.Context())
+	defer stop()
+	go func() { _ = l.call(small, new(Manager).request(storeRelease).uint(1)) }()
+	mptest.Eventually(t, func() bool { return l.count() == 2 }, "a small call is under way")
+	go call(t.Context())
+	l.fail(net.ErrClosed)
+	for range 2 { // one was under way, the other can be made again elsewhere
+		if err := <-got; !errors.Is(err, mperr.ErrUnknownFate) && !errors.Is(err, errNotSent) {
+			t.Errorf("at the end of the connection: %v", err)
+		}
+	}
+}
+
+// It goes on when the server reads.
+func TestBacklogIsWritten(t *testing.T) {
+	t.Parallel()
+	here, there := net.Pipe()
+	defer there.Close()
+	l := newLink(here)
+	l.frame = 64 << 20
+	large := frames.AppendBytes(nil, make([]byte, maxBacklog))
+	for range 3 {
+		go func() { _ = l.call(t.Context(), new(Manager).request("mp.set").raw(large)) }()
+	}
+	in := pyconn.New(there)
+	for range 3 {
+		if _, err := in.ReadFrame(l.frame); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.fail(net.ErrClosed)
 }

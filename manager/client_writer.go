@@ -18,7 +18,34 @@ const (
 	// sure is how many bytes a socket takes from which the server has read
 	// all that there was before.
 	sure = 16 << 10
+	// maxBacklog is how many bytes may wait to be written before callers do:
+	// there is no end of calls that give up a server which does not read.
+	maxBacklog = 16 << 20
+	// smallCall is how large the arguments of calls may be that never wait: what
+	// gives back locks and references is among them, and must not be lost.
+	smallCall = 1 << 10
 )
+
+// awaitRoom waits until a call may be put into out. It is called with mu held,
+// and gives it up meanwhile. After an error nothing has happened.
+func (l *link) awaitRoom(ctx context.Context, r *request) error {
+	if l.queued-l.sent < maxBacklog || len(r.args) <= smallCall {
+		return nil
+	}
+	stop := context.AfterFunc(ctx, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.written.Broadcast()
+	})
+	defer stop()
+	for l.queued-l.sent >= maxBacklog && l.err == nil {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		l.written.Wait()
+	}
+	return nil
+}
 
 // put makes b, out with one more frame from start on, the new out.
 func (l *link) put(b []byte, start int) {

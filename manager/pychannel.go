@@ -261,7 +261,7 @@ func (ch *channel) end(err error) {
 	switch {
 	case !ch.client.direct:
 		sess.EndOwner(ch.owner, func(id uint64) bool { _, dead := died[id]; return !dead })
-		if isMainThread(ch.name) {
+		if isMainThread(ch.name) && !cutOff(err) {
 			ch.s.bury(ch.client, died)
 		}
 	case !idle || !ch.owner.Holding():
@@ -270,6 +270,12 @@ func (ch *channel) end(err error) {
 		// The thread has ended. What it holds is its process's as long as that
 		// lives.
 	}
+}
+
+// cutOff reports whether it is the server that ends a channel, because of what
+// the client sent: then the client lives.
+func cutOff(err error) bool {
+	return errors.Is(err, mperr.ErrCorrupt) || errors.Is(err, mperr.ErrTooLarge)
 }
 
 // atEnd reports whether the client has read what it wanted to read: it has

@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"io"
 	"maps"
 	"net"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"multiproc/internal/data"
+	"multiproc/internal/mperr"
 	"multiproc/internal/pickle"
 	"multiproc/internal/pyconn"
 	"multiproc/internal/pyconn/pyconntest"
@@ -192,6 +194,34 @@ func TestChannelForsakenLate(t *testing.T) {
 		ch.Return(store.Of(true), taken)
 		if goesOn := ch.turn(); goesOn != taken {
 			t.Errorf("taken %t: the channel goes on: %t", taken, goesOn)
+		}
+	}
+}
+
+// The end of a main thread's channel is the end of its process, unless it is we
+// who cut it off: then the process, and its other threads, go on with its
+// references.
+func TestChannelCutOff(t *testing.T) {
+	s := serveTest(t, "elsewhere")
+	for _, end := range []struct {
+		err  error
+		dead bool
+	}{{errTurns, false}, {mperr.ErrTooLarge, false}, {io.EOF, true}, {io.ErrUnexpectedEOF, true}, {syscall.ECONNRESET, true}} {
+		client := &pyClient{session: s.store.Join(store.Client{}), channels: map[*channel]struct{}{}}
+		defer client.session.End(nil)
+		id, _, err := client.session.Create("dict", store.Args{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ch := newChannel(&pyCodec{s: s.server, client: client}, "MainProcess")
+		client.enter(ch)
+		client.using(ch, id)
+		ch.end(end.err)
+		s.pythons.mu.Lock()
+		buried := client.uses > 0
+		s.pythons.mu.Unlock()
+		if buried != end.dead {
+			t.Errorf("%v: its references go: %t", end.err, buried)
 		}
 	}
 }

@@ -54,8 +54,8 @@ type pythons struct {
 }
 
 // python finds or makes the client of a connection. The caller gives it back
-// with release. It returns nil if the client is gone already: what it asked for
-// would be nobody's.
+// with release. It returns nil if the client is gone already, or cannot be told
+// from others: what it asked for would be nobody's, or theirs.
 func (s *server) python(c *conn) *pyClient {
 	pid, direct := c.pid, c.pid != 0
 	if tcp, ok := c.socket.(*net.TCPConn); ok && s.peers != nil {

@@ -19,7 +19,8 @@ type Finder struct {
 // known: it is on another machine, another user's whose descriptors we may not
 // see, or of another PID namespace. It may be a tunnel's process, behind which
 // the real peer is. gone says that the other end was closed, or its process
-// has died.
+// has died; or that this process lacks the descriptors or the memory to look,
+// and had better close the connection than take the peer for another.
 //
 // A process is found each time or never, as long as its user and ours stay the
 // same. The cost is some 15 µs if it connected before, plus 1 µs for each other

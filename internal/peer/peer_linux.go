@@ -23,7 +23,7 @@ func (f *Finder) find(c *net.TCPConn) (pid int, gone bool) {
 		case errors.Is(err, errNoSocket):
 			return 0, hungUp(c)
 		case err != nil:
-			return 0, false
+			return 0, scarce(err)
 		case s.inode == 0: // closed, and kept by the kernel for what is still to be sent
 			return 0, true
 		}
@@ -31,12 +31,22 @@ func (f *Finder) find(c *net.TCPConn) (pid int, gone bool) {
 		if pid := f.again(link); pid != 0 {
 			return pid, false
 		}
-		if pid, fd := search(link, s.uid); pid != 0 {
+		pid, fd, err := search(link, s.uid)
+		if err != nil {
+			return 0, true
+		}
+		if pid != 0 {
 			f.remember(pid, fd)
 			return pid, false
 		}
 	}
 	return 0, false
+}
+
+// scarce reports whether an error is none of the peer's: this process lacks
+// something for the moment.
+func scarce(err error) bool {
+	return errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) || errors.Is(err, unix.ENOMEM) || errors.Is(err, unix.ENOBUFS)
 }
 
 // again tries the places where connections were before: a program that opens
@@ -73,14 +83,22 @@ func exists(pid int) bool { return !errors.Is(unix.Kill(pid, 0), unix.ESRCH) }
 
 // search looks through the descriptors of all processes of a user. Of several
 // that have the socket the oldest is the one that has made it: the others are
-// its children, forked since.
-func search(link string, uid uint32) (pid, fd int) {
+// its children, forked since. An error says that it could not look.
+func search(link string, uid uint32) (pid, fd int, err error) {
 	var began uint64
-	for _, p := range numbers("/proc") {
+	all, err := numbers("/proc")
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, p := range all {
 		if !belongs(p, uid) {
 			continue
 		}
-		for _, n := range numbers("/proc/" + strconv.Itoa(p) + "/fd") {
+		descriptors, err := numbers("/proc/" + strconv.Itoa(p) + "/fd")
+		if err != nil {
+			return 0, 0, err
+		}
+		for _, n := range descriptors {
 			if at, err := os.Readlink(descriptor(p, n)); err != nil || at != link {
 				continue
 			}
@@ -90,7 +108,7 @@ func search(link string, uid uint32) (pid, fd int) {
 			break
 		}
 	}
-	return pid, fd
+	return pid, fd, nil
 }
 
 // belongs reports whether a process may be that user's. Those that hide their
@@ -100,11 +118,15 @@ func belongs(pid int, uid uint32) bool {
 	return unix.Stat("/proc/"+strconv.Itoa(pid), &st) == nil && (st.Uid == uid || st.Uid == 0)
 }
 
-// numbers are the entries of a directory that are numbers.
-func numbers(directory string) (all []int) {
+// numbers are the entries of a directory that are numbers: none if it cannot be
+// read, but for an error that is scarce.
+func numbers(directory string) (all []int, err error) {
 	d, err := os.Open(directory)
 	if err != nil {
-		return nil
+		if scarce(err) {
+			return nil, err
+		}
+		return nil, nil
 	}
 	defer d.Close()
 	names, _ := d.Readdirnames(-1)
@@ -113,7 +135,7 @@ func numbers(directory string) (all []int) {
 			all = append(all, n)
 		}
 	}
-	return all
+	return all, nil
 }
 
 // startTime is when a process began, in clock ticks since the machine did.

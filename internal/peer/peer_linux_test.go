@@ -1,10 +1,13 @@
 package peer
 
 import (
+	"errors"
 	"net"
 	"os"
 	"os/exec"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // pair is a connection: ours as who accepted it, and as who made it.
@@ -150,4 +153,29 @@ func BenchmarkFind(b *testing.B) {
 			f.Find(a.(*net.TCPConn))
 		}
 	})
+}
+
+// Without descriptors nothing can be found out. A process must not count as
+// unknown then: it was found before, and will be again.
+func TestFindWithoutDescriptors(t *testing.T) {
+	c, _ := pair(t, "127.0.0.1:0")
+	var was unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &was); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 0, Max: was.Max}); err != nil {
+		t.Fatal(err)
+	}
+	var f Finder
+	pid, gone := f.Find(c)
+	_, _, err := search("socket:[1]", uint32(os.Getuid()))
+	if e := unix.Setrlimit(unix.RLIMIT_NOFILE, &was); e != nil {
+		t.Fatal(e)
+	}
+	if pid != 0 || !gone {
+		t.Errorf("process %d is found, gone: %t", pid, gone)
+	}
+	if !errors.Is(err, unix.EMFILE) {
+		t.Errorf("the search ends with %v", err)
+	}
 }

@@ -34,7 +34,8 @@ type pool struct {
 type poolTask struct {
 	args store.Args
 	run  func(context.Context, store.Args)
-	drop func() // nobody will run it: the pool was terminated
+	drop func()  // nobody will run it: the pool was terminated
+	of   *result // what it is a part of; nil: an iterator's
 }
 
 // taskCost is what a task and its result take beside what they hold.
@@ -174,7 +175,7 @@ func (p *pool) start(c *store.Call, function store.Item, calls []store.Args, r *
 	f := p.function(function)
 	tasks := make([]*poolTask, len(calls))
 	for i := range calls {
-		tasks[i] = &poolTask{calls[i], func(ctx context.Context, args store.Args) { r.set(i, f, ctx, args) }, r.abandon}
+		tasks[i] = &poolTask{calls[i], func(ctx context.Context, args store.Args) { r.set(i, f, ctx, args) }, r.abandon, r}
 	}
 	if err := p.submit(tasks); err != nil {
 		c.Fail(err)
@@ -207,7 +208,7 @@ func (p *pool) each(c *store.Call, ordered bool) {
 		tasks[i] = &poolTask{calls[i], func(ctx context.Context, args store.Args) {
 			v, err := f(ctx, args)
 			it.add(i, v, err)
-		}, func() { it.add(i, none, errTerminated) }}
+		}, func() { it.add(i, none, errTerminated) }, nil}
 	}
 	if err := p.submit(tasks); err != nil {
 		c.Fail(err)
@@ -297,20 +298,28 @@ func (p *pool) join(c *store.Call) {
 	}
 }
 
-// Refs implements store.Object: what tasks refer to that are queued or run.
+// Refs implements store.Object: what tasks refer to that are queued or run, and
+// what those have returned that ended before them and belong to the same call.
 func (p *pool) Refs(yield func(id uint64) bool) {
 	p.mu.Lock()
 	tasks := slices.AppendSeq(slices.Clone(p.tasks), maps.Keys(p.running))
 	p.mu.Unlock()
 	more := true
+	each := func(id uint64) bool {
+		more = more && yield(id)
+		return more
+	}
+	calls := map[*result]struct{}{}
 	for _, t := range tasks {
-		t.args.Refs(func(id uint64) bool {
-			more = yield(id)
-			return more
-		})
-		if !more {
+		if t.args.Refs(each); !more {
 			return
 		}
+		if t.of != nil && t.of.once { // others are objects themselves
+			calls[t.of] = struct{}{}
+		}
+	}
+	for r := range calls {
+		r.Refs(each)
 	}
 }
 

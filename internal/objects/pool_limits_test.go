@@ -145,6 +145,35 @@ func TestPoolRefersToArguments(t *testing.T) {
 	}
 }
 
+// What tasks have returned refers to objects, too, as long as the call waits for
+// the others.
+func TestPoolRefersToResults(t *testing.T) {
+	for _, method := range []string{"map", "map_async"} {
+		s, letGo := echoing(t, store.Limits{})
+		c := connect(t, s)
+		pool, l := c.create("Pool", int64(2)), c.create("list")
+		s.AddFunc("tasks.find", func(ctx context.Context, args store.Args) (store.Item, error) {
+			if args.Pos[0].Value() == "wait" {
+				return s.Func("tasks.echo")(ctx, args)
+			}
+			return store.Of(data.Ref{ID: l, Type: "list"}), nil
+		})
+		p := c.start(pool, method, data.Global{Module: "tasks", Name: "find"}, pyList("find", "wait"))
+		id := pool
+		if method == "map_async" {
+			id = p.newID
+		}
+		o, _ := s.Object(id)
+		mptest.Eventually(t, func() bool {
+			n := 0
+			o.Refs(func(id uint64) bool { n++; return id == l })
+			return n == 1
+		}, "%s: the result refers to the list", method)
+		letGo()
+		mptest.Eventually(t, p.answered, "%s is answered", method)
+	}
+}
+
 // What a result keeps of the function that was asked for is short.
 func TestPoolFunctionsAreShort(t *testing.T) {
 	s := newStore(t, store.Limits{})

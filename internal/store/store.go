@@ -14,7 +14,7 @@ import (
 // an error that wraps mperr.ErrLimit. In each field 0 means no limit.
 type Limits struct {
 	Objects int   // in the store
-	Bytes   int64 // that all objects keep, by their own count
+	Bytes   int64 // that all objects keep, by their own count, and calls that wait or are not acknowledged
 	Calls   int   // of one session that wait, or hold what was not acknowledged
 }
 
@@ -148,7 +148,7 @@ func (s *Store) Charge(delta int) error {
 // back.
 func (s *Store) ChargeAnyway(delta int) { s.bytes.Add(int64(delta)) }
 
-// Bytes is what all objects together keep, as they have charged it.
+// Bytes is what Limits.Bytes bounds, as it was charged.
 func (s *Store) Bytes() int64 { return s.bytes.Load() }
 
 // now is the time since the store was made.

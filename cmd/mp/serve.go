@@ -103,10 +103,13 @@ func ensureKey(name string) error {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	if err = os.Link(f.Name(), name); errors.Is(err, fs.ErrExist) {
+	switch err = os.Link(f.Name(), name); {
+	case errors.Is(err, fs.ErrExist):
 		return nil // another server was faster
+	case err != nil: // not every file system has links
+		return os.Rename(f.Name(), name)
 	}
-	return err
+	return nil
 }
 
 // tls is nil if no certificate was given.

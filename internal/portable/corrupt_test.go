@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -264,6 +265,27 @@ func TestHostile(t *testing.T) {
 	_, err = decode[note](t, b, nil)
 	if !errors.Is(err, mperr.ErrType) || !strings.Contains(err.Error(), "holds itself or is nested deeper than 1000 levels") {
 		t.Errorf("a long chain: %v", err)
+	}
+}
+
+// One row may stand in very many places, as long as it is small.
+func TestManyReferences(t *testing.T) {
+	const n = 1 << 20
+	row := []any{int64(1), int64(2)}
+	rows := make([]any, n)
+	for i := range rows {
+		rows[i] = row
+	}
+	v, err := portable.ToValue(rows, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got [][]int
+	if err := portable.FromValue(v, &got, nil); err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != n || !slices.Equal(got[n-1], []int{1, 2}) {
+		t.Errorf("%d rows", len(got))
 	}
 }
 

@@ -13,9 +13,14 @@ import (
 )
 
 // maxExpansion is how many bytes of items a decoder of typed values makes values
-// of again, for references to them. For the same list in two places makes two
-// slices in Go, and twenty lists of two references each would make a million.
-const maxExpansion = 16 << 20
+// of again, for references to them, beyond twice the length of the whole. For
+// the same list in two places makes two slices in Go, and twenty lists of two
+// references each would make a million. maxRepeats is how many references that
+// may be, beyond one for each two bytes of the whole: that many may be written.
+const (
+	maxExpansion = 16 << 20
+	maxRepeats   = 1 << 18
+)
 
 // decoder moves an item that has been checked into a typed value. Its parser
 // makes what goes into an any.
@@ -23,7 +28,8 @@ type decoder struct {
 	parser
 	session  codec.Session
 	depth    int
-	expanded int
+	expanded int // bytes
+	repeats  int
 	scanned  int
 	gauge    gauge
 	exact    *parser // for *data.List and *data.Dict
@@ -154,8 +160,9 @@ func (d *decoder) expand(n *node, p unsafe.Pointer, i int) (next int, err error)
 
 // repeat is called before n bytes are gone over for one more time.
 func (d *decoder) repeat(n int) error {
-	const each = 64 // for what it takes apart from bytes
-	if d.expanded += n + each; d.expanded > maxExpansion {
+	d.repeats++
+	d.expanded += n
+	if d.expanded > maxExpansion+2*len(d.src) || d.repeats > maxRepeats+len(d.src)/2 {
 		return corrupt("a value that refers to its own parts too often")
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -154,7 +155,7 @@ func TestExposedMethodsExist(t *testing.T) {
 type scanned struct {
 	plain
 	args store.Args
-	then func()
+	then atomic.Pointer[func()]
 }
 
 func (o *scanned) Call(c *store.Call) { o.args = c.Args; c.Return(none) }
@@ -162,8 +163,8 @@ func (o *scanned) Repr() string       { return "scanned" }
 func (o *scanned) Dispose()           {}
 
 func (o *scanned) Refs(yield func(id uint64) bool) {
-	if o.then != nil {
-		o.then()
+	if then := o.then.Load(); then != nil {
+		(*then)()
 	}
 	o.args.Refs(yield)
 }
@@ -192,7 +193,7 @@ func TestReferencesAreCopied(t *testing.T) {
 				<-time.After(time.Hour)
 				o, _ := s.Object(middle)
 				swept := false
-				o.(*scanned).then = func() {
+				then := func() {
 					swept = true
 					if x.merge == "" {
 						to = c.create(x.typ, ref(from))
@@ -201,6 +202,7 @@ func TestReferencesAreCopied(t *testing.T) {
 					}
 					c.must(nil, from, "clear")
 				}
+				o.(*scanned).then.Store(&then)
 				s.NumberOfObjects()
 				if _, known := s.Lookup(event); !known || !swept {
 					t.Errorf("swept: %t, the event is known: %t", swept, known)

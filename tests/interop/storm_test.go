@@ -90,7 +90,7 @@ func (s *storm) call(tool, method string, args ...any) bool {
 
 func (s *storm) nurse(p python) {
 	s.t.Helper()
-	name := "orders of " + p.version
+	name := fmt.Sprintf("orders %d", len(s.nurseries)) // with one Python both are of that
 	fifo := filepath.Join(s.directory, name)
 	must(s.t, syscall.Mkfifo(fifo, 0o600))
 	orders, err := os.OpenFile(fifo, os.O_RDWR, 0)

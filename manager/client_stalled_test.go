@@ -103,14 +103,21 @@ func TestServerDoesNotReadAck(t *testing.T) {
 	wantReturns(t, got, 4)
 }
 
-// A connection on which one cannot try to write, as under TLS.
+// pipeLink is a link over a connection on which one cannot try to write, as under
+// TLS, with the server's end of it.
+func pipeLink(t *testing.T, frame int) (l *link, there net.Conn) {
+	t.Helper()
+	here, there := net.Pipe()
+	l = newLink(here)
+	l.frame = frame
+	t.Cleanup(func() { l.fail(net.ErrClosed); _ = there.Close() })
+	return l, there
+}
+
+// Where one cannot try to write, nobody waits in a write either.
 func TestServerDoesNotReadTLS(t *testing.T) {
 	t.Parallel()
-	here, there := net.Pipe()
-	defer there.Close()
-	l := newLink(here)
-	l.frame = 1 << 20
-	defer l.fail(net.ErrClosed)
+	l, _ := pipeLink(t, 1<<20)
 	ctx, cancel := context.WithCancel(t.Context())
 	got := make(chan error, 1)
 	go func() {
@@ -125,11 +132,7 @@ func TestServerDoesNotReadTLS(t *testing.T) {
 // Nor can the many small ones fill the socket and then wait in it.
 func TestServerDoesNotReadMoreTLS(t *testing.T) {
 	t.Parallel()
-	here, there := net.Pipe()
-	defer there.Close()
-	l := newLink(here)
-	l.frame = 1 << 20
-	defer l.fail(net.ErrClosed)
+	l, there := pipeLink(t, 1<<20)
 	ctx, cancel := context.WithCancel(t.Context())
 	got := make(chan error, 2)
 	call := func() { got <- l.call(ctx, new(Manager).request("mp.get")) }
@@ -147,10 +150,7 @@ func TestServerDoesNotReadMoreTLS(t *testing.T) {
 // waits outside, and when he gives up nothing has happened.
 func TestBacklogIsBounded(t *testing.T) {
 	t.Parallel()
-	here, there := net.Pipe()
-	defer there.Close()
-	l := newLink(here)
-	l.frame = 64 << 20
+	l, _ := pipeLink(t, 64<<20)
 	got := make(chan error, 2)
 	large := frames.AppendBytes(nil, make([]byte, maxBacklog))
 	call := func(ctx context.Context) { got <- l.call(ctx, new(Manager).request("mp.set").raw(large)) }
@@ -186,10 +186,7 @@ func TestBacklogIsBounded(t *testing.T) {
 // It goes on when the server reads.
 func TestBacklogIsWritten(t *testing.T) {
 	t.Parallel()
-	here, there := net.Pipe()
-	defer there.Close()
-	l := newLink(here)
-	l.frame = 64 << 20
+	l, there := pipeLink(t, 64<<20)
 	large := frames.AppendBytes(nil, make([]byte, maxBacklog))
 	for range 3 {
 		go func() { _ = l.call(t.Context(), new(Manager).request("mp.set").raw(large)) }()
@@ -200,5 +197,4 @@ func TestBacklogIsWritten(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	l.fail(net.ErrClosed)
 }

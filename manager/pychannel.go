@@ -28,9 +28,9 @@ import (
 // What a call took out of a queue is given back if the client never got it.
 // The client has it when it sends its next request, unless an exception came
 // between (see turn and unread), and when it closes the connection without an
-// error. It has not if the answer cannot be
-// written, or if the kernel says that the peer closed with our bytes unread:
-// by ECONNRESET, or because they are still in the socket.
+// error. It has not if the answer cannot be written, or if the kernel says that
+// the peer closed with our bytes unread: by ECONNRESET, or because they are
+// still in the socket.
 type channel struct {
 	*pyCodec
 	name  string

@@ -242,9 +242,9 @@ func (s *server) handshake(c net.Conn) (*conn, error) {
 // shutdown ends the server because a client asked for it.
 func (s *server) shutdown() { s.cancel() }
 
-// valueLimits are those of the values in messages. A byte of a message can say
-// as much as a list, which takes some hundred bytes in memory; what a client
-// means to store takes sixteen times the message at most.
+// valueLimits are those of the values in messages. One byte of a message can be
+// a whole list, which takes some hundred bytes in memory; but what a client means
+// to store seldom takes more than sixteen times its message.
 func (s *server) valueLimits() portable.Limits {
 	const times = 16
 	l := portable.Limits{Depth: min(s.limits.Depth, defaultDepth), Bytes: times * s.limits.Frame}

@@ -37,9 +37,9 @@ type Options struct {
 // Decode decodes one pickle, which is all of b. The result does not refer to b.
 //
 // Errors wrap mperr.ErrCorrupt if b is no pickle or is not well-formed,
-// mperr.ErrTooLarge if it exceeds a bound, mperr.ErrLimit for MaxBytes, errors.ErrUnsupported if it uses what
-// is refused on principle, mperr.ErrType if a key cannot be hashed, or the error
-// of Options.Object.
+// mperr.ErrTooLarge if it exceeds a bound, mperr.ErrLimit for MaxBytes,
+// errors.ErrUnsupported if it uses what is refused on principle, mperr.ErrType
+// if a key cannot be hashed, or the error of Options.Object.
 func Decode(b []byte, o Options) (data.Value, error) {
 	d := decoders.Get().(*decoder)
 	defer d.recycle()

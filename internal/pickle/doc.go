@@ -16,8 +16,8 @@
 // Decoding is not recursive. What it allocates is at most about a hundred times
 // the length of the pickle and usually three times, because each opcode makes a
 // value of fixed size or one as long as what it has read, and sharing stays
-// sharing; Options.MaxBytes bounds it further. Functions that write such values out, among them Encode, keep the
-// sharing too or have limits of their own.
+// sharing; Options.MaxBytes bounds it further. Functions that write such values
+// out, among them Encode, keep the sharing too or have limits of their own.
 package pickle
 
 import "multiproc/internal/data"

@@ -153,9 +153,9 @@ func (s *Store) sweepNow() {
 //
 // Objects are not stopped meanwhile. A reference can only move from an object
 // that has not been looked at to one that has been by way of a message, or by
-// Carry, and then its object was touched: sweep gives up and leaves the rest for the next.
-// Messages that are on their way from or to an object meanwhile have arrived
-// when sweep decides, see presence.
+// Carry, and then its object was touched: sweep gives up and leaves the rest for
+// the next. Messages that are on their way from or to an object meanwhile have
+// arrived when sweep decides, see presence.
 func (s *Store) sweep() int {
 	w := &s.sweeper
 	w.mu.Lock()

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"unsafe"
 
-	"multiproc/internal/codec"
+	"multiproc/internal/ring"
 	"multiproc/internal/table"
 )
 
@@ -29,17 +29,8 @@ func (q *Queue[T]) PutBatch(ctx context.Context, values []T) (int, error) {
 			return unsafe.Pointer(&values[i]), q.size
 		})
 	}
-	switch q.e.c.Kind() {
-	case codec.Bytes:
-		return q.r.PutMany(ctx, len(values), func(i int) (unsafe.Pointer, int) {
-			b := *(*[]byte)(unsafe.Pointer(&values[i]))
-			return unsafe.Pointer(unsafe.SliceData(b)), len(b)
-		})
-	case codec.String:
-		return q.r.PutMany(ctx, len(values), func(i int) (unsafe.Pointer, int) {
-			s := *(*string)(unsafe.Pointer(&values[i]))
-			return unsafe.Pointer(unsafe.StringData(s)), len(s)
-		})
+	if q.e.bare() {
+		return q.r.PutMany(ctx, len(values), func(i int) (unsafe.Pointer, int) { return q.e.record(&values[i]) })
 	}
 	return q.putEncoded(ctx, values)
 }
@@ -108,7 +99,11 @@ func (q *Queue[T]) GetBatch(ctx context.Context, limit int) ([]T, error) {
 			out = append(out, *(*T)(p))
 			return
 		}
-		records = append(records, append([]byte(nil), unsafe.Slice((*byte)(p), n)...))
+		var b []byte
+		if n != ring.Nil {
+			b = append([]byte{}, unsafe.Slice((*byte)(p), n)...)
+		}
+		records = append(records, b)
 	})
 	if err != nil {
 		return nil, err
@@ -116,7 +111,9 @@ func (q *Queue[T]) GetBatch(ctx context.Context, limit int) ([]T, error) {
 	var failed error
 	for _, b := range records {
 		var v T
-		if err := q.e.decode(q.f, b, &v); err != nil {
+		if q.e.bare() {
+			q.e.fill(&v, b)
+		} else if err := q.e.decode(q.f, b, &v); err != nil {
 			failed = err
 			continue
 		}

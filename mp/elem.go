@@ -33,6 +33,35 @@ func (e *elem[T]) config(items int, bytes int64) ring.Config {
 	return ring.Config{Fixed: e.raw, Size: e.size, Items: items, Bytes: max(bytes, int64(e.size), 8)}
 }
 
+// bare reports whether values are records as they are, without the codec: byte
+// slices and strings.
+func (e *elem[T]) bare() bool {
+	k := e.c.Kind()
+	return k == codec.Bytes || k == codec.String
+}
+
+// record is a bare value as a record.
+func (e *elem[T]) record(v *T) (unsafe.Pointer, int) {
+	if e.c.Kind() == codec.String {
+		s := *(*string)(unsafe.Pointer(v))
+		return unsafe.Pointer(unsafe.StringData(s)), len(s)
+	}
+	b := *(*[]byte)(unsafe.Pointer(v))
+	if b == nil {
+		return nil, ring.Nil
+	}
+	return unsafe.Pointer(unsafe.SliceData(b)), len(b)
+}
+
+// fill makes b, which is given away, the bare value at v.
+func (e *elem[T]) fill(v *T, b []byte) {
+	if e.c.Kind() == codec.String {
+		*(*string)(unsafe.Pointer(v)) = unsafe.String(unsafe.SliceData(b), len(b))
+	} else {
+		*(*[]byte)(unsafe.Pointer(v)) = b
+	}
+}
+
 // buffers are for records that the codec makes or reads.
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 512); return &b }}
 
@@ -49,13 +78,8 @@ func giveBack(p *[]byte, b []byte) {
 // put puts a value that is not raw; what ring.Put and ring.TryPut have in
 // common is in the caller's function.
 func (e *elem[T]) put(f *family, v *T, put func(p unsafe.Pointer, n int) error) error {
-	switch e.c.Kind() {
-	case codec.Bytes:
-		b := *(*[]byte)(unsafe.Pointer(v))
-		return put(unsafe.Pointer(unsafe.SliceData(b)), len(b))
-	case codec.String:
-		s := *(*string)(unsafe.Pointer(v))
-		return put(unsafe.Pointer(unsafe.StringData(s)), len(s))
+	if e.bare() {
+		return put(e.record(v))
 	}
 	p := buffers.Get().(*[]byte)
 	b := *p
@@ -76,17 +100,10 @@ func (e *elem[T]) put(f *family, v *T, put func(p unsafe.Pointer, n int) error) 
 // get takes a value that is not raw. After an error of the ring nothing was
 // taken; a record that cannot be decoded is gone, and the error says so.
 func (e *elem[T]) get(ctx context.Context, f *family, r *ring.Ring, v *T) error {
-	switch e.c.Kind() {
-	case codec.Bytes:
+	if e.bare() {
 		b, err := r.GetFresh(ctx)
 		if err == nil {
-			*(*[]byte)(unsafe.Pointer(v)) = b
-		}
-		return err
-	case codec.String:
-		b, err := r.GetFresh(ctx)
-		if err == nil {
-			*(*string)(unsafe.Pointer(v)) = unsafe.String(unsafe.SliceData(b), len(b))
+			e.fill(v, b)
 		}
 		return err
 	}
@@ -94,13 +111,12 @@ func (e *elem[T]) get(ctx context.Context, f *family, r *ring.Ring, v *T) error 
 }
 
 func (e *elem[T]) tryGet(f *family, r *ring.Ring, v *T) error {
-	switch e.c.Kind() {
-	case codec.Bytes, codec.String:
+	if e.bare() {
 		b, err := r.TryGetFresh()
-		if err != nil {
-			return err
+		if err == nil {
+			e.fill(v, b)
 		}
-		return e.c.Decode(b, v, nil)
+		return err
 	}
 	return e.getDecoded(f, v, r.TryGetAppend)
 }

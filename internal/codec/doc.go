@@ -7,7 +7,7 @@
 //	kind    types                                  bytes
 //	Raw     no pointer in them: numbers, bools,    their memory
 //	        arrays and structs of those
-//	Bytes   []byte and named ones                  themselves
+//	Bytes   []byte and named ones                  nil: none; else 1, themselves
 //	String  string and named ones                  themselves
 //	CBOR    structs, maps, slices, pointers of     one CBOR item, written and
 //	        the plain sort                         read by fxamacker/cbor alone
@@ -18,8 +18,7 @@
 // Everything that a type declares, or nothing: a type of which a part would
 // be lost is refused by Of, with the path to that part. Struct tags are not
 // heeded, for they speak of other formats, and json:"-" would lose a field.
-// Nil and empty slices and maps stay what they are, with one exception: a nil
-// []byte that is the whole message arrives empty, since both are no bytes.
+// Nil and empty slices and maps stay what they are.
 // Strings may hold any bytes. Two pointers to one variable arrive as pointers
 // to two; a value that leads back to itself is an error.
 //

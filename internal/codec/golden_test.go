@@ -15,7 +15,9 @@ func TestGolden(t *testing.T) {
 	s := new(table)
 	for _, tt := range []struct{ name, got, want string }{
 		{"raw", golden(t, point{1, -2}, s), "01000000feffffff"},
-		{"bytes", golden(t, []byte("ab"), s), "6162"},
+		{"bytes", golden(t, []byte("ab"), s), "016162"},
+		{"empty bytes", golden(t, []byte{}, s), "01"},
+		{"nil bytes", golden(t, []byte(nil), s), ""},
 		{"string", golden(t, "ab", s), "6162"},
 		{"plain", golden(t, order{-7, "ab", 2.5}, s), "a3624944266" + "44e616d65626162655072696365fb4004000000000000"},
 		{"list", golden(t, list{1, &list{2, nil}}, s), "82018202f6"},

@@ -111,7 +111,7 @@ func (p *Plan) Append(dst []byte, from unsafe.Pointer, s Session) ([]byte, error
 	case Raw:
 		return append(dst, unsafe.Slice((*byte)(from), p.Size())...), nil
 	case Bytes:
-		return append(dst, *(*[]byte)(from)...), nil
+		return appendBytes(dst, *(*[]byte)(from)), nil
 	case String:
 		return append(dst, *(*string)(from)...), nil
 	}
@@ -151,8 +151,11 @@ func (p *Plan) Decode(src []byte, into unsafe.Pointer, s Session) error {
 		copy(unsafe.Slice((*byte)(into), len(src)), src)
 		return nil
 	case Bytes:
-		*(*[]byte)(into) = append([]byte{}, src...)
-		return nil
+		b, err := p.bytes(src)
+		if err == nil {
+			*(*[]byte)(into) = b
+		}
+		return err
 	case String:
 		*(*string)(into) = string(src)
 		return nil
@@ -163,6 +166,26 @@ func (p *Plan) Decode(src []byte, into unsafe.Pointer, s Session) error {
 	}
 	reflect.NewAt(p.Type(), into).Elem().Set(fresh.Elem())
 	return nil
+}
+
+// present stands before the bytes of a slice that is not nil.
+const present = 1
+
+func appendBytes(dst, b []byte) []byte {
+	if b == nil {
+		return dst
+	}
+	return append(append(dst, present), b...)
+}
+
+func (p *Plan) bytes(src []byte) ([]byte, error) {
+	switch {
+	case len(src) == 0:
+		return nil, nil
+	case src[0] != present:
+		return nil, fmt.Errorf("%v: %w: bytes that begin with %#x", p.Type(), mperr.ErrCorrupt, src[0])
+	}
+	return append([]byte{}, src[1:]...), nil
 }
 
 // decodeItem decodes the kinds CBOR and Tree into a zero value, and may leave

@@ -31,7 +31,7 @@ func (t *Typed[T]) Append(dst []byte, v *T, s Session) ([]byte, error) {
 	case Raw:
 		return append(dst, unsafe.Slice((*byte)(unsafe.Pointer(v)), unsafe.Sizeof(*v))...), nil
 	case Bytes:
-		return append(dst, *(*[]byte)(unsafe.Pointer(v))...), nil
+		return appendBytes(dst, *(*[]byte)(unsafe.Pointer(v))), nil
 	case String:
 		return append(dst, *(*string)(unsafe.Pointer(v))...), nil
 	}
@@ -51,8 +51,11 @@ func (t *Typed[T]) Decode(src []byte, v *T, s Session) error {
 		copy(unsafe.Slice((*byte)(unsafe.Pointer(v)), len(src)), src)
 		return nil
 	case Bytes:
-		*(*[]byte)(unsafe.Pointer(v)) = append([]byte{}, src...)
-		return nil
+		b, err := t.bytes(src)
+		if err == nil {
+			*(*[]byte)(unsafe.Pointer(v)) = b
+		}
+		return err
 	case String:
 		*(*string)(unsafe.Pointer(v)) = string(src)
 		return nil

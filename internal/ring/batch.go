@@ -95,10 +95,10 @@ func (r *Ring) putBurst(ctx context.Context, first, n int, rec func(i int) (unsa
 }
 
 // GetMany takes up to limit records, waiting until there is one. sink is
-// called for each in order, with memory that is the ring's: it copies what it
-// needs, and must neither keep p nor block. All are taken by one store of the
-// head (one a generation), after the last call of sink. Errors are those of
-// Get; with an error nothing was taken.
+// called for each in order, with its length, which may be Nil, and with memory
+// of the ring: it copies what it needs, and must neither keep p nor block. All
+// are taken by one store of the head (one a generation), after the last call
+// of sink. Errors are those of Get; with an error nothing was taken.
 func (r *Ring) GetMany(ctx context.Context, limit int, sink func(p unsafe.Pointer, n int)) (int, error) {
 	waited := false
 	for limit > 0 {

@@ -75,11 +75,11 @@ func (r *Ring) TryGetAppend(buf []byte) ([]byte, error) {
 
 // GetFresh is GetAppend into memory of its own, as large as the record. The
 // memory is allocated before the lock is taken, from a guess at the record's
-// length, and is not cleared first.
+// length, and is not cleared first. A nil record is a nil slice.
 func (r *Ring) GetFresh(ctx context.Context) ([]byte, error) {
 	waited := false
 	for {
-		out, err := r.tryGetAppend(ctx, uncleared(r.peekLen()), waited)
+		out, err := r.tryGetFresh(ctx, waited)
 		if !errors.Is(err, mperr.ErrEmpty) {
 			return out, err
 		}
@@ -92,17 +92,34 @@ func (r *Ring) GetFresh(ctx context.Context) ([]byte, error) {
 
 // TryGetFresh is GetFresh that returns ErrEmpty instead of waiting.
 func (r *Ring) TryGetFresh() ([]byte, error) {
-	return r.tryGetAppend(context.Background(), uncleared(r.peekLen()), false)
+	return r.tryGetFresh(context.Background(), false)
+}
+
+func (r *Ring) tryGetFresh(ctx context.Context, waited bool) ([]byte, error) {
+	buf, n, err := r.appendFront(ctx, uncleared(r.peekLen()), waited)
+	if err != nil || n == Nil {
+		return nil, err
+	}
+	return buf, nil
 }
 
 func (r *Ring) tryGetAppend(ctx context.Context, buf []byte, waited bool) ([]byte, error) {
+	buf, _, err := r.appendFront(ctx, buf, waited)
+	return buf, err
+}
+
+// appendFront takes the first record, appends it to buf and returns its length,
+// or Nil.
+func (r *Ring) appendFront(ctx context.Context, buf []byte, waited bool) ([]byte, int, error) {
 	src, n, next, err := r.lockFront(ctx, waited)
 	if err != nil {
-		return buf, err
+		return buf, 0, err
 	}
-	buf = append(buf, unsafe.Slice((*byte)(src), n)...)
+	if n > 0 {
+		buf = append(buf, unsafe.Slice((*byte)(src), n)...)
+	}
 	r.take(next, waited)
-	return buf, nil
+	return buf, n, nil
 }
 
 // uncleared returns an empty slice with room for n bytes that were not set to
@@ -134,11 +151,11 @@ func (r *Ring) peekLen() int {
 		return 0
 	}
 	src := unsafe.Add(unsafe.Pointer(base), uintptr((pos(head)-r.start(g))&r.gens[g].mask)*8)
-	h := atomic.LoadUint64((*uint64)(src))
-	if uint32(h) != ^uint32(h>>32) || int64(uint32(h)) > r.gens[g].size {
+	n, ok := recordLength(atomic.LoadUint64((*uint64)(src)))
+	if !ok || n < 0 || int64(n) > r.gens[g].size {
 		return 0
 	}
-	return int(uint32(h))
+	return n
 }
 
 // lockFront takes the get lock and finds the first record. With a nil error
@@ -212,11 +229,10 @@ func (r *Ring) record(head, tail word) (src unsafe.Pointer, n int, next word, er
 			return nil, 0, 0, r.corrupt("records of %d bytes in generation %d", n, g)
 		}
 	} else {
-		h := *(*uint64)(src)
-		if uint32(h) != ^uint32(h>>32) {
+		var ok bool
+		if n, ok = recordLength(*(*uint64)(src)); !ok {
 			return nil, 0, 0, r.corrupt("the record at position %d has no header", pos(head))
 		}
-		n = int(uint32(h))
 		need = r.cfg.stride(n)
 		if need > pos(tail)-pos(head) || need > r.gens[g].mask+1 {
 			return nil, 0, 0, r.corrupt("the record at position %d has %d bytes, the ring holds less", pos(head), n)

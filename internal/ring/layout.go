@@ -34,7 +34,8 @@
 //
 // A ring of fixed-size elements stores them bare, rounded up to 8 bytes. In
 // other rings each record has a header word: length in the low half, its
-// complement in the high half, so that a corrupted ring is noticed.
+// complement in the high half, so that a corrupted ring is noticed. The length
+// of all ones stands for a record that is nil, which is not the same as empty.
 //
 // # Generations
 //
@@ -60,6 +61,10 @@ import (
 	"multiproc/internal/robust"
 	"multiproc/internal/shm"
 )
+
+// Nil is the length of a record that is nil: no bytes, and told apart from an
+// empty record. Rings of fixed-size elements have none.
+const Nil = -1
 
 // ControlSize is how many bytes of the segment the control block takes.
 const ControlSize = 640
@@ -156,13 +161,13 @@ func FromParams(p [2]uint64) Config {
 // units is how many units of 8 bytes n bytes take.
 func units(n int) uint32 { return uint32((uint64(n) + 7) / 8) }
 
-// stride is how many units a record of n bytes takes in the ring. No record
-// takes none: positions must tell records apart.
+// stride is how many units a record of n bytes takes in the ring, or a nil one.
+// No record takes none: positions must tell records apart.
 func (c *Config) stride(n int) uint32 {
 	if c.Fixed {
 		return max(1, units(c.Size))
 	}
-	return 1 + units(n)
+	return 1 + units(max(n, 0))
 }
 
 // RecordBytes is how many bytes of the byte bound a record of a fixed-size ring

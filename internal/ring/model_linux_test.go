@@ -64,7 +64,7 @@ func record(id uint64, n int) []byte {
 func addr(b []byte) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(b)) }
 
 func clone(p unsafe.Pointer, n int) []byte {
-	return append([]byte{}, unsafe.Slice((*byte)(p), n)...)
+	return append([]byte{}, unsafe.Slice((*byte)(p), max(n, 0))...)
 }
 
 // cancelled makes waiting calls into trying ones.

@@ -14,8 +14,8 @@ import (
 )
 
 // Put copies n bytes from p into the ring as one record, waiting while it is
-// full. After an error nothing was put. A record of a fixed-size ring must
-// have that size.
+// full; n may be Nil. After an error nothing was put. A record of a fixed-size
+// ring must have that size.
 func (r *Ring) Put(ctx context.Context, p unsafe.Pointer, n int) error {
 	waited := false
 	for {
@@ -74,7 +74,7 @@ func (r *Ring) need(n int) (uint32, error) {
 		if n != r.cfg.Size {
 			return 0, fmt.Errorf("%s %s: a record of %d bytes where all have %d: %w", r.seg.Kind, r.seg.ID, n, r.cfg.Size, mperr.ErrType)
 		}
-	} else if n < 0 || int64(n) > r.cfg.Bytes {
+	} else if n < Nil || int64(n) > min(r.cfg.Bytes, maxRecord) {
 		return 0, r.tooLarge(n)
 	}
 	need := r.cfg.stride(n)
@@ -137,11 +137,29 @@ func (r *Ring) write(tail word, gen uint32, p unsafe.Pointer, n int) error {
 		*(*uint64)(dst) = *(*uint64)(p)
 		return nil
 	}
-	copy(unsafe.Slice((*byte)(dst), n), unsafe.Slice((*byte)(p), n))
+	if n > 0 {
+		copy(unsafe.Slice((*byte)(dst), n), unsafe.Slice((*byte)(p), n))
+	}
 	return nil
 }
 
+// maxRecord is the largest length that a header holds beside Nil.
+const maxRecord = 1<<32 - 2
+
 func recordHeader(n int) uint64 { return uint64(uint32(n)) | uint64(^uint32(n))<<32 }
+
+// recordLength is the length in a header, or Nil. It reports false if the word
+// is no header.
+func recordLength(header uint64) (n int, ok bool) {
+	low := uint32(header)
+	if low != ^uint32(header>>32) {
+		return 0, false
+	}
+	if low == 1<<32-1 {
+		return Nil, true
+	}
+	return int(low), true
+}
 
 // waitSpace waits until a record of need units may fit. again says that the
 // caller was here before and came too late.

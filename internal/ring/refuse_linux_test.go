@@ -26,7 +26,7 @@ func TestNewRefuses(t *testing.T) {
 			t.Errorf("%+v: %v", cfg, err)
 		}
 	}
-	if err := r.TryPut(nil, -1); !errors.Is(err, mperr.ErrTooLarge) {
+	if err := r.TryPut(nil, Nil-1); !errors.Is(err, mperr.ErrTooLarge) {
 		t.Error(err)
 	}
 	if err := r.TryPut(nil, 1<<40); !errors.Is(err, mperr.ErrTooLarge) {

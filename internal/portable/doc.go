@@ -66,7 +66,10 @@
 //     no order. A list, tuple or dict that holds itself is refused, except for a
 //     *data.List or *data.Dict: whoever prints such a value dies of it.
 //
-// Of two equal keys in a map the last counts, as in Python.
+// Of two equal keys in a map the last counts, as in Python. What a plan writes,
+// the same plan reads: keys of a map that are or hold an any, and would have no
+// == any more at the reader (a struct, which becomes a tuple) or would be equal
+// there (int8(1) and int64(1)), are an error of the writer.
 //
 // # What is relied on
 //

@@ -366,7 +366,10 @@ func (e *encoder) typed(x any) error {
 	}
 	v := reflect.New(t)
 	v.Elem().Set(reflect.ValueOf(x))
-	if err := e.value(p.root, v.UnsafePointer()); err != nil {
+	e.loose++
+	err = e.value(p.root, v.UnsafePointer())
+	e.loose--
+	if err != nil {
 		return at(err, "("+t.String()+")")
 	}
 	return nil

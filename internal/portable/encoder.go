@@ -24,6 +24,7 @@ type encoder struct {
 	parts   []identity            // room for the finder
 	open    map[identity]int      // shared slices and maps that are being written: behind at their beginning
 	behind  int                   // pointers around the place at work
+	loose   int                   // values of an any around the place at work
 }
 
 var encoders = sync.Pool{New: func() any { return new(encoder) }}
@@ -226,6 +227,11 @@ func (e *encoder) mapping(n *node, p unsafe.Pointer) error {
 	for it := v.MapRange(); it.Next(); {
 		s.key()
 		key.Elem().SetIterKey(it)
+		if n.key.opaque() && e.loose == 0 { // in an any it is read as a dict, which has any key
+			if err := readable(n.key, key.UnsafePointer()); err != nil {
+				return at(err, "[key]")
+			}
+		}
 		e.key = true
 		if err := e.value(n.key, key.UnsafePointer()); err != nil {
 			return at(err, "[key]")
@@ -240,7 +246,9 @@ func (e *encoder) mapping(n *node, p unsafe.Pointer) error {
 			return atKey(err, key.Elem())
 		}
 	}
-	s.sort()
+	if same := s.sort(); same && n.key.opaque() {
+		return at(errors.New("two keys that would be one where they are read"), "[key]")
+	}
 	e.unnest()
 	return nil
 }

@@ -48,19 +48,31 @@ func (s *sorter) end() {
 }
 
 // sort ends the map. Pairs stay as they are if something among them was marked
-// as shared: marks are numbered in the order in which they stand.
-func (s *sorter) sort() {
+// as shared: marks are numbered in the order in which they stand. It reports
+// whether two keys have the same bytes.
+func (s *sorter) sort() (same bool) {
 	s.end()
 	b := s.e.b
-	order := func(x, y span) int { return bytes.Compare(b[x.key:x.value], b[y.key:y.value]) }
-	if len(s.spans) < 2 || s.marks != s.e.marks || slices.IsSortedFunc(s.spans, order) {
-		return
+	if len(s.spans) < 2 {
+		return false
+	}
+	order := func(x, y span) int {
+		c := bytes.Compare(b[x.key:x.value], b[y.key:y.value])
+		same = same || c == 0
+		return c
+	}
+	if slices.IsSortedFunc(s.spans, order) {
+		return same
 	}
 	start := s.spans[0].key
-	slices.SortFunc(s.spans, order)
+	slices.SortFunc(s.spans, order) // compares all that become neighbours
+	if s.marks != s.e.marks {
+		return same
+	}
 	sorted := make([]byte, 0, len(b)-start)
 	for _, p := range s.spans {
 		sorted = append(sorted, b[p.key:p.end]...)
 	}
 	copy(b[start:], sorted)
+	return same
 }

@@ -1,0 +1,59 @@
+package portable
+
+import (
+	"fmt"
+	"math/big"
+	"reflect"
+	"time"
+	"unsafe"
+
+	"multiproc/internal/data"
+)
+
+// A key of a Go map that is or holds an any arrives as another type than it
+// left with: a struct as a tuple, an array of bytes as bytes. Such a key has no
+// == at the reader, who could not take it into a map of the same type: the
+// whole value would be lost with it. So it is not written.
+
+// readable says whether the key at p, of n's type, can be a key of a Go map
+// again where it is read.
+func readable(n *node, p unsafe.Pointer) error {
+	switch n.shape {
+	case shapeAny:
+		return readableAny(*(*any)(p))
+	case shapeStruct:
+		for i := range n.fields {
+			f := &n.fields[i]
+			if err := readable(f.node, unsafe.Add(p, f.offset)); err != nil {
+				return at(err, "."+f.name)
+			}
+		}
+	case shapeArray:
+		for i := range n.length {
+			if err := readable(n.elem, unsafe.Add(p, uintptr(i)*n.elem.size)); err != nil {
+				return at(err, fmt.Sprintf("[%d]", i))
+			}
+		}
+	}
+	return nil
+}
+
+func readableAny(v any) error {
+	switch v.(type) {
+	case nil, bool, int, int64, float64, complex128, string, time.Time, *big.Int,
+		data.Global, data.Ref, data.Range, *data.FrozenSet, *data.Object, *data.Exception:
+		return nil
+	}
+	t := reflect.TypeOf(v)
+	switch t.Kind() {
+	case reflect.Struct:
+		if form := customForm(t); t == bigType || form != nil && form.text {
+			return nil
+		}
+	case reflect.Array, reflect.Pointer:
+	default:
+		return nil // numbers and texts; what is no key at all is refused where it is written
+	}
+	return fmt.Errorf("a %v in an any cannot be the key of a map, since it is read as a tuple or bytes; "+
+		"make it the type of the map's keys, or use a text or a number", t)
+}

@@ -139,7 +139,8 @@ func (l *link) enqueue(r *request, patience int64) error {
 	b := frames.AppendCall(frames.Begin(l.out), l.seq, r.id, r.method, patience, r.n)
 	b = append(b, r.args...)
 	if n := len(b) - start - frames.HeaderSize; n > min(l.frame, math.MaxInt32) {
-		return fmt.Errorf("the arguments take %d bytes, and the server accepts %d: %w", n, l.frame, mperr.ErrTooLarge)
+		return fmt.Errorf("the arguments take %d bytes, over the server's limit of %d: "+
+			"manager.Limits.Frame, or mp serve --max-frame, raises it there: %w", n, l.frame, mperr.ErrTooLarge)
 	}
 	r.seq = l.seq
 	l.put(b, start)

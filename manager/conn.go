@@ -32,6 +32,7 @@ func (c *conn) authenticate() error { return pyconn.ServerHandshake(c.in, c.s.ke
 func (c *conn) serve() {
 	first, err := c.in.ReadFrame(c.s.limits.Frame)
 	if err != nil {
+		c.refuseFirst(err)
 		return
 	}
 	if len(first) > 0 && first[0] == firstPickle {

@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -94,15 +95,19 @@ func TestLongHandshake(t *testing.T) {
 	}
 }
 
-// After the handshake there is a limit as well, and memory comes with bytes.
+// After the handshake there is a limit as well: a longer frame is read past,
+// and the peer told why nobody listens to it.
 func TestLongFrame(t *testing.T) {
 	s := serveTest(t, "unix", func(o *Options) { o.Limits.Frame = 1000 })
 	c := s.join(t)
-	if _, err := c.NetConn().Write([]byte{0, 0, 3, 0xe9}); err != nil {
+	if _, err := c.NetConn().Write(append([]byte{0, 0, 3, 0xe9}, make([]byte, 1001)...)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.ReadFrame(1 << 20); err == nil {
-		t.Error("a frame above the limit is read")
+	if b, err := c.ReadFrame(1 << 20); err != nil || !bytes.Contains(b, []byte("limit of 1000")) {
+		t.Errorf("a frame above the limit is answered with %q, %v", b, err)
+	}
+	if b, err := c.ReadFrame(1 << 20); err == nil {
+		t.Errorf("and then with %q", b)
 	}
 }
 

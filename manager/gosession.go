@@ -70,6 +70,9 @@ func (g *goSession) read() error {
 		b, err := g.in.ReadFrame(g.s.limits.Frame)
 		if err != nil {
 			g.out.uncork()
+			if refusal, _, ok := g.tooLarge(err); ok {
+				g.bye(refusal.Error())
+			}
 			return err
 		}
 		g.out.cork()

@@ -53,8 +53,12 @@ type Options struct {
 // an error that wraps mp.ErrLimit, or is cut off. In each field 0 stands for
 // the default and a negative number for no limit.
 type Limits struct {
-	// Frame is the size of the largest message, in bytes. Default: 64 MiB. The
-	// values in a message may take sixteen times as much memory, and no more
+	// Frame is the size of the largest message, in bytes; a larger one is read
+	// past, and its call fails with an error that wraps mp.ErrTooLarge, a
+	// ValueError in Python. Default: 1 GiB, which takes a data frame of a
+	// hundred million numbers, is as much as pymp accepts of a server, and half
+	// of what a message can hold. The values in a message may take sixteen times
+	// as much memory as the message, up to 1 GiB or twice Frame, and no more
 	// than Bytes.
 	Frame int
 	// Objects is how many objects there may be. Default: one million.
@@ -82,7 +86,7 @@ type Limits struct {
 
 // Default limits.
 const (
-	defaultFrame       = 64 << 20
+	defaultFrame       = 1 << 30
 	defaultObjects     = 1_000_000
 	defaultConnections = 10_000
 	defaultHalfOpen    = 256

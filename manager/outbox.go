@@ -3,6 +3,7 @@ package manager
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"net"
 	"sync"
 	"syscall"
@@ -17,6 +18,7 @@ import (
 type outbox struct {
 	conn net.Conn
 	try  tryWriter // nil where only blocking writes exist, as under TLS
+	most int       // the longest frame
 
 	mu      sync.Mutex
 	buf     []byte // frames that are not written yet
@@ -40,7 +42,7 @@ const (
 type tryWriter func(b []byte) (n int, err error)
 
 func newOutbox(c net.Conn) *outbox {
-	o := &outbox{conn: c}
+	o := &outbox{conn: c, most: math.MaxInt32}
 	o.idle.L = &o.mu
 	if s, ok := c.(syscall.Conn); ok {
 		if raw, err := s.SyscallConn(); err == nil {
@@ -66,7 +68,8 @@ func (o *outbox) send(encode func(dst []byte) ([]byte, error)) (sound bool, err 
 		return true, err
 	}
 	n := len(b) - start - 4
-	if int64(n) > 1<<31-1 {
+	if n > o.most {
+		o.buf = o.buf[:start]
 		return true, errFrameTooLong
 	}
 	binary.BigEndian.PutUint32(b[start:], uint32(n))
@@ -177,4 +180,4 @@ func (o *outbox) sound() bool {
 	return o.err == nil
 }
 
-var errFrameTooLong = fmt.Errorf("the answer is longer than 2 GiB: %w", mperr.ErrTooLarge)
+var errFrameTooLong = fmt.Errorf("the answer is longer than 2 GiB, the limit of a message: ask for it in parts: %w", mperr.ErrTooLarge)

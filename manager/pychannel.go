@@ -66,7 +66,8 @@ func (ch *channel) serve() {
 	ch.client.enter(ch)
 	for {
 		b, err := ch.c.in.ReadFrame(ch.s.limits.Frame)
-		if err != nil {
+		refusal, _, tooLarge := ch.c.tooLarge(err)
+		if err != nil && !tooLarge {
 			ch.end(err)
 			return
 		}
@@ -77,7 +78,11 @@ func (ch *channel) serve() {
 		}
 		ch.settle(true)
 		ch.state.Store(waiting)
-		ch.request(b)
+		if tooLarge {
+			ch.Fail(refusal)
+		} else {
+			ch.request(b)
+		}
 		ch.waited.Store(len(ch.free) == 0)
 		ch.c.out.wait(maxOut)
 	}
@@ -227,7 +232,7 @@ func (ch *channel) Return(v store.Item, taken bool) {
 
 // Fail answers with an exception.
 func (ch *channel) Fail(err error) {
-	ch.reply(kindError, data.ToException(err))
+	ch.reply(kindError, exceptionOf(err))
 }
 
 // Emit refuses: a Python client cannot be told anything but its answer.

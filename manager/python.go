@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -157,7 +158,10 @@ func (p *pyCodec) answer(kind string, value data.Value) (sound bool) {
 		})
 	}
 	sound, err := encode(kind, value)
-	if err != nil {
+	switch {
+	case errors.Is(err, errFrameTooLong):
+		sound, _ = encode(kindError, exceptionOf(err))
+	case err != nil:
 		sound, _ = encode(kindUnserializable, traceback(err))
 	}
 	return sound
@@ -168,6 +172,10 @@ func (p *pyCodec) answerLast(kind string, value data.Value) {
 	p.answer(kind, value)
 	p.c.out.wait(0)
 }
+
+// exceptionOf is what clients raise for an error of a call. Its type is Value,
+// as a message wants it.
+func exceptionOf(err error) data.Value { return data.ToException(err) }
 
 // traceback is what clients print of an error in the server.
 func traceback(err error) string {

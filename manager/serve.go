@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -50,6 +51,7 @@ type server struct {
 	singletons singletons
 	gate       gate
 	pythons    pythons
+	oversize   quiet        // tells the log of messages above Limits.Frame
 	peers      *peer.Finder // of processes that connect by TCP; nil: they count as elsewhere
 
 	sessions atomic.Uint64 // numbers Go clients
@@ -247,7 +249,8 @@ func (s *server) shutdown() { s.cancel() }
 // to store seldom takes more than sixteen times its message.
 func (s *server) valueLimits() portable.Limits {
 	const times = 16
-	l := portable.Limits{Depth: min(s.limits.Depth, defaultDepth), Bytes: times * s.limits.Frame}
+	bytes := min(times*int64(s.limits.Frame), max(1<<30, 2*int64(s.limits.Frame)))
+	l := portable.Limits{Depth: min(s.limits.Depth, defaultDepth), Bytes: int(min(bytes, math.MaxInt))}
 	if s.limits.Bytes > 0 {
 		l.Bytes = int(min(int64(l.Bytes), s.limits.Bytes))
 	}

@@ -47,7 +47,7 @@ func (ch *channel) exchange(ctx context.Context, frame []byte, limit int, lost e
 	case err == nil:
 		return reply, usable, nil
 	case errors.Is(err, mperr.ErrTooLarge):
-		return nil, false, fmt.Errorf("the reply: %w", err) // it was carried out
+		return nil, false, fmt.Errorf("the call was carried out, and the reply is over the limit, which pymp.MaxFrame raises: %w", err)
 	}
 	return nil, false, because(ctx, lost, err)
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync/atomic"
 
 	"multiproc/internal/mperr"
 	"multiproc/internal/pyconn"
@@ -21,7 +22,8 @@ import (
 type Conn struct {
 	c      *pyconn.Conn
 	limit  int
-	reader chan struct{} // each holds a token while nobody uses that side
+	broken atomic.Pointer[error] // why the connection was ended here, but by Close
+	reader chan struct{}         // each holds a token while nobody uses that side
 	writer chan struct{}
 }
 
@@ -105,7 +107,8 @@ func (c *Conn) write(ctx context.Context, write func() error) error {
 // connection the error is io.EOF.
 //
 // When ctx ends first nothing is lost: the next call receives the message. A
-// message that does not fit R is gone.
+// message that does not fit R is gone. One that is longer than MaxFrame ends the
+// connection, for both ends, and all later calls say so.
 func Recv[R any](ctx context.Context, c *Conn) (R, error) {
 	var r R
 	b, err := c.RecvBytes(ctx)
@@ -134,8 +137,11 @@ func (c *Conn) RecvBytes(ctx context.Context) ([]byte, error) {
 	stop := c.c.InterruptRead(ctx)
 	b, err := c.c.TakeFrame(c.limit)
 	stop()
-	if errors.Is(err, io.EOF) {
+	switch {
+	case errors.Is(err, io.EOF):
 		return nil, io.EOF
+	case errors.Is(err, mperr.ErrTooLarge), errors.Is(err, mperr.ErrCorrupt):
+		err = c.ruin(err)
 	}
 	return b, c.failed(ctx, "receive", err)
 }
@@ -153,10 +159,25 @@ func turn(ctx context.Context, side chan struct{}) error {
 	}
 }
 
+// ruin ends the connection because of a message that cannot be read: the other
+// end, which may be waiting until all of it is out, learns it by its next call.
+func (c *Conn) ruin(err error) error {
+	var large *pyconn.TooLargeError
+	if errors.As(err, &large) {
+		err = fmt.Errorf("a message of %d bytes is over the limit of %d, which pymp.MaxFrame raises; the connection is ended: %w",
+			large.Size, large.Limit, mperr.ErrTooLarge)
+	}
+	c.broken.CompareAndSwap(nil, &err)
+	_ = c.c.Close()
+	return err
+}
+
 func (c *Conn) failed(ctx context.Context, what string, err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case c.broken.Load() != nil:
+		err = *c.broken.Load()
 	case errors.Is(err, net.ErrClosed):
 		return fmt.Errorf("%s: the connection: %w", what, mperr.ErrClosed)
 	case ctx.Err() != nil && errors.Is(err, os.ErrDeadlineExceeded):

@@ -28,8 +28,11 @@ func collect(opts []Option) (options, error) {
 }
 
 // MaxFrame bounds the bytes of a message that comes in; a longer one is an
-// error that wraps mp.ErrTooLarge, and ends its connection. Without it the bound
-// is 1 GiB. Memory is taken only as bytes arrive, whatever a peer announces.
+// error that wraps mp.ErrTooLarge, and ends its connection: a Python program
+// that is sending it fails with BrokenPipeError or ConnectionResetError, and
+// later calls on a Conn return the same error. A Manager goes on with other
+// connections. Without it the bound is 1 GiB. Memory is taken only as bytes
+// arrive, whatever a peer announces.
 func MaxFrame(bytes int) Option {
 	return func(o *options) error {
 		if bytes < 1 {

@@ -29,7 +29,7 @@ type serve struct {
 	MaxConnections int   `placeholder:"N" help:"Clients at once (default: 10000)."`
 	MaxObjects     int   `placeholder:"N" help:"Objects at once (default: 1000000)."`
 	MaxMemory      int64 `placeholder:"BYTES" help:"What all values together may take (default: no limit)."`
-	MaxFrame       int   `placeholder:"BYTES" help:"The largest message (default: 64 MiB)."`
+	MaxFrame       int   `placeholder:"BYTES" help:"The largest message (default: 1 GiB)."`
 	RefuseOpaque   bool  `help:"Refuse Python objects of classes that the manager does not know, instead of keeping them as they are."`
 }
 

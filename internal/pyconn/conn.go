@@ -55,6 +55,7 @@ type Conn struct {
 	need int    // length of the frame that has begun, -1 between frames
 	big  []byte // holds the frame that does not fit into buf, or its beginning
 	out  []byte
+	over excess
 	torn bool // a part of a frame was written, and not the rest
 	ack  acker
 }
@@ -137,13 +138,16 @@ func (c *Conn) AckAtOnce() { c.ack.always = true }
 // ReadFrame returns the payload of the next frame. The bytes belong to the
 // Conn and are overwritten by the next call.
 //
-// A frame longer than limit is an error that wraps mperr.ErrTooLarge, a length
-// that makes no sense one that wraps mperr.ErrCorrupt; nothing more can be
-// read after either. At the end of the connection the error is io.EOF, also if
+// A frame longer than limit is a *TooLargeError; Skip reads past it, and until
+// then there is nothing else to read. After a length that makes no sense, which
+// is an error that wraps mperr.ErrCorrupt, nothing can be read any more. At the end of the connection the error is io.EOF, also if
 // the header of a frame had come but nothing of its payload, as in Python;
 // within a header or a payload it wraps io.ErrUnexpectedEOF. After a deadline
 // the next call goes on where this one stopped.
 func (c *Conn) ReadFrame(limit int) ([]byte, error) {
+	if c.over.refused != nil {
+		return nil, c.over.refused
+	}
 	if c.need < 0 {
 		if cap(c.big) > keep {
 			c.big = nil
@@ -217,10 +221,11 @@ func (c *Conn) readHeader(limit int) (int, error) {
 	case n > math.MaxInt32:
 		return 0, fmt.Errorf("frame announces a negative length, %d: %w", int32(uint32(n)), mperr.ErrCorrupt)
 	}
-	if n > uint64(max(limit, 0)) {
-		return 0, fmt.Errorf("frame of %d bytes is over the limit of %d: %w", n, limit, mperr.ErrTooLarge)
-	}
 	c.r += size
+	if n > uint64(max(limit, 0)) {
+		c.over = excess{refused: &TooLargeError{Size: n, Limit: limit}, left: n}
+		return 0, c.over.refused
+	}
 	return int(n), nil
 }
 

@@ -79,7 +79,7 @@ func (s *server) construct(r *registration, args store.Args) (store.Object, erro
 func (s *server) told(err error) error {
 	var p *panicked
 	if errors.As(err, &p) {
-		s.log.Error("a registered type or function panicked", "name", p.name, "panic", p.value, "stack", string(p.stack))
+		s.log.Error("a registered type, a function or the encoding of an answer panicked", "name", p.name, "panic", p.value, "stack", string(p.stack))
 		return data.RuntimeError(p.Error())
 	}
 	return err

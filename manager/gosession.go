@@ -77,7 +77,7 @@ func (g *goSession) read() error {
 		}
 		g.out.cork()
 		if err = frames.Parse(b, &f); err == nil {
-			err = g.carryOut(&f)
+			err = g.survive(&f)
 		}
 		if err != nil {
 			g.out.uncork()
@@ -85,6 +85,17 @@ func (g *goSession) read() error {
 			return err
 		}
 	}
+}
+
+// survive is carryOut, of which a panic is the answer to the call.
+func (g *goSession) survive(f *frames.Frame) (err error) {
+	seq, kind := f.Seq, f.Kind
+	if broken := g.s.store.Safely(kind.String(), func() { err = g.carryOut(f) }); broken != nil {
+		if c := g.find(seq); c != nil && kind == frames.Call {
+			c.Fail(broken)
+		}
+	}
+	return err
 }
 
 // carryOut does what a frame says. An error ends the connection.
@@ -237,7 +248,7 @@ func (c *goCall) refuse(err error) {
 	if c.settle() {
 		c.call.Lost()
 	}
-	c.Fail(err)
+	c.Fail(c.g.s.told(err))
 }
 
 // take notes that the client has to say whether it got the answer. It refuses
@@ -300,7 +311,9 @@ const newGrace = 10 * time.Second
 // alive is let go when the client had time to take one of its own.
 func (c *goCall) New(typ *store.Type, id uint64) {
 	c.Return(store.Of(data.Ref{ID: id, Type: typ.ID}), false)
-	time.AfterFunc(newGrace, func() { _ = c.g.session.Decref(id) })
+	time.AfterFunc(newGrace, func() {
+		_ = c.g.s.store.Safely("release", func() { _ = c.g.session.Decref(id) })
+	})
 }
 
 // cancel ends the call, or takes back what its answer brought: the client

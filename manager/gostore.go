@@ -35,12 +35,16 @@ func (g *goSession) storeCall(c *goCall, method string, args []store.Item) {
 		}
 		c.Return(store.Of(v), false)
 		if method == "shutdown" {
-			go g.shutdown()
+			g.s.background(method, g.shutdown)
 		}
 	}
 	if m.makes {
 		if typeid, ok := values[0].(string); ok && g.s.slow[typeid] {
-			go answer()
+			go func() {
+				if err := g.s.store.Safely(method, answer); err != nil {
+					c.Fail(err)
+				}
+			}()
 			return
 		}
 	}

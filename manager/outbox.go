@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"runtime/debug"
 	"sync"
 	"syscall"
 
@@ -62,7 +63,7 @@ func (o *outbox) send(encode func(dst []byte) ([]byte, error)) (sound bool, err 
 		return false, nil
 	}
 	start := len(o.buf)
-	b, err := encode(append(o.buf, 0, 0, 0, 0))
+	b, err := encodeSafely(append(o.buf, 0, 0, 0, 0), encode)
 	if err != nil {
 		o.buf = o.buf[:start]
 		return true, err
@@ -78,6 +79,17 @@ func (o *outbox) send(encode func(dst []byte) ([]byte, error)) (sound bool, err 
 		o.flush()
 	}
 	return o.err == nil, nil
+}
+
+// encodeSafely is encode, of which a panic is an error: an answer is made
+// with the mutexes of others held.
+func encodeSafely(dst []byte, encode func([]byte) ([]byte, error)) (b []byte, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &panicked{"the encoding of an answer", v, debug.Stack()} // logged by who is told
+		}
+	}()
+	return encode(dst)
 }
 
 // cork makes frames gather until uncork.

@@ -80,8 +80,9 @@ func (ch *channel) serve() {
 		ch.state.Store(waiting)
 		if tooLarge {
 			ch.Fail(refusal)
-		} else {
-			ch.request(b)
+		} else if err := ch.s.store.Safely("a request", func() { ch.request(b) }); err != nil && ch.claim() {
+			ch.answer(kindTraceback, traceback(err))
+			ch.free <- struct{}{}
 		}
 		ch.waited.Store(len(ch.free) == 0)
 		ch.c.out.wait(maxOut)
@@ -174,21 +175,24 @@ func exposes(typ *store.Type, method string) bool {
 
 // fallback answers what every object understands.
 func (ch *channel) fallback(id uint64, typ *store.Type, r *pyRequest) {
-	o, ok := ch.s.store.Object(id)
-	if !ok {
-		ch.reply(kindTraceback, traceback(data.KeyError(r.ident)))
-		return
-	}
 	switch r.method {
 	case "__str__", "__repr__":
-		ch.reply(kindReturn, o.Repr())
-	case "#GETVALUE":
-		v, ok := ch.s.store.Snapshot(o)
-		if !ok {
-			ch.reply(kindUnserializable, traceback(data.TypeError(fmt.Sprintf("cannot pickle '%s' object", typ.ID))))
+		text, err := ch.s.store.Repr(id)
+		if err != nil {
+			ch.reply(kindTraceback, traceback(err))
 			return
 		}
-		ch.reply(kindReturn, v.Value())
+		ch.reply(kindReturn, text)
+	case "#GETVALUE":
+		v, ok, err := ch.s.store.Snapshot(id)
+		switch {
+		case err != nil:
+			ch.reply(kindTraceback, traceback(err))
+		case !ok:
+			ch.reply(kindUnserializable, traceback(data.TypeError(fmt.Sprintf("cannot pickle '%s' object", typ.ID))))
+		default:
+			ch.reply(kindReturn, v.Value())
+		}
 	default:
 		ch.reply(kindTraceback, traceback(notExposed(r.method, typ)))
 	}

@@ -87,7 +87,7 @@ func (s *server) python(c *conn) *pyClient {
 		if pid != 0 && !p.over {
 			old.line = newLifeline(c.socket, pid)
 			s.wg.Add(1)
-			go s.watchPython(old, p.closed)
+			s.background("the watch of a process", func() { s.watchPython(old, p.closed) })
 		}
 	}
 	old.uses++
@@ -223,18 +223,22 @@ func (s *server) bury(client *pyClient, used map[uint64]time.Time) {
 	client.uses++
 	s.pythons.mu.Unlock()
 	time.AfterFunc(lastWords, func() {
-		client.mu.Lock()
-		for id, last := range used {
-			if client.departures.since(id, last) {
-				delete(used, id)
-			}
-		}
-		client.mu.Unlock()
-		for id := range used {
-			_ = client.session.Decref(id)
-		}
-		s.release(client)
+		_ = s.store.Safely("the end of a process", func() { s.buried(client, used) })
 	})
+}
+
+func (s *server) buried(client *pyClient, used map[uint64]time.Time) {
+	client.mu.Lock()
+	for id, last := range used {
+		if client.departures.since(id, last) {
+			delete(used, id)
+		}
+	}
+	client.mu.Unlock()
+	for id := range used {
+		_ = client.session.Decref(id)
+	}
+	s.release(client)
 }
 
 // using takes note of a call through a channel.

@@ -50,7 +50,10 @@ func (c *conn) servePython(first []byte) {
 		p.answerLast(kindReturn, nil)
 		c.s.shutdown()
 	default:
-		v, err := p.serverRequest(&r)
+		var v data.Value
+		if broken := c.s.store.Safely(r.method, func() { v, err = p.serverRequest(&r) }); broken != nil {
+			err = broken
+		}
 		if err != nil {
 			p.answerLast(kindTraceback, traceback(err))
 			return
@@ -162,7 +165,7 @@ func (p *pyCodec) answer(kind string, value data.Value) (sound bool) {
 	case errors.Is(err, errFrameTooLong):
 		sound, _ = encode(kindError, exceptionOf(err))
 	case err != nil:
-		sound, _ = encode(kindUnserializable, traceback(err))
+		sound, _ = encode(kindUnserializable, traceback(p.s.told(err)))
 	}
 	return sound
 }

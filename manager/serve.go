@@ -83,6 +83,7 @@ func newServer(ctx context.Context, o Options) (*server, error) {
 	s.store = store.New(store.Limits{
 		Objects: limits.Objects, Bytes: limits.Bytes, Calls: limits.Waiting,
 	})
+	s.store.OnPanic(s.panicked)
 	objects.Register(s.store)
 	s.addRegistered()
 	return s, nil
@@ -205,6 +206,12 @@ func (s *server) handle(c net.Conn, place *place) {
 		delete(s.conns, c)
 		s.mu.Unlock()
 	}()
+	_ = s.store.Safely("a connection", func() { s.converse(c, place) })
+}
+
+// converse serves a connection whose end is the caller's affair. A panic in it
+// ends it, and nothing else: whatever belongs to it is given back on the way.
+func (s *server) converse(c net.Conn, place *place) {
 	conn, err := s.handshake(c)
 	s.gate.leave(place)
 	if err != nil {
@@ -239,6 +246,17 @@ func (s *server) handshake(c net.Conn) (*conn, error) {
 		return nil, err
 	}
 	return conn, c.SetDeadline(time.Time{})
+}
+
+// panicked logs a panic of the server's own code. It is the end of the call in
+// which it came, and of the object, if it was one's.
+func (s *server) panicked(b *store.Broken) {
+	s.log.Error("a call panicked: please report this", "object", b.Object, "method", b.Method, "panic", b.Value, "stack", string(b.Stack))
+}
+
+// background runs f on a goroutine of its own, where nobody waits for it.
+func (s *server) background(what string, f func()) {
+	go func() { _ = s.store.Safely(what, f) }()
 }
 
 // shutdown ends the server because a client asked for it.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"multiproc/internal/data"
 	"multiproc/internal/store"
@@ -15,7 +14,7 @@ import (
 type array struct {
 	code *arrayCode
 
-	mu sync.Mutex // guards all of the following
+	guarded // guards all of the following
 	account
 	b []byte // the elements, as this machine lays them out
 }

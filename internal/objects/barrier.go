@@ -2,7 +2,6 @@ package objects
 
 import (
 	"fmt"
-	"sync"
 	"time"
 
 	"multiproc/internal/data"
@@ -20,7 +19,7 @@ type barrier struct {
 	parties int64
 	timeout time.Duration // of waits that have none
 
-	mu      sync.Mutex
+	guarded
 	broken  bool
 	waiting lineup[int] // with the order of arrival
 }

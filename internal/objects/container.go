@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 
 	"multiproc/internal/data"
 	"multiproc/internal/mperr"
@@ -160,7 +159,7 @@ type watchers struct{ calls []*store.Call }
 
 // watch makes c hear of every change from now on, until its client cancels or
 // is too slow. mu, the object's mutex, is not held.
-func (w *watchers) watch(mu *sync.Mutex, c *store.Call) (store.Item, error) {
+func (w *watchers) watch(mu *store.Mutex, c *store.Call) (store.Item, error) {
 	mu.Lock()
 	defer mu.Unlock()
 	unpark := func() bool {

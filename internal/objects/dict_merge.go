@@ -63,11 +63,11 @@ func mappingOf(s *store.Store, it store.Item) (keys, vals []store.Item, ok bool,
 	case data.Ref:
 		o, _ := s.Object(v.ID)
 		if d, ok := o.(*dict); ok {
-			s.Carry(func() []store.Item {
+			_, err = s.Carry(v.ID, func() []store.Item {
 				keys, vals = d.snapshot()
 				return slices.Concat(keys, vals)
 			})
-			return keys, vals, true, nil
+			return keys, vals, true, err
 		}
 	}
 	return nil, nil, false, nil

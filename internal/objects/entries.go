@@ -2,7 +2,6 @@ package objects
 
 import (
 	"sort"
-	"sync"
 	"unsafe"
 
 	"multiproc/internal/data"
@@ -230,7 +229,7 @@ func (e *entries) some(place uint64, limit int, size func(*row) int, yield func(
 }
 
 // pageKeys answers with a page of keys alone. mu guards the entries.
-func (e *entries) pageKeys(mu *sync.Mutex, c *store.Call) (store.Item, error) {
+func (e *entries) pageKeys(mu *store.Mutex, c *store.Call) (store.Item, error) {
 	cursor, limit, err := pageArgs(c)
 	if err != nil {
 		return none, err

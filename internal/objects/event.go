@@ -2,7 +2,6 @@ package objects
 
 import (
 	"fmt"
-	"sync"
 
 	"multiproc/internal/store"
 )
@@ -10,7 +9,7 @@ import (
 // event is a flag to wait for: Python's threading.Event.
 type event struct {
 	plain
-	mu      sync.Mutex
+	guarded
 	set     bool
 	waiting lineup[struct{}]
 }

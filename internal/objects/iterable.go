@@ -88,10 +88,11 @@ func (l *loops) items(it store.Item) ([]store.Item, error) {
 	}
 	v := it.Value()
 	if ref, ok := v.(data.Ref); ok {
-		if items, ok := contents(l.s, ref); ok {
-			return items, nil
+		items, ok, err := contents(l.s, ref)
+		if err == nil && !ok {
+			err = notIterable(v)
 		}
-		return nil, notIterable(v)
+		return items, err
 	}
 	parts, err := l.elements(v)
 	if err != nil {
@@ -108,9 +109,9 @@ func notIterable(v data.Value) error {
 }
 
 // contents are the elements of another container, or the keys of a dict.
-func contents(s *store.Store, ref data.Ref) (items []store.Item, ok bool) {
+func contents(s *store.Store, ref data.Ref) (items []store.Item, ok bool, err error) {
 	o, _ := s.Object(ref.ID)
-	items = s.Carry(func() (items []store.Item) {
+	items, err = s.Carry(ref.ID, func() (items []store.Item) {
 		ok = true
 		switch o := o.(type) {
 		case *list:
@@ -126,7 +127,7 @@ func contents(s *store.Store, ref data.Ref) (items []store.Item, ok bool) {
 		}
 		return items
 	})
-	return items, ok
+	return items, ok, err
 }
 
 // elements is items for what is no reference.

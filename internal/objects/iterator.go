@@ -1,8 +1,6 @@
 package objects
 
 import (
-	"sync"
-
 	"multiproc/internal/data"
 	"multiproc/internal/store"
 )
@@ -14,11 +12,11 @@ type dictIterator struct {
 	plain
 	d *dict
 
-	mu    sync.Mutex // taken before the dict's
-	place uint64     // of the last key
-	size  int        // of the dict when the iterator was made
-	left  int        // of its keys
-	state iteration
+	guarded        // taken before the dict's
+	place   uint64 // of the last key
+	size    int    // of the dict when the iterator was made
+	left    int    // of its keys
+	state   iteration
 }
 
 type iteration uint8

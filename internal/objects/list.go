@@ -2,7 +2,6 @@ package objects
 
 import (
 	"slices"
-	"sync"
 
 	"multiproc/internal/data"
 	"multiproc/internal/store"
@@ -10,7 +9,7 @@ import (
 
 // list is Python's list, and driver.List.
 type list struct {
-	mu sync.Mutex // guards all of the following
+	guarded // guards all of the following
 	account
 	watchers
 	items   []listed

@@ -2,7 +2,6 @@ package objects
 
 import (
 	"fmt"
-	"sync"
 
 	"multiproc/internal/data"
 	"multiproc/internal/mperr"
@@ -14,7 +13,7 @@ import (
 type lock struct {
 	recursive bool // RLock: one owner may take it many times, and nobody else release it
 
-	mu    sync.Mutex
+	guarded
 	owner store.Owner // nil: nobody
 	depth int         // of a recursive one
 	line  lineup[claim]

@@ -1,15 +1,13 @@
 package objects
 
 import (
-	"sync"
-
 	"multiproc/internal/data"
 	"multiproc/internal/store"
 )
 
 // mapping is what dicts and namespaces have in common: driver.Dict.
 type mapping struct {
-	mu sync.Mutex // guards all of the following
+	guarded // guards all of the following
 	account
 	watchers
 	entries

@@ -77,3 +77,9 @@ func (a answers) send() {
 		f()
 	}
 }
+
+// guarded is the mutex of an object. A call that panics breaks it.
+type guarded struct{ mu store.Mutex }
+
+// Break implements store.Breakable.
+func (g *guarded) Break(b *store.Broken) { g.mu.Break(b) }

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"runtime"
 	"slices"
-	"sync"
 
 	"multiproc/internal/data"
 	"multiproc/internal/store"
@@ -21,7 +20,7 @@ type pool struct {
 	run  context.Context // ends with terminate
 	stop context.CancelFunc
 
-	mu      sync.Mutex
+	guarded
 	state   poolState
 	tasks   []*poolTask
 	running map[*poolTask]struct{}
@@ -36,6 +35,7 @@ type poolTask struct {
 	run  func(context.Context, store.Args)
 	drop func()  // nobody will run it: the pool was terminated
 	of   *result // what it is a part of; nil: an iterator's
+	home store.Object
 }
 
 // taskCost is what a task and its result take beside what they hold.
@@ -175,7 +175,7 @@ func (p *pool) start(c *store.Call, function store.Item, calls []store.Args, r *
 	f := p.function(function)
 	tasks := make([]*poolTask, len(calls))
 	for i := range calls {
-		tasks[i] = &poolTask{calls[i], func(ctx context.Context, args store.Args) { r.set(i, f, ctx, args) }, r.abandon, r}
+		tasks[i] = &poolTask{calls[i], func(ctx context.Context, args store.Args) { r.set(i, f, ctx, args) }, r.abandon, r, r}
 	}
 	if err := p.submit(tasks); err != nil {
 		c.Fail(err)
@@ -208,7 +208,7 @@ func (p *pool) each(c *store.Call, ordered bool) {
 		tasks[i] = &poolTask{calls[i], func(ctx context.Context, args store.Args) {
 			v, err := f(ctx, args)
 			it.add(i, v, err)
-		}, func() { it.add(i, none, errTerminated) }, nil}
+		}, func() { it.add(i, none, errTerminated) }, nil, it}
 	}
 	if err := p.submit(tasks); err != nil {
 		c.Fail(err)
@@ -234,7 +234,11 @@ func (p *pool) submit(tasks []*poolTask) error {
 	p.tasks = append(p.tasks, tasks...)
 	for range min(p.size-p.workers, len(tasks)) { // those that there are may be busy
 		p.workers++
-		go p.work()
+		go func() {
+			if err := p.s.Safely("a worker of a pool", p.work); err != nil {
+				p.s.Break(p, "a worker", err)
+			}
+		}()
 	}
 	return nil
 }
@@ -256,7 +260,10 @@ func (p *pool) work() {
 		p.tasks = p.tasks[1:]
 		p.running[t] = struct{}{}
 		p.mu.Unlock()
-		t.run(p.run, t.args)
+		if err := p.s.Safely("a task of a pool", func() { t.run(p.run, t.args) }); err != nil {
+			p.s.Break(t.home, "a task", err)
+			panic(err)
+		}
 		p.mu.Lock()
 		delete(p.running, t)
 		p.mu.Unlock()

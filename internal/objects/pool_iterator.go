@@ -2,7 +2,6 @@ package objects
 
 import (
 	"cmp"
-	"sync"
 	"time"
 
 	"multiproc/internal/data"
@@ -14,7 +13,7 @@ import (
 type poolIterator struct {
 	ordered bool
 
-	mu sync.Mutex // guards all of the following
+	guarded // guards all of the following
 	account
 	slots   []arrival // by input if ordered, else by arrival
 	arrived int

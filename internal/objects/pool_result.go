@@ -5,7 +5,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"multiproc/internal/data"
@@ -19,7 +18,7 @@ type result struct {
 	once                bool // for the call that started the tasks, which waits
 	onResult, onFailure store.Func
 
-	mu sync.Mutex // guards all of the following
+	guarded // guards all of the following
 	account
 	values  []store.Item
 	left    int

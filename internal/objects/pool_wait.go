@@ -2,7 +2,6 @@ package objects
 
 import (
 	"slices"
-	"sync"
 	"time"
 
 	"multiproc/internal/store"
@@ -21,7 +20,7 @@ type waiter struct {
 // the call's patience as its method was told, zero for none; expired answers
 // then, and may be nil if until is the client's own deadline. mu, the object's
 // mutex, is held.
-func (w *waiters) park(mu *sync.Mutex, c *store.Call, until time.Time, expired, ready func()) {
+func (w *waiters) park(mu *store.Mutex, c *store.Call, until time.Time, expired, ready func()) {
 	me := &waiter{c, ready}
 	unpark := func() bool {
 		mu.Lock()

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"sync"
 
 	"multiproc/internal/data"
 	"multiproc/internal/mperr"
@@ -21,7 +20,7 @@ type queue struct {
 	maxItems int // 0: no bound
 	maxBytes int // 0: no bound
 
-	mu         sync.Mutex
+	guarded
 	items      deque
 	bytes      int    // of items, charged to the store
 	seq        uint64 // of the last item that was put
@@ -171,6 +170,8 @@ func (q *queue) putAll(c *store.Call, w *puts, p patience) {
 	}
 	var err error
 	switch {
+	case len(w.left) == 0: // nothing to wait for
+		defer w.answer(c)
 	case q.putters.n == 0 && q.fitAll(w.left):
 		if err = q.admit(w); err == nil || w.done > 0 { // a batch is put as far as it goes
 			err = nil

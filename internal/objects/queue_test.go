@@ -334,3 +334,18 @@ func TestBatchOfItemsThatShare(t *testing.T) {
 	}
 	c.must(pyList(pair(0), pair(1)), q, "mp.getBatch", int64(9))
 }
+
+// A batch of nothing is put at once, also where others wait to put, and leaves
+// nothing behind.
+func TestBatchOfNothing(t *testing.T) {
+	s := newStore(t, store.Limits{})
+	s.OnPanic(func(b *store.Broken) { t.Errorf("%v\n%s", b, b.Stack) })
+	c := connect(t, s)
+	q := c.create("Queue", int64(1))
+	c.must(nil, q, "mp.put", "a")
+	waits := c.start(q, "mp.put", "b")
+	c.must(int64(0), q, "mp.putBatch", pyList())
+	c.must("a", q, "mp.get")
+	wantResult(t, waits, nil)
+	c.must("b", q, "mp.get")
+}

@@ -2,7 +2,6 @@ package objects
 
 import (
 	"fmt"
-	"sync"
 
 	"multiproc/internal/mperr"
 	"multiproc/internal/store"
@@ -20,7 +19,7 @@ import (
 type rwlock struct {
 	plain
 
-	mu      sync.Mutex
+	guarded
 	writer  store.Owner         // nil: nobody
 	readers map[store.Owner]int // how often each reads; none if there is a writer
 	line    lineup[rwClaim]

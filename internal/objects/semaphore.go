@@ -3,7 +3,6 @@ package objects
 import (
 	"fmt"
 	"math"
-	"sync"
 
 	"multiproc/internal/data"
 	"multiproc/internal/store"
@@ -22,7 +21,7 @@ type semaphore struct {
 	bounded bool
 	initial int64
 
-	mu    sync.Mutex
+	guarded
 	value int64
 	line  lineup[struct{}]
 	debts []debt // oldest first

@@ -1,8 +1,6 @@
 package objects
 
 import (
-	"sync"
-
 	"multiproc/internal/data"
 	"multiproc/internal/mperr"
 	"multiproc/internal/store"
@@ -11,7 +9,7 @@ import (
 // set is Python's set, which managers offer from 3.14 on, and driver.Set. Its
 // order is that in which its members came.
 type set struct {
-	mu sync.Mutex // guards all of the following
+	guarded // guards all of the following
 	account
 	entries
 }

@@ -1,8 +1,6 @@
 package objects
 
 import (
-	"sync"
-
 	"multiproc/internal/data"
 	"multiproc/internal/store"
 )
@@ -11,7 +9,7 @@ import (
 type value struct {
 	code store.Item // the type code, which is only for show
 
-	mu sync.Mutex // guards all of the following
+	guarded // guards all of the following
 	account
 	v       store.Item
 	version uint64

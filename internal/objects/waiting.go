@@ -1,8 +1,6 @@
 package objects
 
 import (
-	"sync"
-
 	"multiproc/internal/store"
 )
 
@@ -65,7 +63,7 @@ func (p *place[T]) leave() bool {
 
 // wait parks c at the end of the line. mu, the object's, is held. If patience
 // ends, expired answers.
-func (l *lineup[T]) wait(mu *sync.Mutex, c *store.Call, what T, p patience, expired func()) {
+func (l *lineup[T]) wait(mu *store.Mutex, c *store.Call, what T, p patience, expired func()) {
 	me := &place[T]{call: c, what: what}
 	unpark := func() bool {
 		mu.Lock()

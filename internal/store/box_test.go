@@ -17,6 +17,7 @@ type box struct {
 	waiting  []*Call
 	gone     []Owner
 	disposed int
+	opened   bool          // a copy can be had
 	told     chan struct{} // receives for each OwnerGone
 	funcs    chan func(context.Context)
 	between  func() // what happens while an item is in no place; nil: nothing
@@ -104,8 +105,14 @@ func (b *box) Refs(yield func(id uint64) bool) {
 	}
 }
 
-func (b *box) Repr() string           { return "a box" }
-func (b *box) Snapshot() (Item, bool) { return Item{}, false }
+func (b *box) Repr() string { return "a box" }
+
+func (b *box) Snapshot() (Item, bool) {
+	if !b.opened {
+		return Item{}, false
+	}
+	return b.items[0], true
+}
 
 func (b *box) Dispose() {
 	b.mu.Lock()

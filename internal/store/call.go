@@ -66,12 +66,39 @@ func (ss *Session) Begin(c *Call, id uint64, reply Replier) {
 		ss.store.note(e, c.Args)
 	}
 	if !e.refers.Load() {
-		e.obj.Call(c)
+		c.run()
 		return
 	}
 	epoch := ss.store.presence.enter()
-	e.obj.Call(c)
+	c.run()
 	ss.store.presence.leave(epoch)
+}
+
+// run carries the call out. A panic is its answer, and the object's end.
+func (c *Call) run() {
+	returned := false
+	defer func() {
+		if !returned {
+			if v := recover(); v != nil {
+				c.Fail(c.session.store.breakEntry(c.entry, c.Method, v))
+			}
+		}
+	}()
+	if b := c.entry.broken.Load(); b != nil {
+		c.Fail(b)
+	} else {
+		c.entry.obj.Call(c)
+	}
+	returned = true
+}
+
+// within runs f, which lets the object go on with the call: unpark, or what
+// puts back. It reports false if the object is broken.
+func (c *Call) within(what string, f func()) bool {
+	if c.entry.broken.Load() != nil {
+		return false
+	}
+	return c.session.store.guard(c.entry, what, f) == nil
 }
 
 // PID is the client's process if it is on this machine and known, else 0.
@@ -121,13 +148,13 @@ func (c *Call) ReturnTaken(v Item, putBack func()) {
 			o.unlink(c)
 		}
 		o.mu.Unlock()
-		putBack()
+		c.within("putting back", putBack)
 		return
 	}
 	if !c.linked {
 		if err := c.session.crowded(); err != nil { // its client acknowledges nothing
 			o.mu.Unlock()
-			putBack()
+			c.within("putting back", putBack)
 			c.Fail(err)
 			return
 		}
@@ -153,7 +180,7 @@ func (c *Call) Acknowledge() { c.settle() }
 func (c *Call) Lost() {
 	c.Owner.session.store.inside(func() {
 		if putBack := c.settle(); putBack != nil {
-			putBack()
+			c.within("putting back", putBack)
 		}
 	})
 }

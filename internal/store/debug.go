@@ -51,14 +51,14 @@ func (s *Store) DebugInfo() string {
 	type line struct {
 		ident string
 		refs  int
-		obj   Object
+		entry *entry
 	}
 	var lines []line
 	entries := s.table.all()
 	s.mu.Lock()
 	for _, e := range entries {
 		if e.refs > 0 && !e.gone {
-			lines = append(lines, line{Ident(e.id), e.refs, e.obj})
+			lines = append(lines, line{Ident(e.id), e.refs, e})
 		}
 	}
 	s.mu.Unlock()
@@ -68,7 +68,11 @@ func (s *Store) DebugInfo() string {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		text := []rune(reprOf(l.obj))
+		repr, err := s.reprOf(l.entry, abridged)
+		if err != nil {
+			repr = "<" + err.Error() + ">"
+		}
+		text := []rune(repr)
 		fmt.Fprintf(&b, "  %s:       refcount=%d\n    %s", l.ident, l.refs, string(text[:min(len(text), debugWidth)]))
 	}
 	return b.String()
@@ -78,8 +82,8 @@ func (s *Store) DebugInfo() string {
 // does.
 const debugWidth = 75
 
-// reprOf returns what DebugInfo needs of an object's repr.
-func reprOf(o Object) string {
+// abridged is what DebugInfo needs of an object's repr.
+func abridged(o Object) string {
 	if a, ok := o.(Abridged); ok {
 		return a.ReprWithin(debugWidth)
 	}

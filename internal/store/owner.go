@@ -63,7 +63,7 @@ func (o *ownership) hold(h Holder, id uint64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.gone {
-		go h.OwnerGone(o)
+		go o.tell(h, id)
 		return
 	}
 	if o.holds == nil {
@@ -151,8 +151,17 @@ func (o *ownership) endInside(left func(id uint64) bool) {
 			continue
 		}
 		for range x.n {
-			h.OwnerGone(o)
+			o.tell(h, x.id)
 		}
+	}
+}
+
+// tell tells a holder of the owner's end.
+func (o *ownership) tell(h Holder, id uint64) {
+	s := o.session.store
+	b := s.guard(s.table.get(id), "the end of a client", func() { h.OwnerGone(o) })
+	if h, ok := h.(Breakable); ok && b != nil {
+		h.Break(b)
 	}
 }
 
@@ -161,13 +170,19 @@ func (o *ownership) endInside(left func(id uint64) bool) {
 func (d duty) fulfil(o *ownership) {
 	switch {
 	case d.putBack != nil:
-		d.putBack()
+		d.call.within("putting back", d.putBack)
 	case d.cancel != nil:
 		d.cancel()
-	case d.unpark != nil && d.unpark():
+	case d.unpark != nil && d.leaves():
 		o.mu.Lock()
 		d.call.state.Store(done)
 		o.unlink(d.call)
 		o.mu.Unlock()
 	}
+}
+
+// leaves takes a call out of its object's waiters. One whose object is broken is
+// nobody's any more.
+func (d duty) leaves() (left bool) {
+	return !d.call.within("the end of a client", func() { left = d.unpark() }) || left
 }

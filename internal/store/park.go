@@ -46,6 +46,8 @@ func (c *Call) enroll(t time.Time, unpark func() bool, expired func(), cancel co
 		return errEnded
 	case c.cancelled:
 		return context.Canceled
+	case c.entry.broken.Load() != nil: // those that wait have been answered
+		return c.entry.broken.Load()
 	case !c.linked:
 		if err := c.session.crowded(); err != nil {
 			return err
@@ -92,17 +94,33 @@ func (c *Call) chargeArgs() error {
 func (c *Call) expire(turn int, expired func()) {
 	left := false
 	c.Owner.session.store.inside(func() {
-		unpark := c.parkedIn(turn)
-		left = unpark != nil && unpark()
+		left = c.leave(turn)
 	})
-	if !left {
-		return
+	switch {
+	case !left:
+	case expired == nil:
+		c.Fail(context.DeadlineExceeded)
+	case !c.within("the end of "+c.Method, expired):
+		c.failBroken()
 	}
-	if expired != nil {
-		expired()
-		return
+}
+
+// leave asks the object to let go of a call that is parked for the turn-th
+// time, or for whichever if turn is 0. It reports whether the call was still
+// there, and is to be answered.
+func (c *Call) leave(turn int) (left bool) {
+	unpark := c.parkedIn(turn)
+	if unpark != nil {
+		c.within("the end of "+c.Method, func() { left = unpark() })
 	}
-	c.Fail(context.DeadlineExceeded)
+	return left
+}
+
+// failBroken answers a call whose object has just been broken.
+func (c *Call) failBroken() {
+	if b := c.entry.broken.Load(); b != nil {
+		c.Fail(b)
+	}
 }
 
 // parkedIn returns unpark if the call is still parked for the turn-th time, or
@@ -135,8 +153,7 @@ func (c *Call) Cancel() {
 	}
 	left := false
 	c.Owner.session.store.inside(func() {
-		unpark := c.parkedIn(0)
-		left = unpark != nil && unpark()
+		left = c.leave(0)
 	})
 	if left {
 		c.Fail(context.Canceled)
@@ -158,7 +175,9 @@ func (c *Call) Go(f func(ctx context.Context)) {
 	}
 	go func() {
 		defer cancel()
-		f(ctx)
+		if !c.within(c.Method, func() { f(ctx) }) {
+			c.failBroken()
+		}
 	}()
 }
 

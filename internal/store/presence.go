@@ -57,6 +57,6 @@ const maxPassing = 16 * time.Millisecond
 // inside runs f, which calls an object or lets it call back.
 func (s *Store) inside(f func()) {
 	epoch := s.presence.enter()
+	defer s.presence.leave(epoch)
 	f()
-	s.presence.leave(epoch)
 }

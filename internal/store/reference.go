@@ -210,9 +210,12 @@ func (s *Store) removeLocked(e *entry) {
 	s.table.remove(e)
 }
 
-func dispose(dead []*entry) {
+// dispose disposes of objects. What a broken one keeps is garbage with it.
+func (s *Store) dispose(dead []*entry) {
 	for _, e := range dead {
-		e.obj.Dispose()
+		if e.broken.Load() == nil {
+			s.guard(e, "dispose", e.obj.Dispose)
+		}
 	}
 }
 
@@ -247,7 +250,7 @@ func (ss *Session) Decref(id uint64) error {
 	}
 	dead := s.releaseLocked(e, 1)
 	s.mu.Unlock()
-	dispose(dead)
+	s.dispose(dead)
 	return nil
 }
 
@@ -264,6 +267,6 @@ func (s *Store) Forget(name string) error {
 	e.name = ""
 	dead := s.releaseLocked(e, 1)
 	s.mu.Unlock()
-	dispose(dead)
+	s.dispose(dead)
 	return nil
 }

@@ -126,7 +126,7 @@ func (ss *Session) End(left func(id uint64) bool) {
 	}
 	ss.refs = nil
 	s.mu.Unlock()
-	dispose(dead)
+	s.dispose(dead)
 }
 
 // crowded is an error if no more calls of the session may wait, or be without

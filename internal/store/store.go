@@ -33,6 +33,8 @@ type Store struct {
 	table  table
 	bytes  atomic.Int64
 
+	panicked func(*Broken) // nil: nobody wants to know
+
 	kinds struct {
 		sync.RWMutex
 		types map[string]*Type
@@ -177,5 +179,5 @@ func (s *Store) Close() {
 	}
 	s.sweeper.stop()
 	s.mu.Unlock()
-	dispose(left)
+	s.dispose(left)
 }

@@ -73,7 +73,8 @@ func (s *Store) scheduleLocked(pause time.Duration) {
 		s.mu.Lock()
 		w.timer = nil
 		s.mu.Unlock()
-		freed := s.sweep()
+		freed := 0
+		_ = s.Safely("a sweep", func() { freed = s.sweep() })
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		switch {
@@ -107,25 +108,59 @@ func (s *Store) touch(v Item) {
 	}
 }
 
-// Carry returns what look finds in an object, for another object or a client:
-// references in it are on their way, as those in the messages of calls are.
-func (s *Store) Carry(look func() []Item) (items []Item) {
+// Carry returns what look finds in the object with that id, for another object
+// or a client: references in it are on their way, as those in the messages of
+// calls are. The error is a *Broken.
+func (s *Store) Carry(id uint64, look func() []Item) (items []Item, err error) {
+	e := s.table.get(id)
+	if e != nil && e.broken.Load() != nil {
+		return nil, e.broken.Load()
+	}
 	s.inside(func() {
-		items = look()
-		for i := range items {
-			s.touch(items[i])
+		b := s.guard(e, "a look into it", func() {
+			items = look()
+			for i := range items {
+				s.touch(items[i])
+			}
+		})
+		if b != nil {
+			items, err = nil, b
 		}
 	})
-	return items
+	return items, err
 }
 
-// Snapshot is the Snapshot of an object, for a client.
-func (s *Store) Snapshot(o Object) (v Item, ok bool) {
-	s.Carry(func() []Item {
-		v, ok = o.Snapshot()
+// Snapshot is the Snapshot of the object with that id, for a client. ok is
+// false if there is none of it, or no such object.
+func (s *Store) Snapshot(id uint64) (v Item, ok bool, err error) {
+	e := s.table.get(id)
+	if e == nil {
+		return v, false, unknown(id)
+	}
+	_, err = s.Carry(id, func() []Item {
+		v, ok = e.obj.Snapshot()
 		return []Item{v}
 	})
-	return v, ok
+	return v, ok, err
+}
+
+// Repr is the repr of the object with that id.
+func (s *Store) Repr(id uint64) (text string, err error) {
+	e := s.table.get(id)
+	if e == nil {
+		return "", unknown(id)
+	}
+	return s.reprOf(e, func(o Object) string { return o.Repr() })
+}
+
+func (s *Store) reprOf(e *entry, repr func(Object) string) (text string, err error) {
+	if b := e.broken.Load(); b != nil {
+		return "", b
+	}
+	if b := s.guard(e, "repr", func() { text = repr(e.obj) }); b != nil {
+		return "", b
+	}
+	return text, nil
 }
 
 func (s *Store) touchID(id uint64) bool {
@@ -197,7 +232,7 @@ func (s *Store) sweep() int {
 		s.removeLocked(e)
 	}
 	s.mu.Unlock()
-	dispose(dead)
+	s.dispose(dead)
 	return len(dead)
 }
 
@@ -225,18 +260,10 @@ func (s *Store) callsLocked() (ids []uint64) {
 		ids = append(ids, id)
 		return true
 	}
-	for ss := range s.sessions {
-		ss.mu.Lock()
-		for o := range ss.owners {
-			o.mu.Lock()
-			for c := o.first; c != nil; c = c.next {
-				c.Args.Refs(add)
-				c.keep.Refs(add)
-			}
-			o.mu.Unlock()
-		}
-		ss.mu.Unlock()
-	}
+	s.eachCallLocked(func(c *Call) {
+		c.Args.Refs(add)
+		c.keep.Refs(add)
+	})
 	return ids
 }
 
@@ -259,6 +286,8 @@ func (s *Store) mark(roots []*entry, ids []uint64, round uint64) {
 	for len(roots) > 0 {
 		e := roots[len(roots)-1]
 		roots = roots[:len(roots)-1]
-		e.obj.Refs(reach)
+		if e.broken.Load() == nil { // else nobody gets at its contents any more
+			s.guard(e, "a sweep", func() { e.obj.Refs(reach) })
+		}
 	}
 }

@@ -15,6 +15,7 @@ type entry struct {
 	embedded atomic.Bool  // its reference was in a message: some object may contain it
 	refers   atomic.Bool  // there were references in the arguments of its calls
 	touched  atomic.Int64 // when its reference last was in a message; see Store.now
+	broken   atomic.Pointer[Broken]
 
 	// Guarded by Store.mu.
 	refs   int    // of sessions, names and tickets

@@ -105,5 +105,5 @@ func (s *Store) expireTicket(n uint64) {
 	s.dropTicketLocked(n, t)
 	dead := s.releaseLocked(t.entry, 1)
 	s.mu.Unlock()
-	dispose(dead)
+	s.dispose(dead)
 }

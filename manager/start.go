@@ -41,6 +41,7 @@ func serveTask(ctx context.Context, a startArgs) error {
 		return fmt.Errorf("tell the address: %w", err)
 	}
 	_ = a.Ready.Close()
+	LimitMemory(a.Limits)
 	return Serve(ctx, l, Options{Authkey: a.Key, Limits: a.Limits, RefuseOpaque: a.Refuse})
 }
 

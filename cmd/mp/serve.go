@@ -26,11 +26,11 @@ type serve struct {
 	TLSKey  string `placeholder:"FILE" help:"The certificate's private key (PEM)."`
 	TLSCA   string `name:"tls-ca" placeholder:"FILE" help:"Clients must show a certificate that one of these authorities (PEM) has signed."`
 
-	MaxConnections int   `placeholder:"N" help:"Clients at once (default: 10000)."`
-	MaxObjects     int   `placeholder:"N" help:"Objects at once (default: 1000000)."`
-	MaxMemory      int64 `placeholder:"BYTES" help:"What all values together may take (default: no limit)."`
-	MaxFrame       int   `placeholder:"BYTES" help:"The largest message (default: 1 GiB)."`
-	RefuseOpaque   bool  `help:"Refuse Python objects of classes that the manager does not know, instead of keeping them as they are."`
+	MaxConnections int       `placeholder:"N" help:"Clients at once (default: 10000)."`
+	MaxObjects     int       `placeholder:"N" help:"Objects at once (default: 1000000)."`
+	MaxMemory      byteCount `placeholder:"BYTES" help:"What the clients together may make the server use, as 512MiB or 4GiB (default: half of the memory of the machine or its control group; -1: no limit)."`
+	MaxFrame       int       `placeholder:"BYTES" help:"The largest message (default: 1 GiB)."`
+	RefuseOpaque   bool      `help:"Refuse Python objects of classes that the manager does not know, instead of keeping them as they are."`
 }
 
 // Run serves until the context ends.
@@ -43,6 +43,7 @@ func (s *serve) Run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	manager.LimitMemory(o.Limits)
 	return manager.Serve(ctx, &announced{Listener: l, out: out}, o)
 }
 
@@ -70,7 +71,7 @@ func (s *serve) options() (manager.Options, error) {
 		AuthkeyFile:  s.AuthkeyFile,
 		RefuseOpaque: s.RefuseOpaque,
 		Limits: manager.Limits{
-			Connections: s.MaxConnections, Objects: s.MaxObjects, Bytes: s.MaxMemory, Frame: s.MaxFrame,
+			Connections: s.MaxConnections, Objects: s.MaxObjects, Bytes: int64(s.MaxMemory), Frame: s.MaxFrame,
 		},
 	}
 	switch {

@@ -38,7 +38,7 @@ func newArray(s *store.Store, args store.Args) (store.Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &array{code: code, account: account{store: s}, b: b}
+	o := &array{code: code, account: accountOf(s, args), b: b}
 	if err := o.charge(valueCost + len(b)); err != nil {
 		return nil, err
 	}

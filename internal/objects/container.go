@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"multiproc/internal/budget"
 	"multiproc/internal/data"
 	"multiproc/internal/mperr"
 	"multiproc/internal/store"
@@ -119,8 +120,14 @@ func isOurs(c *store.Call) bool { return strings.HasPrefix(c.Method, "mp.") }
 // guards it.
 type account struct {
 	store  *store.Store
+	payer  *budget.Share
 	size   int
 	closed bool
+}
+
+// accountOf is the account of an object that is made from these arguments.
+func accountOf(s *store.Store, args store.Args) account {
+	return account{store: s, payer: s.Payer(args)}
 }
 
 // charge counts delta bytes more, or less. Too many are a MemoryError, and not
@@ -129,7 +136,7 @@ func (a *account) charge(delta int) error {
 	if a.closed {
 		return nil
 	}
-	if err := a.store.Charge(delta); err != nil {
+	if err := a.payer.Take(delta); err != nil {
 		return memoryError(err)
 	}
 	a.size += delta

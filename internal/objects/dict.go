@@ -26,7 +26,7 @@ func dictType() *store.Type {
 }
 
 func newDict(s *store.Store, args store.Args) (store.Object, error) {
-	d := &dict{mapping: mapping{account: account{store: s}}, users: 1}
+	d := &dict{mapping: mapping{account: accountOf(s, args)}, users: 1}
 	keys, vals, err := mergeArgs(s, "dict", args)
 	if err == nil {
 		err = d.putAll(keys, vals)

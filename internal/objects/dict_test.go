@@ -264,13 +264,13 @@ func must(v data.Value, err error) data.Value {
 }
 
 func TestDictMemory(t *testing.T) {
-	p := newProbe(t, store.Limits{Bytes: 20_000})
+	p := newProbe(t, store.Limits{Bytes: 80_000})
 	for _, typ := range []string{"dict", "Namespace"} {
 		d := p.create(typ)
 		for i := range 50 {
 			d.text("mp.set", fmt.Sprint(i), "0123456789")
 		}
-		before, contents, big := p.s.Bytes(), d.repr(), string(make([]byte, 20_000))
+		before, contents, big := p.s.Bytes(), d.repr(), string(make([]byte, 80_000))
 		for _, call := range []step{
 			{what: "mp.set", args: data.Tuple{"x", big}},
 			{what: "mp.set", args: data.Tuple{"1", big}},

@@ -29,7 +29,7 @@ type row struct {
 }
 
 // rowOverhead is what an entry takes beside its key and its value.
-const rowOverhead = 64
+const rowOverhead = 80
 
 func (r *row) size() int { return hashed{r.hash, r.key}.size() + r.value.Size() }
 

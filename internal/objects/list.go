@@ -42,7 +42,7 @@ func newList(s *store.Store, args store.Args) (store.Object, error) {
 	if len(args.Pos) > 1 {
 		return nil, wrongCount("list", len(args.Pos), 0, 1)
 	}
-	l := &list{account: account{store: s}}
+	l := &list{account: accountOf(s, args)}
 	if len(args.Pos) == 1 {
 		items, err := iterate(s, args.Pos[0])
 		if err == nil {

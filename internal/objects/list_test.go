@@ -208,7 +208,7 @@ func TestSortTakesNoCode(t *testing.T) {
 }
 
 func TestListMemory(t *testing.T) {
-	p := newProbe(t, store.Limits{Bytes: 10_000})
+	p := newProbe(t, store.Limits{Bytes: 40_000})
 	l := p.create("list")
 	for range 100 {
 		l.text("append", "0123456789")
@@ -219,10 +219,10 @@ func TestListMemory(t *testing.T) {
 		args   data.Tuple
 	}{
 		{"__imul__", data.Tuple{int64(1000)}},
-		{"append", data.Tuple{string(make([]byte, 10_000))}},
-		{"__setitem__", data.Tuple{int64(0), string(make([]byte, 10_000))}},
-		{"__setitem__", data.Tuple{data.Slice{}, listOf(string(make([]byte, 10_000)))}},
-		{"mp.add", data.Tuple{int64(0), string(make([]byte, 10_000))}},
+		{"append", data.Tuple{string(make([]byte, 40_000))}},
+		{"__setitem__", data.Tuple{int64(0), string(make([]byte, 40_000))}},
+		{"__setitem__", data.Tuple{data.Slice{}, listOf(string(make([]byte, 40_000)))}},
+		{"mp.add", data.Tuple{int64(0), string(make([]byte, 40_000))}},
 		{"__imul__", data.Tuple{int64(1 << 60)}},
 		{"__mul__", data.Tuple{int64(1 << 60)}},
 	} {
@@ -231,7 +231,7 @@ func TestListMemory(t *testing.T) {
 			t.Errorf("%s beyond the limit: %v", call.method, err)
 		}
 	}
-	if _, err := l.call("append", string(make([]byte, 10_000))); !errors.Is(err, mperr.ErrLimit) {
+	if _, err := l.call("append", string(make([]byte, 40_000))); !errors.Is(err, mperr.ErrLimit) {
 		t.Errorf("append beyond the limit: %v, want ErrLimit", err)
 	}
 	if p.s.Bytes() != before || l.repr() != contents {
@@ -264,7 +264,7 @@ func TestListEnds(t *testing.T) {
 			t.Fatalf("pop(0) is %v, want %d (%v)", v, i, err)
 		}
 	}
-	if c := cap(l.object().(*list).items); c > 10_000 {
+	if c := cap(l.object().(*list).items); c > 40_000 {
 		t.Errorf("an empty list has room for %d elements", c)
 	}
 }

@@ -23,7 +23,7 @@ func newNamespace(s *store.Store, args store.Args) (store.Object, error) {
 	if n := len(args.Pos); n > 0 {
 		return nil, tooMany("Namespace.__init__", nil, n)
 	}
-	ns := &namespace{mapping{account: account{store: s}, texts: true}}
+	ns := &namespace{mapping{account: accountOf(s, args), texts: true}}
 	keys, vals, err := mergeArgs(s, "Namespace", args)
 	if err == nil {
 		err = ns.putAll(keys, vals)

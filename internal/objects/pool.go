@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 
+	"multiproc/internal/budget"
 	"multiproc/internal/data"
 	"multiproc/internal/store"
 )
@@ -16,6 +17,7 @@ import (
 // goroutines: a manager runs no code that somebody sends.
 type pool struct {
 	s    *store.Store
+	pays *budget.Share
 	size int
 	run  context.Context // ends with terminate
 	stop context.CancelFunc
@@ -98,7 +100,7 @@ func newPool(s *store.Store, args store.Args) (store.Object, error) {
 			return nil, data.ValueError("maxtasksperchild must be a positive int or None")
 		}
 	}
-	p := &pool{s: s, size: size, running: map[*poolTask]struct{}{}}
+	p := &pool{s: s, pays: s.Payer(args), size: size, running: map[*poolTask]struct{}{}}
 	p.run, p.stop = context.WithCancel(context.Background())
 	return p, nil
 }
@@ -202,7 +204,7 @@ func (p *pool) each(c *store.Call, ordered bool) {
 		return
 	}
 	f := p.function(a[0])
-	it := newPoolIterator(p.s, len(calls), ordered)
+	it := newPoolIterator(p, len(calls), ordered)
 	tasks := make([]*poolTask, len(calls))
 	for i := range calls {
 		tasks[i] = &poolTask{calls[i], func(ctx context.Context, args store.Args) {
@@ -228,7 +230,7 @@ func (p *pool) submit(tasks []*poolTask) error {
 	for _, t := range tasks {
 		size += t.size()
 	}
-	if err := p.s.Charge(size); err != nil {
+	if err := p.pays.Take(size); err != nil {
 		return memoryError(err)
 	}
 	p.tasks = append(p.tasks, tasks...)
@@ -267,7 +269,7 @@ func (p *pool) work() {
 		p.mu.Lock()
 		delete(p.running, t)
 		p.mu.Unlock()
-		p.s.ChargeAnyway(-t.size())
+		p.pays.Give(t.size())
 	}
 }
 
@@ -286,7 +288,7 @@ func (p *pool) end(state poolState) {
 	}
 	p.mu.Unlock()
 	for _, t := range dropped {
-		p.s.ChargeAnyway(-t.size())
+		p.pays.Give(t.size())
 		t.drop()
 	}
 }

@@ -112,10 +112,10 @@ func (p *pool) calls(iterable store.Item, star bool) ([]store.Args, error) {
 		return nil, err
 	}
 	cost := len(items) * taskCost
-	if err := p.s.Charge(cost); err != nil { // before the memory is used
+	if err := p.pays.Take(cost); err != nil { // before the memory is used
 		return nil, memoryError(err)
 	}
-	p.s.ChargeAnyway(-cost)
+	p.pays.Give(cost)
 	calls := make([]store.Args, len(items))
 	for i := range items {
 		if !star {

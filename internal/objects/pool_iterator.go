@@ -28,8 +28,8 @@ type arrival struct {
 	size  int // what was charged for it
 }
 
-func newPoolIterator(s *store.Store, n int, ordered bool) *poolIterator {
-	return &poolIterator{account: account{store: s}, ordered: ordered, slots: make([]arrival, n)}
+func newPoolIterator(p *pool, n int, ordered bool) *poolIterator {
+	return &poolIterator{account: account{store: p.s, payer: p.pays}, ordered: ordered, slots: make([]arrival, n)}
 }
 
 // add notes a result and answers those who can go on.

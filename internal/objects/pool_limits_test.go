@@ -31,7 +31,7 @@ func echoing(t testing.TB, l store.Limits) (s *store.Store, letGo func()) {
 func TestPoolIsCharged(t *testing.T) {
 	big := string(make([]byte, 1000))
 	for _, method := range []string{"apply", "map", "starmap", "apply_async", "map_async", "imap", "imap_unordered"} {
-		s, letGo := echoing(t, store.Limits{Bytes: 100_000})
+		s, letGo := echoing(t, store.Limits{Bytes: 200_000})
 		c := connect(t, s)
 		pool := c.create("Pool", int64(2))
 		args := data.Value(pyList(big, big, big))
@@ -62,11 +62,11 @@ func TestPoolIsCharged(t *testing.T) {
 		mptest.Eventually(t, func() bool { return s.Bytes() == 0 }, "nothing is charged")
 	}
 
-	s, letGo := echoing(t, store.Limits{Bytes: 100_000})
+	s, letGo := echoing(t, store.Limits{Bytes: 200_000})
 	defer letGo()
 	c := connect(t, s)
 	pool := c.create("Pool", int64(2))
-	for _, args := range []data.Value{data.Range{Start: int64(0), Stop: int64(1 << 20), Step: int64(1)}, pyList(string(make([]byte, 200_000)))} {
+	for _, args := range []data.Value{data.Range{Start: int64(0), Stop: int64(1 << 20), Step: int64(1)}, pyList(string(make([]byte, 400_000)))} {
 		for _, method := range []string{"map_async", "imap"} {
 			if _, err := c.do(pool, method, echo, args); !errors.Is(err, mperr.ErrLimit) {
 				t.Errorf("%s beyond the limit: %v", method, err)

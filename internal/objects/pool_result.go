@@ -28,7 +28,7 @@ type result struct {
 }
 
 func (p *pool) newResult(c *store.Call, tasks int, many bool, callback, errorCallback store.Item) *result {
-	r := &result{p: p, many: many, account: account{store: p.s}, values: make([]store.Item, tasks), left: tasks}
+	r := &result{p: p, many: many, account: account{store: p.s, payer: p.pays}, values: make([]store.Item, tasks), left: tasks}
 	r.once = !strings.HasSuffix(c.Method, "_async")
 	if callback.Value() != nil {
 		r.onResult = p.function(callback)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"multiproc/internal/budget"
 	"multiproc/internal/data"
 	"multiproc/internal/mperr"
 	"multiproc/internal/store"
@@ -16,7 +17,7 @@ import (
 // queue serves them, see serve. An item that is on its way to a client is in no
 // list: the store puts it back if it does not arrive, to where it was.
 type queue struct {
-	s        *store.Store
+	payer    *budget.Share
 	maxItems int // 0: no bound
 	maxBytes int // 0: no bound
 
@@ -74,7 +75,7 @@ func newQueue(s *store.Store, args store.Args) (store.Object, error) {
 		return nil, err
 	}
 	clip := func(n int64) int { return int(min(max(n, 0), math.MaxInt)) }
-	return &queue{s: s, maxItems: clip(items), maxBytes: clip(bytes)}, nil
+	return &queue{payer: s.Payer(args), maxItems: clip(items), maxBytes: clip(bytes)}, nil
 }
 
 var queueMethods = methods[*queue]{
@@ -134,7 +135,7 @@ func (q *queue) add(it store.Item) error {
 	if q.disposed {
 		return errDisposed
 	}
-	if err := q.s.Charge(it.Size()); err != nil {
+	if err := q.payer.Take(it.Size()); err != nil {
 		return fmt.Errorf("queue: %w", err)
 	}
 	q.seq++
@@ -270,7 +271,7 @@ func (q *queue) takeOne() element {
 
 func (q *queue) charge(delta int) {
 	if !q.disposed {
-		q.s.ChargeAnyway(delta)
+		q.payer.Force(delta)
 	}
 }
 

@@ -259,7 +259,7 @@ func TestQueueBoundInBytes(t *testing.T) {
 		t.Errorf("%d bytes are still charged", s.Bytes())
 	}
 
-	s = newStore(t, store.Limits{Bytes: 300})
+	s = newStore(t, store.Limits{Bytes: 1550})
 	c = connect(t, s)
 	q = c.create("Queue")
 	c.must(int64(2), q, "mp.putBatch", store.Array(raw(80), raw(80), raw(80)))
@@ -270,7 +270,7 @@ func TestQueueBoundInBytes(t *testing.T) {
 
 // What puts that wait hold is charged too, until they have been put or have left.
 func TestWaitingPutsAreCharged(t *testing.T) {
-	s := newStore(t, store.Limits{Bytes: 10_000})
+	s := newStore(t, store.Limits{Bytes: 20_000})
 	c := connect(t, s)
 	q := c.create("Queue", int64(1))
 	c.must(nil, q, "put", "a")
@@ -283,11 +283,12 @@ func TestWaitingPutsAreCharged(t *testing.T) {
 	if _, err := c.do(q, "put", big); !errors.Is(err, mperr.ErrLimit) {
 		t.Errorf("a put that cannot wait: %v", err)
 	}
-	s.ChargeAnyway(10_000) // a timeout needs no room
+	others := s.Budget().Keeping()
+	others.Force(1000) // a timeout needs little
 	patient := c.start(c.create("Event"), "wait", 1000.0)
 	wantWaiting(t, patient)
 	patient.Cancel()
-	s.ChargeAnyway(-10_000)
+	others.GiveAll()
 	puts[0].Cancel()
 	c.must("a", q, "get")
 	c.must("b", q, "get")

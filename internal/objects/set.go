@@ -36,7 +36,7 @@ func newSet(s *store.Store, args store.Args) (store.Object, error) {
 	if len(args.Pos) > 1 {
 		return nil, wrongCount("set", len(args.Pos), 0, 1)
 	}
-	o := &set{account: account{store: s}}
+	o := &set{account: accountOf(s, args)}
 	if len(args.Pos) == 1 {
 		members, err := membersOf(s, args.Pos[0])
 		if err == nil {

@@ -66,11 +66,11 @@ func TestSetReplies(t *testing.T) {
 }
 
 func TestSetMemory(t *testing.T) {
-	p := newProbe(t, store.Limits{Bytes: 10_000})
+	p := newProbe(t, store.Limits{Bytes: 40_000})
 	s := p.create("set", ints(1, 1, 2, 3))
 	s.text("update", "abcabc", "xyz")
 	before, contents := p.s.Bytes(), s.repr()
-	big := string(make([]byte, 10_000))
+	big := string(make([]byte, 40_000))
 	for _, call := range []step{
 		{what: "add", args: data.Tuple{big}},
 		{what: "update", args: data.Tuple{listOf("k", big)}},

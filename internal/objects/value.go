@@ -27,7 +27,7 @@ func newValue(s *store.Store, args store.Args) (store.Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &value{account: account{store: s}, code: own(a[0]), v: own(a[1]), version: 1}
+	o := &value{account: accountOf(s, args), code: own(a[0]), v: own(a[1]), version: 1}
 	if err := o.charge(valueCost + o.v.Size() + o.code.Size()); err != nil {
 		return nil, err
 	}

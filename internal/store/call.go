@@ -37,7 +37,8 @@ type Call struct {
 	putBack    func()
 	cancel     context.CancelFunc // of Go
 	keep       Item               // what was taken: its references count until it is acknowledged
-	charged    int                // for the arguments of a call that waits
+	charged    int                // for the arguments of a call that waits, or what it took
+	framed     bool               // callCost is among that
 }
 
 // The states of a call. Only Begin's goroutine and the object have it while it
@@ -161,7 +162,7 @@ func (c *Call) ReturnTaken(v Item, putBack func()) {
 		o.link(c)
 	}
 	c.state.Store(taken)
-	c.Store().ChargeAnyway(v.Size()) // until unlink
+	c.charge(v.Size()) // until unlink
 	if c.timer != nil {
 		c.timer.Stop()
 	}
@@ -169,6 +170,18 @@ func (c *Call) ReturnTaken(v Item, putBack func()) {
 	o.mu.Unlock()
 	c.Store().touch(v)
 	c.reply.Return(v, true)
+}
+
+// charge counts what was taken, although there may be no room: it was there
+// before. The owner's mutex is held.
+func (c *Call) charge(size int) {
+	if !c.framed {
+		c.framed = true
+		size += callCost
+		c.session.store.frame.Add(callCost)
+	}
+	c.session.keeps.Force(size)
+	c.charged += size
 }
 
 // Acknowledge says that the client has what was taken for it.

@@ -21,7 +21,7 @@ type Item struct {
 }
 
 // overhead is what an item costs its container beside its own bytes.
-const overhead = 48
+const overhead = 72
 
 // tagRefByte begins a reference in CBOR. It may stand in a text too: then an
 // item is searched for references that are not there.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 
+	"multiproc/internal/budget"
 	"multiproc/internal/data"
 )
 
@@ -72,6 +73,12 @@ type Args struct {
 	// Order are the names of Named in the order of the call, where that counts:
 	// it is that of a dict. Nil if it is not known.
 	Order []string
+	// Loan is charged for what carrying out the call takes beside what is kept,
+	// before it is allocated, and given back when the call is answered or waits.
+	// Nil: nothing is charged.
+	Loan *budget.Loan
+
+	payer *budget.Share // see Store.Payer
 }
 
 // Refs yields the ids of the objects that the arguments refer to.

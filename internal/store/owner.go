@@ -100,10 +100,11 @@ func (o *ownership) unlink(c *Call) {
 	if c.timer != nil {
 		c.timer.Stop()
 	}
-	if c.putBack != nil {
-		o.session.store.ChargeAnyway(-c.keep.Size())
+	o.session.keeps.Give(c.charged)
+	if c.framed {
+		o.session.store.frame.Add(-callCost)
+		c.framed = false
 	}
-	o.session.store.ChargeAnyway(-c.charged)
 	c.charged = 0
 	c.unpark, c.putBack, c.cancel, c.keep = nil, nil, nil, Item{}
 	o.session.linked.Add(-1)

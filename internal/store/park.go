@@ -74,19 +74,19 @@ func (c *Call) enroll(t time.Time, unpark func() bool, expired func(), cancel co
 	return nil
 }
 
-// smallArgs is how large the arguments of a call may be that waits although
-// there is no memory left: timeouts must not fail then.
-const smallArgs = 1 << 10
+// callCost is what a call takes that waits, beside its arguments: with its
+// place in a line, its timer, and what its front end has of it.
+const callCost = 768
 
 // chargeArgs charges what a call keeps as long as it waits; see unlink.
 func (c *Call) chargeArgs() error {
-	size := c.Args.size()
-	if size <= smallArgs {
-		c.session.store.ChargeAnyway(size)
-	} else if err := c.session.store.Charge(size); err != nil {
+	size := callCost + c.Args.size()
+	if err := c.session.keeps.Take(size); err != nil {
 		return err
 	}
-	c.charged = size
+	c.framed = true
+	c.charged += size
+	c.session.store.frame.Add(callCost)
 	return nil
 }
 

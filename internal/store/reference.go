@@ -92,6 +92,7 @@ func (s *Store) create(ss *Session, typ *Type, name string, args Args) (*entry, 
 	if s.full() {
 		s.sweepNow() // there may be some that nobody can reach
 	}
+	args.payer = ss.keeps
 	o, err := typ.New(s, args)
 	if err != nil {
 		return nil, err
@@ -138,13 +139,24 @@ func (s *Store) enter(ss *Session, typ *Type, name string, o Object) (e *entry, 
 	case isNew && s.limits.Objects > 0 && s.count >= s.limits.Objects:
 		return nil, true, fmt.Errorf("%w: there may be %d objects; release some, or raise the limit", mperr.ErrLimit, s.limits.Objects)
 	}
+	cost, payer := 2*len(name), ss.keeps
+	if isNew {
+		cost += objectCost
+	} else {
+		payer = e.payer
+	}
+	if err := payer.Take(cost); err != nil {
+		return nil, isNew, err
+	}
+	s.frame.Add(int64(cost))
 	if isNew {
 		s.lastID++
-		e = &entry{id: s.lastID, typ: typ, obj: o}
+		e = &entry{id: s.lastID, typ: typ, obj: o, payer: payer}
 		s.byObject[o] = e
 		s.count++
 		s.table.put(e)
 	}
+	e.cost += cost
 	if name != "" {
 		e.name = name
 		s.names[name] = e
@@ -154,6 +166,10 @@ func (s *Store) enter(ss *Session, typ *Type, name string, o Object) (e *entry, 
 	ss.refs[e.id]++
 	return e, isNew, nil
 }
+
+// objectCost is what an object takes of the store, its smallest form, and the
+// reference of who made it.
+const objectCost = 640
 
 // countLocked counts a reference.
 func (s *Store) countLocked(e *entry) {
@@ -208,6 +224,8 @@ func (s *Store) removeLocked(e *entry) {
 	}
 	s.sweeper.forget(e)
 	s.table.remove(e)
+	e.payer.Give(e.cost)
+	s.frame.Add(-int64(e.cost))
 }
 
 // dispose disposes of objects. What a broken one keeps is garbage with it.
@@ -265,6 +283,9 @@ func (s *Store) Forget(name string) error {
 	}
 	delete(s.names, name)
 	e.name = ""
+	e.cost -= 2 * len(name)
+	e.payer.Give(2 * len(name))
+	s.frame.Add(-2 * int64(len(name)))
 	dead := s.releaseLocked(e, 1)
 	s.mu.Unlock()
 	s.dispose(dead)

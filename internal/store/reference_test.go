@@ -211,15 +211,15 @@ func TestDebugInfo(t *testing.T) {
 }
 
 func TestCharge(t *testing.T) {
-	s := newStore(t, Limits{Bytes: 100})
-	if err := s.Charge(90); err != nil {
+	s := newStore(t, Limits{Bytes: 144})
+	if err := s.own.Take(90); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Charge(20); !errors.Is(err, mperr.ErrLimit) || s.Bytes() != 90 {
+	if err := s.own.Take(20); !errors.Is(err, mperr.ErrLimit) || s.Bytes() != 90 {
 		t.Error(err, s.Bytes())
 	}
-	s.ChargeAnyway(20)
-	if err := s.Charge(-60); err != nil || s.Bytes() != 50 {
+	s.own.Force(20)
+	if err := s.own.Take(-60); err != nil || s.Bytes() != 50 {
 		t.Error(err, s.Bytes())
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"multiproc/internal/budget"
 	"multiproc/internal/mperr"
 )
 
@@ -24,7 +25,9 @@ type Session struct {
 	store  *Store
 	client Client
 	main   *ownership
-	linked atomic.Int64 // calls that wait or are not acknowledged
+	linked atomic.Int64  // calls that wait or are not acknowledged
+	keeps  *budget.Share // what the client keeps: its objects, and calls that wait
+	works  *budget.Share // what the work for it takes
 
 	// Guarded by Store.mu.
 	refs    map[uint64]int
@@ -46,6 +49,7 @@ func unsupported(kind string) error {
 func (s *Store) Join(c Client) *Session {
 	c.Name = strings.Clone(c.Name[:min(len(c.Name), maxName)])
 	ss := &Session{store: s, client: c, refs: map[uint64]int{}, tickets: map[uint64]struct{}{}}
+	ss.keeps, ss.works = s.budget.Keeping(), s.budget.Working()
 	ss.main = &ownership{session: ss}
 	ss.owners = map[*ownership]struct{}{ss.main: {}}
 	s.mu.Lock()
@@ -56,6 +60,13 @@ func (s *Store) Join(c Client) *Session {
 
 // Client returns who the session belongs to.
 func (ss *Session) Client() Client { return ss.client }
+
+// Keeps is charged for what the client makes the server keep beside its objects,
+// such as answers that it may ask for again; Works for what the work for it takes.
+func (ss *Session) Keeps() *budget.Share { return ss.keeps }
+
+// Works is the share for work; see Keeps.
+func (ss *Session) Works() *budget.Share { return ss.works }
 
 // Owner is the owner of calls that name none: the session as a whole.
 func (ss *Session) Owner() Owner { return ss.main }

@@ -1,20 +1,19 @@
 package store
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"multiproc/internal/mperr"
+	"multiproc/internal/budget"
 )
 
 // Limits bound what clients can make a store keep. What goes beyond fails with
 // an error that wraps mperr.ErrLimit. In each field 0 means no limit.
 type Limits struct {
 	Objects int   // in the store
-	Bytes   int64 // that all objects keep, by their own count, and calls that wait or are not acknowledged
+	Bytes   int64 // of memory, see package budget
 	Calls   int   // of one session that wait, or hold what was not acknowledged
 }
 
@@ -31,7 +30,9 @@ type Store struct {
 	limits Limits
 	start  time.Time
 	table  table
-	bytes  atomic.Int64
+	budget *budget.Account
+	own    *budget.Share // what no session pays for
+	frame  atomic.Int64  // what is charged for entries and calls, without what they hold
 
 	panicked func(*Broken) // nil: nobody wants to know
 
@@ -64,13 +65,14 @@ type Store struct {
 // New makes an empty store without types.
 func New(l Limits) *Store {
 	s := &Store{
-		limits: l, start: time.Now(),
+		limits: l, start: time.Now(), budget: budget.New(l.Bytes),
 		// Ids of two stores that one address has had do not meet, or a client
 		// that missed the restart would use another object than it means.
 		lastID:   uint64(rand.Uint32N(1<<31)|1) << 16,
 		byObject: map[Object]*entry{}, names: map[string]*entry{}, tickets: map[uint64]*ticket{},
 		sessions: map[*Session]struct{}{}, ticketsAtMost: allTickets,
 	}
+	s.own = s.budget.Keeping()
 	s.table.init()
 	s.kinds.types, s.kinds.funcs = map[string]*Type{}, map[string]Func{}
 	s.sweeper.init()
@@ -134,24 +136,19 @@ func (s *Store) Cap(id uint64) int {
 	return 0
 }
 
-// Charge counts delta bytes more that an object keeps, or less. Too many are
-// an error, and not counted. An object may call it with its mutex held. It
-// costs a few nanoseconds.
-func (s *Store) Charge(delta int) error {
-	n := s.bytes.Add(int64(delta))
-	if delta <= 0 || s.limits.Bytes <= 0 || n <= s.limits.Bytes {
-		return nil
+// Budget is the account of the memory that clients make the store use, and that
+// the work for them takes.
+func (s *Store) Budget() *budget.Account { return s.budget }
+
+// Payer is who pays for what an object keeps that was made from these arguments:
+// the session that made it, for as long as it is there, or the store. An object
+// may charge it with its mutex held.
+func (s *Store) Payer(args Args) *budget.Share {
+	if args.payer != nil {
+		return args.payer
 	}
-	s.bytes.Add(-int64(delta))
-	return fmt.Errorf("%w: all values together may use %d bytes; delete some, or raise the limit", mperr.ErrLimit, s.limits.Bytes)
+	return s.own
 }
-
-// ChargeAnyway is Charge without a limit, for what was there before and is put
-// back.
-func (s *Store) ChargeAnyway(delta int) { s.bytes.Add(int64(delta)) }
-
-// Bytes is what Limits.Bytes bounds, as it was charged.
-func (s *Store) Bytes() int64 { return s.bytes.Load() }
 
 // now is the time since the store was made.
 func (s *Store) now() time.Duration { return time.Since(s.start) }
@@ -180,4 +177,9 @@ func (s *Store) Close() {
 	s.sweeper.stop()
 	s.mu.Unlock()
 	s.dispose(left)
+	s.budget.Close()
 }
+
+// Bytes is how much objects keep, and calls that wait or are not acknowledged,
+// as it was charged, beside what the store itself takes for them.
+func (s *Store) Bytes() int64 { return s.budget.Kept() - s.frame.Load() }

@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+
+	"multiproc/internal/budget"
 )
 
 // entry is an object in the store.
@@ -11,6 +13,9 @@ type entry struct {
 	id  uint64
 	typ *Type
 	obj Object
+
+	payer *budget.Share // of cost, which is what the entry takes
+	cost  int           // guarded by Store.mu
 
 	embedded atomic.Bool  // its reference was in a message: some object may contain it
 	refers   atomic.Bool  // there were references in the arguments of its calls

@@ -23,6 +23,8 @@ type family struct {
 	broker handle.Broker
 	root   *handle.Root // nil unless this process is the root
 
+	orphans *orphanage // nil unless this process is the root
+
 	starter table.Ref // the process that started this one
 }
 
@@ -73,7 +75,13 @@ func found() (*family, error) {
 		return nil, err
 	}
 	root := handle.NewRoot()
-	return &family{table: t, broker: root, root: root}, nil
+	f := &family{table: t, broker: root, root: root}
+	f.orphans = newOrphanage(f)
+	root.Nested, root.Ended = f.orphans.open, f.orphans.poke
+	if os.Getpid() == 1 {
+		f.orphans.open() // the kernel makes it inherit everybody
+	}
+	return f, nil
 }
 
 // join makes this process the member that its mark names.

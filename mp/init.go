@@ -23,6 +23,15 @@ import (
 
 var initialized atomic.Bool
 
+// In a child main begins, and comes to Init, on the main thread, as package
+// initialization does: only there can the child say what is to happen at the
+// end of its starter.
+func init() {
+	if os.Getenv(envMark) != "" {
+		runtime.LockOSThread()
+	}
+}
+
 // Init must be the first line of main. In the process that the user started
 // it returns at once. In a child it runs the task that the child was started
 // for, and never returns: the process exits when the task is done.
@@ -97,6 +106,10 @@ func serve(control *fdpass.Conn) {
 	term, begun := make(chan os.Signal, 1), make(chan *life, 1)
 	signal.Notify(term, syscall.SIGTERM)
 	go signals(term, begun)
+	// From here on the end of our starter is a request. Where the kernel does
+	// not take the wish it stays SIGKILL.
+	_ = spawn.Soften()
+	runtime.UnlockOSThread()
 	payload, fds, err := control.ReadFrame()
 	if err != nil {
 		os.Exit(exitOK) // a spare whose starter has ended

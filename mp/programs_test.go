@@ -6,7 +6,9 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -36,11 +38,20 @@ var programs = map[string]func(){
 	"foreground": foreground,
 	"forged":     func() { mp.Init(); fmt.Println("Init returned") },
 	"leaky":      leaky,
+	"seven":      func() { os.Exit(7) },
 	"twice":      twice,
+	"unborn":     unborn,
 }
 
-// program starts one of them with its output in a pipe.
+// program starts one of them with its output in a pipe. It is killed at the end
+// of the test.
 func program(t *testing.T, name string, env ...string) (*exec.Cmd, *bufio.Reader) {
+	t.Helper()
+	return prepared(t, name, func(*testing.T, *exec.Cmd) {}, env...)
+}
+
+// prepared is program with a say in how it is started.
+func prepared(t *testing.T, name string, prepare func(*testing.T, *exec.Cmd), env ...string) (*exec.Cmd, *bufio.Reader) {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = append(append(os.Environ(), programEnv+"="+name), env...)
@@ -49,12 +60,16 @@ func program(t *testing.T, name string, env ...string) (*exec.Cmd, *bufio.Reader
 	must(t, err)
 	cmd.Stdout = w
 	cmd.Stderr = os.Stderr
+	input, hold, err := os.Pipe()
+	must(t, err)
+	cmd.Stdin = input
+	prepare(t, cmd)
 	must(t, cmd.Start())
-	must(t, w.Close())
+	must(t, errors.Join(w.Close(), input.Close()))
 	t.Cleanup(func() {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		_ = cmd.Wait()
-		_ = r.Close()
+		_, _ = r.Close(), hold.Close()
 	})
 	return cmd, bufio.NewReader(r)
 }
@@ -115,7 +130,7 @@ func TestForgedMark(t *testing.T) {
 }
 
 // familyOf is a program with a child and a grandchild, which print their
-// process ids and wait.
+// process ids and wait. It waits until its input ends.
 func familyOf() {
 	mp.Init()
 	p, err := Tree.Start(context.Background(), 2)
@@ -123,6 +138,7 @@ func familyOf() {
 		err = p.Wait(context.Background())
 	}
 	fmt.Println("ended:", err)
+	_, _ = io.Copy(io.Discard, os.Stdin)
 }
 
 // Tree prints the process id and waits, with as many generations below it.

@@ -178,6 +178,8 @@ func newLaunch(f *family, o *Options, name string) (_ *launch, err error) {
 		l.output.finish()
 		return nil, err
 	}
+	// So early that its starter's death finds it marked. If refused there is none.
+	_ = l.process.SetMark(uint64(newMark(f.table.Family(), l.ref)))
 	return l, nil
 }
 

@@ -115,6 +115,7 @@ func mappings() map[string]bool {
 var permanent = []string{
 	"multiproc/internal/robust.own", // the threads that own locks
 	"multiproc/internal/spawn.init",
+	"multiproc/mp.(*orphanage).",
 	"os/signal.loop",
 	"os/signal.signal_recv",
 	"runtime.ensureSigM",

@@ -37,6 +37,12 @@ type Broker interface {
 
 // Root is the broker of a family's first process.
 type Root struct {
+	// Nested is called when a process that is not the root is about to start
+	// another one, and before it may; Ended when a process has closed its
+	// connection, which it mostly does by ending. Both may be nil. They are set
+	// before the root serves anybody, and do not block.
+	Nested, Ended func()
+
 	mu      sync.Mutex
 	objects map[shm.ID]*deposit
 }
@@ -103,7 +109,10 @@ func (r *Root) Connect() (*fdpass.Conn, error) {
 // Serve answers one process until it closes its end or sends what is no
 // message; it closes conn.
 func (r *Root) Serve(conn *fdpass.Conn) {
-	defer func() { _ = conn.Close() }()
+	defer func() {
+		_ = conn.Close()
+		call(r.Ended)
+	}()
 	for {
 		payload, fds, err := conn.ReadFrame()
 		if err != nil {
@@ -143,6 +152,7 @@ func (r *Root) answer(payload []byte, fds []int) (reply wire.Message, out []int)
 		}
 		return &wire.Fetched{ID: m.ID, Found: true}, []int{fd}
 	case *wire.Adopt:
+		call(r.Nested)
 		if len(fds) == 1 {
 			if conn, err := fdpass.FromFD(fds[0]); err == nil {
 				go r.Serve(conn)
@@ -152,6 +162,12 @@ func (r *Root) answer(payload []byte, fds []int) (reply wire.Message, out []int)
 	}
 	closeAll(fds)
 	return nil, nil
+}
+
+func call(f func()) {
+	if f != nil {
+		f()
+	}
 }
 
 func closeAll(fds []int) {

@@ -20,13 +20,21 @@ const childEnv = "SPAWN_TEST_CHILD"
 
 var roles = map[string]func(args []string){
 	"exit":     func(args []string) { n, _ := strconv.Atoi(args[0]); os.Exit(n) },
-	"wait":     func([]string) { wait() },
+	"wait":     func([]string) { wait("ready") },
+	"waitpid":  func([]string) { wait("ready ", os.Getpid()) },
 	"busy":     func([]string) { busy() },
 	"describe": describe,
 	"cloexec":  cloexec,
 	"parent":   parent,
 	"orphan":   func([]string) { orphan() },
 	"tracer":   tracer,
+}
+
+// A child that calls Soften has to be on the main thread.
+func init() {
+	if os.Getenv(childEnv) != "" {
+		runtime.LockOSThread()
+	}
 }
 
 func TestMain(m *testing.M) {
@@ -46,8 +54,8 @@ func TestMain(m *testing.M) {
 func say(format string, args ...any) { fmt.Printf(format+"\n", args...) }
 
 // wait says that it runs, and does nothing until its input ends.
-func wait() {
-	say("ready")
+func wait(words ...any) {
+	say("%s", fmt.Sprint(words...))
 	_, _ = io.Copy(io.Discard, os.Stdin)
 }
 
@@ -62,7 +70,7 @@ func busy() {
 		}()
 		<-ready
 	}
-	wait()
+	wait("ready")
 }
 
 // describe says what this process was given.
@@ -104,9 +112,13 @@ func cloexec(args []string) {
 	}
 }
 
-// parent starts an orphan and waits to be killed.
-func parent([]string) {
-	spec := child("orphan")
+// parent starts an orphan, or another role, and waits to be killed.
+func parent(args []string) {
+	role := "orphan"
+	if len(args) > 0 {
+		role = args[0]
+	}
+	spec := child(role)
 	spec.Stdin = os.Stdin
 	p, err := Start(spec)
 	if err != nil {
@@ -121,8 +133,12 @@ func parent([]string) {
 func orphan() {
 	terminated := make(chan os.Signal, 1)
 	signal.Notify(terminated, syscall.SIGTERM)
+	if err := Soften(); err != nil {
+		say("%v", err)
+		return
+	}
 	go func() {
-		wait()
+		wait("ready ", os.Getpid())
 		os.Exit(0)
 	}()
 	say("%v", <-terminated)
@@ -137,7 +153,7 @@ func tracer(args []string) {
 		say("%v", err)
 		return
 	}
-	wait()
+	wait("ready")
 }
 
 // child is the Spec of a process that plays a role. Under -race every exit

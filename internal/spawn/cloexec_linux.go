@@ -17,7 +17,7 @@ func MarkCloexec(from int) error {
 	if from < 0 {
 		return fmt.Errorf("spawn: mark descriptors from %d: %w", from, unix.EBADF)
 	}
-	if unix.CloseRange(uint(from), math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC) == nil {
+	if sys.closeRange(uint(from), math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC) == nil {
 		return nil
 	}
 	return markListed(from)
@@ -29,7 +29,7 @@ func MarkCloexec(from int) error {
 func markListed(from int) error {
 	list, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
-		return fmt.Errorf("spawn: mark descriptors from %d: %w", from, err)
+		return markEach(from)
 	}
 	for _, entry := range list {
 		if fd, err := strconv.Atoi(entry.Name()); err == nil && fd >= from {
@@ -39,9 +39,14 @@ func markListed(from int) error {
 	return nil
 }
 
-// KillSelf ends this process with SIGKILL: nothing that it has locked up can
-// hold it.
-func KillSelf() {
-	_ = unix.Kill(os.Getpid(), unix.SIGKILL)
-	select {} // the signal may take another thread first
+// markEach tries every number, where there is no /proc to list them.
+func markEach(from int) error {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return fmt.Errorf("spawn: mark descriptors from %d: %w", from, err)
+	}
+	for fd := from; fd < int(min(limit.Cur, 1<<16)); fd++ {
+		unix.CloseOnExec(fd) // of one that is not open: no harm
+	}
+	return nil
 }

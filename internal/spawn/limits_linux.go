@@ -3,8 +3,6 @@ package spawn
 import (
 	"errors"
 	"fmt"
-	"os"
-	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -62,15 +60,17 @@ func (p *Process) SetMemory(bytes int64) error {
 // alive's lock is held.
 func (p *Process) eachThread(f func(tid int) error) error {
 	done := map[int]bool{}
+	view := viewProc()
+	tasks := view.dir(p.pid) + "/task"
 	for more := true; more; {
 		more = false
-		list, err := os.ReadDir("/proc/" + strconv.Itoa(p.pid) + "/task")
+		list, err := view.list(tasks)
 		if err != nil {
 			return err
 		}
-		for _, entry := range list {
-			tid, err := strconv.Atoi(entry.Name())
-			if err != nil || done[tid] {
+		for _, dir := range list {
+			tid, ok := view.number(dir)
+			if !ok || done[tid] {
 				continue
 			}
 			if err := f(tid); err != nil && !errors.Is(err, unix.ESRCH) {

@@ -32,7 +32,8 @@ type Process struct {
 // running is the State of a process that has not ended.
 var running = State{Running: true, ExitCode: -1}
 
-// newProcess watches a child of ours; it takes pidFD over, -1 means none.
+// newProcess describes a child of ours; it takes pidFD over, -1 means none. The
+// caller starts watch.
 func newProcess(pid, pidFD int) *Process {
 	p := &Process{pid: pid, done: make(chan struct{}), state: running}
 	if pidFD >= 0 {
@@ -41,7 +42,6 @@ func newProcess(pid, pidFD int) *Process {
 		_ = unix.SetNonblock(pidFD, true)
 		p.pidFD = os.NewFile(uintptr(pidFD), "pidfd")
 	}
-	go p.watch()
 	return p
 }
 
@@ -70,8 +70,7 @@ func (p *Process) Kill() error { return p.Signal(unix.SIGKILL) }
 func (p *Process) Signal(sig syscall.Signal) error {
 	return p.alive("signal", func() error {
 		if p.pidFD != nil {
-			err := unix.PidfdSendSignal(int(p.pidFD.Fd()), sig, nil, 0)
-			if !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.EPERM) { // a sandbox may say either
+			if err := sys.pidfdSendSignal(int(p.pidFD.Fd()), sig, nil, 0); !refused(err) {
 				return err
 			}
 		}
@@ -103,6 +102,7 @@ func (p *Process) watch() {
 	if p.pidFD == nil || !p.poll() {
 		p.block()
 	}
+	started.CompareAndDelete(p.pid, p)
 	if p.pidFD != nil {
 		_ = p.pidFD.Close()
 	}
@@ -153,22 +153,26 @@ func (p *Process) reap(idType, id int) bool {
 	var usage unix.Rusage
 	switch err := waitid(idType, id, &info, unix.WEXITED|unix.WNOHANG, &usage); {
 	case errors.Is(err, unix.ECHILD), err != nil && idType == unix.P_PID:
-		p.reaped, p.state = true, State{ExitCode: -1} // somebody else took it
+		p.reaped, p.state = true, State{ExitCode: -1, Unknown: true} // somebody else took it
 		return true
 	case err != nil || info.pid == 0:
 		return false
 	}
-	p.reaped = true
-	p.state = State{
+	p.reaped, p.state = true, info.state(&usage)
+	return true
+}
+
+func (info *siginfo) state(usage *unix.Rusage) State {
+	s := State{
 		ExitCode: int(info.status),
 		User:     time.Duration(usage.Utime.Nano()),
 		System:   time.Duration(usage.Stime.Nano()),
 		MaxRSS:   int64(usage.Maxrss) << 10,
 	}
 	if info.code != cldExited {
-		p.state.ExitCode, p.state.Signal = -1, syscall.Signal(info.status)
+		s.ExitCode, s.Signal = -1, syscall.Signal(info.status)
 	}
-	return true
+	return s
 }
 
 // cldExited is CLD_EXITED; the other codes that waitid(WEXITED) gives are
@@ -194,7 +198,7 @@ var _ [unsafe.Sizeof(unix.Siginfo{})]byte = [unsafe.Sizeof(siginfo{})]byte{}
 // waitid is the system call, repeated while signals interrupt it.
 func waitid(idType, id int, info *siginfo, options int, usage *unix.Rusage) error {
 	for {
-		err := unix.Waitid(idType, id, (*unix.Siginfo)(unsafe.Pointer(info)), options, usage)
+		err := sys.waitid(idType, id, (*unix.Siginfo)(unsafe.Pointer(info)), options, usage)
 		if !errors.Is(err, unix.EINTR) {
 			return err
 		}

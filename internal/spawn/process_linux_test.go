@@ -91,6 +91,13 @@ func TestThreads(t *testing.T) {
 	}
 }
 
+// watched is a process that the test has forked itself.
+func watched(pid, pidFD int) *Process {
+	p := newProcess(pid, pidFD)
+	go p.watch()
+	return p
+}
+
 // The way without a pidfd: an old kernel, or a sandbox.
 func TestWithoutPidFD(t *testing.T) {
 	file, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
@@ -110,7 +117,7 @@ func TestWithoutPidFD(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = r.Close()
-		p := newProcess(pid, -1)
+		p := watched(pid, -1)
 		if err := p.Signal(sig); err != nil {
 			t.Error(err)
 		}
@@ -136,7 +143,7 @@ func TestUnpollable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := exit(newProcess(pid, fd)); s.ExitCode != 7 {
+	if s := exit(watched(pid, fd)); s.ExitCode != 7 {
 		t.Errorf("Exit = %+v, want code 7", s)
 	}
 }
@@ -151,7 +158,7 @@ func TestStolenStatus(t *testing.T) {
 	if _, err := unix.Wait4(pid, nil, 0, nil); err != nil {
 		t.Fatal(err)
 	}
-	if s := exit(newProcess(pid, -1)); s.Running || s.ExitCode != -1 || s.Signal != 0 {
+	if s := exit(watched(pid, -1)); s != (State{ExitCode: -1, Unknown: true}) {
 		t.Errorf("Exit = %+v", s)
 	}
 }

@@ -42,11 +42,15 @@ type Spec struct {
 type State struct {
 	Running bool
 
-	// ExitCode is -1 for a process that runs or was ended by a signal. It is
-	// also -1, with no signal, if somebody else took the exit status away:
-	// SIGCHLD is ignored, or foreign code in this process calls wait.
+	// ExitCode is -1 for a process that runs or was ended by a signal, and if
+	// the status is unknown.
 	ExitCode int
 	Signal   syscall.Signal // that ended it, 0 if none did
+
+	// Unknown says that the process has ended, and somebody else took its exit
+	// status away: SIGCHLD is ignored, or foreign code in this process calls
+	// wait for any child. Nothing below is known then, either.
+	Unknown bool
 
 	// User and System are processor times, with those of the children that the
 	// process has waited for.

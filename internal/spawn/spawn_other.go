@@ -23,6 +23,33 @@ func Start(Spec) (*Process, error) { return nil, refuse() }
 // MarkCloexec refuses and names the platform.
 func MarkCloexec(int) error { return refuse() }
 
+// Soften refuses and names the platform.
+func Soften() error { return refuse() }
+
+// Inherit refuses and names the platform.
+func Inherit() error { return refuse() }
+
+// ReapStrays does nothing: there are no children.
+func ReapStrays(func(uint64) bool, func(int, uint64, State)) {}
+
+// SetMark refuses and names the platform.
+func SetMark(uint64) error { return refuse() }
+
+// SetMark refuses and names the platform.
+func (*Process) SetMark(uint64) error { return refuse() }
+
+// MarkOf returns 0.
+func MarkOf(int) uint64 { return 0 }
+
+// KillMarked does nothing.
+func KillMarked(int, func(uint64) bool) bool { return false }
+
+// EndMarked does nothing.
+func EndMarked(func(uint64) bool, func(int) bool) int { return 0 }
+
+// Session returns 0.
+func Session() int { return 0 }
+
 // PID returns 0.
 func (*Process) PID() int { return 0 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -17,24 +18,20 @@ import (
 // selfExe is this process's program, whatever has its name on disk by now.
 const selfExe = "/proc/self/exe"
 
-// deathSignal is what the kernel sends to a child when its starter is gone.
-//
-// It is the second net. The first is end of file on the control socket, which
-// needs a goroutine of the child to be awake, and a socket that no other
-// process holds open by mistake. The signal needs neither. It is SIGTERM and
-// not SIGKILL, because a child takes SIGTERM for a cancellation with grace: it
-// ends its own children, finishes what it holds, and says why it went.
-const deathSignal = syscall.SIGTERM
+// deathSignal is what the kernel sends to a child when its starter is gone,
+// until the child asks for something milder with Soften. Before that it has
+// nothing to tidy up, and SIGKILL reaches one that hangs in its package
+// initialization, or that somebody has stopped.
+const deathSignal = syscall.SIGKILL
 
 // request is one fork and exec, made ready by Start and done by the spawner.
 type request struct {
-	path  string
-	argv  []string
-	attr  syscall.ProcAttr
-	pidFD int // -1 where the kernel has none
-	pid   int
-	err   error
-	done  chan struct{}
+	path string
+	argv []string
+	attr syscall.ProcAttr
+	p    *Process
+	err  error
+	done chan struct{}
 }
 
 // spawner is the goroutine that starts all children of this process.
@@ -60,9 +57,50 @@ var spawner = sync.OnceValue(func() chan<- *request {
 	return requests
 })
 
+// starting is held shared while a child is born and entered among the
+// children that Start has started: Strays must not take it for a stray.
+var starting sync.RWMutex
+
+// started are the children that are not reaped, by pid.
+var started sync.Map // of *Process
+
 func (r *request) run() {
-	r.attr.Sys = &syscall.SysProcAttr{Pdeathsig: deathSignal, PidFD: &r.pidFD}
-	r.pid, r.err = syscall.ForkExec(r.path, r.argv, &r.attr)
+	starting.RLock()
+	defer starting.RUnlock()
+	pid, pidFD, err := fork(r.path, r.argv, r.attr)
+	if err != nil {
+		r.err = err
+		return
+	}
+	r.p = newProcess(pid, pidFD)
+	started.Store(pid, r.p)
+	go r.p.watch()
+}
+
+// noClonePidFD is set once the kernel has refused to make a pidfd with a child.
+var noClonePidFD atomic.Bool
+
+// fork starts the program, from this thread. pidFD is -1 where there are none.
+func fork(path string, argv []string, attr syscall.ProcAttr) (pid, pidFD int, err error) {
+	pidFD = -1
+	if !noClonePidFD.Load() {
+		attr.Sys = &syscall.SysProcAttr{Pdeathsig: deathSignal, PidFD: &pidFD}
+		if pid, err = sys.forkExec(path, argv, &attr); !refused(err) {
+			return pid, pidFD, err
+		}
+	}
+	// Refused, perhaps for the flag's sake: kernels before 5.2 ignore it, but a
+	// sandbox may look at the flags of a clone.
+	attr.Sys = &syscall.SysProcAttr{Pdeathsig: deathSignal}
+	if pid, err = sys.forkExec(path, argv, &attr); err != nil {
+		return 0, -1, err
+	}
+	noClonePidFD.Store(true)
+	// Not yet reaped, so the pid is the child's.
+	if pidFD, err = sys.pidfdOpen(pid, 0); err != nil {
+		pidFD = -1
+	}
+	return pid, pidFD, nil
 }
 
 // Start starts a process and returns once its program runs. Several calls may
@@ -71,7 +109,7 @@ func (r *request) run() {
 //
 // It costs about a millisecond, nearly all of it in the kernel's exec.
 func Start(spec Spec) (*Process, error) {
-	r := &request{path: spec.Path, argv: spec.Args, pidFD: -1, done: make(chan struct{})}
+	r := &request{path: spec.Path, argv: spec.Args, done: make(chan struct{})}
 	if r.path == "" {
 		r.path = selfExe
 	}
@@ -96,7 +134,7 @@ func Start(spec Spec) (*Process, error) {
 	if r.err != nil {
 		return nil, fmt.Errorf("spawn: start %s: %w", r.path, spec.explain(r.err))
 	}
-	return newProcess(r.pid, r.pidFD), nil
+	return r.p, nil
 }
 
 // files lists the child's descriptors from 0 on. They stay open until release
@@ -181,6 +219,9 @@ func (spec *Spec) explain(err error) error {
 		if serr != nil {
 			return fmt.Errorf("its directory: %w", serr)
 		}
+	}
+	if _, serr := os.Lstat(selfExe); spec.Path == "" && errors.Is(err, fs.ErrNotExist) && serr != nil {
+		return fmt.Errorf("%w: /proc is not mounted here, and a program is started again by /proc/self/exe: mount -t proc proc /proc", err)
 	}
 	if errors.Is(err, unix.EAGAIN) {
 		return fmt.Errorf("%w: too many processes or threads (see ulimit -u and the cgroup's pids.max)", err)

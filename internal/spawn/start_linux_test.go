@@ -2,6 +2,7 @@ package spawn
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -165,21 +166,82 @@ func TestLastWins(t *testing.T) {
 	}
 }
 
-// The starter is killed; what it started is told at once by the kernel.
+// The starter is killed; what it started is told at once by the kernel, also if
+// it was stopped.
 func TestDeathSignal(t *testing.T) {
-	noLeak(t)
-	c := start(t, child("parent"))
-	if s := c.line(t); s != "ready" {
-		t.Fatalf("the child says %q", s)
+	for _, stopped := range []bool{false, true} {
+		noLeak(t)
+		c := start(t, child("parent"))
+		var pid int
+		if _, err := fmt.Sscanf(c.line(t), "ready %d", &pid); err != nil {
+			t.Fatal(err)
+		}
+		if stopped {
+			if err := unix.Kill(pid, unix.SIGSTOP); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := c.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		if s := c.line(t); s != syscall.SIGTERM.String() {
+			t.Errorf("the grandchild got %q", s)
+		}
+		if _, err := c.out.ReadByte(); err != io.EOF {
+			t.Errorf("the grandchild lives: %v", err)
+		}
 	}
-	if err := c.Kill(); err != nil {
+}
+
+// Before it asks for less, the end of its starter is its own.
+func TestDeathSignalAtFirst(t *testing.T) {
+	noLeak(t)
+	c := start(t, child("parent", "waitpid"))
+	var pid int
+	if _, err := fmt.Sscanf(c.line(t), "ready %d", &pid); err != nil {
 		t.Fatal(err)
 	}
-	if s := c.line(t); s != syscall.SIGTERM.String() {
-		t.Errorf("the grandchild got %q", s)
+	if err := errors.Join(unix.Kill(pid, unix.SIGSTOP), c.Kill()); err != nil {
+		t.Fatal(err)
 	}
 	if _, err := c.out.ReadByte(); err != io.EOF {
 		t.Errorf("the grandchild lives: %v", err)
+	}
+}
+
+func TestMarks(t *testing.T) {
+	noLeak(t)
+	const m = 1<<62 + 12345
+	c := start(t, child("parent", "waitpid"))
+	var pid int
+	if _, err := fmt.Sscanf(c.line(t), "ready %d", &pid); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.SetMark(m); err != nil {
+		t.Fatal(err)
+	}
+	if got := MarkOf(c.PID()); got != m {
+		t.Errorf("marked %#x, want %#x", got, uint64(m))
+	}
+	if MarkOf(pid) == m || MarkOf(os.Getpid()) == m {
+		t.Error("a mark that others have not")
+	}
+	is := func(got uint64) bool { return got == m }
+	any := func(int) bool { return true }
+	if KillMarked(pid, is) {
+		t.Error("killed one without the mark")
+	}
+	if n := EndMarked(is, func(int) bool { return false }); n != 0 {
+		t.Errorf("killed %d in no session", n)
+	}
+	if n := EndMarked(is, any); n != 1 {
+		t.Errorf("killed %d, want 1", n)
+	}
+	if s := exit(c.Process); s.Signal != unix.SIGKILL {
+		t.Errorf("Exit = %+v", s)
+	}
+	if err := c.SetMark(m); !errors.Is(err, os.ErrProcessDone) {
+		t.Errorf("marked the dead: %v", err)
 	}
 }
 

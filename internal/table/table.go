@@ -242,6 +242,32 @@ func (t *Table) bury(n uint32) {
 	t.freeSlot(n, gen, state)
 }
 
+// Orphan is a process that runs, or has ended and holds a slot, and whose
+// starter is dead.
+type Orphan struct {
+	Ref
+	PID int // 0 if it has not come as far as to enter it
+}
+
+// Orphans lists them. Nobody but the caller will reap them and release their
+// slots.
+func (t *Table) Orphans() (list []Orphan) {
+	for n := range uint32(MaxProcesses) {
+		s := &t.slots[n]
+		gen := atomic.LoadUint32(&s.gen) // before the state, as in bury
+		state := atomic.LoadUint32(&s.state)
+		if n == 0 || state == free || t.starterLive(state) {
+			continue
+		}
+		o := Orphan{Ref: Ref{n, gen}}
+		if state&stateMask != starting { // or the pid is that of an earlier one
+			o.PID = int(atomic.LoadUint32(&s.pid))
+		}
+		list = append(list, o)
+	}
+	return list
+}
+
 // starterLive reports whether the process lives that a state word names as the
 // starter.
 func (t *Table) starterLive(state uint32) bool {

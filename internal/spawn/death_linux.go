@@ -1,0 +1,58 @@
+package spawn
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Soften makes the end of this process's starter a request to end, where it
+// was SIGKILL. A child calls it once it can deal with SIGTERM, on its main
+// thread: the kernel keeps the wish by thread, and Start has set it for that
+// one.
+//
+// It is the second net. The first is end of file on the control socket, which
+// needs a goroutine of the child to be awake, and a socket that no other
+// process holds open by mistake. The signal needs neither. A process that
+// somebody has stopped hears nothing of either. So another thread asks for
+// SIGCONT: the kernel sends what each thread has asked for.
+//
+// Cost: a thread, for the life of the process.
+func Soften() error {
+	if unix.Gettid() != os.Getpid() {
+		return fmt.Errorf("spawn: Soften was not called on the main thread: %w", unix.EINVAL)
+	}
+	// In this order: until both are in place it is SIGKILL.
+	ready := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		err := askForDeath(unix.SIGCONT)
+		ready <- err
+		if err == nil {
+			select {}
+		}
+	}()
+	if err := <-ready; err != nil {
+		return err
+	}
+	return askForDeath(unix.SIGTERM)
+}
+
+// askForDeath sets the signal that this thread's process gets when its starter
+// ends.
+func askForDeath(sig syscall.Signal) error {
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(sig), 0, 0, 0); err != nil {
+		return fmt.Errorf("spawn: ask for a signal at the starter's end: %w", err)
+	}
+	return nil
+}
+
+// KillSelf ends this process with SIGKILL: nothing that it has locked up can
+// hold it.
+func KillSelf() {
+	_ = unix.Kill(os.Getpid(), unix.SIGKILL)
+	select {} // the signal may take another thread first
+}

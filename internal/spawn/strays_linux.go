@@ -1,0 +1,52 @@
+package spawn
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// Inherit makes this process the one that inherits the children of every
+// process below it that dies (PR_SET_CHILD_SUBREAPER), where the first process
+// of the machine or container would inherit them otherwise. Who inherits has
+// to reap.
+func Inherit() error {
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("spawn: become a subreaper: %w", err)
+	}
+	return nil
+}
+
+// ReapStrays reaps the dead among the children with a mark that matches and
+// that Start has not started, and calls f for each. Those are children that
+// this process has inherited. One that it has started by other means, with
+// os/exec for example, is as little marked as this process: its status is not
+// touched.
+func ReapStrays(match func(mark uint64) bool, f func(pid int, mark uint64, s State)) {
+	for again := true; again; {
+		again = false // the list may leave some out while it changes
+		for _, pid := range viewProc().inherited() {
+			if m, s, ok := reapStray(pid, match); ok {
+				again = true
+				f(pid, m, s)
+			}
+		}
+	}
+}
+
+func reapStray(pid int, match func(mark uint64) bool) (m uint64, s State, ok bool) {
+	starting.Lock() // a pid that is free is not given to a child of Start's meanwhile
+	defer starting.Unlock()
+	if _, ours := started.Load(pid); ours {
+		return 0, s, false
+	}
+	if m = MarkOf(pid); !match(m) {
+		return 0, s, false
+	}
+	var info siginfo
+	var usage unix.Rusage
+	if err := waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOHANG, &usage); err != nil || info.pid == 0 {
+		return 0, s, false
+	}
+	return m, info.state(&usage), true
+}

@@ -7,7 +7,6 @@ package futex
 
 import (
 	"errors"
-	"time"
 	"unsafe"
 )
 
@@ -43,7 +42,3 @@ type entry struct {
 const flagSize32 = 2 // FUTEX2_SIZE_U32; without FUTEX2_PRIVATE the word is shared
 
 var _ [24]byte = [unsafe.Sizeof(entry{})]byte{}
-
-// slice is how long one sleep lasts where the kernel cannot sleep on several
-// words at once; see Wait.
-const slice = 20 * time.Millisecond

@@ -1,7 +1,6 @@
 package futex
 
 import (
-	"errors"
 	"runtime"
 	"sync/atomic"
 	"syscall"
@@ -18,51 +17,48 @@ const (
 	clockMonotonic = 1
 )
 
-// noWaitv is set once the kernel has said that it lacks futex_waitv (before
-// 5.16).
-var noWaitv atomic.Bool
-
 // Wake wakes at most n sleepers of the word and returns how many it woke.
 // Cost: one system call, 0.2 to 1 µs when nobody sleeps.
 func Wake(addr *uint32, n int) int {
 	r, _, _ := syscall.RawSyscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(addr)), opWake, uintptr(n), 0, 0, 0)
-	if int(r) < 0 {
-		return 0
+	woken := max(int(r), 0)
+	if interruptible.Load() != 0 {
+		woken += kick(addr)
 	}
-	return int(r)
+	return woken
 }
 
 // Wait sleeps until one of the words is woken or holds another value than
 // its Old, or until the timeout is over (then ErrTimeout; 0 means no limit).
 // It may return without a reason: the caller looks at its condition again in
 // every case. It holds one operating system thread while it sleeps.
+//
+// Where Several is false it sleeps on the first word. A change of another one
+// is noticed at once if this process wakes it or calls Kick, else within a
+// time that grows with the length of the sleep, up to a second.
 func Wait(timeout time.Duration, words ...Word) error {
+	if changed(words) {
+		return nil
+	}
+	switch {
+	case len(words) == 1:
+		return wait1(words[0], timeout)
+	case Several():
+		return result(waitv(timeout, words))
+	case len(words) > MaxWait:
+		return unix.EINVAL
+	}
+	return waitFirst(timeout, words)
+}
+
+// changed reports whether any word holds another value than its Old.
+func changed(words []Word) bool {
 	for _, w := range words {
 		if atomic.LoadUint32(w.Addr) != w.Old {
-			return nil
+			return true
 		}
 	}
-	if len(words) == 1 {
-		return wait1(words[0], timeout)
-	}
-	if !noWaitv.Load() {
-		err := waitv(timeout, words)
-		if err != unix.ENOSYS && err != unix.EPERM {
-			return result(err)
-		}
-		noWaitv.Store(true)
-	}
-	// One word at a time: sleep on the first for a short while. The others
-	// are looked at when it returns, so they are noticed late but not never.
-	part := timeout == 0 || timeout > slice
-	if part {
-		timeout = slice
-	}
-	err := wait1(words[0], timeout)
-	if part && errors.Is(err, ErrTimeout) {
-		return nil // the time is not over yet
-	}
-	return err
+	return false
 }
 
 // WaitHeld is Wait on one word for a short time that keeps the scheduler's
@@ -96,7 +92,7 @@ func waitv(timeout time.Duration, words []Word) syscall.Errno {
 	if timeout > 0 {
 		ts = deadline(timeout)
 	}
-	_, _, errno := syscall.Syscall6(unix.SYS_FUTEX_WAITV, uintptr(unsafe.Pointer(&list[0])), uintptr(len(list)), 0,
+	_, _, errno := syscall.Syscall6(unix.SYS_FUTEX_WAITV, uintptr(unsafe.Pointer(unsafe.SliceData(list))), uintptr(len(list)), 0,
 		uintptr(unsafe.Pointer(ts)), clockMonotonic, 0)
 	runtime.KeepAlive(words) // the kernel read the addresses out of list, as numbers
 	return errno

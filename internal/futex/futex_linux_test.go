@@ -126,27 +126,6 @@ func TestWakeCounts(t *testing.T) {
 	}
 }
 
-// A kernel without futex_waitv: one word at a time, the others in slices.
-func TestWithoutWaitv(t *testing.T) {
-	noWaitv.Store(true)
-	t.Cleanup(func() { noWaitv.Store(false) })
-	w := shared(t, 2)
-	pair := []Word{{&w[0], 0}, {&w[1], 0}}
-	if err := Wait(2*time.Millisecond, pair...); err != ErrTimeout {
-		t.Errorf("a short time is over: %v", err)
-	}
-	if err := Wait(time.Hour, pair...); err != nil {
-		t.Errorf("a slice of a long time is over: %v", err)
-	}
-	done := make(chan error)
-	go func() { done <- Wait(0, pair...) }()
-	atomic.StoreUint32(&w[1], 1)
-	Wake(&w[1], 1)
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
-}
-
 func TestWaitHeld(t *testing.T) {
 	w := shared(t, 1)
 	err := WaitHeld(time.Millisecond, Word{&w[0], 0})

@@ -19,3 +19,9 @@ func Wait(time.Duration, ...Word) error {
 
 // WaitHeld refuses and names the platform.
 func WaitHeld(time.Duration, Word) error { return Wait(0) }
+
+// Several says that nobody can sleep on several words here.
+func Several() bool { return false }
+
+// Kick wakes nobody on this platform.
+func Kick(*uint32) {}

@@ -19,6 +19,9 @@ const MaxEvents = futex.MaxWait - 2
 // waiter, so who then takes nothing of what it was woken for must have called
 // Notify: WaitAny does so itself when it returns.
 func WaitAny(ctx context.Context, events []*Event, ready func() bool) error {
+	if !futex.Several() {
+		return waitEach(ctx, events, ready)
+	}
 	sleepers.Add(1)
 	defer sleepers.Add(-1)
 	s := newSleep()
@@ -62,6 +65,28 @@ func WaitAny(ctx context.Context, events []*Event, ready func() bool) error {
 			return err
 		}
 	}
+}
+
+// waitEach is WaitAny where no thread can sleep on several words: each event has
+// a goroutine that waits for it.
+func waitEach(ctx context.Context, events []*Event, ready func() bool) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	answers := make(chan error, len(events))
+	for _, e := range events {
+		go func() { answers <- e.Wait(ctx, ready) }()
+	}
+	err := <-answers
+	cancel()
+	for range len(events) - 1 {
+		if <-answers == nil {
+			err = nil
+		}
+	}
+	for _, e := range events {
+		e.Notify()
+	}
+	return err
 }
 
 // cancelled returns the context's error if the sleep was cancelled by it.

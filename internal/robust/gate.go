@@ -72,7 +72,24 @@ var deathWord atomic.Pointer[uint32]
 
 // SetDeathWord names the word that every sleeper of this process also sleeps
 // on. It must stay mapped for the life of the process.
-func SetDeathWord(w *uint32) { deathWord.Store(w) }
+func SetDeathWord(w *uint32) {
+	if deathWord.Swap(w) != w && !futex.Several() {
+		go spread(w, atomic.LoadUint32(w))
+	}
+}
+
+// spread tells the sleepers of this process of every change of the death word,
+// where their threads cannot sleep on it beside another: one thread does for
+// all.
+func spread(w *uint32, known uint32) {
+	for {
+		if err := futex.Wait(0, futex.Word{Addr: w, Old: known}); err != nil {
+			return
+		}
+		known = atomic.LoadUint32(w) // who sleeps from here on knows it too
+		futex.Kick(w)
+	}
+}
 
 // wait calls ready until it returns true, and sleeps on the word that ready
 // has left in the sleep in between. ready is called by one goroutine of the
@@ -152,9 +169,18 @@ func (g *gate) handOn() {
 }
 
 func (s *sleep) run(ctx context.Context, g *gate, ready func(*sleep) bool) error {
+	death := deathWord.Load()
+	var known uint32
+	if death != nil {
+		known = atomic.LoadUint32(death)
+	}
+	// Whoever should change the word may have died before this wait began, and
+	// the family have heard of it by then.
+	s.suspect = true
 	if ready(s) {
 		return nil
 	}
+	s.suspect = false
 	begin := time.Now()
 	if g.brief.wait(ctx, s, ready) {
 		return nil
@@ -167,7 +193,6 @@ func (s *sleep) run(ctx context.Context, g *gate, ready func(*sleep) bool) error
 		defer context.AfterFunc(ctx, s.wake)()
 	}
 	words := make([]futex.Word, 2, 3)
-	death := deathWord.Load()
 	if death != nil {
 		words = words[:3]
 	}
@@ -176,7 +201,8 @@ func (s *sleep) run(ctx context.Context, g *gate, ready func(*sleep) bool) error
 		// with that value: what happens in between ends the sleep.
 		if death != nil {
 			now := atomic.LoadUint32(death)
-			s.suspect = s.suspect || (words[2].Addr != nil && words[2].Old != now)
+			s.suspect = s.suspect || now != known
+			known = now
 			words[2] = futex.Word{Addr: death, Old: now}
 		}
 		if ready(s) {

@@ -51,10 +51,10 @@ const goneLimit = 30 * time.Millisecond
 func waitGone(pid int) {
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
-		if errors.Is(err, unix.ENOSYS) {
-			time.Sleep(time.Millisecond) // before Linux 5.3
+		if !errors.Is(err, unix.ESRCH) { // ESRCH: all gone
+			watchGone(pid) // before Linux 5.3, or a sandbox refuses
 		}
-		return // ESRCH: all gone
+		return
 	}
 	defer func() { _ = unix.Close(fd) }()
 	end := time.Now().Add(goneLimit)

@@ -5,7 +5,6 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -57,20 +56,18 @@ func TestLockOfDeadThread(t *testing.T) {
 	c.Expect("held")
 	word := m.load(9)
 	c.Kill()
+	// Whoever comes after the family has heard of the death finds out at once.
+	noNet(t)
 	for _, bits := range []uint64{0, futex.Waiters} {
 		m.store(9, word|bits)
 		l := m.lock(8)
-		firstRecheck = time.Millisecond
-		got := mustLock(t, l)
-		firstRecheck = 100 * time.Millisecond
-		if !got {
+		if !mustLock(t, l) {
 			t.Error("the heir did not hear of the death")
 		}
 		l.Unlock()
 	}
-	// With a wake-up of the family instead of the re-check.
-	noNet(t)
-	m.store(9, word)
+	// Whoever waits by then is woken by the news.
+	m.store(9, uint64(self)<<32|uint64(unix.Getpid())) // held by a live thread
 	l := m.lock(8)
 	var got atomic.Bool
 	done := make(chan struct{})
@@ -79,9 +76,10 @@ func TestLockOfDeadThread(t *testing.T) {
 		got.Store(mustLock(t, l))
 	}()
 	waiters(t, &l.gate, 1)
-	for m.load(9)&futex.Waiters == 0 || !inWaitv(unix.Getpid()) {
+	for m.load(9)&futex.Waiters == 0 || !inWait(unix.Getpid()) {
 		runtime.Gosched()
 	}
+	m.store(9, word|futex.Waiters)
 	m.died()
 	<-done
 	if !got.Load() {

@@ -109,13 +109,19 @@ func mustLock(t testing.TB, l *Lock) (died bool) {
 
 func addressOf(h *head) uintptr { return uintptr(unsafe.Pointer(h)) }
 
-// inWaitv reports whether a thread of the process sleeps in futex_waitv.
-func inWaitv(pid int) bool {
+// inWait reports whether a thread of the process sleeps on a word of shared
+// memory, by futex_waitv or, where that is refused, by a FUTEX_WAIT with a
+// time-out that is not the private kind of the Go runtime.
+func inWait(pid int) bool {
 	dir := fmt.Sprintf("/proc/%d/task", pid)
 	list, _ := os.ReadDir(dir)
 	for _, e := range list {
 		b, _ := os.ReadFile(dir + "/" + e.Name() + "/syscall")
-		if strings.HasPrefix(string(b), strconv.Itoa(unix.SYS_FUTEX_WAITV)+" ") {
+		f := strings.Fields(string(b)) // number, then the arguments
+		if len(f) < 5 {
+			continue
+		}
+		if f[0] == strconv.Itoa(unix.SYS_FUTEX_WAITV) || f[0] == strconv.Itoa(unix.SYS_FUTEX) && f[2] == "0x0" && f[4] != "0x0" {
 			return true
 		}
 	}

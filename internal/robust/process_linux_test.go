@@ -53,7 +53,7 @@ func childWait(c *childtest.Self) {
 func asleep(t *testing.T, m *memory, c *childtest.Child) {
 	t.Helper()
 	for end := time.Now().Add(childtest.Patience); ; runtime.Gosched() {
-		if m.load(9)&futex.Waiters != 0 && inWaitv(c.PID()) {
+		if m.load(9)&futex.Waiters != 0 && inWait(c.PID()) {
 			return
 		}
 		if time.Now().After(end) {

@@ -162,7 +162,7 @@ func TestRWDeathOfWaitingWriter(t *testing.T) {
 	}
 	w := childtest.Start(t, m.files(), "rw write")
 	w.Expect("waiting")
-	for !inWaitv(w.PID()) || !l.main.OwnerAlive() {
+	for !inWait(w.PID()) || !l.main.OwnerAlive() {
 	}
 	w.Kill()
 	l.RUnlock()

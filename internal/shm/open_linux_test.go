@@ -79,7 +79,7 @@ func TestOpenRefuses(t *testing.T) {
 	h := Header{Kind: KindQueue, Family: family, Size: PageSize()}
 	header := h.encode()
 	memfd := func(content []byte, size int64, seals int) int {
-		fd, err := unix.MemfdCreate("test", unix.MFD_ALLOW_SEALING)
+		fd, err := memfd("test")
 		if err != nil {
 			t.Fatal(err)
 		}

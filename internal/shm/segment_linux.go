@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 
@@ -21,14 +22,9 @@ func pageSize() int64 { return page }
 // process can take the memory from under another. Cost: 10 to 20 µs.
 func Create(h Header) (*Segment, error) {
 	h.Size = RoundPage(h.Size)
-	// Not executable: hardened systems refuse others (vm.memfd_noexec). Before
-	// Linux 6.3 the flag is unknown.
-	fd, err := unix.MemfdCreate("mp:"+h.Kind.String(), unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|unix.MFD_NOEXEC_SEAL)
-	if errors.Is(err, unix.EINVAL) {
-		fd, err = unix.MemfdCreate("mp:"+h.Kind.String(), unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
-	}
+	fd, err := memfd("mp:" + h.Kind.String())
 	if err != nil {
-		return nil, fmt.Errorf("new %s: memfd_create: %w", h.Kind, err)
+		return nil, fmt.Errorf("new %s: %w", h.Kind, err)
 	}
 	fail := func(what string, err error) (*Segment, error) {
 		_ = unix.Close(fd)
@@ -47,12 +43,35 @@ func Create(h Header) (*Segment, error) {
 	return &Segment{Header: h, fd: fd}, nil
 }
 
+// noExec is what makes a memory file not executable for good. Hardened systems
+// refuse others (vm.memfd_noexec); before Linux 6.3 the flag is unknown.
+var noExec atomic.Int32
+
+func init() { noExec.Store(unix.MFD_NOEXEC_SEAL) }
+
+// memfd makes every memory file of this package: empty, close-on-exec, to be
+// sealed by whoever wants that.
+func memfd(name string) (int, error) {
+	const flags = unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
+	extra := int(noExec.Load())
+	fd, err := unix.MemfdCreate(name, flags|extra)
+	if errors.Is(err, unix.EINVAL) && extra != 0 {
+		if fd, err = unix.MemfdCreate(name, flags); err == nil {
+			noExec.Store(0)
+		}
+	}
+	if err != nil {
+		return -1, fmt.Errorf("memfd_create: %w", err)
+	}
+	return fd, nil
+}
+
 // MemFile returns an unnamed, empty memory file that can grow: for bytes that
 // another process writes and this one reads when that is over.
 func MemFile(name string) (*os.File, error) {
-	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
+	fd, err := memfd(name)
 	if err != nil {
-		return nil, fmt.Errorf("memory file %s: memfd_create: %w", name, err)
+		return nil, fmt.Errorf("memory file %s: %w", name, err)
 	}
 	return os.NewFile(uintptr(fd), name), nil
 }

@@ -87,8 +87,9 @@ func (r *Reader) attempt(fd uintptr) bool {
 		return false
 	}
 	for begin := time.Now(); time.Since(begin) < patience; {
-		// The peer may need this very processor.
-		_, _, _ = syscall.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
+		// The peer may need this very processor, and for a while: it is a call that
+		// the scheduler hears of, so that it can take Go's processor away meanwhile.
+		_, _, _ = syscall.Syscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
 		if r.receive(fd) {
 			r.h.paid()
 			return true
@@ -98,10 +99,12 @@ func (r *Reader) attempt(fd uintptr) bool {
 	return false
 }
 
-// receive reads what is there. It does not tell Go's scheduler: the call
-// cannot block.
+// receive reads what is there. The call cannot block, and yet the scheduler
+// hears of it: that is what wakes the runtime's monitor, without which nobody
+// polls the network while the goroutine that this read has woken computes. As a
+// raw system call it froze a process for as long, with processors to spare.
 func (r *Reader) receive(fd uintptr) bool {
-	n, _, err := syscall.RawSyscall6(unix.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&r.p[0])), uintptr(len(r.p)), unix.MSG_DONTWAIT, 0, 0)
+	n, _, err := syscall.Syscall6(unix.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&r.p[0])), uintptr(len(r.p)), unix.MSG_DONTWAIT, 0, 0)
 	if err == syscall.EAGAIN || err == syscall.EINTR {
 		return false
 	}

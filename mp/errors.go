@@ -128,21 +128,3 @@ func (e *ExitError) Error() string {
 
 // Unwrap returns why the process was cancelled, if it was.
 func (e *ExitError) Unwrap() error { return e.Cause }
-
-// remoteCause is an error of another process that was sent as its text and
-// the names of the registered errors in its tree.
-type remoteCause struct {
-	text   string
-	causes []error
-}
-
-func newRemoteCause(text string, names []string) error {
-	causes := mperr.Sentinels(names)
-	if len(causes) == 1 && causes[0].Error() == text {
-		return causes[0]
-	}
-	return &remoteCause{text, causes}
-}
-
-func (e *remoteCause) Error() string   { return e.text }
-func (e *remoteCause) Unwrap() []error { return e.causes }

@@ -12,6 +12,9 @@ import (
 // What tests need to see of the inside: the memory of a queue or pipe, and
 // the arrival of a handle by another way than the usual ones.
 
+// Declared reports whether a symbol is a function declared at package level.
+func Declared(symbol string) bool { return declared(symbol) }
+
 // BodyOf is the memory of an object behind its header, for spoiling it.
 func BodyOf(o interface{ body() unsafe.Pointer }, n int) []byte {
 	return unsafe.Slice((*byte)(o.body()), n)

@@ -216,7 +216,7 @@ func (l *life) listen() {
 			continue
 		}
 		if m, ok := m.(*wire.Cancel); ok {
-			cause := newRemoteCause(m.Cause, m.CauseNames)
+			cause := mperr.Arrived(m.Cause, mperr.Sentinels(m.CauseNames))
 			if errors.Is(cause, mperr.ErrOrphaned) {
 				l.orphaned() // with our starter, who will not see it through
 				continue

@@ -171,11 +171,20 @@ func symbol(f any, args ...reflect.Type) string {
 	switch {
 	case strings.HasSuffix(name, "-fm"):
 		refuse("a method value, which would also lose its receiver")
-	case strings.Contains(name, ".func"):
+	case !declared(name):
 		refuse("a function literal")
 	case strings.Contains(name, "[...]"):
 		// Every instance of a generic function has this one name.
 		name = strings.Replace(name, "[...]", fmt.Sprint(args), 1)
 	}
 	return name
+}
+
+// declared reports whether a symbol is that of a function declared at package
+// level: the path of its package, a dot, and its identifier (dots in the path's
+// last element are escaped). A literal has the name of what is around it, a
+// function, init or glob., between the two.
+func declared(symbol string) bool {
+	_, own, _ := strings.Cut(symbol[strings.LastIndexByte(symbol, '/')+1:], ".")
+	return !strings.Contains(strings.TrimSuffix(own, "[...]"), ".")
 }

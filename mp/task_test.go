@@ -99,7 +99,7 @@ func TestRefusals(t *testing.T) {
 		{"function", func() { mp.Proc(func(context.Context, func()) error { return nil }, mp.Named("a")) }, []string{"func() cannot travel"}},
 		{"lock", func() { mp.Proc(func(context.Context, *sync.Mutex) error { return nil }, mp.Named("a")) }, []string{"sync.Mutex", "mp.Mutex"}},
 		{"unexported", func() { mp.Proc(func(context.Context, struct{ a int }) error { return nil }, mp.Named("a")) }, []string{".a", "unexported"}},
-		{"interface", func() { mp.Proc(func(context.Context, error) error { return nil }, mp.Named("a")) }, []string{"error cannot travel"}},
+		{"context", func() { mp.Proc(func(context.Context, context.Context) error { return nil }, mp.Named("a")) }, []string{"context of its own"}},
 		{"result", func() { mp.Func(func(context.Context, int) (chan int, error) { return nil, nil }, mp.Named("a")) }, []string{"result", "chan int"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -107,5 +107,43 @@ func TestRefusals(t *testing.T) {
 				wantPanic(t, want, tt.f)
 			}
 		})
+	}
+}
+
+// Declared functions may have names as the compiler gives to literals.
+func func1(_ context.Context, n int) (int, error) { return n + 1, nil }
+func func2(_ context.Context, n int) error        { return nil }
+func func3[T any](_ context.Context, v T) error   { return nil }
+
+var (
+	taskFunc1 = mp.Func(func1)
+	taskFunc2 = mp.Proc(func2)
+	taskFunc3 = mp.Proc(func3[int])
+)
+
+func TestDeclaredNames(t *testing.T) {
+	if n := get(taskFunc1.Run(t.Context(), 1))(t); n != 2 {
+		t.Errorf("func1 returned %d", n)
+	}
+	get(taskFunc2.Run(t.Context(), 1))(t)
+	get(taskFunc3.Run(t.Context(), 1))(t)
+	for symbol, want := range map[string]bool{
+		"main.func1":                  true,
+		"main.func12[...]":            true,
+		"example.com/a.func/b.run":    true,
+		"gopkg.in/a%2efunc.v3.run":    false, // never: the dot would be escaped
+		"gopkg.in/yaml%2efunc1.run":   true,
+		"main.main.func1":             false,
+		"main.init.func1":             false,
+		"main.glob..func1":            false,
+		"main.main.mk.func2":          false,
+		"main.run[...].func1":         false,
+		"main.main.func1.2":           false,
+		"example.com/a/b.run.func1":   false,
+		"example.com/a.func/b.f.func": false,
+	} {
+		if got := mp.Declared(symbol); got != want {
+			t.Errorf("%s is declared: %v", symbol, got)
+		}
 	}
 }

@@ -86,14 +86,10 @@ func NewValue[T any](v T, opts ...Option) (*Value[T], error) {
 
 // fixedType is the plan for a type that can live in shared memory.
 func fixedType[T any]() (*codec.Typed[T], error) {
-	c, err := codec.For[T]()
-	if err != nil {
+	if err := codec.InMemory(reflect.TypeFor[T]()); err != nil {
 		return nil, err
 	}
-	if !c.Raw() {
-		return nil, fmt.Errorf("%v holds pointers; only numbers, bools, and arrays and structs of them can live in shared memory", reflect.TypeFor[T]())
-	}
-	return c, nil
+	return codec.For[T]()
 }
 
 func fixedFinger[T any]() (sum [16]byte, err error) {

@@ -13,6 +13,7 @@ import (
 const (
 	tagTyped  = 6 // [type expression, value]: an any of a type that must be named
 	tagHandle = 7 // what Session.Export returned
+	tagError  = 8 // [text, names]: an error of a type that has no name
 )
 
 // maxDepth is how many arrays, maps and tags may stand inside each other in a

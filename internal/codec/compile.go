@@ -1,6 +1,9 @@
 package codec
 
-import "reflect"
+import (
+	"context"
+	"reflect"
+)
 
 // compile makes the graph of t's nodes, or says why t cannot travel.
 func compile(t reflect.Type) (*node, error) {
@@ -18,6 +21,9 @@ func (c compiler) node(t reflect.Type) (*node, error) {
 	}
 	n := &node{typ: t}
 	c[t] = n
+	if r := refused(t); r != nil {
+		return nil, r
+	}
 	var err error
 	switch t.Kind() {
 	case reflect.Bool:
@@ -34,9 +40,6 @@ func (c compiler) node(t reflect.Type) (*node, error) {
 		n.shape = shapeString
 	case reflect.Interface:
 		n.shape = shapeAny
-		if t.NumMethod() > 0 {
-			err = refuse(t, "use a concrete type, or any")
-		}
 	case reflect.Pointer:
 		if n.shape = shapePointer; isHandle(t) {
 			n.shape = shapeHandle
@@ -54,16 +57,36 @@ func (c compiler) node(t reflect.Type) (*node, error) {
 		err = c.mapping(n)
 	case reflect.Struct:
 		err = c.structure(n)
-	case reflect.Chan:
-		err = refuse(t, "share a *mp.Queue or a *mp.Conn instead")
-	case reflect.Func:
-		err = refuse(t, "make it a task with mp.Func, or send what it needs to know")
-	case reflect.Uintptr, reflect.UnsafePointer:
-		err = refuse(t, "addresses mean nothing there; for a mere number use uint64")
 	default:
 		err = refuse(t, "its kind is not known")
 	}
 	return n, err
+}
+
+// refused is why values of t itself cannot travel, whatever its parts are; nil
+// if they can.
+func refused(t reflect.Type) *refusal {
+	switch t.Kind() {
+	case reflect.Chan:
+		return refuse(t, "share a *mp.Queue or a *mp.Conn instead")
+	case reflect.Func:
+		return refuse(t, "make it a task with mp.Func, or send what it needs to know")
+	case reflect.Uintptr, reflect.UnsafePointer:
+		return refuse(t, "addresses mean nothing there; for a mere number use uint64")
+	case reflect.Interface:
+		if t == reflect.TypeFor[context.Context]() {
+			return refuse(t, "a task is given a context of its own, which ends with the starter's")
+		}
+	case reflect.Struct:
+		switch {
+		case isRaw(t):
+		case t.PkgPath() == "sync", t.PkgPath() == "sync/atomic":
+			return refuse(t, "a copy would guard nothing; share a *mp.Mutex or *mp.Counter instead")
+		case isHandle(reflect.PointerTo(t)):
+			return refuse(t, "use *%v", t)
+		}
+	}
+	return nil
 }
 
 // part is node, with the place of the part in its whole added to errors.
@@ -123,14 +146,9 @@ func pointerIn(t reflect.Type) reflect.Type {
 
 func (c compiler) structure(n *node) (err error) {
 	t := n.typ
-	switch {
-	case isRaw(t):
+	if isRaw(t) {
 		n.shape = shapeMemory
-	case t.PkgPath() == "sync", t.PkgPath() == "sync/atomic":
-		return refuse(t, "a copy would guard nothing; share a *mp.Mutex or *mp.Counter instead")
-	case isHandle(reflect.PointerTo(t)):
-		return refuse(t, "use *%v", t)
-	default:
+	} else {
 		n.shape = shapeStruct
 		if n.form = customForm(t); n.form != nil {
 			n.shape = shapeCustom
@@ -140,7 +158,11 @@ func (c compiler) structure(n *node) (err error) {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		if hidden(f) {
-			err := refuse(f.Type, "export the field %s, or give %v the methods MarshalBinary and UnmarshalBinary", f.Name, t)
+			// What cannot travel in an exported field either has advice of its own.
+			if r := refused(f.Type); r != nil {
+				return at(r, "."+f.Name)
+			}
+			err := refuse(f.Type, "%s", AdviceOnHidden(t, f, "MarshalBinary and UnmarshalBinary"))
 			err.what = "an unexported field"
 			return at(err, "."+f.Name)
 		}

@@ -79,6 +79,9 @@ func (d *decoder) value(n *node, v reflect.Value, x any) error {
 		if err != nil {
 			return err
 		}
+		if t := reflect.TypeOf(y); !t.AssignableTo(n.typ) {
+			return corrupt("a %v for %v", t, n.typ)
+		}
 		v.Set(reflect.ValueOf(y))
 	}
 	return nil

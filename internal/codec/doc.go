@@ -26,10 +26,11 @@
 // (MarshalBinary and UnmarshalBinary, GobEncode and GobDecode, or MarshalText
 // and UnmarshalText), as time.Time and big.Int do.
 //
-// Interfaces other than any are refused. What is in an any keeps its exact
-// type: nil, bool, int, float64, string, []byte, []any and map[string]any
-// travel as they are, every other type is named on the wire, and its named
-// parts must have been introduced with [RegisterType].
+// What is in an any, or in another interface, keeps its exact type: nil, bool,
+// int, float64, string, []byte, []any and map[string]any travel as they are,
+// every other type is named on the wire, and its named parts must have been
+// introduced with [RegisterType]. An error of a type that was not travels as the
+// errors of tasks do: its text, and the registered errors in its tree.
 //
 // A pointer that is a [Handle] is not followed: the [Session] says by which
 // bytes the other process will find the same shared object.

@@ -20,6 +20,12 @@ import (
 // Everything else, also a nil slice or map of these types, is
 //
 //	tag 6 [type expression, the value as its type has it]
+//
+// An error whose type has no name on the wire is
+//
+//	tag 8 [text, names of the registered errors in its tree]
+//
+// and arrives as an error with this text, in which errors.Is finds these.
 
 // dynamic returns the tree for what an any holds.
 func (e *encoder) dynamic(x any) (any, error) {
@@ -76,12 +82,11 @@ func (e *encoder) anyMap(m map[string]any) (any, error) {
 
 func (e *encoder) typed(x any) (any, error) {
 	t := reflect.TypeOf(x)
-	p, err := Of(t)
+	p, expr, err := nameable(t)
 	if err != nil {
-		return nil, err
-	}
-	expr, err := expressionOf(t)
-	if err != nil {
+		if failed, ok := x.(error); ok {
+			return asError(failed), nil
+		}
 		return nil, err
 	}
 	// The tag and the array in it are one level each.
@@ -100,6 +105,44 @@ func (e *encoder) typed(x any) (any, error) {
 		return nil, at(err, "("+expr+")")
 	}
 	return cbor.Tag{Number: tagTyped, Content: []any{expr, y}}, nil
+}
+
+// nameable returns what it takes to send a value of type t in an any.
+func nameable(t reflect.Type) (p *Plan, expr string, err error) {
+	if p, err = Of(t); err == nil {
+		expr, err = expressionOf(t)
+	}
+	return p, expr, err
+}
+
+// asError is the tree for an error. fmt forgives a nil pointer whose Error
+// method does not.
+func asError(err error) any {
+	names := mperr.Names(err)
+	list := make([]any, len(names))
+	for i, name := range names {
+		list[i] = name
+	}
+	return cbor.Tag{Number: tagError, Content: []any{fmt.Sprint(err), list}}
+}
+
+func (d *decoder) arrived(tag cbor.Tag) (any, error) {
+	pair, ok := tag.Content.([]any)
+	if !ok || len(pair) != 2 {
+		return nil, corrupt("tag %d for an error", tag.Number)
+	}
+	text, isText := pair[0].(string)
+	list, isList := pair[1].([]any)
+	if !isText || !isList {
+		return nil, corrupt("a %T and a %T for an error", pair[0], pair[1])
+	}
+	names := make([]string, len(list))
+	for i := range list {
+		if names[i], ok = list[i].(string); !ok {
+			return nil, corrupt("a %T for the name of an error", list[i])
+		}
+	}
+	return mperr.Arrived(text, mperr.Sentinels(names)), nil
 }
 
 // dynamic returns what an any shall hold, for the tree x. Lists and maps of
@@ -131,6 +174,9 @@ func (d *decoder) dynamic(x any) (any, error) {
 		}
 		return x, nil
 	case cbor.Tag:
+		if x.Number == tagError {
+			return d.arrived(x)
+		}
 		return d.typed(x)
 	}
 	return nil, corrupt("a %T for any", x)

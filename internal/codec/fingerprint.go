@@ -25,6 +25,10 @@ func describe(w io.Writer, n *node, seen map[*node]int) {
 	switch n.shape {
 	case shapeHandle:
 		fmt.Fprintf(w, "%q ", n.typ)
+	case shapeAny:
+		if n.typ.NumMethod() > 0 {
+			fmt.Fprintf(w, "%q ", n.typ)
+		}
 	case shapeCustom:
 		fmt.Fprintf(w, "%q %s ", n.typ, n.form.name)
 	}

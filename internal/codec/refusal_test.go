@@ -2,6 +2,8 @@ package codec_test
 
 import (
 	"bytes"
+	"context"
+	"os"
 	"reflect"
 	"sync"
 	"sync/atomic"
@@ -20,6 +22,11 @@ type (
 	}
 	mixed   struct{ Name, secret string }
 	secrets struct{ a, b int }
+	guarded struct {
+		mu sync.Mutex
+		N  int
+	}
+	knot    struct{ self *knot }
 	deepJob struct {
 		Jobs []map[string]*job
 	}
@@ -49,7 +56,10 @@ func TestRefusals(t *testing.T) {
 		{reflect.TypeFor[[]func()](), "[]func()[]: func() cannot travel to another process; make it a task with mp.Func, or send what it needs to know"},
 		{reflect.TypeFor[uintptr](), "uintptr cannot travel to another process; addresses mean nothing there; for a mere number use uint64"},
 		{reflect.TypeFor[unsafe.Pointer](), "unsafe.Pointer cannot travel to another process; addresses mean nothing there; for a mere number use uint64"},
-		{reflect.TypeFor[[]error](), "[]error[]: error cannot travel to another process; use a concrete type, or any"},
+		{reflect.TypeFor[[]context.Context](), "[]context.Context[]: context.Context cannot travel to another process; a task is given a context of its own, which ends with the starter's"},
+		{reflect.TypeFor[guarded](), "codec_test.guarded.mu: sync.Mutex cannot travel to another process; a copy would guard nothing; share a *mp.Mutex or *mp.Counter instead"},
+		{reflect.TypeFor[knot](), "codec_test.knot.self: an unexported field cannot travel to another process; export the field self, or give codec_test.knot the methods MarshalBinary and UnmarshalBinary"},
+		{reflect.TypeFor[*os.File](), "*os.File.file: an unexported field cannot travel to another process; os.File is of another package and has no methods MarshalBinary and UnmarshalBinary; send what the receiver can make it of, such as a name or an address"},
 		{reflect.TypeOf(mixed{"", ""}), "codec_test.mixed.secret: an unexported field cannot travel to another process; export the field secret, or give codec_test.mixed the methods MarshalBinary and UnmarshalBinary"},
 		{reflect.TypeOf([2]secrets{{1, 2}}), "[2]codec_test.secrets[].a: an unexported field cannot travel to another process; export the field a, or give codec_test.secrets the methods MarshalBinary and UnmarshalBinary"},
 		{reflect.TypeFor[embedsPointer](), "codec_test.embedsPointer.base: an unexported field cannot travel to another process; export the field base, or give codec_test.embedsPointer the methods MarshalBinary and UnmarshalBinary"},
@@ -58,7 +68,7 @@ func TestRefusals(t *testing.T) {
 		{reflect.TypeFor[struct{ Q queue[int] }](), "struct { Q codec_test.queue[int] }.Q: codec_test.queue[int] cannot travel to another process; use *codec_test.queue[int]"},
 		{reflect.TypeFor[map[*int]string](), "map[*int]string[key]: *int cannot travel to another process; as a map's key it would not equal any pointer there"},
 		{reflect.TypeFor[map[[2]struct{ P *int }]string](), "map[[2]struct { P *int }]string[key]: *int cannot travel to another process; as a map's key it would not equal any pointer there"},
-		{reflect.TypeFor[map[string]bytes.Buffer](), "map[string]bytes.Buffer[].buf: an unexported field cannot travel to another process; export the field buf, or give bytes.Buffer the methods MarshalBinary and UnmarshalBinary"},
+		{reflect.TypeFor[map[string]bytes.Buffer](), "map[string]bytes.Buffer[].buf: an unexported field cannot travel to another process; bytes.Buffer is of another package and has no methods MarshalBinary and UnmarshalBinary; send what the receiver can make it of, such as a name or an address"},
 		{reflect.TypeFor[*time.Timer](), "*time.Timer.C: <-chan time.Time cannot travel to another process; share a *mp.Queue or a *mp.Conn instead"},
 		{nil, "codec: no type given"},
 	} {

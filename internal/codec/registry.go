@@ -30,6 +30,7 @@ var registry = sync.OnceValue(func() *names {
 		r.add(reflect.TypeOf(v), reflect.TypeOf(v).String())
 	}
 	r.add(reflect.TypeFor[any](), "any")
+	r.add(reflect.TypeFor[error](), "error")
 	r.add(reflect.TypeFor[struct{}](), "struct{}")
 	return r
 })

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+
+	"multiproc/internal/codec"
 )
 
 // compile makes the graph of t's nodes, or says why t cannot travel.
@@ -26,6 +28,9 @@ func (c compiler) node(t reflect.Type) (*node, error) {
 		n.shape = shapeData
 		return n, nil
 	}
+	if r := refused(t); r != nil {
+		return nil, r
+	}
 	var err error
 	switch t.Kind() {
 	case reflect.Bool:
@@ -41,9 +46,10 @@ func (c compiler) node(t reflect.Type) (*node, error) {
 	case reflect.String:
 		n.shape = shapeString
 	case reflect.Interface:
-		n.shape = shapeAny
-		if t.NumMethod() > 0 {
-			err = refuse(t, "use a concrete type, or any")
+		if n.shape = shapeAny; t == errorType {
+			n.shape = shapeError
+		} else if t.NumMethod() > 0 {
+			err = refuse(t, "other programs do not know the types behind it; use a concrete type, error or any")
 		}
 	case reflect.Pointer:
 		if n.shape = shapePointer; isHandle(t) {
@@ -66,16 +72,31 @@ func (c compiler) node(t reflect.Type) (*node, error) {
 		err = c.mapping(n)
 	case reflect.Struct:
 		err = c.structure(n)
-	case reflect.Chan:
-		err = refuse(t, "share a *mp.Queue instead")
-	case reflect.Func:
-		err = refuse(t, "send what it needs to know")
-	case reflect.Uintptr, reflect.UnsafePointer:
-		err = refuse(t, "addresses mean nothing there; for a mere number use uint64")
 	default:
 		err = refuse(t, "its kind is not known")
 	}
 	return n, err
+}
+
+// refused is why values of t itself cannot travel, whatever its parts are; nil
+// if they can.
+func refused(t reflect.Type) *refusal {
+	switch t.Kind() {
+	case reflect.Chan:
+		return refuse(t, "share a *mp.Queue instead")
+	case reflect.Func:
+		return refuse(t, "send what it needs to know")
+	case reflect.Uintptr, reflect.UnsafePointer:
+		return refuse(t, "addresses mean nothing there; for a mere number use uint64")
+	case reflect.Struct:
+		switch {
+		case t.PkgPath() == "sync", t.PkgPath() == "sync/atomic":
+			return refuse(t, "a copy would guard nothing; share a *mp.Mutex instead")
+		case isHandle(reflect.PointerTo(t)):
+			return refuse(t, "use *%v", t)
+		}
+	}
+	return nil
 }
 
 // part is node, with the place of the part in its whole added to errors.
@@ -118,6 +139,10 @@ func pointerIn(t reflect.Type) reflect.Type {
 	switch t.Kind() {
 	case reflect.Pointer:
 		return t
+	case reflect.Interface:
+		if t == errorType {
+			return t // a pointer, mostly
+		}
 	case reflect.Array:
 		return pointerIn(t.Elem())
 	case reflect.Struct:
@@ -141,10 +166,6 @@ func (c compiler) structure(n *node) error {
 	case t == bigType:
 		n.shape = shapeBig
 		return nil
-	case t.PkgPath() == "sync", t.PkgPath() == "sync/atomic":
-		return refuse(t, "a copy would guard nothing; share a *mp.Mutex instead")
-	case isHandle(reflect.PointerTo(t)):
-		return refuse(t, "use *%v", t)
 	}
 	if n.form = customForm(t); n.form != nil {
 		n.shape = shapeCustom
@@ -163,7 +184,11 @@ func (c compiler) addFields(n *node, t reflect.Type, base uintptr) error {
 			continue
 		}
 		if hidden(f) {
-			err := refuse(f.Type, "export the field %s, or give %v the methods MarshalText and UnmarshalText", f.Name, t)
+			// What cannot travel in an exported field either has advice of its own.
+			if r := refused(f.Type); r != nil {
+				return at(r, "."+f.Name)
+			}
+			err := refuse(f.Type, "%s", codec.AdviceOnHidden(t, f, "MarshalText and UnmarshalText"))
 			err.what = "an unexported field"
 			return at(err, "."+f.Name)
 		}

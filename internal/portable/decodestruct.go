@@ -204,6 +204,14 @@ func (d *decoder) special(n *node, p unsafe.Pointer, i int) (next int, err error
 		return d.complex(n, p, i)
 	case shapeHandle:
 		return d.handle(n, p, i)
+	case shapeError:
+		v, next := d.item(i)
+		err, ok := errorOf(v)
+		if !ok {
+			return 0, d.mismatch(n, i)
+		}
+		*(*error)(p) = err
+		return next, nil
 	case shapeTime:
 		v, next := d.item(i)
 		t, ok := v.(time.Time)

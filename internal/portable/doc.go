@@ -21,6 +21,7 @@
 //	*data.FrozenSet            tag 9 array                        frozenset
 //	struct                     map of text                        dict
 //	struct as a key            tag 7 array of the fields          tuple
+//	error                      tag 15, see error.go               exception
 //	time.Time                  tag 0 text, RFC 3339               datetime.datetime
 //	data.Slice, data.Range     tag 11, 12 [start, stop, step]     slice, range
 //	                           of integers or bools, or null in

@@ -182,6 +182,9 @@ func (e *encoder) pointed(v any) error {
 	case time.Time:
 		return e.time(v)
 	default:
+		if err, ok := v.(error); ok {
+			return e.item(exceptionOf(err))
+		}
 		return e.typed(v)
 	}
 	return nil

@@ -116,6 +116,8 @@ func (e *encoder) special(n *node, p unsafe.Pointer) error {
 	switch n.shape {
 	case shapeHandle:
 		return e.handle(n, p)
+	case shapeError:
+		return e.error(*(*error)(p))
 	case shapeTime:
 		return e.time(*(*time.Time)(p))
 	case shapeBig:

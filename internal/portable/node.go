@@ -29,6 +29,7 @@ const (
 	shapePointer         // what it points to, or null
 	shapeAny             // see dynamic.go
 	shapeHandle          // a reference, or null
+	shapeError           // an exception, or null
 	shapeTime            // time.Time
 	shapeBig             // big.Int
 	shapeCustom          // text or bytes in a form that the type defines
@@ -60,7 +61,7 @@ type field struct {
 // nilable reports whether null stands for one of n's values.
 func (n *node) nilable() bool {
 	switch n.shape {
-	case shapeBytes, shapeSlice, shapeMap, shapeSet, shapePointer, shapeHandle, shapeAny:
+	case shapeBytes, shapeSlice, shapeMap, shapeSet, shapePointer, shapeHandle, shapeAny, shapeError:
 		return true
 	case shapeData:
 		return n.typ.Kind() == reflect.Pointer

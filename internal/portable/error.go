@@ -1,0 +1,77 @@
+package portable
+
+import (
+	"fmt"
+	"reflect"
+
+	"multiproc/internal/data"
+	"multiproc/internal/mperr"
+)
+
+// An error is an exception of the nearest class that Python has. Its first
+// argument is the text. Registered errors of this program that the class does
+// not stand for follow as a tuple of their names, so that errors.Is finds them
+// in what another Go program reads.
+
+var errorType = reflect.TypeFor[error]()
+
+func (e *encoder) error(err error) error {
+	if err == nil {
+		e.b = append(e.b, byteNull)
+		return nil
+	}
+	return e.dynamic(exceptionOf(err))
+}
+
+func exceptionOf(err error) *data.Exception {
+	if x, ok := err.(*data.Exception); ok {
+		return x
+	}
+	// fmt forgives a nil pointer whose Error method does not.
+	out := &data.Exception{Class: data.ToException(err).Class, Args: data.Tuple{fmt.Sprint(err)}}
+	var names data.Tuple
+	known := data.Cause(out.Class)
+	for _, name := range mperr.Names(err) {
+		if s := mperr.Sentinels([]string{name}); len(s) != 1 || s[0] != known {
+			names = append(names, name)
+		}
+	}
+	if len(names) > 0 {
+		out.Args = append(out.Args, names)
+	}
+	return out
+}
+
+// errorOf is the error that an exception stands for.
+func errorOf(v data.Value) (error, bool) {
+	x, ok := v.(*data.Exception)
+	if !ok {
+		if x, ok = data.AsException(v); !ok {
+			return nil, false
+		}
+	}
+	var causes []error
+	if cause := data.Cause(x.Class); cause != nil {
+		causes = append(causes, cause)
+	}
+	text := x.Error()
+	if len(x.Args) == 2 {
+		first, isText := x.Args[0].(string)
+		if names, ok := namesIn(x.Args[1]); ok && isText {
+			text, causes = first, append(causes, mperr.Sentinels(names)...)
+		}
+	}
+	return mperr.Arrived(text, causes), true
+}
+
+func namesIn(v data.Value) (names []string, ok bool) {
+	list, ok := v.(data.Tuple)
+	for _, x := range list {
+		name, isText := x.(string)
+		if !isText {
+			return nil, false
+		}
+		names = append(names, name)
+	}
+	return names, ok
+}

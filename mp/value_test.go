@@ -211,8 +211,8 @@ func TestTypesThatCannotBeShared(t *testing.T) {
 			t.Errorf("%s: made", name)
 		}
 	}
-	_, _, err := mp.Pipe[int, error]()
+	_, _, err := mp.Pipe[int, context.Context]()
 	if err == nil || errors.Is(err, mp.ErrClosed) {
-		t.Errorf("a pipe of errors: %v", err)
+		t.Errorf("a pipe of contexts: %v", err)
 	}
 }

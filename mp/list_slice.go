@@ -127,8 +127,9 @@ func (l *List[T]) Reverse(ctx context.Context) error {
 }
 
 // Sort orders the elements by Python's <, or descending; equal ones keep their
-// order either way. If two elements have no order (a number and a string, two
-// maps) the error wraps ErrType and the list stays as it was.
+// order either way. Times are ordered by the instant, to the nanosecond. If two
+// elements have no order (a number and a string, two maps) the error wraps
+// ErrType and the list stays as it was.
 func (l *List[T]) Sort(ctx context.Context, descending bool) error {
 	o, err := l.access()
 	if err != nil {

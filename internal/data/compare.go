@@ -8,8 +8,12 @@ import (
 // Compare orders a and b by Python's <: it returns -1 if a < b, 1 if b < a, and
 // 0 if neither is, as with equal values, NaN, or sets of which neither is a part
 // of the other. Values that have no order are an *Exception: a TypeError with
-// CPython's text. Its cost is bounded as that of Equal.
-func Compare(a, b Value) (int, error) {
+// CPython's text. Numbers of all kinds have an order, and so have moments of one
+// kind, and objects whose values have one. Its cost is bounded as that of Equal.
+func Compare(a, b Value) (int, error) { return (&Comparer{}).Compare(a, b) }
+
+// Compare is the function Compare.
+func (m *Comparer) Compare(a, b Value) (int, error) {
 	switch a := a.(type) {
 	case string:
 		if b, ok := b.(string); ok {
@@ -20,23 +24,34 @@ func Compare(a, b Value) (int, error) {
 			return compareInts(a, b), nil
 		}
 	}
-	c := comparer{order: true}
-	if !c.equal(a, b, 0) {
-		return compareLeaves(c.x, c.y)
+	m.begin()
+	c := comparer{Comparer: m, order: true}
+	if c.equal(a, b, 0) {
+		if bothSequences(a, b) {
+			return 0, nil
+		}
+	} else {
+		a, b = c.x, c.y
 	}
-	if bothSequences(a, b) {
-		return 0, nil
+	if c.err != nil {
+		return 0, c.err
 	}
-	return compareLeaves(a, b)
+	n, err := c.leaves(a, b)
+	if c.err != nil {
+		return 0, c.err
+	}
+	return n, err
 }
 
-// compareLeaves compares what is not a pair of sequences, or sequences of which
+// leaves compares what is not a pair of sequences, or sequences of which
 // one is the beginning of the other.
-func compareLeaves(a, b Value) (int, error) {
+func (c *comparer) leaves(a, b Value) (int, error) {
+	was, other := a, b
+	a, b = ordered(a), ordered(b)
 	if x, ok := numberOf(a); ok {
 		if y, ok := numberOf(b); ok {
-			c, _ := compareNumbers(x, y)
-			return c, nil
+			n, _ := compareNumbers(x, y)
+			return n, nil
 		}
 	}
 	if x, ok := a.(string); ok {
@@ -51,31 +66,44 @@ func compareLeaves(a, b Value) (int, error) {
 	}
 	if x, ok := setOf(a); ok {
 		if y, ok := setOf(b); ok {
-			return compareSets(x, y), nil
+			return c.compareSets(a, x, b, y), nil
 		}
 	}
-	if x, ok := moment(a); ok {
-		if y, ok := moment(b); ok && x.class == y.class {
-			return Compare(x.when, y.when)
+	if x, ok := a.(moment); ok {
+		if y, ok := b.(moment); ok {
+			return compareMoments(x, y)
 		}
 	}
 	if bothSequences(a, b) {
 		return compareLengths(a, b)
 	}
-	return 0, TypeError("'<' not supported between instances of '" + TypeName(a) + "' and '" + TypeName(b) + "'")
+	return 0, TypeError("'<' not supported between instances of '" + TypeName(was) + "' and '" + TypeName(other) + "'")
 }
 
 // compareText orders by code points, which is the order of the bytes.
 func compareText(a, b string) int { return strings.Compare(WTF8(a), WTF8(b)) }
 
-func compareSets(a, b []Value) int {
+func (c *comparer) compareSets(a Value, x []Value, b Value, y []Value) int {
 	switch {
-	case len(a) < len(b) && subset(a, b):
+	case len(x) < len(y) && c.subset(a, x, b, y):
 		return -1
-	case len(b) < len(a) && subset(b, a):
+	case len(y) < len(x) && c.subset(b, y, a, x):
 		return 1
 	}
 	return 0
+}
+
+// compareMoments orders moments of one kind.
+func compareMoments(a, b moment) (int, error) {
+	switch {
+	case a.kind == aNaive && b.kind == anAware || a.kind == anAware && b.kind == aNaive:
+		return 0, TypeError("can't compare offset-naive and offset-aware datetimes")
+	case a.kind == aTime && b.kind == anAwareTime || a.kind == anAwareTime && b.kind == aTime:
+		return 0, TypeError("can't compare offset-naive and offset-aware times")
+	case a.kind != b.kind || a.kind == aTimezone:
+		return 0, TypeError("'<' not supported between instances of '" + a.kind.String() + "' and '" + b.kind.String() + "'")
+	}
+	return a.compare(b), nil
 }
 
 // compareLengths orders two sequences whose common elements are equal. If they
@@ -90,7 +118,7 @@ func compareLengths(a, b Value) (int, error) {
 
 // sequence returns the elements of a list or a tuple, or the parts of a slice.
 func sequence(v Value) []Value {
-	switch v := v.(type) {
+	switch v := ordered(v).(type) {
 	case Tuple:
 		return v
 	case *List:
@@ -99,32 +127,4 @@ func sequence(v Value) []Value {
 		return Tuple{v.Start, v.Stop, v.Step}
 	}
 	return nil
-}
-
-// instant is a date or a time: what decides about its order.
-type instant struct {
-	class Global
-	when  Value
-}
-
-// moment returns the instant that v is: a date, or a datetime or time without
-// a zone, whose pickles are bytes in the order of time; or a timedelta.
-func moment(v Value) (instant, bool) {
-	o, ok := v.(*Object)
-	if !ok || o.New || o.HasState {
-		return instant{}, false
-	}
-	class, _ := o.Func.(Global)
-	args, _ := o.Args.(Tuple)
-	if class.Module != "datetime" {
-		return instant{}, false
-	}
-	switch {
-	case class.Name == "timedelta" && len(args) == 3:
-		return instant{class, args}, true
-	case (class.Name == "date" || class.Name == "datetime" || class.Name == "time") && len(args) == 1:
-		b, ok := args[0].([]byte)
-		return instant{class, b}, ok
-	}
-	return instant{}, false
 }

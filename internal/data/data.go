@@ -76,6 +76,7 @@ type Object struct {
 	HasState bool
 	Items    []Value // appended to it, for subclasses of list and the like
 	Entries  []Entry // set in it, for subclasses of dict
+	Nanos    uint16  // of a datetime.datetime that a Go program sent, beyond the microsecond
 }
 
 // Ref is a reference to a shared object of the manager in which the value is

@@ -2,33 +2,83 @@ package data
 
 import "bytes"
 
-// Equal reports whether a == b in Python: 1, 1.0 and True are equal, NaN equals
-// nothing, dicts and sets have no order. Values that contain themselves are
-// equal if no difference can be reached. What cannot be compared, or is nested
-// more than MaxDepth deep, is not equal.
+// Equal reports whether a == b in Python: 1, 1.0, True and Decimal(1) are equal,
+// NaN equals nothing, dicts and sets have no order. Values that contain
+// themselves are equal if no difference can be reached. What cannot be compared,
+// or is nested more than MaxDepth deep, is not equal, and so is what Same cannot
+// tell.
+func Equal(a, b Value) bool {
+	ok, err := Same(a, b, nil)
+	return ok && err == nil
+}
+
+// Same is Equal for those who want to know when it cannot be told whether two
+// values are equal, since that depends on a class that is not known: the error
+// is a TypeError then, see Undecided. It is a RuntimeError if there is not enough
+// w, which may be nil.
 //
 // The cost grows with the memory that the values occupy, not with what they
 // would be if every shared part were written out.
-func Equal(a, b Value) bool {
+func Same(a, b Value, w *Work) (bool, error) {
 	switch a := a.(type) { // those that need no bookkeeping
 	case string:
 		if b, ok := b.(string); ok {
-			return equalText(a, b)
+			return equalText(a, b), nil
 		}
-		return false
 	case int64:
 		if b, ok := b.(int64); ok {
-			return a == b
+			return a == b, nil
 		}
 	}
-	c := comparer{}
-	return c.equal(a, b, 0)
+	c := Comparer{Work: w}
+	return c.Same(a, b)
 }
 
 func equalText(a, b string) bool { return a == b || WTF8(a) == WTF8(b) }
 
+// Comparer compares many values with each other, and remembers what it found out
+// about the second ones that are dicts and sets. One goroutine may use it.
+type Comparer struct {
+	Work *Work // nil: that of one comparison
+
+	keys    Keyer
+	indexes map[ID]*index
+}
+
+// Same is the function Same.
+func (c *Comparer) Same(a, b Value) (bool, error) {
+	c.begin()
+	one := comparer{Comparer: c}
+	same := one.equal(a, b, 0)
+	switch {
+	case one.err != nil:
+		return false, one.err
+	case same && one.doubt != nil:
+		return false, Undecided(one.doubt)
+	}
+	return same, nil
+}
+
+// begin forgets what would be too much to keep.
+func (c *Comparer) begin() {
+	if c.Work == nil {
+		c.Work = c.Work.orDefault()
+	}
+	if len(c.keys.memo) > maxKept {
+		c.keys.memo = nil
+	}
+	if len(c.indexes) > maxKept {
+		c.indexes = nil
+	}
+}
+
+// maxKept bounds what a Comparer remembers from one comparison to the next.
+const maxKept = 1 << 12
+
 // comparer walks through two values side by side.
 type comparer struct {
+	*Comparer
+
 	// classes says which containers were assumed to be equal, as a forest: two
 	// are if their roots are the same. The assumption is right unless a
 	// difference is found, and then everything is different anyway. It ends
@@ -40,7 +90,10 @@ type comparer struct {
 	// tuples that differ: those decide about the order.
 	x, y  Value
 	found bool
-	order bool // look at all elements before the lengths
+	order bool // look at all elements before the lengths; objects are their values
+
+	doubt *Object // one that was taken to be equal, and need not be
+	err   error   // the comparison has failed
 }
 
 // assumeAfter is after how many containers the bookkeeping starts; small values
@@ -48,6 +101,12 @@ type comparer struct {
 const assumeAfter = 64
 
 func (c *comparer) equal(a, b Value, depth int) bool {
+	if c.err != nil {
+		return false
+	}
+	if c.err = c.Work.Spend(1); c.err != nil {
+		return false
+	}
 	if depth <= MaxDepth && c.same(a, b, depth) {
 		return true
 	}
@@ -60,6 +119,7 @@ func (c *comparer) equal(a, b Value, depth int) bool {
 // bothSequences reports whether the order of a and b is that of their first
 // elements that differ.
 func bothSequences(a, b Value) bool {
+	a, b = ordered(a), ordered(b)
 	switch a.(type) {
 	case *List:
 		_, ok := b.(*List)
@@ -80,6 +140,9 @@ func (c *comparer) same(a, b Value, depth int) bool {
 			return true
 		}
 	}
+	if isObject(a) || isObject(b) {
+		return c.sameObject(a, b, depth)
+	}
 	switch a := a.(type) {
 	case nil:
 		return b == nil
@@ -87,6 +150,7 @@ func (c *comparer) same(a, b Value, depth int) bool {
 		return c.sameNumber(a, b)
 	case string:
 		b, ok := b.(string)
+		c.spend(len(a))
 		return ok && equalText(a, b)
 	case Tuple:
 		b, ok := b.(Tuple)
@@ -96,7 +160,7 @@ func (c *comparer) same(a, b Value, depth int) bool {
 		return ok && c.items(a.Items, b.Items, depth)
 	case *Dict:
 		b, ok := b.(*Dict)
-		return ok && c.dicts(a.Entries, b.Entries, depth)
+		return ok && c.dicts(a, b, depth)
 	case Global:
 		b, ok := b.(Global)
 		return ok && a == b
@@ -109,9 +173,9 @@ func (c *comparer) same(a, b Value, depth int) bool {
 	case Range:
 		b, ok := b.(Range)
 		return ok && c.items(canonicalRange(a), canonicalRange(b), depth)
-	case *Object:
-		b, ok := b.(*Object)
-		return ok && c.objects(a, b, depth)
+	case moment:
+		b, ok := b.(moment)
+		return ok && a.equal(b)
 	case *Exception:
 		b, ok := b.(*Exception)
 		return ok && a.Class == b.Class && c.items(a.Args, b.Args, depth)
@@ -119,15 +183,23 @@ func (c *comparer) same(a, b Value, depth int) bool {
 	return c.sameOther(a, b)
 }
 
+// spend takes the work of a comparison of so many bytes.
+func (c *comparer) spend(bytes int) {
+	if c.err == nil && bytes > 256 {
+		c.err = c.Work.Spend(bytes / 256)
+	}
+}
+
 // sameOther compares what equals values of several types.
 func (c *comparer) sameOther(a, b Value) bool {
 	if x, ok := bytesOf(a); ok {
 		y, ok := bytesOf(b)
+		c.spend(len(x))
 		return ok && bytes.Equal(x, y)
 	}
 	if x, ok := setOf(a); ok {
 		y, ok := setOf(b)
-		return ok && len(x) == len(y) && subset(x, y)
+		return ok && c.sets(a, x, b, y)
 	}
 	return c.sameNumber(a, b)
 }
@@ -144,6 +216,7 @@ func (c *comparer) sameNumber(a, b Value) bool {
 	if !okA || !okB {
 		return false
 	}
+	c.spend(m.size() + n.size())
 	order, ordered := compareNumbers(m, n)
 	return ordered && order == 0
 }
@@ -204,89 +277,6 @@ func (c *comparer) items(a, b []Value, depth int) bool {
 	return len(a) == len(b)
 }
 
-func (c *comparer) objects(a, b *Object, depth int) bool {
-	return a.New == b.New && a.HasState == b.HasState &&
-		c.equal(a.Func, b.Func, depth+1) && c.equal(a.Args, b.Args, depth+1) &&
-		c.equal(a.Kwargs, b.Kwargs, depth+1) && c.equal(a.State, b.State, depth+1) &&
-		c.items(a.Items, b.Items, depth) && c.entries(a.Entries, b.Entries, depth)
-}
-
-// entries compares what was set in objects, in its order: what their classes
-// take for a key is not known.
-func (c *comparer) entries(a, b []Entry, depth int) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if !c.equal(a[i].Key, b[i].Key, depth+1) || !c.equal(a[i].Value, b[i].Value, depth+1) {
-			return false
-		}
-	}
-	return true
-}
-
-// dicts compares entries by their keys. Most dicts that are compared have their
-// keys in the same order, and then no index is made.
-func (c *comparer) dicts(a, b []Entry, depth int) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	var index map[string]Value
-	for i := range a {
-		value, ok := b[i].Value, sameText(a[i].Key, b[i].Key)
-		if !ok {
-			if index == nil {
-				index = indexOf(b)
-			}
-			key, err := Key(a[i].Key)
-			if value, ok = index[key]; err != nil || !ok {
-				return false
-			}
-		}
-		if !c.equal(a[i].Value, value, depth+1) {
-			return false
-		}
-	}
-	return true
-}
-
-func sameText(a, b Value) bool {
-	x, ok := a.(string)
-	y, both := b.(string)
-	return ok && both && x == y
-}
-
-// indexOf returns the values of a dict by their keys' keys.
-func indexOf(entries []Entry) map[string]Value {
-	index := make(map[string]Value, len(entries))
-	for _, e := range entries {
-		if key, err := Key(e.Key); err == nil {
-			index[key] = e.Value
-		}
-	}
-	return index
-}
-
-// subset reports whether all items of a set are in another one.
-func subset(a, b []Value) bool {
-	if len(a) > len(b) {
-		return false
-	}
-	index := make(map[string]struct{}, len(b))
-	for _, v := range b {
-		if key, err := Key(v); err == nil {
-			index[key] = struct{}{}
-		}
-	}
-	for _, v := range a {
-		key, err := Key(v)
-		if _, ok := index[key]; err != nil || !ok {
-			return false
-		}
-	}
-	return true
-}
-
 func bytesOf(v Value) ([]byte, bool) {
 	switch v := v.(type) {
 	case []byte:
@@ -305,4 +295,15 @@ func setOf(v Value) ([]Value, bool) {
 		return v.Items, true
 	}
 	return nil, false
+}
+
+// size is about the work of a comparison of a number, in bytes.
+func (n number) size() int {
+	switch {
+	case n.kind == aFraction:
+		return 64 * (4 + n.q.size())
+	case n.wide != nil:
+		return n.wide.BitLen() / 8
+	}
+	return 0
 }

@@ -86,22 +86,6 @@ func TestSortLikePython(t *testing.T) {
 	}
 }
 
-func TestMoments(t *testing.T) {
-	at := func(class string, args ...Value) Value {
-		return &Object{Func: Global{"datetime", class}, Args: Tuple(args)}
-	}
-	early, late := at("datetime", []byte{7, 232, 1}), at("datetime", []byte{7, 233, 1})
-	if c, err := Compare(early, late); c != -1 || err != nil {
-		t.Errorf("%d, %v", c, err)
-	}
-	if _, err := Compare(early, at("date", []byte{7, 232, 1})); !errors.Is(err, mperr.ErrType) {
-		t.Errorf("a datetime and a date: %v", err)
-	}
-	if _, err := Compare(at("datetime", []byte{1}, nil), late); !errors.Is(err, mperr.ErrType) {
-		t.Errorf("with a zone: %v", err)
-	}
-}
-
 func TestRepr(t *testing.T) {
 	inner := list(int64(1))
 	inner.Items = append(inner.Items, inner)

@@ -1,8 +1,7 @@
 package data
 
 import (
-	"encoding/binary"
-	"math"
+	"crypto/sha256"
 	"math/big"
 	"slices"
 	"unsafe"
@@ -20,43 +19,60 @@ const (
 	tagRef       = 43105
 	tagObject    = 43106
 	tagMutable   = 43107 // lists, dicts and the like inside of objects
+	tagDigest    = 43108 // the SHA-256 of a container's key that would be longer
+	tagMoment    = 43109
+	tagFraction  = 43110
 )
 
-// maxKey bounds the length of the key of a container. A tuple of a few hundred
-// bytes may hold so many references to its own parts that its key would fill any
-// memory.
-const maxKey = 4 << 20
+// maxInline is the longest key of a container that is written out; of a longer
+// one its digest counts. So keys are short and the work is linear in the values,
+// also if parts are shared.
+const maxInline = 64
 
-// Key returns the hash key of v: two values have the same key if and only if
-// they are equal in Python's eyes. The key of a text, of bytes and of an
-// integer is its deterministic CBOR encoding. What cannot be hashed is an
-// *Exception: a TypeError with CPython's text. NaN has one key, so that an entry
-// for it can be found again. A key of more than 4 MiB is a ValueError, unless it
-// is that of one text or of bytes.
-//
-// An Object is keyed by what it was made of, for its class is not known.
-func Key(v Value) (string, error) {
-	switch v.(type) {
-	case string, []byte:
-		return KeyWithin(v, math.MaxInt)
-	}
-	return KeyWithin(v, maxKey)
+// MaxKeyWork bounds the bytes that the key of a value in memory is made from.
+const MaxKeyWork = 1 << 30
+
+// Keyed is the key of a value: two have the same Key if and only if they are
+// equal in Python's eyes. An Object of an unknown class may equal others too,
+// see read. So two values with different Keys may be equal if their Coarse keys
+// are the same, and there is Doubt about one of them.
+type Keyed struct {
+	Key    string
+	Coarse string // empty: that is Key
+	Doubt  bool
 }
 
-// KeyWithin is Key with a bound on the length of the key, and on the work;
-// beyond it the result is a ValueError.
+// CoarseKey is the coarse key.
+func (k *Keyed) CoarseKey() string {
+	if k.Coarse == "" {
+		return k.Key
+	}
+	return k.Coarse
+}
+
+// Key returns the hash key of v, see Keyed. The key of a text, of bytes and of
+// an integer is its deterministic CBOR encoding, and that of a container no
+// longer than a few dozen bytes. What cannot be hashed is an *Exception: a
+// TypeError with CPython's text. NaN has one key, so that an entry for it can be
+// found again.
+//
+// An Object is keyed by what it is taken for, or else by what it was made of.
+func Key(v Value) (string, error) { return KeyWithin(v, MaxKeyWork) }
+
+// KeyWithin is Key with a bound on the work, which is at most the bytes of all
+// that v consists of; beyond it the result is a ValueError.
 func KeyWithin(v Value, limit int) (string, error) {
 	var short [64]byte
-	b, err := appendKey(short[:0], v, limit)
-	return string(b), err
+	k := keyer{dst: short[:0], limit: limit}
+	err := k.add(v, 0)
+	return string(k.dst), err
 }
 
-func appendKey(dst []byte, v Value, limit int) ([]byte, error) {
-	k := keyer{dst: dst, limit: limit}
-	if err := k.add(v, 0); err != nil {
-		return nil, err
-	}
-	return k.dst, nil
+// KeyOf is KeyWithin for a key that is compared with others of which there may
+// be doubt.
+func KeyOf(v Value, limit int) (Keyed, error) {
+	k := Keyer{}
+	return k.Keyed(v, limit)
 }
 
 // LocalKey is KeyWithin for keys that stand together in one set or dict, which
@@ -65,11 +81,65 @@ func appendKey(dst []byte, v Value, limit int) ([]byte, error) {
 // datetime; and alone says that v is
 // equal to nothing, since it is NaN or holds it.
 func LocalKey(v Value, limit int) (key string, alone bool, err error) {
+	k := Keyer{}
+	return k.Local(v, limit)
+}
+
+// Keyer makes the keys of values that share parts: it makes that of a part once.
+// It keeps the values. The zero Keyer is ready for use, by one goroutine.
+type Keyer struct {
+	memo map[memoID]memo
+}
+
+// Keyed is KeyOf.
+func (m *Keyer) Keyed(v Value, limit int) (Keyed, error) {
 	var short [64]byte
-	k := keyer{dst: short[:0], limit: limit, local: true}
+	k := keyer{dst: short[:0], limit: limit, keyer: m}
+	if err := k.add(v, 0); err != nil {
+		return Keyed{}, err
+	}
+	keyed := Keyed{Key: string(k.dst), Doubt: k.doubt}
+	if k.doubt || k.coarser {
+		c := keyer{dst: short[:0], limit: limit, keyer: m, mode: coarseKey}
+		if err := c.add(v, 0); err != nil {
+			return Keyed{}, err
+		}
+		if coarse := string(c.dst); coarse != keyed.Key {
+			keyed.Coarse = coarse
+		}
+	}
+	return keyed, nil
+}
+
+// Local is LocalKey.
+func (m *Keyer) Local(v Value, limit int) (key string, alone bool, err error) {
+	var short [64]byte
+	k := keyer{dst: short[:0], limit: limit, keyer: m, mode: localKey}
 	err = k.add(v, 0)
 	return string(k.dst), k.alone, err
 }
+
+// memoID is a part in one of the modes.
+type memoID struct {
+	ID
+	mode  keyMode
+	loose bool
+}
+
+// memo is what was found out about a part, which it keeps in its place.
+type memo struct {
+	part                  Value
+	key                   string
+	alone, doubt, coarser bool
+}
+
+type keyMode byte
+
+const (
+	strictKey keyMode = iota
+	localKey          // objects and NaN count by their identity
+	coarseKey
+)
 
 // isTime reports whether two objects of the class of v are equal that look alike:
 // of times, Go programs may have made two of one.
@@ -80,16 +150,21 @@ func isTime(v *Object) bool {
 
 type keyer struct {
 	dst   []byte
-	limit int
+	limit int // of the bytes of keys of parts
+	keyer *Keyer
+	mode  keyMode
 	loose bool // inside of an object, what cannot be hashed counts by its contents
-	local bool // objects and NaN count by their identity
-	alone bool // there was NaN, with local
+
+	alone   bool // there was NaN, with localKey
+	doubt   bool // there was an object of which there is doubt
+	coarser bool // the coarse key is another one
 }
 
 func (k *keyer) add(v Value, depth int) error {
 	if depth > MaxDepth {
 		return errDeep()
 	}
+	begin := len(k.dst)
 	switch v := v.(type) {
 	case string:
 		k.text(v)
@@ -108,19 +183,64 @@ func (k *keyer) add(v Value, depth int) error {
 		k.head(2, uint64(len(v)))
 		k.dst = append(k.dst, v...)
 	default:
-		if err := k.container(v, depth); err != nil {
+		if err := k.remembered(v, depth); err != nil {
 			return err
 		}
 	}
-	if len(k.dst) > k.limit {
+	return k.spend(len(k.dst) - begin)
+}
+
+func (k *keyer) spend(bytes int) error {
+	if k.limit -= bytes; k.limit < 0 {
 		return ValueError("key is too large")
 	}
+	return nil
+}
+
+// remembered adds a container, or what was found out about it before. Small ones
+// are not remembered.
+func (k *keyer) remembered(v Value, depth int) error {
+	id, ok := Identity(v)
+	at := memoID{id, k.mode, k.loose}
+	if ok && k.keyer != nil {
+		if m, ok := k.keyer.memo[at]; ok {
+			k.dst = append(k.dst, m.key...)
+			k.alone, k.doubt, k.coarser = k.alone || m.alone, k.doubt || m.doubt, k.coarser || m.coarser
+			return nil
+		}
+	}
+	begin, was := len(k.dst), *k
+	k.alone, k.doubt, k.coarser = false, false, false
+	if err := k.container(v, depth); err != nil {
+		return err
+	}
+	if len(k.dst)-begin > maxInline {
+		digest := sha256.Sum256(k.dst[begin:])
+		k.dst = k.dst[:begin]
+		k.head(6, tagDigest)
+		k.dst = append(k.dst, digest[:]...)
+		if ok {
+			if k.keyer == nil {
+				k.keyer = &Keyer{}
+			}
+			if k.keyer.memo == nil {
+				k.keyer.memo = map[memoID]memo{}
+			}
+			k.keyer.memo[at] = memo{v, string(k.dst[begin:]), k.alone, k.doubt, k.coarser}
+		}
+	}
+	k.alone, k.doubt, k.coarser = k.alone || was.alone, k.doubt || was.doubt, k.coarser || was.coarser
 	return nil
 }
 
 func (k *keyer) container(v Value, depth int) error {
 	switch v := v.(type) {
 	case Tuple:
+		if len(v) == 1 && k.mode != localKey { // a namedtuple of one field?
+			if k.coarser = true; k.mode == coarseKey {
+				return k.add(v[0], depth+1)
+			}
+		}
 		return k.sequence(tagTuple, v, depth)
 	case *FrozenSet:
 		return k.set(v.Items, depth)
@@ -132,18 +252,12 @@ func (k *keyer) container(v Value, depth int) error {
 		return k.sequence(tagRef, Tuple{Uint(v.ID)}, depth)
 	case *Exception:
 		return k.sequence(tagObject, Tuple{v.Class, v.Args}, depth)
+	case moment:
+		return k.sequence(tagMoment, v.key(), depth)
+	case fraction:
+		return k.fraction(v)
 	case *Object:
-		if k.local && !isTime(v) {
-			k.head(6, tagObject)
-			k.head(0, uint64(uintptr(unsafe.Pointer(v))))
-			return nil
-		}
-		was := k.loose
-		k.loose = true
-		defer func() { k.loose = was }()
-		return k.sequence(tagObject, Tuple{
-			v.Func, v.Args, v.Kwargs, v.New, v.HasState, v.State, &List{v.Items}, &List{flat(v.Entries)},
-		}, depth)
+		return k.object(v, depth)
 	}
 	if !k.loose {
 		return TypeError("unhashable type: '" + TypeName(v) + "'")
@@ -161,6 +275,41 @@ func (k *keyer) container(v Value, depth int) error {
 		return k.add(v.B, depth)
 	}
 	return TypeError("unhashable type: '" + TypeName(v) + "'")
+}
+
+func (k *keyer) object(o *Object, depth int) error {
+	if k.mode == localKey && !isTime(o) {
+		k.head(6, tagObject)
+		k.head(0, uint64(uintptr(unsafe.Pointer(o))))
+		return nil
+	}
+	if o.Func == Value(Global{"collections", "deque"}) && !k.loose {
+		return TypeError("unhashable type: 'collections.deque'")
+	}
+	r := read(o)
+	if r.lost {
+		return lost(o)
+	}
+	k.doubt = k.doubt || r.doubt
+	switch is := r.is.(type) {
+	case *Object:
+		if k.mode == coarseKey && r.doubt {
+			return k.add(r.maybe, depth+1)
+		}
+		was := k.loose
+		k.loose = true
+		defer func() { k.loose = was }()
+		return k.sequence(tagObject, Tuple{
+			o.Func, o.Args, o.Kwargs, o.New, o.HasState, o.State, &List{o.Items}, &List{flat(o.Entries)}, int64(o.Nanos),
+		}, depth)
+	case *List, *Dict: // of a class that may be hashable, though that is not
+		if !k.loose {
+			return TypeError("unhashable type: '" + TypeName(o) + "'")
+		}
+		return k.add(is, depth+1)
+	default:
+		return k.add(is, depth+1)
+	}
 }
 
 // flat returns keys and values in turns.
@@ -198,10 +347,9 @@ func (k *keyer) dict(d *Dict, depth int) error {
 	})
 }
 
-// sorted adds n parts in the order of their bytes; add adds part i.
+// sorted adds n parts in the order of their bytes; add adds part i. What may be
+// one part counts once.
 func (k *keyer) sorted(tag uint64, n int, add func(i int) error) error {
-	k.head(6, tag)
-	k.head(4, uint64(n))
 	begin := len(k.dst)
 	ends := make([]int, n)
 	for i := range n {
@@ -216,130 +364,14 @@ func (k *keyer) sorted(tag uint64, n int, add func(i int) error) error {
 		at = ends[i]
 	}
 	slices.Sort(parts)
+	if k.mode != localKey {
+		parts = slices.Compact(parts)
+	}
 	k.dst = k.dst[:begin]
+	k.head(6, tag)
+	k.head(4, uint64(len(parts)))
 	for _, p := range parts {
 		k.dst = append(k.dst, p...)
 	}
 	return nil
-}
-
-func (k *keyer) text(s string) {
-	if w := WTF8(s); !validText(w) {
-		s = w
-		k.head(6, tagBadText)
-		k.head(2, uint64(len(s)))
-	} else {
-		k.head(3, uint64(len(s)))
-	}
-	k.dst = append(k.dst, s...)
-}
-
-func (k *keyer) integer(z int64) {
-	if z < 0 {
-		k.head(1, uint64(^z))
-		return
-	}
-	k.head(0, uint64(z))
-}
-
-// bigInteger writes integers of 64 bits and a sign in CBOR's short form.
-func (k *keyer) bigInteger(x *big.Int) {
-	major, tag := byte(0), uint64(2)
-	if x.Sign() < 0 {
-		x = new(big.Int).Not(x)
-		major, tag = 1, 3
-	}
-	if x.IsUint64() {
-		k.head(major, x.Uint64())
-		return
-	}
-	k.head(6, tag)
-	k.head(2, uint64((x.BitLen()+7)/8))
-	k.dst = append(k.dst, x.Bytes()...)
-}
-
-func (k *keyer) float(f float64) {
-	if z, wide, ok := (number{f: f, isFloat: true}).integral(); ok {
-		if wide != nil {
-			k.bigInteger(wide)
-		} else {
-			k.integer(z)
-		}
-		return
-	}
-	if f != f {
-		f = math.NaN()
-		k.alone = k.local
-	}
-	k.dst = append(k.dst, 0xfb)
-	k.dst = binary.BigEndian.AppendUint64(k.dst, math.Float64bits(f))
-}
-
-func (k *keyer) complex(c complex128) {
-	if imag(c) == 0 {
-		k.float(real(c))
-		return
-	}
-	k.head(6, tagComplex)
-	k.head(4, 2)
-	k.float(real(c))
-	k.float(imag(c))
-}
-
-// head appends the shortest head of a CBOR item.
-func (k *keyer) head(major byte, n uint64) {
-	major <<= 5
-	switch {
-	case n < 24:
-		k.dst = append(k.dst, major|byte(n))
-	case n <= math.MaxUint8:
-		k.dst = append(k.dst, major|24, byte(n))
-	case n <= math.MaxUint16:
-		k.dst = binary.BigEndian.AppendUint16(append(k.dst, major|25), uint16(n))
-	case n <= math.MaxUint32:
-		k.dst = binary.BigEndian.AppendUint32(append(k.dst, major|26), uint32(n))
-	default:
-		k.dst = binary.BigEndian.AppendUint64(append(k.dst, major|27), n)
-	}
-}
-
-// canonicalRange returns what decides whether two ranges are equal: their
-// elements.
-func canonicalRange(r Range) Tuple {
-	start, stop, step, ok := r.bounds()
-	if !ok {
-		return Tuple{r.Start, r.Stop, r.Step}
-	}
-	n := rangeLen(start, stop, step)
-	switch {
-	case n.Sign() == 0:
-		return Tuple{int64(0)}
-	case n.Cmp(big.NewInt(1)) == 0:
-		return Tuple{int64(1), Norm(start)}
-	}
-	return Tuple{Norm(n), Norm(start), Norm(step)}
-}
-
-// bounds returns the parts of a range if they are integers.
-func (r Range) bounds() (start, stop, step *big.Int, ok bool) {
-	var parts [3]*big.Int
-	for i, v := range []Value{r.Start, r.Stop, r.Step} {
-		n, isNumber := numberOf(v)
-		if !isNumber || n.isFloat {
-			return nil, nil, nil, false
-		}
-		parts[i] = n.big()
-	}
-	return parts[0], parts[1], parts[2], parts[2].Sign() != 0
-}
-
-// rangeLen is how many elements a range has; step is not 0.
-func rangeLen(start, stop, step *big.Int) *big.Int {
-	span := new(big.Int).Sub(stop, start)
-	if span.Sign() != step.Sign() {
-		return new(big.Int)
-	}
-	span.Add(span, step)
-	span.Sub(span, big.NewInt(int64(step.Sign())))
-	return span.Quo(span, step)
 }

@@ -37,21 +37,29 @@ func Int(v Value) (int64, bool) {
 	return 0, false
 }
 
-// number takes the four kinds of numbers apart. A number is z if wide is nil
-// and isFloat is false, *wide, or f.
+// number takes the kinds of numbers apart.
 type number struct {
-	z       int64
-	wide    *big.Int
-	f       float64
-	isFloat bool
+	kind numberKind
+	z    int64    // of an exactInt, if wide is nil
+	wide *big.Int // of an exactInt
+	f    float64
+	q    fraction
 }
+
+type numberKind byte
+
+const (
+	exactInt numberKind = iota
+	aFloat
+	aFraction
+)
 
 func numberOf(v Value) (number, bool) {
 	switch v := v.(type) {
 	case int64:
 		return number{z: v}, true
 	case float64:
-		return number{f: v, isFloat: true}, true
+		return number{kind: aFloat, f: v}, true
 	case bool:
 		z, _ := Int(v)
 		return number{z: z}, true
@@ -60,14 +68,16 @@ func numberOf(v Value) (number, bool) {
 			return number{z: v.Int64()}, true
 		}
 		return number{wide: v}, true
+	case fraction:
+		return number{kind: aFraction, q: v}, true
 	}
 	return number{}, false
 }
 
-// integral returns the exact integer that n is, if it is one: of 64 bits, or
-// wide.
+// integral returns the exact integer that a float or an int is, if it is one: of
+// 64 bits, or wide.
 func (n number) integral() (z int64, wide *big.Int, ok bool) {
-	if !n.isFloat {
+	if n.kind == exactInt {
 		return n.z, n.wide, true
 	}
 	if n.f != math.Trunc(n.f) || math.IsInf(n.f, 0) { // NaN differs from itself
@@ -80,23 +90,55 @@ func (n number) integral() (z int64, wide *big.Int, ok bool) {
 	return 0, wide, true
 }
 
-// compareNumbers is exact, as Python's comparison of int and float is. ok is
-// false if one of them is NaN.
+// compareNumbers is exact, as Python's comparison of int, float, Decimal and
+// Fraction is. ok is false if one of them is NaN.
 func compareNumbers(a, b number) (c int, ok bool) {
-	if a.isFloat && b.isFloat {
+	if a.kind == aFraction || b.kind == aFraction {
+		return compareAnyFraction(a, b)
+	}
+	if a.kind == aFloat && b.kind == aFloat {
 		return compareFloats(a.f, b.f)
 	}
-	if a.isFloat {
+	if a.kind == aFloat {
 		c, ok = compareNumbers(b, a)
 		return -c, ok
 	}
-	if b.isFloat {
+	if b.kind == aFloat {
 		return compareWithFloat(a, b.f)
 	}
 	if a.wide == nil && b.wide == nil {
 		return compareInts(a.z, b.z), true
 	}
 	return a.big().Cmp(b.big()), true
+}
+
+// compareAnyFraction compares numbers of which one is a fraction.
+func compareAnyFraction(a, b number) (int, bool) {
+	for _, n := range []number{a, b} {
+		if n.kind == aFloat && (math.IsNaN(n.f) || math.IsInf(n.f, 0)) {
+			switch {
+			case math.IsNaN(n.f):
+				return 0, false
+			case n == a:
+				return compareFloat(n.f, 0), true
+			}
+			return -compareFloat(n.f, 0), true
+		}
+	}
+	return compareFractions(a.fraction(), b.fraction()), true
+}
+
+// fraction is the exact fraction that a finite number is.
+func (n number) fraction() fraction {
+	switch n.kind {
+	case aFraction:
+		return n.q
+	case aFloat:
+		r := new(big.Rat)
+		r.SetFloat64(n.f)
+		return fraction{num: r.Num(), den: r.Denom()}
+	}
+	return fraction{num: n.big(), den: one}
 }
 
 // compareWithFloat compares an integer with a float.
@@ -113,7 +155,7 @@ func compareWithFloat(a number, f float64) (int, bool) {
 		return compareFloats(float64(a.z), f)
 	}
 	floor := math.Floor(f)
-	z, wide, _ := number{f: floor, isFloat: true}.integral()
+	z, wide, _ := number{kind: aFloat, f: floor}.integral()
 	c := a.big().Cmp(number{z: z, wide: wide}.big())
 	if c == 0 && floor < f {
 		c = -1

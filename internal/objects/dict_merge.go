@@ -127,6 +127,9 @@ func union(aKeys, aVals, bKeys, bVals []store.Item) (store.Item, error) {
 	if err != nil {
 		return none, err
 	}
+	if err := undecided(keys); err != nil {
+		return none, err
+	}
 	for i, k := range keys {
 		if i < len(aVals) {
 			e.set(k, aVals[i])

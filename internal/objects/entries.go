@@ -12,11 +12,12 @@ import (
 // a set, whose values are none. Setting, finding and removing an entry take a
 // constant time. The mutex of the object that they belong to guards them.
 type entries struct {
-	index map[string]int // of rows, by hash
-	rows  []row          // in order, with those that were removed, whose hash is empty
-	first int            // all rows before it were removed
-	live  int            // those that were not
-	last  uint64         // the last place or version that was given
+	index  map[string]int   // of rows, by hash
+	rows   []row            // in order, with those that were removed, whose hash is empty
+	first  int              // all rows before it were removed
+	live   int              // those that were not
+	coarse map[string]tally // of the rows that are loose; nil: there are none
+	last   uint64           // the last place or version that was given
 }
 
 // row is an entry. Its place says where it stands in the order: places grow
@@ -26,17 +27,21 @@ type row struct {
 	key, value store.Item
 	place      uint64
 	version    uint64
+	loose      *loose // see sure
 }
 
 // rowOverhead is what an entry takes beside its key and its value.
 const rowOverhead = 80
 
-func (r *row) size() int { return hashed{r.hash, r.key}.size() + r.value.Size() }
+func (r *row) hashed() hashed { return hashed{r.hash, r.key, r.loose} }
+
+func (r *row) size() int { return r.hashed().size() + r.value.Size() }
 
 // hashed is a key that is ready to be looked up.
 type hashed struct {
-	hash string
-	key  store.Item
+	hash  string
+	key   store.Item
+	loose *loose
 }
 
 // size is what the key takes in a row. A hash may be much longer than its key.
@@ -50,11 +55,15 @@ func (k hashed) size() int {
 
 // hashOf prepares a key, or returns Python's TypeError. A key in the form that
 // is its own hash shares the memory of that.
-func hashOf(key store.Item) (hashed, error) {
-	hash, err := key.Key()
+func hashOf(key store.Item) (hashed, error) { return hashBy(&data.Keyer{}, key) }
+
+// hashBy is hashOf for many keys that may share parts.
+func hashBy(keyer *data.Keyer, key store.Item) (hashed, error) {
+	k, err := key.KeyedBy(keyer)
 	if err != nil {
 		return hashed{}, err
 	}
+	hash := k.Key
 	if raw, ok := key.CBOR(); ok {
 		if len(raw) == len(hash) && string(raw) == hash && oneForm(raw) {
 			key = store.Raw(unsafe.Slice(unsafe.StringData(hash), len(hash)))
@@ -62,7 +71,14 @@ func hashOf(key store.Item) (hashed, error) {
 			key = own(key)
 		}
 	}
-	return hashed{hash, key}, nil
+	return hashed{hash, key, looseOf(k)}, nil
+}
+
+func looseOf(k data.Keyed) *loose {
+	if k.Coarse == "" && !k.Doubt {
+		return nil
+	}
+	return &loose{k.CoarseKey(), k.Doubt}
 }
 
 // hashAll prepares many keys.
@@ -84,10 +100,18 @@ func (e *entries) look(key store.Item) (*row, error) {
 		if i, ok := e.index[string(raw)]; ok {
 			return &e.rows[i], nil
 		}
-		return nil, nil
+		if e.coarse == nil {
+			return nil, nil
+		}
 	}
-	hash, err := key.Key()
-	return e.at(hash), err
+	k, err := key.Keyed()
+	if err != nil {
+		return nil, err
+	}
+	if r := e.at(k.Key); r != nil {
+		return r, nil
+	}
+	return nil, e.sure(hashed{k.Key, key, looseOf(k)})
 }
 
 // delta is by how much the size grows if k is set to v.
@@ -107,7 +131,8 @@ func (e *entries) set(k hashed, v store.Item) *row {
 		}
 		e.last++
 		e.index[k.hash] = len(e.rows)
-		e.rows = append(e.rows, row{hash: k.hash, key: k.key, place: e.last})
+		e.rows = append(e.rows, row{hash: k.hash, key: k.key, place: e.last, loose: k.loose})
+		e.note(k.loose, 1)
 		e.live++
 		r = &e.rows[len(e.rows)-1]
 	}
@@ -120,6 +145,7 @@ func (e *entries) set(k hashed, v store.Item) *row {
 func (e *entries) remove(r *row) row {
 	was := *r
 	delete(e.index, r.hash)
+	e.note(r.loose, -1)
 	*r = row{place: r.place}
 	e.live--
 	for n := len(e.rows); n > e.first && e.rows[n-1].hash == ""; n-- {

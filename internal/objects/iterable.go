@@ -20,22 +20,17 @@ func iterate(s *store.Store, it store.Item) ([]store.Item, error) {
 // says, or as a range may be; but a message of a few bytes may name the same
 // million elements as often as it likes, so there is a bound for all others.
 type loops struct {
-	s      *store.Store
-	begun  bool
-	room   int // for elements
-	hashes int // room for what keys are found by
+	s     *store.Store
+	begun bool
+	room  int // for elements
+	keyer data.Keyer
 }
 
-const (
-	// maxElements is how many elements the loops of one call may see, but for
-	// the first one.
-	maxElements = 1 << 24
-	// maxHashes is how long the hashes of the keys of one call may be, beyond
-	// what their size explains: each key may refer to what others contain too.
-	maxHashes = 16 << 20
-)
+// maxElements is how many elements the loops of one call may see, but for
+// the first one.
+const maxElements = 1 << 24
 
-func newLoops(s *store.Store) *loops { return &loops{s: s, room: maxElements, hashes: maxHashes} }
+func newLoops(s *store.Store) *loops { return &loops{s: s, room: maxElements} }
 
 func (l *loops) spend(elements int) error {
 	if l.room -= elements; l.room < 0 {
@@ -59,11 +54,8 @@ func (l *loops) hashAll(keys []store.Item) ([]hashed, error) {
 	out := make([]hashed, len(keys))
 	for i, key := range keys {
 		var err error
-		if out[i], err = hashOf(key); err != nil {
+		if out[i], err = hashBy(&l.keyer, key); err != nil {
 			return nil, err
-		}
-		if l.hashes += 4*key.Size() - len(out[i].hash); l.hashes < 0 {
-			return nil, data.ValueError("the keys are too large")
 		}
 	}
 	return out, nil

@@ -78,7 +78,10 @@ func (l *list) remove(c *store.Call) (store.Item, error) {
 	m := newMatcher(v)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	i := slices.IndexFunc(l.items, func(x listed) bool { return m.equals(x.v) })
+	i, err := l.findLocked(m, 0, len(l.items))
+	if err != nil {
+		return none, err
+	}
 	if i < 0 {
 		return none, data.NoValue("list.remove(x): x not in list")
 	}
@@ -90,20 +93,26 @@ func (l *list) remove(c *store.Call) (store.Item, error) {
 }
 
 // find is where v first stands in [start, stop), or -1.
-func (l *list) find(v store.Item, start, stop int) int {
+func (l *list) find(v store.Item, start, stop int) (int, error) {
 	m := newMatcher(v)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for i, n := clip(start, len(l.items), 1), clip(stop, len(l.items), 1); i < n; i++ {
-		if m.equals(l.items[i].v) {
-			return i
+	return l.findLocked(m, clip(start, len(l.items), 1), clip(stop, len(l.items), 1))
+}
+
+// findLocked is find with the mutex held.
+func (l *list) findLocked(m *matcher, start, stop int) (int, error) {
+	for i := start; i < stop; i++ {
+		if same, err := m.equals(l.items[i].v); same || err != nil {
+			return i, err
 		}
 	}
-	return -1
+	return -1, nil
 }
 
 func (l *list) pyContains(c *store.Call) (store.Item, error) {
-	return boolItem(l.find(c.Args.Pos[0], 0, maxInt) >= 0), nil
+	i, err := l.find(c.Args.Pos[0], 0, maxInt)
+	return boolItem(i >= 0), err
 }
 
 func (l *list) count(c *store.Call) (store.Item, error) {
@@ -111,7 +120,11 @@ func (l *list) count(c *store.Call) (store.Item, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i := range l.items {
-		if m.equals(l.items[i].v) {
+		same, err := m.equals(l.items[i].v)
+		if err != nil {
+			return none, err
+		}
+		if same {
 			n++
 		}
 	}
@@ -140,11 +153,12 @@ func (l *list) sort(reverse bool) error {
 		all[i] = keyed{x, x.v.Value()}
 	}
 	var failed error
+	comparer := data.Comparer{Work: data.NewWork(data.MaxWork, nil)}
 	slices.SortStableFunc(all, func(a, b keyed) int {
 		if failed != nil {
 			return 0
 		}
-		n, err := data.Compare(a.key, b.key)
+		n, err := comparer.Compare(a.key, b.key)
 		failed = err
 		if reverse {
 			n = -n

@@ -31,15 +31,15 @@ func (l *list) goGet(c *store.Call) (store.Item, error) {
 }
 
 // setIf sets element i, the first argument, to v if may says so.
-func (l *list) setIf(c *store.Call, v store.Item, may func(now listed) bool) (store.Item, error) {
+func (l *list) setIf(c *store.Call, v store.Item, may func(now listed) (bool, error)) (store.Item, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	i, err := l.at(c)
 	if err != nil {
 		return none, err
 	}
-	if !may(l.items[i]) {
-		return no, nil
+	if ok, err := may(l.items[i]); !ok || err != nil {
+		return no, err
 	}
 	if err := l.set(i, v); err != nil {
 		return none, err
@@ -49,7 +49,7 @@ func (l *list) setIf(c *store.Call, v store.Item, may func(now listed) bool) (st
 }
 
 func (l *list) goSet(c *store.Call) (store.Item, error) {
-	_, err := l.setIf(c, c.Args.Pos[1], func(listed) bool { return true })
+	_, err := l.setIf(c, c.Args.Pos[1], func(listed) (bool, error) { return true, nil })
 	return none, err
 }
 
@@ -58,12 +58,12 @@ func (l *list) goSetVersion(c *store.Call) (store.Item, error) {
 	if err != nil {
 		return none, err
 	}
-	return l.setIf(c, c.Args.Pos[1], func(now listed) bool { return now.version == version })
+	return l.setIf(c, c.Args.Pos[1], func(now listed) (bool, error) { return now.version == version, nil })
 }
 
 func (l *list) goCompareAndSwap(c *store.Call) (store.Item, error) {
 	m := newMatcher(c.Args.Pos[1])
-	return l.setIf(c, own(c.Args.Pos[2]), func(now listed) bool { return m.equals(now.v) })
+	return l.setIf(c, own(c.Args.Pos[2]), func(now listed) (bool, error) { return m.equals(now.v) })
 }
 
 func (l *list) goAdd(c *store.Call) (store.Item, error) {

@@ -199,7 +199,10 @@ func (l *list) pyIndex(c *store.Call) (store.Item, error) {
 		}
 	}
 	v := c.Args.Pos[0]
-	i := l.find(v, bounds[0], bounds[1])
+	i, err := l.find(v, bounds[0], bounds[1])
+	if err != nil {
+		return none, err
+	}
 	if i < 0 {
 		return none, data.NoValue(data.ReprWithin(v.Value(), maxMessage) + " is not in list")
 	}

@@ -54,6 +54,9 @@ func (m *mapping) key(c *store.Call) (hashed, error) {
 
 // put sets one entry; the mutex is held.
 func (m *mapping) put(k hashed, v store.Item) error {
+	if err := m.sure(k); err != nil {
+		return err
+	}
 	if err := m.charge(m.delta(k, v)); err != nil {
 		return err
 	}
@@ -71,6 +74,9 @@ func (m *mapping) place(k hashed, v store.Item) {
 // putAll sets many entries, all of them or none; the mutex is held. Keys that
 // occur twice may count twice when the limit is near.
 func (m *mapping) putAll(keys []hashed, vals []store.Item) error {
+	if err := m.sureOf(keys); err != nil {
+		return err
+	}
 	want := 0
 	for i, k := range keys {
 		want += m.delta(k, vals[i])

@@ -51,6 +51,9 @@ func (m *mapping) goSetVersion(c *store.Call) (store.Item, error) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if err := m.sure(k); err != nil {
+		return none, err
+	}
 	r := m.at(k.hash)
 	var now uint64
 	if r != nil {
@@ -94,8 +97,11 @@ func (m *mapping) goCompareAndSwap(c *store.Call) (store.Item, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r := m.at(k.hash)
-	if r == nil || !old.equals(r.value) {
-		return no, nil
+	if r == nil {
+		return no, m.sure(k)
+	}
+	if same, err := old.equals(r.value); !same || err != nil {
+		return no, err
 	}
 	return yes, m.put(k, v)
 }

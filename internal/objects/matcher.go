@@ -9,7 +9,11 @@ import (
 
 // matcher compares many items with one, by Python's ==. It translates that one
 // once only, and those that it is compared with only if they may be equal.
+//
+// All its comparisons together may take as much work as data.MaxWork says: what
+// calls it mostly holds a mutex.
 type matcher struct {
+	cmp   data.Comparer
 	raw   []byte // of a text, bytes or an integer: its only form
 	v     data.Value
 	known bool // v is there
@@ -17,7 +21,7 @@ type matcher struct {
 }
 
 func newMatcher(it store.Item) *matcher {
-	m := &matcher{it: it}
+	m := &matcher{it: it, cmp: data.Comparer{Work: data.NewWork(data.MaxWork, nil)}}
 	if raw, ok := it.CBOR(); ok {
 		if oneForm(raw) {
 			m.raw = raw
@@ -37,12 +41,13 @@ func newMatcher(it store.Item) *matcher {
 // are: they are integers, bytes or texts.
 func oneForm(raw []byte) bool { return len(raw) > 0 && raw[0] < 0x80 }
 
-func (m *matcher) equals(it store.Item) bool {
+// equals fails if it cannot be told whether the two are equal, see data.Same.
+func (m *matcher) equals(it store.Item) (bool, error) {
 	if raw, ok := it.CBOR(); ok && m.raw != nil && oneForm(raw) {
-		return bytes.Equal(raw, m.raw)
+		return bytes.Equal(raw, m.raw), nil
 	}
 	if !m.known {
 		m.v, m.known = m.it.Value(), true
 	}
-	return data.Equal(it.Value(), m.v)
+	return m.cmp.Same(it.Value(), m.v)
 }

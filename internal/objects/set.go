@@ -61,6 +61,9 @@ func membersOf(s *store.Store, it store.Item) ([]hashed, error) {
 // add puts members in, all of them or none, and returns how many were new. The
 // mutex is held, or the set is new.
 func (o *set) add(members []hashed) (added int, err error) {
+	if err := o.sureOf(members); err != nil {
+		return 0, err
+	}
 	want := 0
 	for _, k := range members {
 		if o.at(k.hash) == nil {
@@ -122,7 +125,7 @@ func hashes(members []hashed) map[string]struct{} {
 // members are those of now; the mutex is held.
 func (o *set) members() []hashed {
 	all := make([]hashed, 0, o.live)
-	o.each(func(r *row) { all = append(all, hashed{r.hash, r.key}) })
+	o.each(func(r *row) { all = append(all, r.hashed()) })
 	return all
 }
 
@@ -169,6 +172,9 @@ func (o *set) goRemove(c *store.Call) (store.Item, error) {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if err := o.sure(k); err != nil {
+		return none, err
+	}
 	return boolItem(o.drop([]hashed{k}) == 1), nil
 }
 
@@ -179,7 +185,7 @@ func (o *set) has(c *store.Call) (store.Item, error) {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return boolItem(o.at(k.hash) != nil), nil
+	return boolItem(o.at(k.hash) != nil), o.sure(k)
 }
 
 // pop takes the oldest member out. In both languages any will do.
@@ -222,6 +228,9 @@ func goBatch(change func(o *set, members []hashed) (int, error)) func(*set, *sto
 		}
 		o.mu.Lock()
 		defer o.mu.Unlock()
+		if err := o.sureOf(members); err != nil {
+			return none, err
+		}
 		n, err := change(o, members)
 		return intItem(n), err
 	}

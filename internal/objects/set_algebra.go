@@ -82,6 +82,9 @@ func allOf(all *loops, operands []store.Item) ([]hashed, error) {
 		case i == 0:
 			out = distinct(members)
 		default:
+			if err := undecided(out, members); err != nil {
+				return nil, err
+			}
 			out = intersect(out, members)
 		}
 	}

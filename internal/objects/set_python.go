@@ -145,7 +145,8 @@ func operator(f func(a, b []hashed) []hashed) func(*set, *store.Call) (store.Ite
 		if !ok || err != nil {
 			return notImplemented, err
 		}
-		return plainSet(f(o.now(), b)), nil
+		a := o.now()
+		return plainSet(f(a, b)), undecided(a, b)
 	}
 }
 
@@ -177,7 +178,8 @@ func combination(of operands, f func(a, b []hashed) []hashed) func(*set, *store.
 		if err != nil {
 			return none, err
 		}
-		return plainSet(f(o.now(), b)), nil
+		a := o.now()
+		return plainSet(f(a, b)), undecided(a, b)
 	}
 }
 
@@ -188,7 +190,8 @@ func comparison(f func(a, b []hashed) bool) func(*set, *store.Call) (store.Item,
 		if !ok || err != nil {
 			return notImplemented, err
 		}
-		return boolItem(f(o.now(), b)), nil
+		a := o.now()
+		return boolItem(f(a, b)), undecided(a, b)
 	}
 }
 
@@ -199,7 +202,8 @@ func question(f func(a, b []hashed) bool) func(*set, *store.Call) (store.Item, e
 		if err != nil {
 			return none, err
 		}
-		return boolItem(f(o.now(), distinct(b))), nil
+		a := o.now()
+		return boolItem(f(a, distinct(b))), undecided(a, b)
 	}
 }
 
@@ -215,6 +219,9 @@ func update(of operands, change func(o *set, b []hashed) error) func(*set, *stor
 		}
 		o.mu.Lock()
 		defer o.mu.Unlock()
+		if err := o.sureOf(b); err != nil {
+			return none, err
+		}
 		return none, change(o, b)
 	}
 }
@@ -228,7 +235,9 @@ func assignment(change func(o *set, b []hashed) error) func(*set, *store.Call) (
 			return notImplemented, err
 		}
 		o.mu.Lock()
-		err = change(o, b)
+		if err = o.sureOf(b); err == nil {
+			err = change(o, b)
+		}
 		members := o.members()
 		o.mu.Unlock()
 		if err != nil {

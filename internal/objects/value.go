@@ -66,16 +66,16 @@ func (o *value) put(v store.Item) error {
 }
 
 // putIf sets the value if may says so.
-func (o *value) putIf(v store.Item, may func() bool) (store.Item, error) {
+func (o *value) putIf(v store.Item, may func() (bool, error)) (store.Item, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !may() {
-		return no, nil
+	if ok, err := may(); !ok || err != nil {
+		return no, err
 	}
 	return yes, o.put(v)
 }
 
-func always() bool { return true }
+func always() (bool, error) { return true, nil }
 
 func (o *value) pyGet(c *store.Call) (store.Item, error) {
 	if _, err := bindArgs("Value.get", c.Args); err != nil {
@@ -108,12 +108,12 @@ func (o *value) goSetVersion(c *store.Call) (store.Item, error) {
 	if err != nil {
 		return none, err
 	}
-	return o.putIf(c.Args.Pos[0], func() bool { return o.version == version })
+	return o.putIf(c.Args.Pos[0], func() (bool, error) { return o.version == version, nil })
 }
 
 func (o *value) goCompareAndSwap(c *store.Call) (store.Item, error) {
 	old := newMatcher(c.Args.Pos[0])
-	return o.putIf(own(c.Args.Pos[1]), func() bool { return old.equals(o.v) })
+	return o.putIf(own(c.Args.Pos[1]), func() (bool, error) { return old.equals(o.v) })
 }
 
 func (o *value) goAdd(c *store.Call) (store.Item, error) {

@@ -180,7 +180,7 @@ func (d *decoder) keyOf(v data.Value) (key, error) {
 	case *data.Object:
 		return key{object: v, kind: 'o'}, nil
 	}
-	coded, alone, err := data.LocalKey(v, d.room)
+	coded, alone, err := d.keyer.Local(v, d.room)
 	switch {
 	case err != nil:
 		return key{}, fmt.Errorf("a %s as a key: %w", data.TypeName(v), err)

@@ -87,6 +87,7 @@ type decoder struct {
 	room       int  // bytes that may still be spent on keys and conversions
 	memory     int  // bytes that values may still take, see occupy
 	tables     map[data.Value]*table
+	keyer      data.Keyer // of keys that share parts
 	protocol   byte
 }
 

@@ -159,8 +159,16 @@ func TestTimes(t *testing.T) {
 		if delta[0] != any(tt.days) || delta[1] != any(tt.second) || delta[2] != any(int64(0)) {
 			t.Errorf("the zone is %v", delta)
 		}
-		// Back from Python, as a time and as an any.
+		// Back to Go with all that it had, and from Python with what that knows,
+		// as a time and as an any.
 		b, err = portable.AppendValue(nil, v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if back, err := decode[time.Time](t, b, nil); err != nil || !back.Equal(when) {
+			t.Errorf("back in Go it is %v, %v", back, err)
+		}
+		b, err = portable.AppendValue(nil, &data.Object{Func: o.Func, Args: o.Args})
 		if err != nil {
 			t.Fatal(err)
 		}

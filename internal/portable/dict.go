@@ -105,7 +105,7 @@ func (u *unique) find(from, to int, key any) int {
 		var alone bool
 		var err error
 		limit := u.p.keyRoom(raw)
-		if id, alone, err = data.LocalKey(key, limit); err == nil {
+		if id, alone, err = u.p.keyer.Local(key, limit); err == nil {
 			limit = len(id)
 		}
 		if u.p.spent += limit; alone || err != nil {
@@ -127,7 +127,7 @@ func (u *unique) find(from, to int, key any) int {
 // times the whole.
 func (p *parser) keyRoom(raw []byte) int {
 	const times = 64
-	return min(keyLimit(raw), times*len(p.src)+1<<16-p.spent)
+	return min(keyWork(raw), times*len(p.src)+1<<16-p.spent)
 }
 
 // findFew is find without a map, as long as none is needed.

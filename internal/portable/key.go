@@ -15,9 +15,22 @@ func Key(src []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return data.KeyWithin(v, keyLimit(src))
+	return data.KeyWithin(v, keyWork(src))
 }
 
-// keyLimit bounds the key of an item. A key is about as long as its item,
-// unless the item refers to its own parts over and over.
-func keyLimit(src []byte) int { return 1<<16 + 4*len(src) }
+// Keyed is Key with what is known of a key of which there may be doubt, see
+// data.Keyed.
+func Keyed(src []byte) (data.Keyed, error) {
+	if len(src) > 0 && src[0]>>5 <= majorText {
+		return data.Keyed{Key: string(src)}, nil
+	}
+	v, err := ParseValue(src)
+	if err != nil {
+		return data.Keyed{}, err
+	}
+	return data.KeyOf(v, keyWork(src))
+}
+
+// keyWork bounds what the key of an item is made from. That is about as long as
+// the item; of each part there is a digest in addition.
+func keyWork(src []byte) int { return 1<<16 + 64*len(src) }

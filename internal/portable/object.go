@@ -28,6 +28,11 @@ var objectParts = [...]struct {
 }
 
 func (e *encoder) object(o *data.Object) error {
+	if o.Nanos != 0 { // as the Go program sent it
+		if t, _, ok := timeOf(o); ok {
+			return e.time(t)
+		}
+	}
 	var flags, parts uint64 = 0, objectFlags + 1
 	if o.New {
 		flags |= objectNew

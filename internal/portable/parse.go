@@ -44,8 +44,9 @@ type parser struct {
 	golike bool
 	stack  []any // keys and values of maps that are being read, for golike
 
-	keys  [][]byte // see unique
-	spent int      // bytes of keys that were made to find equal ones
+	keys  [][]byte   // see unique
+	spent int        // bytes of keys that were made to find equal ones
+	keyer data.Keyer // of keys that share parts
 }
 
 // item returns the value of the item at i, and where the item ends.

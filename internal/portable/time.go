@@ -63,7 +63,7 @@ func timeObject(t time.Time) *data.Object {
 		byte(y >> 8), byte(y), byte(t.Month()), byte(t.Day()), byte(t.Hour()), byte(t.Minute()), byte(t.Second()),
 		byte(micro >> 16), byte(micro >> 8), byte(micro),
 	}
-	return &data.Object{Func: classDatetime, Args: data.Tuple{b, zone}}
+	return &data.Object{Func: classDatetime, Args: data.Tuple{b, zone}, Nanos: uint16(t.Nanosecond() % 1000)}
 }
 
 // timeOf returns the time that a datetime stands for. One without a zone is
@@ -85,7 +85,7 @@ func timeOf(o *data.Object) (t time.Time, aware, ok bool) {
 	}
 	micro := int(b[7])<<16 | int(b[8])<<8 | int(b[9])
 	month := time.Month(b[2] & 0x7f) // the highest bit is the fold, which a fixed zone does not need
-	t = time.Date(int(b[0])<<8|int(b[1]), month, int(b[3]), int(b[4]), int(b[5]), int(b[6]), micro*1000, zone)
+	t = time.Date(int(b[0])<<8|int(b[1]), month, int(b[3]), int(b[4]), int(b[5]), int(b[6]), micro*1000+int(o.Nanos), zone)
 	return t, aware, t.Month() == month && t.Year() >= 1 && t.Year() <= 9999
 }
 

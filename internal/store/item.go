@@ -133,6 +133,23 @@ func (it Item) Key() (string, error) {
 	return data.Key(it.val)
 }
 
+// Keyed is Key for those who compare it with the keys of others of which there
+// may be doubt, see data.Keyed.
+func (it Item) Keyed() (data.Keyed, error) { return it.KeyedBy(&data.Keyer{}) }
+
+// KeyedBy is Keyed for many items that may share parts, all by one Keyer.
+func (it Item) KeyedBy(keyer *data.Keyer) (data.Keyed, error) {
+	if it.cbor {
+		return portable.Keyed(it.raw)
+	}
+	switch it.val.(type) {
+	case string, []byte, int64:
+		k, err := data.Key(it.val)
+		return data.Keyed{Key: k}, err
+	}
+	return keyer.Keyed(it.val, data.MaxKeyWork)
+}
+
 // Refs yields the ids of the objects that the item refers to, one for each
 // place in which a reference stands.
 func (it Item) Refs(yield func(id uint64) bool) {

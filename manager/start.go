@@ -49,7 +49,10 @@ func serveTask(ctx context.Context, a startArgs) error {
 // does, and connects to it. It returns when the server is ready. ctx is the
 // server's life, as it is a process's: it ends when ctx does, with the process
 // that started it, when a client asks for shutdown, and when the Manager that
-// Start returned is closed.
+// Start returned is closed. It does not end by a signal from outside, such as
+// SIGTERM to the whole process group or control group: the program that started
+// it decides when, after its workers for example. When that program is gone the
+// server goes on until its other children are gone too, half a second at most.
 //
 // The program calls mp.Init first in main. What it registers while packages
 // are initialized, or before Init, the server offers. The server logs to
@@ -86,7 +89,7 @@ func start(ctx context.Context, o Options) (*Manager, error) {
 		return nil, err
 	}
 	defer func() { _ = ready.Close() }()
-	p, err := serverTask.StartWith(ctx, mp.Options{Name: o.Name}, startArgs{o.Address, key, o.Limits, o.RefuseOpaque, told})
+	p, err := serverTask.StartWith(ctx, mp.Options{Name: o.Name, IgnoreSignals: true}, startArgs{o.Address, key, o.Limits, o.RefuseOpaque, told})
 	if err != nil {
 		_ = told.Close()
 		return nil, err

@@ -30,6 +30,10 @@ var (
 	// ErrOrphaned: the cause of a task's cancelled context when the process
 	// that started it is gone.
 	ErrOrphaned = mperr.ErrOrphaned
+	// ErrTerminated: the cause of a task's cancelled context when its process got
+	// SIGTERM or SIGHUP, which its starter does not send. It is in what the
+	// starter's Wait returns, too.
+	ErrTerminated = mperr.ErrTerminated
 	// ErrDirection: Send on the receiving end of a one-way pipe, or the other
 	// way round.
 	ErrDirection = mperr.ErrDirection

@@ -8,14 +8,12 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"multiproc/internal/fdpass"
 	"multiproc/internal/mperr"
-	"multiproc/internal/robust"
 	"multiproc/internal/shm"
 	"multiproc/internal/spawn"
 	"multiproc/internal/wire"
@@ -57,9 +55,6 @@ func Init() {
 	if err := spawn.MarkCloexec(fdControl); err != nil {
 		giveUp(err)
 	}
-	// Ctrl-C is the starter's to deal with. Caught and dropped, not ignored:
-	// programs that the task starts would inherit that.
-	signal.Notify(make(chan os.Signal, 1), os.Interrupt)
 	crash := os.NewFile(fdCrash, "crash report")
 	if err := debug.SetCrashOutput(crash, debug.CrashOptions{}); err != nil {
 		giveUp(err)
@@ -101,11 +96,8 @@ func refuseChild() {
 
 // serve waits for the task, runs it, answers and exits.
 func serve(control *fdpass.Conn) {
-	// Before the task begins, or a SIGTERM in its first moments would end it
-	// without its grace. One that comes before there is a task ends a spare.
-	term, begun := make(chan os.Signal, 1), make(chan *life, 1)
-	signal.Notify(term, syscall.SIGTERM)
-	go signals(term, begun)
+	starter, heard, begun := os.Getppid(), hear(), make(chan *life, 1)
+	go signals(heard, begun, starter)
 	// From here on the end of our starter is a request. Where the kernel does
 	// not take the wish it stays SIGKILL.
 	_ = spawn.Soften()
@@ -127,15 +119,23 @@ func serve(control *fdpass.Conn) {
 	if start.MemoryLimit > 0 {
 		debug.SetMemoryLimit(start.MemoryLimit)
 	}
-	ctx, cancel := context.WithCancelCause(context.Background())
-	life := &life{control: control, cancel: cancel, grace: time.Duration(start.GraceNanos)}
-	begun <- life
-	go life.listen()
-
 	f, err := theFamily()
 	if err != nil {
 		giveUp(err)
 	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	life := &life{
+		f: f, control: control, ctx: ctx, cancel: cancel, grace: time.Duration(start.GraceNanos), starter: starter,
+		spare: start.Spare, shielded: start.IgnoreSignals, program: Programs(start.Programs),
+	}
+	_ = spawn.SetMark(uint64(newMark(f.table.Family(), f.table.Self(), life.program)))
+	if life.shielded {
+		f.table.Serve()
+		signal.Notify(heard, syscall.SIGQUIT)
+	}
+	begun <- life
+	go life.listen()
+
 	in := &arrival{f: f, fds: fds}
 	out := &export{f: f, beside: true, to: f.starter}
 	// Deferred: also when the task has ended this goroutine by runtime.Goexit.
@@ -190,114 +190,6 @@ func (o *outcome) run(ctx context.Context, start *wire.Start, in *arrival, out *
 
 func (o *outcome) fail(err error) {
 	o.answer, o.code = &wire.Failure{Message: err.Error(), Names: mperr.Names(err)}, exitError
-}
-
-// life is what ends a child from outside.
-type life struct {
-	control *fdpass.Conn
-	cancel  context.CancelCauseFunc
-	grace   time.Duration
-	ending  sync.Mutex // held for ever by whoever ends the process
-}
-
-// listen reads what the starter says. The end of the stream is the starter's
-// end, and ours.
-func (l *life) listen() {
-	for {
-		payload, fds, err := l.control.ReadFrame()
-		if err != nil {
-			close(Parent().done)
-			l.orphaned()
-			return
-		}
-		closeFDs(fds)
-		m, err := wire.Decode(payload)
-		if err != nil {
-			continue
-		}
-		if m, ok := m.(*wire.Cancel); ok {
-			cause := mperr.Arrived(m.Cause, mperr.Sentinels(m.CauseNames))
-			if errors.Is(cause, mperr.ErrOrphaned) {
-				l.orphaned() // with our starter, who will not see it through
-				continue
-			}
-			// The starter kills us when the grace is over.
-			l.cancel(cause)
-		}
-	}
-}
-
-// orphaned ends this process and all that it has started: everybody hears of
-// it now, so that the graces of the generations do not add up.
-func (l *life) orphaned() {
-	l.cancel(mperr.ErrOrphaned)
-	dieAfter(min(l.grace, orphanGrace))
-	for _, c := range offspring.list() {
-		c.tell(mperr.ErrOrphaned)
-	}
-}
-
-// signals makes SIGTERM a cancellation with grace. It is also what the kernel
-// sends when the starter is gone.
-func signals(term <-chan os.Signal, begun <-chan *life) {
-	var l *life
-	select {
-	case <-term:
-		// The task may have begun before this goroutine first ran: then both
-		// are ready, and select picks either.
-		select {
-		case l = <-begun:
-		default:
-			os.Exit(exitOK)
-		}
-	case l = <-begun:
-		<-term
-	}
-	// The kernel sends it when the starter's thread has ended, which may be
-	// before its files are closed and listen sees the end of the socket.
-	select {
-	case <-Parent().done:
-		return
-	case <-time.After(dyingDelay):
-	}
-	l.cancel(errTerminated)
-	dieAfter(l.grace)
-}
-
-// dyingDelay is how long the death of a starter may take, from thread to files.
-const dyingDelay = 50 * time.Millisecond
-
-var errTerminated = fmt.Errorf("terminated by a signal: %w", context.Canceled)
-
-func dieAfter(grace time.Duration) {
-	time.AfterFunc(grace, func() {
-		// Our starter may be gone, who would tell the family of our death.
-		if f, err := theFamily(); err == nil {
-			f.table.Bump()
-		}
-		spawn.KillSelf()
-	})
-}
-
-// end sends the answer, gives back what this process holds of others, and
-// exits.
-func (l *life) end(f *family, o *outcome, out *export) {
-	l.ending.Lock()
-	err := l.control.WriteFrame(wire.Append(nil, o.answer), out.fds)
-	if err == nil {
-		out.commit()
-	} else {
-		// A result above the size of a frame, for example. If it is the
-		// starter that is gone, nobody hears this either.
-		out.rollback()
-		o.fail(fmt.Errorf("send the result: %w", err))
-		_ = l.control.WriteFrame(wire.Append(nil, o.answer), nil)
-	}
-	leaveAll()
-	if !robust.Asleep() {
-		f.table.Leave()
-	}
-	os.Exit(o.code)
 }
 
 func closeFDs(fds []int) {

@@ -24,6 +24,7 @@ const programEnv = "MP_TEST_PROGRAM"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(hangEnv) != "" {
+		forks()
 		hang() // a child that never comes as far as Init
 	}
 	if p := programs[os.Getenv(programEnv)]; p != nil {

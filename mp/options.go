@@ -51,6 +51,19 @@ type Options struct {
 	// all that this one may.
 	Affinity []int
 
+	// Programs says what becomes of programs that the task has started, with
+	// os/exec say, when its process ends. The zero value ends them unless the
+	// task returns.
+	Programs Programs
+
+	// IgnoreSignals is for tasks that others need until the last: a server, for
+	// example. SIGTERM, SIGHUP, SIGQUIT and SIGINT, which a terminal or a
+	// supervisor sends to every process there is, do not end it: its starter
+	// does, or the starter's end. Then it goes on until the other children of
+	// that one are gone, half a second at most. At SIGQUIT it prints the stacks
+	// of its goroutines.
+	IgnoreSignals bool
+
 	// NoSpare starts a process of its own even if a spare is ready. Starts
 	// with Env, Dir, Stdout or Stderr never use one.
 	NoSpare bool

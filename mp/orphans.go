@@ -82,13 +82,13 @@ func (o *orphanage) run() {
 // reap reaps the dead that this process has inherited: members of the family,
 // and programs that tasks had started.
 func (o *orphanage) reap() {
-	byPID := map[int]table.Ref{}
+	byPID := map[int]table.Orphan{}
 	for _, orphan := range o.f.table.Orphans() {
-		byPID[orphan.PID] = orphan.Ref
+		byPID[orphan.PID] = orphan
 	}
 	spawn.ReapStrays(o.stray, func(pid int, m uint64, _ spawn.State) {
-		if ref, ok := byPID[pid]; ok && mark(m).from(o.f.table.Family(), ref) {
-			o.release(ref)
+		if orphan, ok := byPID[pid]; ok && mark(m).from(o.f.table.Family(), orphan.Ref) {
+			o.release(orphan)
 		}
 	})
 }
@@ -99,10 +99,11 @@ func (o *orphanage) reap() {
 // this family or of one within it, and what their tasks have started.
 func (o *orphanage) stray(m uint64) bool { return m&markSet != 0 && m != o.own }
 
-// release announces the death of an orphan.
-func (o *orphanage) release(ref table.Ref) {
-	delete(o.due, ref)
-	o.f.table.Release(ref)
+// release announces the death of an orphan, and ends what it has started.
+func (o *orphanage) release(orphan table.Orphan) {
+	endPrograms(o.f, orphan.Ref, orphan.PID)
+	delete(o.due, orphan.Ref)
+	o.f.table.Release(orphan.Ref)
 }
 
 // tend kills the orphans whose time is over and releases the slots of those
@@ -112,13 +113,16 @@ func (o *orphanage) tend(now time.Time) (next time.Duration, any bool) {
 	seen := map[table.Ref]bool{}
 	for _, orphan := range o.f.table.Orphans() {
 		if !o.exists(orphan) {
-			o.release(orphan.Ref)
+			o.release(orphan)
 			continue
 		}
 		seen[orphan.Ref], any = true, true
 		due, known := o.due[orphan.Ref]
 		if !known {
 			due = now.Add(orphanGrace)
+			if orphan.Serving {
+				due = due.Add(orphanGrace) // it goes after the others
+			}
 			o.due[orphan.Ref] = due
 		}
 		left := due.Sub(now)

@@ -1,10 +1,12 @@
 package mp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -44,9 +46,16 @@ type State struct {
 	Running  bool
 	ExitCode int            // -1 while it runs, and if a signal ended it
 	Signal   syscall.Signal // that ended it; 0 if none did
-	User     time.Duration  // processor time in the program
-	System   time.Duration  // and in the kernel
-	MaxRSS   int64          // most memory in use, in bytes
+
+	// Unknown says that something else in this program took the exit status
+	// away: it waits for any child (wait4(-1)), as the first process of a
+	// container does, or ignores SIGCHLD. ExitCode is then what the task's
+	// answer makes it, or -1 if there was none; the rest is zero.
+	Unknown bool
+
+	User   time.Duration // processor time in the program
+	System time.Duration // and in the kernel
+	MaxRSS int64         // most memory in use, in bytes
 }
 
 func (s State) String() string {
@@ -55,6 +64,10 @@ func (s State) String() string {
 		return "running"
 	case s.Signal != 0:
 		return "signal: " + s.Signal.String()
+	case s.Unknown && s.ExitCode < 0:
+		return "exit status unknown, this program reaps children elsewhere or ignores SIGCHLD"
+	case s.Unknown:
+		return fmt.Sprintf("exit code %d by its answer, exit status unknown", s.ExitCode)
 	}
 	return fmt.Sprintf("exit code %d", s.ExitCode)
 }
@@ -76,6 +89,7 @@ type child struct {
 
 	mu    sync.Mutex
 	cause error // of Cancel or Kill; under mu
+	told  error // why it is ending, by its own account; under mu
 	force *time.Timer
 }
 
@@ -189,8 +203,11 @@ func (c *child) watch() {
 	// lives on in another process must not keep us waiting for its end.
 	_ = l.control.SetReadDeadline(time.Now().Add(outputDelay))
 	<-answered
+	if c.answer == nil {
+		endPrograms(l.f, l.ref, c.PID())
+	}
 	c.mu.Lock()
-	cause := c.cause
+	cause := cmp.Or(c.cause, c.told)
 	if c.force != nil {
 		c.force.Stop()
 	}
@@ -199,7 +216,11 @@ func (c *child) watch() {
 	l.output.finish()
 	exit := l.process.Exit()
 	c.state = State{
-		ExitCode: exit.ExitCode, Signal: exit.Signal, User: exit.User, System: exit.System, MaxRSS: exit.MaxRSS,
+		ExitCode: exit.ExitCode, Signal: exit.Signal, Unknown: exit.Unknown,
+		User: exit.User, System: exit.System, MaxRSS: exit.MaxRSS,
+	}
+	if exit.Unknown {
+		c.state.ExitCode = c.answered()
 	}
 	c.failed = c.verdict(cause)
 	_ = l.crash.Close()
@@ -212,7 +233,11 @@ func (c *child) readAnswer() {
 			return
 		}
 		m, err := wire.Decode(payload)
-		switch m.(type) {
+		switch m := m.(type) {
+		case *wire.Cancel:
+			c.mu.Lock()
+			c.told = mperr.Arrived(m.Cause, mperr.Sentinels(m.CauseNames))
+			c.mu.Unlock()
 		case *wire.Result, *wire.Failure:
 			if c.answer == nil {
 				c.answer, c.fds = m, fds
@@ -226,6 +251,20 @@ func (c *child) readAnswer() {
 	}
 }
 
+// answered is the exit code of a process with this answer, -1 without one.
+func (c *child) answered() int {
+	switch m := c.answer.(type) {
+	case *wire.Result:
+		return exitOK
+	case *wire.Failure:
+		if m.Panic {
+			return exitPanic
+		}
+		return exitError
+	}
+	return -1
+}
+
 // verdict turns the child's answer, or its silence, into what Wait returns.
 // The child's own answer wins over how the process ended.
 func (c *child) verdict(cause error) error {
@@ -234,9 +273,12 @@ func (c *child) verdict(cause error) error {
 		return nil
 	case *wire.Failure:
 		closeFDs(c.fds)
+		causes := mperr.Sentinels(m.Names)
+		if errors.Is(cause, mperr.ErrTerminated) && !slices.Contains(causes, mperr.ErrTerminated) {
+			causes = append(causes, mperr.ErrTerminated) // the task mostly says "context canceled"
+		}
 		return &RemoteError{
-			Task: c.task, PID: c.PID(), Message: m.Message, Stack: m.Stack, Panic: m.Panic,
-			causes: mperr.Sentinels(m.Names),
+			Task: c.task, PID: c.PID(), Message: m.Message, Stack: m.Stack, Panic: m.Panic, causes: causes,
 		}
 	}
 	e := &ExitError{Task: c.task, PID: c.PID(), State: c.state, Crash: readCrash(c.l.crash)}

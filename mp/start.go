@@ -94,7 +94,8 @@ func start(ctx context.Context, c *child, o Options, task, short string, encode 
 		})
 		err = l.control.WriteFrame(wire.Append(nil, &wire.Start{
 			Task: task, Name: name, ParentPID: int32(self.PID), ParentName: self.Name,
-			GraceNanos: int64(o.grace()), MaxProcs: int32(o.MaxProcs), MemoryLimit: o.MemoryLimit, Identity: identity, Args: raw,
+			GraceNanos: int64(o.grace()), MaxProcs: int32(o.MaxProcs), MemoryLimit: o.MemoryLimit, Identity: identity,
+			Spare: l.spare, IgnoreSignals: o.IgnoreSignals, Programs: int32(o.Programs), Args: raw,
 		}), e.fds)
 		if !stop() && err != nil {
 			err = fmt.Errorf("%w (%w)", context.Cause(ctx), err)
@@ -179,12 +180,15 @@ func newLaunch(f *family, o *Options, name string) (_ *launch, err error) {
 		return nil, err
 	}
 	// So early that its starter's death finds it marked. If refused there is none.
-	_ = l.process.SetMark(uint64(newMark(f.table.Family(), l.ref)))
+	_ = l.process.SetMark(uint64(newMark(f.table.Family(), l.ref, 0)))
 	return l, nil
 }
 
 // prepare applies what the starter can set from outside.
 func (l *launch) prepare(o *Options) error {
+	if o.Programs < EndPrograms || o.Programs > EndAllPrograms {
+		return fmt.Errorf("Options.Programs is %d: it must be EndPrograms, LeavePrograms or EndAllPrograms", o.Programs)
+	}
 	if o.Nice < -20 || o.Nice > 19 {
 		return fmt.Errorf("a nice value of %d: it must be -20 to 19", o.Nice)
 	}

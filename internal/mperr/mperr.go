@@ -21,6 +21,7 @@ var (
 	ErrForeign    = errors.New("object belongs to another family of processes")
 	ErrType       = errors.New("object holds another type")
 	ErrOrphaned   = errors.New("the process that started this one is gone")
+	ErrTerminated = errors.New("the process got a signal from outside to end")
 	ErrDirection  = errors.New("this end of a one-way pipe does not work in that direction")
 	ErrNoInit     = errors.New("mp.Init has not run in this process")
 	ErrTaskDone   = errors.New("TaskDone called more often than items were put")

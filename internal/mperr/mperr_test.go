@@ -38,7 +38,7 @@ func TestNamesAndBack(t *testing.T) {
 func TestSentinelsAreRegistered(t *testing.T) {
 	for name, err := range map[string]error{
 		"mp.ErrFull": ErrFull, "mp.ErrEmpty": ErrEmpty, "mp.ErrClosed": ErrClosed, "mp.ErrTooLarge": ErrTooLarge,
-		"mp.ErrCorrupt": ErrCorrupt, "mp.ErrForeign": ErrForeign, "mp.ErrType": ErrType, "mp.ErrOrphaned": ErrOrphaned,
+		"mp.ErrCorrupt": ErrCorrupt, "mp.ErrForeign": ErrForeign, "mp.ErrType": ErrType, "mp.ErrOrphaned": ErrOrphaned, "mp.ErrTerminated": ErrTerminated,
 		"mp.ErrDirection": ErrDirection, "mp.ErrNoInit": ErrNoInit, "mp.ErrTaskDone": ErrTaskDone,
 		"mp.ErrNoHandle": ErrNoHandle, "mp.ErrBrokenPipe": ErrBrokenPipe,
 	} {

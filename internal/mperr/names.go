@@ -47,6 +47,7 @@ func init() {
 		"mp.ErrForeign":            ErrForeign,
 		"mp.ErrType":               ErrType,
 		"mp.ErrOrphaned":           ErrOrphaned,
+		"mp.ErrTerminated":         ErrTerminated,
 		"mp.ErrDirection":          ErrDirection,
 		"mp.ErrNoInit":             ErrNoInit,
 		"mp.ErrTaskDone":           ErrTaskDone,

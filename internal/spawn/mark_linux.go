@@ -88,23 +88,22 @@ func KillMarked(pid int, match func(mark uint64) bool) bool {
 	return unix.Kill(pid, unix.SIGKILL) == nil
 }
 
-// EndMarked kills every process whose mark and session match, other than this
-// one, and what they start meanwhile. It returns how many there were. Session
-// ids are those of getsid(2).
+// EndMarked kills every process that matches, other than this one, and what they
+// start meanwhile. It returns how many there were. match is given a mark, and a
+// function that returns the process's session id, 0 if there is none.
 //
 // It looks at every process of the machine or container, a microsecond each.
-func EndMarked(match func(mark uint64) bool, session func(id int) bool) (n int) {
+func EndMarked(match func(mark uint64, session func() int) bool) (n int) {
 	killed := map[int]bool{os.Getpid(): true}
 	for {
 		before := len(killed)
 		for _, pid := range viewProc().pids() {
-			if killed[pid] || !match(MarkOf(pid)) {
-				continue
+			session := func() int {
+				id, _ := unix.Getsid(pid)
+				return id
 			}
-			if id, err := unix.Getsid(pid); err != nil || !session(id) {
-				continue
-			}
-			if KillMarked(pid, match) {
+			is := func(m uint64) bool { return match(m, session) }
+			if !killed[pid] && is(MarkOf(pid)) && KillMarked(pid, is) {
 				killed[pid] = true
 			}
 		}

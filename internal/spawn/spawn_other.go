@@ -45,7 +45,7 @@ func MarkOf(int) uint64 { return 0 }
 func KillMarked(int, func(uint64) bool) bool { return false }
 
 // EndMarked does nothing.
-func EndMarked(func(uint64) bool, func(int) bool) int { return 0 }
+func EndMarked(func(uint64, func() int) bool) int { return 0 }
 
 // Session returns 0.
 func Session() int { return 0 }

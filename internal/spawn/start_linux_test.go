@@ -227,14 +227,16 @@ func TestMarks(t *testing.T) {
 		t.Error("a mark that others have not")
 	}
 	is := func(got uint64) bool { return got == m }
-	any := func(int) bool { return true }
 	if KillMarked(pid, is) {
 		t.Error("killed one without the mark")
 	}
-	if n := EndMarked(is, func(int) bool { return false }); n != 0 {
+	own := func(id int) func(uint64, func() int) bool {
+		return func(got uint64, session func() int) bool { return got == m && session() == id }
+	}
+	if n := EndMarked(own(1 << 30)); n != 0 {
 		t.Errorf("killed %d in no session", n)
 	}
-	if n := EndMarked(is, any); n != 1 {
+	if n := EndMarked(own(Session())); n != 1 {
 		t.Errorf("killed %d, want 1", n)
 	}
 	if s := exit(c.Process); s.Signal != unix.SIGKILL {

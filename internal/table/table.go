@@ -24,7 +24,8 @@
 //	32  name     32 bytes, for people; cut off, zero filled
 //
 // A slot goes free → starting (its starter, by one compare-and-swap) →
-// running (the process itself, once it holds life) → clean (itself, when it
+// running (the process itself, once it holds life) → serving (itself, if
+// others depend on it) → clean (itself, when it
 // has closed what it held) → free (its starter, gen + 1). A slot whose owner
 // and starter are both dead is found by the next one who looks for a free
 // slot.
@@ -59,6 +60,7 @@ const (
 	starting
 	running
 	clean
+	serving
 
 	stateMask    = 0xff
 	starterShift = 8
@@ -246,7 +248,8 @@ func (t *Table) bury(n uint32) {
 // starter is dead.
 type Orphan struct {
 	Ref
-	PID int // 0 if it has not come as far as to enter it
+	PID     int // 0 if it has not come as far as to enter it
+	Serving bool
 }
 
 // Orphans lists them. Nobody but the caller will reap them and release their
@@ -259,7 +262,7 @@ func (t *Table) Orphans() (list []Orphan) {
 		if n == 0 || state == free || t.starterLive(state) {
 			continue
 		}
-		o := Orphan{Ref: Ref{n, gen}}
+		o := Orphan{Ref: Ref{n, gen}, Serving: state&stateMask == serving}
 		if state&stateMask != starting { // or the pid is that of an earlier one
 			o.PID = int(atomic.LoadUint32(&s.pid))
 		}
@@ -312,6 +315,27 @@ func (t *Table) Leave() {
 	atomic.StoreUint32(&s.state, atomic.LoadUint32(&s.state)&^stateMask|clean)
 }
 
+// Serve marks this process as one that others depend on.
+func (t *Table) Serve() {
+	s := &t.slots[t.self.Slot]
+	atomic.StoreUint32(&s.state, atomic.LoadUint32(&s.state)&^stateMask|serving)
+	failpoint.Hit("table.serving")
+}
+
+// Served reports whether a process lives that has the same starter as this one
+// and is not one that others depend on.
+func (t *Table) Served() bool {
+	const starter = ^uint32(stateMask)
+	own := atomic.LoadUint32(&t.slots[t.self.Slot].state) & starter
+	for n := range uint32(MaxProcesses) {
+		state := atomic.LoadUint32(&t.slots[n].state)
+		if n != 0 && n != t.self.Slot && state&starter == own && state&stateMask == running && t.slotLive(n) {
+			return true
+		}
+	}
+	return false
+}
+
 // Live reports whether the process lives. One that is being started counts
 // as alive for as long as its starter is.
 func (t *Table) Live(ref Ref) bool {
@@ -328,7 +352,7 @@ func (t *Table) slotLive(n uint32) bool {
 		s := &t.slots[n]
 		state := atomic.LoadUint32(&s.state)
 		switch state & stateMask {
-		case running, clean:
+		case running, serving, clean:
 			var life robust.Lock
 			life.Init(unsafe.Pointer(&s.life))
 			return life.OwnerAlive()

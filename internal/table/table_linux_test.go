@@ -31,6 +31,7 @@ func TestLayoutGolden(t *testing.T) {
 		{"holders.entries", unsafe.Offsetof(holders{}.entries), 32},
 		{"HoldersSize", HoldersSize, 2048},
 		{"states", free<<24 | starting<<16 | running<<8 | clean, 0<<24 | 1<<16 | 2<<8 | 3},
+		{"serving", serving, 4},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s is %d, want %d", c.name, c.got, c.want)

@@ -11,7 +11,12 @@ type Start struct {
 	GraceNanos  int64 // from Cancel to the end by force
 	MaxProcs    int32 // 0: the runtime's own choice
 	MemoryLimit int64 // soft limit of the Go heap in bytes, 0: none
-	Args        []byte
+
+	Spare         bool  // the child was started before this task was known
+	IgnoreSignals bool  // those that would end the task
+	Programs      int32 // what becomes of those that the task starts
+
+	Args []byte
 }
 
 // Kind returns KindStart.
@@ -26,11 +31,15 @@ func (m *Start) fields(c *coder) {
 	c.i64(&m.GraceNanos)
 	c.i32(&m.MaxProcs)
 	c.i64(&m.MemoryLimit)
+	c.bool(&m.Spare)
+	c.bool(&m.IgnoreSignals)
+	c.i32(&m.Programs)
 	c.bytes(&m.Args)
 }
 
 // Cancel asks the child to end: its context is cancelled with an error of
-// this text that is (errors.Is) everything that CauseNames registers.
+// this text that is (errors.Is) everything that CauseNames registers. From the
+// child it says that it is ending by itself, and why.
 type Cancel struct {
 	Cause      string
 	CauseNames []string

@@ -21,8 +21,8 @@ import (
 //   - View, Update, Values, Slice and SetSlice work on any part of the array
 //     under its lock: many may view, one may update.
 //
-// A process that is killed inside Update leaves the array half changed. The
-// others then get an *OwnerDiedError from every call that needs the lock,
+// A process that is killed inside Update, or panics there, leaves the array half
+// changed. The others then get an *OwnerDiedError from every call that needs the lock,
 // until Repair succeeds.
 type Array[T any] struct {
 	object
@@ -180,13 +180,20 @@ func (a *Array[T]) View(ctx context.Context, f func([]T) error) error {
 	if err := a.sound(); err != nil {
 		return err
 	}
+	a.elems.settle()
 	return f(a.elems.slice())
 }
 
 // Update calls f with the array's own memory while nobody else views or
-// updates it. f changes the elements in place; if it returns an error or
-// panics, what it changed stays changed. f must not keep the slice, and must
-// not use the array's other methods except those for one element.
+// updates it. f changes the elements in place; if it returns an error, what it
+// changed stays changed. If it does not return, because it panics or calls
+// runtime.Goexit, the array is as after the death of a process: half changed,
+// until Repair. f must not keep the slice, and must not use the array's other
+// methods except those for one element.
+//
+// Everybody else waits while f runs, and while its goroutine waits for a
+// processor behind others of its process: the lock is held by the program and
+// not by the library, so keep f short.
 func (a *Array[T]) Update(ctx context.Context, f func([]T) error) error {
 	return a.update(ctx, f, false)
 }
@@ -210,7 +217,13 @@ func (a *Array[T]) update(ctx context.Context, f func([]T) error, repair bool) e
 	if err != nil {
 		return err
 	}
-	defer a.lock.Unlock()
+	whole := true
+	defer func() {
+		if !whole { // f did not return: the array is as after a death
+			a.health.poison(Self().PID)
+		}
+		a.lock.Unlock()
+	}()
 	if died {
 		a.health.poison(a.lock.Deceased())
 	}
@@ -218,13 +231,15 @@ func (a *Array[T]) update(ctx context.Context, f func([]T) error, repair bool) e
 		if err := a.sound(); err != nil {
 			return err
 		}
-		return f(a.elems.slice())
 	}
-	if err := f(a.elems.slice()); err != nil {
-		return err
+	a.elems.settle()
+	whole = false
+	err = f(a.elems.slice())
+	whole = true
+	if repair && err == nil {
+		a.health.heal()
 	}
-	a.health.heal()
-	return nil
+	return err
 }
 
 // inherit turns the news of a death, heard while locking for a view, into the

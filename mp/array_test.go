@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"reflect"
+	"runtime"
 	"syscall"
 	"testing"
 
@@ -127,5 +128,34 @@ func TestArrayOwnerDies(t *testing.T) {
 	must(t, a.Update(t.Context(), f))
 	if calls != 2 {
 		t.Errorf("%d calls after the repair, want 2", calls)
+	}
+}
+
+// A function that does not return leaves the array as a death does.
+func TestArrayPanicInUpdate(t *testing.T) {
+	a := closing(t, get(mp.ArrayOf(1, 2, 3))(t))
+	for _, leave := range []func(){runtime.Goexit, func() { panic("over") }} {
+		for _, change := range []func(context.Context, func([]int) error) error{a.Update, a.Repair} {
+			done := make(chan int)
+			go func() {
+				defer close(done)
+				defer func() { _ = recover() }()
+				_ = change(t.Context(), func(s []int) error {
+					s[0] = 9
+					leave()
+					return nil
+				})
+			}()
+			<-done
+			var died *mp.OwnerDiedError
+			_, err := a.Values(t.Context())
+			if !errors.As(err, &died) || died.PID != mp.Self().PID {
+				t.Errorf("after a function that did not return: %v", err)
+			}
+			must(t, a.Repair(t.Context(), func(s []int) error { s[0] = 1; return nil }))
+			if got := get(a.Values(t.Context()))(t); got[0] != 1 {
+				t.Errorf("got %v", got)
+			}
+		}
 	}
 }

@@ -99,7 +99,7 @@ func (e *elements[T]) load(i int) (v T) {
 	p := e.at(i)
 	e.take()
 	v = *(*T)(p)
-	e.lock.Unlock()
+	e.lock.Free().Do()
 	return v
 }
 
@@ -118,12 +118,13 @@ func (e *elements[T]) store(i int, v T) {
 	failpoint.Hit("element.stored")
 	fence.StoreRelease64(e.index, 0)
 	failpoint.Hit("element.done")
-	e.lock.Unlock()
+	e.lock.Free().Do()
 }
 
-// take takes the lock and finishes a store whose process died.
+// take takes the lock and finishes a store whose process died. The caller is
+// pinned then.
 func (e *elements[T]) take() {
-	died, err := e.lock.Lock(context.Background())
+	died, err := e.lock.Hold(context.Background())
 	if err != nil {
 		panic(err) // closed under our hands
 	}
@@ -132,6 +133,15 @@ func (e *elements[T]) take() {
 		failpoint.Hit("element.mended")
 		fence.StoreRelease64(e.index, 0)
 		failpoint.Hit("element.done")
+	}
+}
+
+// settle finishes a store whose process died, for those who look at the elements
+// without their lock.
+func (e *elements[T]) settle() {
+	if !whole[T]() && atomic.LoadUint64(e.index) != 0 {
+		e.take()
+		e.lock.Free().Do()
 	}
 }
 

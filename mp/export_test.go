@@ -81,5 +81,8 @@ func Deposits() int {
 	return f.root.Len()
 }
 
+// Turn is the word that says which Update has the turn.
+func (v *Value[T]) Turn() *uint64 { return v.turn }
+
 // CrashReason is what an ExitError says of a crash report.
 func CrashReason(report string) string { return crashReason(report) }

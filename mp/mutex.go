@@ -3,8 +3,10 @@ package mp
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"unsafe"
 
+	"multiproc/internal/fence"
 	"multiproc/internal/robust"
 	"multiproc/internal/shm"
 	"multiproc/mp/driver"
@@ -14,9 +16,16 @@ import (
 // shared memory or in a place. A pointer to a Mutex may travel to other
 // processes. It is not recursive. The zero Mutex is not usable.
 //
-// If a process is killed, or loses its connection to the place, while it holds the lock, the next ones to want it get
-// an *OwnerDiedError and do not hold it: what it protects may be half changed.
-// Repair puts it in order for everybody.
+// If a process ends in any way, or loses its connection to the place, while it
+// holds the lock, the next ones to want it get an *OwnerDiedError and do not
+// hold it: what it protects may be half changed. Repair puts it in order for
+// everybody.
+//
+// Nobody is overtaken for long: who has waited for a millisecond gets the lock
+// before those who come later. A holder that is not given a processor, behind a
+// hundred busy goroutines of its own process for example, lets everybody wait:
+// the lock is held by the program and not by the library, so keep what you do
+// under it short.
 //
 // What a holder did before Unlock happens before what the next one does after
 // Lock.
@@ -24,6 +33,7 @@ type Mutex struct {
 	object
 	lock   *robust.Lock // apart: a resident lock is kept, the handle must not be
 	health *health
+	held   uint32                    // 1 while this handle holds the lock: of two Unlocks one takes it
 	far    *placeMutex[driver.Mutex] // of a mutex in a place, which has no memory
 }
 
@@ -115,19 +125,21 @@ func (m *Mutex) taken(died bool) error {
 		m.exit()
 		return err
 	}
+	fence.StoreRelease32(&m.held, 1)
 	return nil
 }
 
 // Unlock gives the lock back. Any goroutine of the process that holds it may
 // call it, through the handle that took the lock; it panics if that does not
-// hold it.
+// hold it. Of two simultaneous calls one panics.
 //
 // If the connection to the mutex's place was lost since Lock, the lock is gone
 // already, and there is nothing to give back: Unlock returns, and whoever locks
 // next, this process too, gets the *OwnerDiedError.
 func (m *Mutex) Unlock() {
 	switch {
-	case m.lock != nil && m.lock.Unlock():
+	case atomic.CompareAndSwapUint32(&m.held, 1, 0):
+		m.lock.Unlock()
 		m.exit()
 	case m.far != nil:
 		m.far.unlock()

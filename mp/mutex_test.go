@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"os"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -120,5 +122,32 @@ func TestMutexOwnerDies(t *testing.T) {
 		}))
 		must(t, m.Lock(t.Context()))
 		m.Unlock()
+	}
+}
+
+// Of two simultaneous Unlocks one gives the lock back, and the other panics.
+func TestMutexUnlockTwice(t *testing.T) {
+	m := mutex(t)
+	for range 3000 {
+		must(t, m.Lock(t.Context()))
+		var start, done sync.WaitGroup
+		var panics atomic.Int32
+		start.Add(1)
+		for range 2 {
+			done.Go(func() {
+				defer func() {
+					if recover() != nil {
+						panics.Add(1)
+					}
+				}()
+				start.Wait()
+				m.Unlock()
+			})
+		}
+		start.Done()
+		done.Wait()
+		if panics.Load() != 1 {
+			t.Fatalf("%d of two Unlocks panicked", panics.Load())
+		}
 	}
 }

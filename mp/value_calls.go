@@ -18,18 +18,21 @@ func (v *Value[T]) Get(ctx context.Context) (x T, err error) {
 		}
 		return x, v.errGone()
 	}
-	v.load(&x)
+	v.read(&x)
 	runtime.KeepAlive(c)
 	return x, nil
 }
 
 // Set sets the value, as Store does, with an error instead of a panic. ctx
-// bounds the wait for an Update that is under way.
+// bounds the wait for an Update that has the turn.
 func (v *Value[T]) Set(ctx context.Context, x T) error {
 	if v.far != nil {
 		return v.far.set(ctx, x)
 	}
-	return v.Update(ctx, func(p *T) error { *p = x; return nil })
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return v.set(ctx, &x)
 }
 
 // Add adds delta to the value and returns the sum. In memory T is a type of
@@ -76,5 +79,9 @@ func (v *Value[T]) Close() error {
 	if v.far != nil {
 		return v.far.Close()
 	}
-	return v.small.Close()
+	err := v.small.Close()
+	if err == nil {
+		v.lock.Abort()
+	}
+	return err
 }

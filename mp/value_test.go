@@ -17,7 +17,7 @@ type wide struct {
 	F       [4]float32
 }
 
-// Increment adds one, n times, under the value's lock.
+// Increment adds one, n times, by Update.
 var Increment = mp.Proc(func(ctx context.Context, j incr) error {
 	for range j.N {
 		if err := j.V.Update(ctx, func(v *int64) error { *v++; return nil }); err != nil {
@@ -134,27 +134,103 @@ func TestUpdateThatFails(t *testing.T) {
 	})
 }
 
-func TestUpdateWaitsWithPatience(t *testing.T) {
-	v := value(t, 1)
+// A function that takes long keeps nobody waiting, and is called again.
+func TestUpdateKeepsNobodyWaiting(t *testing.T) {
+	t.Run("word", func(t *testing.T) { keepsNobodyWaiting(t, value(t, 1), func(p *int) *int { return p }) })
+	t.Run("wide", func(t *testing.T) {
+		keepsNobodyWaiting(t, value(t, [9]int{1}), func(p *[9]int) *int { return &p[0] })
+	})
+}
+
+func keepsNobodyWaiting[T any](t *testing.T, v *mp.Value[T], first func(*T) *int) {
 	inside, leave, ended := make(chan int), make(chan int), make(chan error)
+	calls := 0
 	go func() {
-		ended <- v.Update(context.Background(), func(p *int) error {
-			close(inside)
-			<-leave
-			*p = 2
+		ended <- v.Update(context.Background(), func(p *T) error {
+			if calls++; calls == 1 {
+				close(inside)
+				<-leave
+			}
+			*first(p) *= 10
 			return nil
 		})
 	}()
 	<-inside
-	wantErr(t, "Update", v.Update(within(t, short), func(*int) error { return nil }), context.DeadlineExceeded)
-	if v.Load() != 1 {
-		t.Error("Load waits for, or sees, an update under way")
+	must(t, v.Update(t.Context(), func(p *T) error { *first(p)++; return nil }))
+	x := v.Load()
+	*first(&x)++
+	v.Store(x)
+	if x = v.Load(); *first(&x) != 3 {
+		t.Errorf("got %d", *first(&x))
 	}
 	close(leave)
 	must(t, <-ended)
-	if v.Load() != 2 {
-		t.Errorf("got %d", v.Load())
+	if x = v.Load(); *first(&x) != 30 || calls != 2 {
+		t.Errorf("got %d after %d calls", *first(&x), calls)
 	}
+}
+
+// An Update that loses every race gets the turn, and others hold back until
+// their patience is over: also behind one that has died with the turn.
+func TestUpdateTakesTheTurn(t *testing.T) {
+	v := value(t, 0)
+	calls := 0
+	turns := map[uint64]bool{}
+	must(t, v.Update(t.Context(), func(p *int) error {
+		if calls++; calls < 67 {
+			v.Store(1000 * calls)
+		}
+		turns[*v.Turn()] = true
+		*p++
+		return nil
+	}))
+	// 64 without a turn; after each of the others Store had waited, and had taken
+	// the turn away.
+	if v.Load() != 66_001 || calls != 67 || *v.Turn() != 0 {
+		t.Errorf("got %d after %d calls, turn %#x", v.Load(), calls, *v.Turn())
+	}
+	func() {
+		defer func() { _ = recover() }()
+		calls = 0
+		_ = v.Update(t.Context(), func(*int) error {
+			if calls++; calls < 65 {
+				v.Store(-calls)
+				return nil
+			}
+			if *v.Turn() == 0 {
+				t.Error("no turn")
+			}
+			panic("over")
+		})
+	}()
+	if *v.Turn() != 0 {
+		t.Error("a panic keeps the turn")
+	}
+	*v.Turn() = 1<<32 | 0x1234_ff00 // of a process that is not there
+	must(t, v.Update(t.Context(), func(p *int) error { *p = 5; return nil }))
+	if v.Load() != 5 || *v.Turn() != 0 {
+		t.Errorf("got %d, turn %#x", v.Load(), *v.Turn())
+	}
+	for bit := range 64 { // damaged: nobody waits for it
+		*v.Turn() = 1 << bit
+		v.Store(bit)
+	}
+}
+
+// A handle that is closed ends an Update that is called again, or holds back.
+func TestCloseEndsUpdate(t *testing.T) {
+	v := get(mp.NewValue(1))(t)
+	other := &mp.Value[int]{}
+	must(t, mp.Arrive(other, mp.FD(v), 0))
+	wantErr(t, "Update", v.Update(t.Context(), func(*int) error {
+		other.Store(other.Load() + 1)
+		return v.Close()
+	}), mp.ErrClosed)
+	*other.Turn() = 1<<32 | 0x1234_f50a // 10 s
+	ended := make(chan error)
+	go func() { ended <- other.Update(context.Background(), func(*int) error { return nil }) }()
+	must(t, other.Close())
+	wantErr(t, "Update", <-ended, mp.ErrClosed)
 }
 
 // The memory stays until an Update that closes its own handle is over.

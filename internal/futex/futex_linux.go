@@ -28,6 +28,17 @@ func Wake(addr *uint32, n int) int {
 	return woken
 }
 
+// WakePinned is Wake for a word that those who sleep on it named first to Wait.
+// It is a system call and nothing else, so a goroutine that is pinned may call
+// it.
+func WakePinned(addr *uint32, n int) int {
+	r, _, errno := syscall.RawSyscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(addr)), opWake, uintptr(n), 0, 0, 0)
+	if errno != 0 {
+		return 0
+	}
+	return int(r)
+}
+
 // Wait sleeps until one of the words is woken or holds another value than
 // its Old, or until the timeout is over (then ErrTimeout; 0 means no limit).
 // It may return without a reason: the caller looks at its condition again in

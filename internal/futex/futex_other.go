@@ -12,6 +12,9 @@ import (
 // Wake wakes nobody on this platform.
 func Wake(*uint32, int) int { return 0 }
 
+// WakePinned wakes nobody on this platform.
+func WakePinned(*uint32, int) int { return 0 }
+
 // Wait refuses and names the platform.
 func Wait(time.Duration, ...Word) error {
 	return &mperr.UnsupportedError{Facility: "futex", Platform: runtime.GOOS + "/" + runtime.GOARCH}

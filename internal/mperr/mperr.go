@@ -55,7 +55,7 @@ func (e *OwnerDiedError) Error() string {
 	if e.PID != 0 {
 		who = fmt.Sprintf("process %d", e.PID)
 	}
-	return fmt.Sprintf("%s: %s died while it held the lock; the contents may be half changed until Repair succeeds", e.Object, who)
+	return fmt.Sprintf("%s: %s died, ended or panicked while it held the lock; the contents may be half changed until Repair succeeds", e.Object, who)
 }
 
 // UnsupportedError is what every system facility returns on a platform that

@@ -73,8 +73,8 @@ func TestTexts(t *testing.T) {
 		err  error
 		want string
 	}{
-		{&OwnerDiedError{Object: "mutex", PID: 7}, "mutex: process 7 died while it held the lock; the contents may be half changed until Repair succeeds"},
-		{&OwnerDiedError{Object: "array"}, "array: a process died while it held the lock; the contents may be half changed until Repair succeeds"},
+		{&OwnerDiedError{Object: "mutex", PID: 7}, "mutex: process 7 died, ended or panicked while it held the lock; the contents may be half changed until Repair succeeds"},
+		{&OwnerDiedError{Object: "array"}, "array: a process died, ended or panicked while it held the lock; the contents may be half changed until Repair succeeds"},
 		{&UnsupportedError{Facility: "futex", Platform: "plan9/386"}, "multiproc: futex is not available on plan9/386; linux/amd64 and linux/arm64 are supported"},
 	} {
 		if c.err.Error() != c.want {

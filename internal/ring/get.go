@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -115,6 +116,14 @@ func (r *Ring) appendFront(ctx context.Context, buf []byte, waited bool) ([]byte
 	if err != nil {
 		return buf, 0, err
 	}
+	for n > cap(buf)-len(buf) {
+		// Memory is not allocated while the lock is held.
+		r.get.Free().Do()
+		buf = slices.Grow(buf, n)
+		if src, n, next, err = r.lockFront(ctx, waited); err != nil {
+			return buf, 0, err
+		}
+	}
 	if n > 0 {
 		buf = append(buf, unsafe.Slice((*byte)(src), n)...)
 	}
@@ -159,25 +168,33 @@ func (r *Ring) peekLen() int {
 }
 
 // lockFront takes the get lock and finds the first record. With a nil error
-// the caller holds the lock, copies the record out and calls take; after an
-// error it does not hold it.
+// the caller holds the lock and is pinned, copies the record out and calls
+// take; after an error it does not hold it.
 func (r *Ring) lockFront(ctx context.Context, waited bool) (src unsafe.Pointer, n int, next word, err error) {
-	died, err := r.get.Lock(ctx)
-	if err != nil {
-		if waited {
-			r.passRecord() // the wake-up was ours, the record is not
+	for {
+		died, err := r.get.Hold(ctx)
+		if err != nil {
+			if waited {
+				r.passRecord() // the wake-up was ours, the record is not
+			}
+			return nil, 0, 0, err
 		}
-		return nil, 0, 0, err
+		if died {
+			r.mendGet()
+		}
+		failpoint.Hit("get.locked")
+		src, n, next, err = r.front()
+		if err == nil {
+			return src, n, next, nil
+		}
+		r.get.Free().Do()
+		if err != errUnmapped {
+			return nil, 0, 0, err
+		}
+		if err := r.mapGeneration(atomic.LoadUint32(&r.c.getGen)); err != nil {
+			return nil, 0, 0, err
+		}
 	}
-	if died {
-		r.mendGet()
-	}
-	failpoint.Hit("get.locked")
-	src, n, next, err = r.front()
-	if err != nil {
-		r.get.Unlock()
-	}
-	return src, n, next, err
 }
 
 // mendGet restores the get side after its owner died: the head is never half
@@ -242,10 +259,9 @@ func (r *Ring) record(head, tail word) (src unsafe.Pointer, n int, next word, er
 	return src, n, pack(pos(head)+need, cnt(head)+1), nil
 }
 
-// enter moves the getters on to the generation that the head has reached, and
-// frees the pages of the ones behind. Called while the ring is not empty: only
-// then is the next generation entered by its putter. Repeating any part of it
-// after a death does no harm.
+// enter moves the getters on to the generation that the head has reached.
+// Called while the ring is not empty: only then is the next generation entered
+// by its putter. Repeating any part of it after a death does no harm.
 func (r *Ring) enter(head word) (uint32, error) {
 	c := r.c
 	g := c.getGen
@@ -253,8 +269,6 @@ func (r *Ring) enter(head word) (uint32, error) {
 		return 0, r.corrupt("get generation %d of %d", g, len(r.gens))
 	}
 	for int(g) < len(r.gens)-1 && atomic.LoadUint32(&c.ends[g].ended) != 0 && pos(head) == atomic.LoadUint32(&c.ends[g].start) {
-		r.seg.Punch(r.gens[g].off, r.gens[g].size)
-		failpoint.Hit("get.punched")
 		g++
 		atomic.StoreUint32(&c.getGen, g)
 		failpoint.Hit("get.entered")
@@ -262,14 +276,33 @@ func (r *Ring) enter(head word) (uint32, error) {
 	return g, nil
 }
 
-// take takes the record, releases the lock and tells the putters.
+// punch gives the pages of the generations that the getters have left back to
+// the kernel. It takes long for a large one, so no lock is held; getters may do
+// it at the same time, and again after a death.
+func (r *Ring) punch() {
+	from := atomic.LoadUint32(&r.c.punched)
+	to := min(atomic.LoadUint32(&r.c.getGen), atomic.LoadUint32(&r.c.putGen), uint32(len(r.gens)))
+	if from >= to {
+		return
+	}
+	for g := from; g < to; g++ {
+		r.seg.Punch(r.gens[g].off, r.gens[g].size)
+	}
+	failpoint.Hit("get.punched")
+	atomic.CompareAndSwapUint32(&r.c.punched, from, to)
+	failpoint.Hit("get.returned")
+}
+
+// take takes the record, releases the lock and tells the putters. It ends the
+// pin.
 func (r *Ring) take(next word, waited bool) {
 	failpoint.Hit("get.copied")
 	// The record is gone from the ring from this store on.
 	fence.StoreRelease64(&r.c.head, next)
 	more := cnt(r.c.cachedTail) != cnt(next)
+	drained := r.c.punched != r.c.getGen
 	failpoint.Hit("get.taken")
-	r.get.Unlock() // and the full fence that Notify asks for
+	rest := r.get.Free() // and the full fence that Notify asks for
 	failpoint.Hit("get.unlocked")
 	if r.notFull.Waiting() {
 		r.notifyPutters(next)
@@ -277,6 +310,10 @@ func (r *Ring) take(next word, waited bool) {
 	if waited && (more || cnt(atomic.LoadUint64(&r.c.tail)) != cnt(next)) {
 		// Puts that came while this getter was waking woke nobody else.
 		r.notEmpty.Notify()
+	}
+	rest.Do()
+	if drained {
+		r.punch()
 	}
 }
 

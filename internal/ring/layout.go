@@ -13,6 +13,7 @@
 //	 64  tail      written under the put lock, read by all
 //	128  get side, written under the get lock
 //	       0 get lock                     16 cached tail   24 generation
+//	      28 generations before this one were given back to the kernel
 //	192  head      written under the get lock; by a putter while the ring is
 //	               empty (see rewind)
 //	256  not empty (robust.Event)
@@ -95,7 +96,8 @@ type control struct {
 	getLock    [robust.LockSize]byte
 	cachedTail uint64
 	getGen     uint32
-	_          [36]byte
+	punched    uint32 // written without the lock, see punch
+	_          [32]byte
 
 	head uint64
 	_    [56]byte

@@ -44,53 +44,70 @@ func (r *Ring) tryPut(ctx context.Context, p unsafe.Pointer, n int, waited bool)
 	if r.peerGone() {
 		return mperr.ErrBrokenPipe
 	}
-	if err := r.lockPut(ctx, waited); err != nil {
-		return err
-	}
-	tail, g, err := r.reserve(atomic.LoadUint64(&r.c.tail), need)
-	if err == nil {
-		err = r.write(tail, g, p, n)
-	}
-	if err != nil {
-		r.put.Unlock()
-		return err
+	var tail word
+	for {
+		if err := r.lockPut(ctx, waited); err != nil {
+			return err
+		}
+		var g uint32
+		tail, g, err = r.reserve(atomic.LoadUint64(&r.c.tail), need)
+		if err == nil {
+			err = r.write(tail, g, p, n)
+		}
+		if err == nil {
+			break
+		}
+		r.put.Free().Do()
+		if err != errUnmapped {
+			return err
+		}
+		if err := r.mapGeneration(atomic.LoadUint32(&r.c.putGen)); err != nil {
+			return err
+		}
 	}
 	failpoint.Hit("put.copied")
 	// The record is in the ring from this store on, and not before it.
 	fence.StoreRelease64(&r.c.tail, pack(pos(tail)+need, cnt(tail)+1))
 	failpoint.Hit("put.published")
-	r.put.Unlock() // and the full fence that Notify asks for
+	rest := r.put.Free() // and the full fence that Notify asks for
 	failpoint.Hit("put.unlocked")
 	r.notEmpty.Notify()
 	if waited {
 		r.passSpace()
 	}
+	rest.Do()
 	return nil
 }
 
-// need is how many units a record of n bytes takes, if it can be put at all.
-func (r *Ring) need(n int) (uint32, error) {
-	if r.cfg.Fixed {
-		if n != r.cfg.Size {
-			return 0, fmt.Errorf("%s %s: a record of %d bytes where all have %d: %w", r.seg.Kind, r.seg.ID, n, r.cfg.Size, mperr.ErrType)
-		}
-	} else if n < Nil || int64(n) > min(r.cfg.Bytes, maxRecord) {
-		return 0, r.tooLarge(n)
+// units is how many units a record of n bytes takes. It reports false if it
+// cannot be put at all; need says why.
+func (r *Ring) units(n int) (uint32, bool) {
+	if r.cfg.Fixed && n != r.cfg.Size || n < Nil || int64(n) > min(r.cfg.Bytes, maxRecord) {
+		return 0, false
 	}
 	need := r.cfg.stride(n)
-	if need > r.maxUnits {
-		return 0, r.tooLarge(n)
+	return need, need <= r.maxUnits
+}
+
+func (r *Ring) need(n int) (uint32, error) {
+	need, ok := r.units(n)
+	switch {
+	case ok:
+		return need, nil
+	case r.cfg.Fixed && n != r.cfg.Size:
+		return 0, fmt.Errorf("%s %s: a record of %d bytes where all have %d: %w", r.seg.Kind, r.seg.ID, n, r.cfg.Size, mperr.ErrType)
 	}
-	return need, nil
+	return 0, r.tooLarge(n)
 }
 
 func (r *Ring) tooLarge(n int) error {
 	return fmt.Errorf("%s %s: a record of %d bytes, bound %d: %w", r.seg.Kind, r.seg.ID, n, r.cfg.Bytes, mperr.ErrTooLarge)
 }
 
-// lockPut takes the put lock, and mends the put side if its owner died.
+// lockPut takes the put lock, and mends the put side if its owner died. With a
+// nil error the caller is pinned.
 func (r *Ring) lockPut(ctx context.Context, waited bool) error {
-	died, err := r.put.Lock(ctx)
+	died, err := r.put.Hold(ctx)
 	if err != nil {
 		if waited {
 			r.passSpace() // the wake-up was ours, the space is not
@@ -120,7 +137,7 @@ func (r *Ring) mendPut() {
 		atomic.StoreUint32(&r.c.putGen, g+1)
 	}
 	failpoint.Hit("put.mended")
-	r.refresh()
+	r.refresh(atomic.LoadUint32(&r.c.putGen))
 }
 
 // write copies the record to the tail's position. Nobody reads it before the
@@ -240,9 +257,10 @@ func (r *Ring) CloseWrite(ctx context.Context) error {
 	}
 	atomic.StoreUint32(&r.c.closed, 1)
 	failpoint.Hit("put.closed")
-	r.put.Unlock()
+	rest := r.put.Free()
 	r.notEmpty.NotifyAll()
 	r.notFull.NotifyAll()
+	rest.Do()
 	return nil
 }
 

@@ -9,25 +9,25 @@ import (
 )
 
 // refresh reads the getters' progress. The put lock is held.
-func (r *Ring) refresh() {
+func (r *Ring) refresh(g uint32) {
 	c := r.c
-	// getGen first: once it equals putGen the head is in this generation,
-	// whatever it is when it is read.
-	inside := atomic.LoadUint32(&c.getGen) == c.putGen
+	// getGen first: once it equals putGen, which is g, the head is in this
+	// generation, whatever it is when it is read.
+	inside := atomic.LoadUint32(&c.getGen) == g
 	head := atomic.LoadUint64(&c.head)
 	atomic.StoreUint64(&c.cachedHead, head)
 	failpoint.Hit("put.refreshed.head")
 	low := pos(head)
 	if !inside {
-		low = r.start(c.putGen)
+		low = r.start(g)
 	}
 	atomic.StoreUint32(&c.cachedLow, low)
 	failpoint.Hit("put.refreshed")
 }
 
-// room says whether need units more would fit, by the cached knowledge.
-// grow says that a larger generation would help.
-func (r *Ring) room(tail word, need uint32) (fits, grow bool) {
+// room says whether need units more would fit into generation g, by the cached
+// knowledge. grow says that a larger generation would help.
+func (r *Ring) room(g uint32, tail word, need uint32) (fits, grow bool) {
 	c := r.c
 	if r.cfg.Items > 0 && cnt(tail)-cnt(c.cachedHead) >= uint32(r.cfg.Items) {
 		return false, false
@@ -36,9 +36,9 @@ func (r *Ring) room(tail word, need uint32) (fits, grow bool) {
 	if used := pos(tail) - pos(c.cachedHead); used > r.maxUnits || need > r.maxUnits-used {
 		return false, false
 	}
-	area := r.gens[c.putGen].mask + 1
+	area := r.gens[g].mask + 1
 	if used := pos(tail) - c.cachedLow; used > area || need > area-used {
-		return false, int(c.putGen) < len(r.gens)-1
+		return false, int(g) < len(r.gens)-1
 	}
 	return true, false
 }
@@ -51,38 +51,40 @@ func (r *Ring) reserve(tail word, need uint32) (word, uint32, error) {
 	if atomic.LoadUint32(&c.closed) != 0 {
 		return 0, 0, mperr.ErrClosed
 	}
-	if int(c.putGen) >= len(r.gens) {
-		return 0, 0, r.corrupt("put generation %d of %d", c.putGen, len(r.gens))
+	// Read once: it was in range, and another value would not be looked at.
+	g := atomic.LoadUint32(&c.putGen)
+	if int(g) >= len(r.gens) {
+		return 0, 0, r.corrupt("put generation %d of %d", g, len(r.gens))
 	}
 	if int32(pos(tail)-c.rewindAt) >= 0 {
-		tail = r.rewind(tail)
+		tail = r.rewind(g, tail)
 	}
-	fits, _ := r.room(tail, need)
+	fits, _ := r.room(g, tail, need)
 	if !fits {
-		r.refresh()
+		r.refresh(g)
 		var larger bool
-		if fits, larger = r.room(tail, need); larger {
-			r.grow(tail, need)
-			fits, _ = r.room(tail, need)
+		if fits, larger = r.room(g, tail, need); larger {
+			g = r.grow(g, tail, need)
+			fits, _ = r.room(g, tail, need)
 		}
 	}
 	if !fits {
-		if err := r.checkFull(tail); err != nil {
+		if err := r.checkFull(g, tail); err != nil {
 			return 0, 0, err
 		}
 		return 0, 0, mperr.ErrFull
 	}
-	return tail, c.putGen, nil
+	return tail, g, nil
 }
 
 // checkFull finds control blocks in which room and mayFit would disagree, and
 // a Put would go round for ever. The put lock is held.
-func (r *Ring) checkFull(tail word) error {
+func (r *Ring) checkFull(g uint32, tail word) error {
 	head := atomic.LoadUint64(&r.c.head) // before getGen, see refresh
 	if cnt(head) == cnt(tail) && pos(head) != pos(tail) {
 		return r.corrupt("empty, but from position %d to %d", pos(head), pos(tail))
 	}
-	if g := r.c.putGen; atomic.LoadUint32(&r.c.getGen) != g && pos(tail)-r.start(g) > pos(tail)-pos(head) {
+	if atomic.LoadUint32(&r.c.getGen) != g && pos(tail)-r.start(g) > pos(tail)-pos(head) {
 		return r.corrupt("generation %d begins outside of the records", g)
 	}
 	return r.check()
@@ -98,14 +100,14 @@ const rewindUnits = 4 << 10
 // While the counts are equal no getter writes the head, so the putter may. A
 // getter reads the tail before the head: if it sees a record, it sees the
 // head that was stored before.
-func (r *Ring) rewind(tail word) word {
+func (r *Ring) rewind(gen uint32, tail word) word {
 	c := r.c
-	r.refresh()
+	r.refresh(gen)
 	atomic.StoreUint32(&c.rewindAt, pos(tail)+rewindUnits)
 	head := c.cachedHead
-	g := &r.gens[c.putGen]
-	offset := (pos(tail) - r.start(c.putGen)) & g.mask
-	if cnt(head) != cnt(tail) || atomic.LoadUint32(&c.getGen) != c.putGen || offset < rewindUnits || g.mask < 2*rewindUnits {
+	g := &r.gens[gen]
+	offset := (pos(tail) - r.start(gen)) & g.mask
+	if cnt(head) != cnt(tail) || atomic.LoadUint32(&c.getGen) != gen || offset < rewindUnits || g.mask < 2*rewindUnits {
 		return tail
 	}
 	to := pack(pos(tail)+(g.mask+1-offset), cnt(tail))
@@ -120,25 +122,27 @@ func (r *Ring) rewind(tail word) word {
 }
 
 // grow ends the current generation at the tail and goes on in the first
-// larger one that has room for need units, or in the last.
+// larger one that has room for need units, or in the last. It returns that.
 //
 // Records of a burst are published first: the next generation must not begin
 // beyond the tail that a survivor finds.
-func (r *Ring) grow(tail word, need uint32) {
+func (r *Ring) grow(g uint32, tail word, need uint32) uint32 {
 	c := r.c
 	fence.StoreRelease64(&c.tail, tail)
 	failpoint.Hit("put.grow.flushed")
-	for int(c.putGen) < len(r.gens)-1 {
-		end := &c.ends[c.putGen]
+	for int(g) < len(r.gens)-1 {
+		end := &c.ends[g]
 		atomic.StoreUint32(&end.start, pos(tail))
 		failpoint.Hit("put.grow.start")
 		atomic.StoreUint32(&end.ended, 1)
 		failpoint.Hit("put.grow.ended")
-		atomic.StoreUint32(&c.putGen, c.putGen+1)
+		g++
+		atomic.StoreUint32(&c.putGen, g)
 		failpoint.Hit("put.grown")
-		r.refresh()
-		if need <= r.gens[c.putGen].mask+1 {
-			return
+		r.refresh(g)
+		if need <= r.gens[g].mask+1 {
+			break
 		}
 	}
+	return g
 }

@@ -1,6 +1,7 @@
 package ring
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"sync"
@@ -88,9 +89,21 @@ func (r *Ring) check() error {
 	return nil
 }
 
-func (r *Ring) corrupt(format string, a ...any) error {
-	return fmt.Errorf("%s %s: %s: %w", r.seg.Kind, r.seg.ID, fmt.Sprintf(format, a...), mperr.ErrCorrupt)
+// corruption is an error that is put into words when somebody reads it: it is
+// found by a goroutine that is pinned.
+type corruption struct {
+	seg    *shm.Segment
+	format string
+	args   []any
 }
+
+func (r *Ring) corrupt(format string, a ...any) error { return &corruption{r.seg, format, a} }
+
+func (c *corruption) Error() string {
+	return fmt.Sprintf("%s %s: %s: %v", c.seg.Kind, c.seg.ID, fmt.Sprintf(c.format, c.args...), mperr.ErrCorrupt)
+}
+
+func (c *corruption) Unwrap() error { return mperr.ErrCorrupt }
 
 // Every ring stands in a mapping from offset 0, close enough to its beginning
 // for the nodes of resident locks.
@@ -103,31 +116,36 @@ func (r *Ring) Detach() {
 	r.get.Detach()
 }
 
+// errUnmapped says that this process has not mapped a generation yet. Whoever
+// gets it gives the lock back, calls mapGeneration and tries again.
+var errUnmapped = errors.New("not mapped yet")
+
 // at returns the memory of a position within generation g, whose first
 // position is start. size bytes from there are contiguous.
 func (r *Ring) at(g *generation, start, position uint32) (unsafe.Pointer, error) {
 	base := g.base.Load()
 	if base == nil {
-		var err error
-		if base, err = r.mapGeneration(g); err != nil {
-			return nil, err
-		}
+		return nil, errUnmapped
 	}
 	return unsafe.Add(unsafe.Pointer(base), uintptr((position-start)&g.mask)*8), nil
 }
 
-func (r *Ring) mapGeneration(g *generation) (*byte, error) {
+func (r *Ring) mapGeneration(n uint32) error {
+	if int(n) >= len(r.gens) {
+		return r.corrupt("generation %d of %d", n, len(r.gens))
+	}
+	g := &r.gens[n]
 	r.mapMu.Lock()
 	defer r.mapMu.Unlock()
-	if base := g.base.Load(); base != nil {
-		return base, nil
+	if g.base.Load() != nil {
+		return nil
 	}
 	p, err := r.seg.MapMirror(g.off, g.size)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	g.base.Store((*byte)(p))
-	return (*byte)(p), nil
+	return nil
 }
 
 // start is the first position of a generation. One that cannot be (reserve

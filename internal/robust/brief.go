@@ -48,7 +48,7 @@ func (b *brief) wait(ctx context.Context, s *sleep, ready func(*sleep) bool) boo
 			return false
 		}
 		// Whatever it returns, the condition tells.
-		_ = futex.WaitHeld(left, s.word)
+		s.ranOut = futex.WaitHeld(left, s.word) != nil
 		if ready(s) {
 			b.missed = 0
 			return true

@@ -152,7 +152,7 @@ func (e *Event) notify(n int) {
 		}
 	}
 	failpoint.Hit("event.bumped")
-	if futex.Wake(e.seqAddr(), n) == 0 {
+	if futex.WakePinned(e.seqAddr(), n) == 0 {
 		e.clean(v)
 	}
 }

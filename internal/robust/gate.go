@@ -24,15 +24,18 @@ type gate struct {
 }
 
 type follower struct {
-	turn chan struct{} // capacity 1: filled by whoever hands on the lead
+	turn chan struct{} // capacity 1: filled by whoever hands on the lead, or closes the gate
+	shut bool          // the gate was closed; written before turn is filled
 }
 
 // sleep is the leader's state between two looks at the condition.
 type sleep struct {
 	word    futex.Word // what to sleep on; set by the condition
-	bits    uint32     // for Lock: bits to take the word with
 	suspect bool       // slept for long, or somebody died: do not trust the word
+	ranOut  bool       // the last part of a brief sleep was not ended by anybody
 	cancel  uint32     // set and woken to end the sleep from inside this process
+
+	stop func() bool // ends the watch over the context of a Lock
 }
 
 // sleeps keeps sleep values off the stack: the kernel is handed the address of
@@ -43,7 +46,7 @@ var sleeps = sync.Pool{New: func() any { return new(sleep) }}
 // late wake of the last user may come at the same moment.
 func newSleep() *sleep {
 	s := sleeps.Get().(*sleep)
-	s.word, s.bits, s.suspect = futex.Word{}, 0, false
+	s.word, s.suspect, s.stop = futex.Word{}, false, nil
 	atomic.StoreUint32(&s.cancel, 0)
 	return s
 }
@@ -101,21 +104,39 @@ func (g *gate) wait(ctx context.Context, ready func(*sleep) bool) error {
 	sleepers.Add(1)
 	defer sleepers.Add(-1)
 	s := newSleep()
+	g.adopt(s)
+	err := s.run(ctx, g, ready)
+	g.resign(s)
+	return err
+}
+
+// adopt makes s the sleep of the leader, who calls it.
+func (g *gate) adopt(s *sleep) {
 	g.mu.Lock()
+	defer g.mu.Unlock()
 	g.leader = s
 	if g.closed {
 		atomic.StoreUint32(&s.cancel, 1)
 	}
-	g.mu.Unlock()
+}
 
-	err := s.run(ctx, g, ready)
-
+// resign ends the leader's part, or that of whoever has got the lead from it
+// with s, and hands it on.
+func (g *gate) resign(s *sleep) {
+	s.forget()
 	g.mu.Lock()
 	g.leader = nil
 	g.handOn()
 	g.mu.Unlock()
 	sleeps.Put(s)
-	return err
+}
+
+// forget ends the watch over the context.
+func (s *sleep) forget() {
+	if s.stop != nil {
+		s.stop()
+		s.stop = nil
+	}
 }
 
 // lead waits until the caller is the leader.
@@ -136,11 +157,17 @@ func (g *gate) lead(ctx context.Context) error {
 
 	select {
 	case <-f.turn:
+		if f.shut {
+			return mperr.ErrClosed
+		}
 		return nil
 	case <-ctx.Done():
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if f.shut {
+		return ctx.Err()
+	}
 	for i, w := range g.waiting {
 		if w == f {
 			g.waiting = append(g.waiting[:i], g.waiting[i+1:]...)
@@ -244,4 +271,10 @@ func (g *gate) close() {
 	if g.leader != nil && g.leader != claimed {
 		g.leader.wake()
 	}
+	// The leader may have the lock, and for long.
+	for _, f := range g.waiting {
+		f.shut = true
+		f.turn <- struct{}{}
+	}
+	g.waiting = nil
 }

@@ -7,6 +7,7 @@ import (
 	"unsafe"
 
 	"multiproc/internal/fence"
+	"multiproc/internal/pin"
 )
 
 // maxHeld is how many locks one keeper holds at most. The kernel stops its
@@ -24,11 +25,10 @@ type head struct {
 // keeper is one thread that owns locks on behalf of the process.
 //
 // The list and the pending slot belong to the thread, so all that change them
-// take spin first. It is held for some ten instructions and never while
-// waiting, so a spin lock is enough; a goroutine preempted inside it costs
-// the others a Gosched.
+// take spin first. It is held for some ten instructions, by goroutines that are
+// pinned, so a spin lock is enough.
 type keeper struct {
-	spin uint32
+	spin
 	held int    // under spin
 	name uint64 // what the word of a held lock says: process and thread id
 	head head
@@ -39,6 +39,7 @@ var (
 	keeperMu sync.Mutex
 	current  atomic.Pointer[keeper] // the keeper that takes new locks
 	all      []*keeper              // under keeperMu; keeps them reachable
+	names    []uint64               // under keeperMu: of all owner threads, the resident keeper's too
 )
 
 // Start makes the keeper thread, unless there is one. Every function of this
@@ -78,11 +79,15 @@ func anotherKeeper() error {
 // ownerThread starts a thread that lives as long as the process and on whose
 // robust list, at h, locks can hang whose word is offset bytes behind their
 // node. It returns what the word of a held lock says: process and thread id.
+// keeperMu is held.
 func ownerThread(h *head, offset int64) (name uint64, err error) {
 	h.first, h.offset = uint64(uintptr(unsafe.Pointer(h))), offset
 	ready := make(chan ownerStarted)
 	go own(h, ready)
 	s := <-ready
+	if s.err == nil {
+		names = append(names, s.name)
+	}
 	return s.name, s.err
 }
 
@@ -112,22 +117,13 @@ func own(h *head, ready chan<- ownerStarted) {
 	}
 }
 
-func (k *keeper) lock() {
-	for i := 0; !atomic.CompareAndSwapUint32(&k.spin, 0, 1); i++ {
-		if i > 100 {
-			runtime.Gosched()
-			continue
-		}
-		fence.Pause(1)
-	}
-}
-
-func (k *keeper) unlock() { fence.StoreRelease32(&k.spin, 0) }
-
 func (k *keeper) count() int {
+	pin.On()
 	k.lock()
-	defer k.unlock()
-	return k.held
+	held := k.held
+	k.unlock()
+	pin.Off()
+	return held
 }
 
 // begin announces that the node's word is about to change hands. From here to

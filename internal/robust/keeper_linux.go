@@ -19,6 +19,7 @@ func registerList(h *head) (name uint64, err error) {
 	if errno != 0 {
 		return 0, fmt.Errorf("robust locks: set_robust_list: %w", errno)
 	}
+	nameThread()
 	return uint64(self)<<32 | uint64(uint32(unix.Gettid())), nil
 }
 
@@ -31,12 +32,6 @@ func unprotect(p *uint64) bool {
 }
 
 func onMainThread() bool { return unix.Gettid() == unix.Getpid() }
-
-// threadGone reports whether a thread has ended. A live one of another user
-// is EPERM, which is not gone. All who share a lock are in one PID namespace.
-func threadGone(pid, tid uint32) bool {
-	return unix.Tgkill(int(pid), int(tid), 0) == unix.ESRCH
-}
 
 // goneLimit bounds the wait of waitGone. A killed process may take long to
 // give back its memory, but long before that its threads run no more.

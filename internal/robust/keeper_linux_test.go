@@ -67,7 +67,7 @@ func TestLockOfDeadThread(t *testing.T) {
 		l.Unlock()
 	}
 	// Whoever waits by then is woken by the news.
-	m.store(9, uint64(self)<<32|uint64(unix.Getpid())) // held by a live thread
+	m.store(9, current.Load().name) // held by a live thread
 	l := m.lock(8)
 	var got atomic.Bool
 	done := make(chan struct{})

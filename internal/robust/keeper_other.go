@@ -16,6 +16,11 @@ func onMainThread() bool { return false }
 
 func threadGone(_, _ uint32) bool { return false }
 
+func keeperThread(_, _ uint32) bool { return true }
+
+// SetFamily does nothing on this platform.
+func SetFamily([]byte) {}
+
 func waitGone(int) {}
 
 func unprotect(*uint64) bool { return false }

@@ -7,8 +7,8 @@ import (
 	"unsafe"
 
 	"multiproc/internal/failpoint"
-	"multiproc/internal/fence"
 	"multiproc/internal/futex"
+	"multiproc/internal/pin"
 )
 
 // LockSize is how many bytes a lock takes in shared memory; it is aligned to 8.
@@ -21,11 +21,12 @@ const LockSize = 16
 //	          owner's; without meaning while the lock is free
 //	 8  word  low half, the kernel's: 0, or the owner's keeper thread id, with
 //	          futex.Waiters and futex.OwnerDied
-//	12        high half: the owner's process id
+//	12        high half: the owner's process id, with handOver in the highest
+//	          bit
 //
-// Both halves change hands together, by one 64-bit swap, so that no owner is
-// ever without its name. The kernel touches the low half only: after a death
-// the high half still names the dead.
+// Both halves change hands together, by one 64-bit compare-and-swap, so that
+// no owner is ever without its name. The kernel touches the low half only:
+// after a death the high half still names the dead.
 type node struct {
 	next uint64
 	word uint64
@@ -33,15 +34,26 @@ type node struct {
 
 var _ [LockSize]byte = [unsafe.Sizeof(node{})]byte{}
 
+// handOver says that a waiter has waited for long and was overtaken: whoever
+// gives the lock back leaves it to those who have slept for it, see wait.go.
+const handOver = 1 << 63
+
+// flags are the bits of a word that do not belong to the owner's name.
+const flags = handOver | futex.Waiters
+
 // futexAddr is the low half; the package supports little-endian machines only
 // (shm refuses others).
 func (n *node) futexAddr() *uint32 { return (*uint32)(unsafe.Pointer(&n.word)) }
 
-func ownerPID(word uint64) uint32 { return uint32(word >> 32) }
+func ownerPID(word uint64) uint32 { return uint32(word &^ handOver >> 32) }
 
 // Lock is this process's handle to a lock in shared memory. It excludes
 // goroutines of one process and processes alike. All zero memory is a free
 // lock. It is not recursive.
+//
+// Lock, TryLock and Unlock are for locks that are held while code of the user
+// runs. What the library does under a lock it does between Hold and Free, and
+// is not preempted.
 //
 // What a holder did before Unlock happens before what the next holder does
 // after Lock.
@@ -54,7 +66,9 @@ type Lock struct {
 	keeper     *keeper
 	next, prev *Lock
 
-	deceased uint32 // from whom the lock was inherited; written by the holder
+	deceased uint32                // from whom the lock was inherited; written by the holder
+	lead     atomic.Pointer[sleep] // set while the holder still leads the gate, see wait.go
+	doubt    doubt
 
 	home
 }
@@ -68,33 +82,44 @@ func (l *Lock) Init(p unsafe.Pointer) { l.n = (*node)(p) }
 // while it held the lock: what it protects may be half changed, and the
 // caller, who holds the lock now, must mend it before it goes on. After a
 // death it may take some milliseconds, see waitGone.
+//
+// A lock whose word names nobody who lives becomes free after some calls: the
+// first one to find it so remembers it, and one a millisecond later looks.
 func (l *Lock) TryLock() (ok, died bool, err error) {
-	if l.takeResident() {
-		return true, false, nil
-	}
-	return l.tryLock(0)
-}
-
-func (l *Lock) tryLock(bits uint32) (ok, died bool, err error) {
 	var gone uint32
 	for {
-		switch l.try(bits, gone) {
+		pin.On()
+		a := l.take(attempting{gone: gone})
+		pin.Off()
+		switch a {
 		case taken:
 			return true, false, nil
 		case inherited:
 			return true, true, nil
-		case busy:
-			return false, false, nil
-		case dying:
-			if gone = ownerPID(atomic.LoadUint64(&l.n.word)); gone != 0 {
-				waitGone(int(gone))
+		case busy, reserved:
+			if !l.doubt.raise(l) {
+				return false, false, nil
 			}
-		case crowded:
-			if err := anotherKeeper(); err != nil {
+		default:
+			if err := l.prepare(a, &gone); err != nil {
 				return false, false, err
 			}
 		}
 	}
+}
+
+// prepare does what an attempt that came to nothing asks for.
+func (l *Lock) prepare(a attempt, gone *uint32) error {
+	switch a {
+	case dying:
+		if pid := ownerPID(atomic.LoadUint64(&l.n.word)); pid != 0 {
+			waitGone(int(pid))
+			*gone = pid
+		}
+	case crowded:
+		return anotherKeeper()
+	}
+	return nil
 }
 
 // attempt is what came of one attempt to take a lock.
@@ -104,17 +129,32 @@ const (
 	taken     attempt = iota
 	inherited         // taken, from an owner that died with it
 	busy              // somebody holds it
+	reserved          // free, but left to those who have slept for it
 	dying             // its owner is dead, but a thread of it may still be running
 	crowded           // this process's keeper has no room
 )
 
-// try is one attempt. bits are kept in the word: a waiter that wakes cannot
-// know whether others still sleep, so it takes the lock with futex.Waiters.
-// gone is a process that is known to have ended, 0 for none: only from such a
-// one is a lock inherited. Until then a thread of the dead could still store
-// to what the lock protects, and its unlocking swap would even take the lock
-// from the heir.
-func (l *Lock) try(bits, gone uint32) attempt {
+// attempting is in which state a caller attempts to take a lock.
+type attempting struct {
+	slept bool   // it may take a lock that is reserved
+	bits  uint64 // flags to take the word with: a waiter that wakes cannot know whether others still sleep
+	gone  uint32 // a process that is known to have ended, 0 for none
+}
+
+// take is one attempt, by the short way or the long one. The caller is pinned,
+// once.
+func (l *Lock) take(t attempting) attempt {
+	if l.takeResident(t.bits) {
+		return taken
+	}
+	return l.try(t)
+}
+
+// try is one attempt. The caller is pinned, once.
+//
+// Only from a process that is known to have ended a lock is inherited. Until
+// then a thread of the dead could still store to what the lock protects.
+func (l *Lock) try(t attempting) attempt {
 	n := l.n
 	old := atomic.LoadUint64(&n.word)
 	if old&futex.TIDMask != 0 {
@@ -132,24 +172,13 @@ func (l *Lock) try(bits, gone uint32) attempt {
 	k.begin(n)
 	failpoint.Hit("lock.pending")
 	for {
-		result := taken
-		if old != 0 {
-			switch dead := ownerPID(old); {
-			case old&futex.TIDMask != 0:
-				result = busy
-			case old&futex.OwnerDied == 0:
-			case dead != 0 && dead != gone && dead != self:
-				result = dying
-			default:
-				result = inherited
-			}
-		}
-		if result == busy || result == dying {
+		result := t.judge(old)
+		if result != taken && result != inherited {
 			k.end()
 			k.unlock()
 			return result
 		}
-		if atomic.CompareAndSwapUint64(&n.word, old, k.name|old&futex.Waiters|uint64(bits)) {
+		if atomic.CompareAndSwapUint64(&n.word, old, k.name|old&futex.Waiters|t.bits) {
 			raceTaken()
 			failpoint.Hit("lock.taken")
 			k.push(l)
@@ -166,122 +195,157 @@ func (l *Lock) try(bits, gone uint32) attempt {
 	}
 }
 
+// judge says what may be done about a word.
+func (t *attempting) judge(word uint64) attempt {
+	if word&futex.TIDMask != 0 {
+		return busy
+	}
+	if word&futex.OwnerDied != 0 {
+		if dead := ownerPID(word); dead != 0 && dead != t.gone && dead != self {
+			return dying
+		}
+		return inherited
+	}
+	if word&handOver != 0 && !t.slept {
+		return reserved
+	}
+	return taken
+}
+
 // Lock takes the lock, waiting while another holds it. For died see TryLock.
 // After an error (the context's, or ErrClosed after Abort) the lock is not
 // held. Cost: 15 to 30 ns when it is free.
 func (l *Lock) Lock(ctx context.Context) (died bool, err error) {
-	if l.takeResident() {
+	died, err = l.Hold(ctx)
+	if err == nil {
+		pin.Off()
+		if s := l.lead.Load(); s != nil {
+			s.forget()
+		}
+	}
+	return died, err
+}
+
+// Hold is Lock for a critical section of the library: with a nil error the
+// caller is pinned, until the Rest that follows Free. So it is short and obeys
+// the rules of package pin. The caller is not pinned before.
+func (l *Lock) Hold(ctx context.Context) (died bool, err error) {
+	pin.On()
+	if l.takeResident(0) {
 		return false, nil
 	}
-	switch l.try(0, 0) {
+	switch l.try(attempting{}) {
 	case taken:
 		return false, nil
 	case inherited:
 		return true, nil
 	}
-	return l.lockSlow(ctx)
+	pin.Off()
+	return l.wait(ctx)
 }
 
-// spinLock is how many rounds of spinPauses pauses a contender spins before
-// it sleeps: about 4 µs, the length of some 50 critical sections.
+// Unlock releases the lock, for whoever holds it; any goroutine of the process
+// may do so. It reports false if this handle does not hold the lock. Only one
+// goroutine at a time may try.
+func (l *Lock) Unlock() bool {
+	pin.On()
+	rest, ok := l.free()
+	rest.Do()
+	return ok
+}
+
+// Free gives back a lock that Hold took, and wakes a waiter. The caller remains
+// pinned: it tells others what it has changed, then calls Do of the Rest.
+func (l *Lock) Free() Rest {
+	rest, _ := l.free()
+	return rest
+}
+
+// Rest is what remains to be done after Free.
+type Rest struct {
+	l    *Lock
+	lead *sleep // the lead of the gate, to be handed on
+	more restBits
+}
+
+type restBits uint8
+
 const (
-	spinLock   = 16
-	spinPauses = 10
+	restPromote restBits = 1 << iota // the lock is used often
+	restDamaged                      // the word was not as this process left it
 )
 
-func (l *Lock) lockSlow(ctx context.Context) (bool, error) {
-	for range spinLock {
-		if ok, died, err := l.TryLock(); ok || err != nil {
-			return died, err
-		}
-		fence.Pause(spinPauses)
+// Do ends the pin. It may take a few microseconds longer than Free did.
+func (r Rest) Do() {
+	pin.Off()
+	if r.lead != nil || r.more != 0 {
+		r.do()
 	}
-	var got, died bool
-	var failed error
-	err := l.gate.wait(ctx, func(s *sleep) bool {
-		// One goroutine of this process at a time is in here.
-		for {
-			if got, died, failed = l.tryLock(s.bits); got || failed != nil {
-				return true
-			}
-			old := atomic.LoadUint64(&l.n.word)
-			if old&futex.TIDMask == 0 || (s.suspect && l.bury(old)) {
-				continue
-			}
-			// The kernel and Unlock wake nobody without the bit.
-			if old&futex.Waiters == 0 && !atomic.CompareAndSwapUint64(&l.n.word, old, old|futex.Waiters) {
-				continue
-			}
-			s.bits = futex.Waiters
-			s.word = futex.Word{Addr: l.n.futexAddr(), Old: uint32(old) | futex.Waiters}
-			return false
-		}
-	})
-	if got {
-		// It was taken, so it is held: a context that ended in the same
-		// moment comes too late.
-		return died, nil
-	}
-	if failed != nil {
-		return false, failed
-	}
-	return false, err
 }
 
-// bury does the kernel's work where it came too early. A process dies thread
-// by thread: one of its threads may take a lock in the microseconds after the
-// keeper's end, and then nobody ever looks at that lock again. It reports
-// whether the word has changed. Waiters ask when they have slept for long, or
-// when a process of the family has died.
-func (l *Lock) bury(old uint64) bool {
-	if !threadGone(ownerPID(old), uint32(old)&futex.TIDMask) {
-		return false
+func (r Rest) do() {
+	if r.lead != nil {
+		r.l.gate.resign(r.lead)
 	}
-	atomic.CompareAndSwapUint64(&l.n.word, old, old&^futex.TIDMask|futex.OwnerDied)
-	return true
+	if r.more&restPromote != 0 {
+		r.l.promote()
+	}
+	if r.more&restDamaged != 0 {
+		r.l.bury(atomic.LoadUint64(&r.l.n.word))
+	}
 }
 
-// Unlock releases the lock. Any goroutine of the process that holds it may
-// call it. It reports false if this handle does not hold the lock.
-func (l *Lock) Unlock() bool {
+// free releases the lock. The caller is pinned, and stays so.
+func (l *Lock) free() (rest Rest, ok bool) {
+	rest.l = l
 	if l.owned {
-		l.releaseResident()
-		return true
+		l.owned = false
+		rest.lead = l.takeLead()
+		failpoint.Hit("unlock.pending")
+		raceReleasing()
+		rest.more = l.release(l.home.at.Load())
+		return rest, true
 	}
 	k := l.keeper
 	if k == nil {
-		return false
+		return rest, false
 	}
-	n := l.n
 	k.lock()
 	if l.keeper != k { // another goroutine was first
 		k.unlock()
-		return false
+		return rest, false
 	}
-	k.begin(n)
+	rest.lead = l.takeLead()
+	k.begin(l.n)
 	failpoint.Hit("unlock.pending")
 	k.remove(l)
 	failpoint.Hit("unlock.removed")
-	// The swap is also the StoreLoad fence for callers that look for
-	// sleepers after Unlock.
 	l.uses++
-	promote := l.twin.Load() && l.uses >= promoteAfter
+	if l.twin.Load() && l.uses >= promoteAfter {
+		rest.more = restPromote
+	}
 	raceReleasing()
-	old := atomic.SwapUint64(&n.word, 0)
+	more, wake := l.vacate(k.name)
 	failpoint.Hit("unlock.released")
 	k.end()
 	k.unlock()
-	// A death between the swap and the wake: with pending set the kernel
-	// wakes a waiter when it finds the word 0, afterwards the death word
+	// A death between the store and the wake: with pending set the kernel
+	// wakes a waiter when it finds the low half 0, afterwards the death word
 	// does.
 	failpoint.Hit("unlock.done")
-	if old&futex.Waiters != 0 {
-		futex.Wake(n.futexAddr(), 1)
+	if wake {
+		l.wakeOne()
 	}
-	if promote {
-		l.promote()
+	rest.more |= more
+	return rest, true
+}
+
+// takeLead takes the lead of the gate from a holder that still has it.
+func (l *Lock) takeLead() *sleep {
+	if l.lead.Load() == nil {
+		return nil
 	}
-	return true
+	return l.lead.Swap(nil)
 }
 
 // Deceased is the process id of the owner that died, for whoever has just taken

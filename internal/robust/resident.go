@@ -7,7 +7,6 @@ import (
 
 	"multiproc/internal/failpoint"
 	"multiproc/internal/fence"
-	"multiproc/internal/futex"
 )
 
 // A lock that a process uses often becomes resident in it: its node stays on
@@ -17,7 +16,7 @@ import (
 // nothing about a lock whose word carries another thread's id. And it makes
 // the bookkeeping of Lock and Unlock vanish: no list changes, no pending slot,
 // no spin lock around both. What remains is one compare-and-swap to take the
-// lock and one swap to release it.
+// lock and one to release it.
 //
 // A lock can be resident in several processes, so its node cannot stand in
 // shared memory: it stands in private memory of the process, at a fixed
@@ -25,7 +24,7 @@ import (
 // for all locks of a list. Whoever maps the lock reserves that memory; a page
 // of it is made usable when the first lock in front of it becomes resident.
 //
-// A death between the swap that releases a resident lock and the wake leaves
+// A death between the store that releases a resident lock and the wake leaves
 // a sleeper without its wake-up; the death word brings it.
 
 // TwinDistance is how far before a lock the memory for its resident node is.
@@ -130,6 +129,8 @@ func (r *residents) start() bool {
 	if r.name != 0 {
 		return true
 	}
+	keeperMu.Lock()
+	defer keeperMu.Unlock()
 	name, err := ownerThread(&r.head, TwinDistance+int64(unsafe.Offsetof(node{}.word)))
 	if err != nil {
 		return false // the ordinary way works on
@@ -139,25 +140,14 @@ func (r *residents) start() bool {
 }
 
 // takeResident is the short way to take a lock. It reports false if the lock
-// is not free, or not resident.
-func (l *Lock) takeResident() bool {
+// is not free, or not resident. bits are flags for the word.
+func (l *Lock) takeResident(bits uint64) bool {
 	name := l.home.at.Load()
-	if name == 0 || !atomic.CompareAndSwapUint64(&l.n.word, 0, name) {
+	if name == 0 || !atomic.CompareAndSwapUint64(&l.n.word, 0, name|bits) {
 		return false
 	}
 	raceTaken()
 	l.owned = true
 	failpoint.Hit("lock.taken")
 	return true
-}
-
-// releaseResident releases a lock that takeResident took.
-func (l *Lock) releaseResident() {
-	l.owned = false
-	raceReleasing()
-	old := atomic.SwapUint64(&l.n.word, 0)
-	failpoint.Hit("unlock.released")
-	if old&futex.Waiters != 0 {
-		futex.Wake(l.n.futexAddr(), 1)
-	}
 }

@@ -2,11 +2,11 @@ package robust
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 	"unsafe"
 
 	"multiproc/internal/failpoint"
+	"multiproc/internal/pin"
 )
 
 // rwReaders is how many processes can read under an RW at once; more wait.
@@ -38,9 +38,9 @@ type RW struct {
 
 	deceased uint32 // the writer that died before us; written by the writer
 
-	mu    sync.Mutex
-	count int   // goroutines of this process that read
-	word  *Lock // the reader's word they share
+	mu    spin
+	count int   // goroutines of this process that read; under mu
+	word  *Lock // the reader's word they share; under mu
 }
 
 // Init attaches to RWSize bytes of shared memory.
@@ -95,50 +95,82 @@ func (l *RW) Deceased() int { return int(l.deceased) }
 // it held the lock; then the lock is not held, and the news stays for the
 // next one to lock.
 func (l *RW) RLock(ctx context.Context) (died bool, err error) {
-	if _, err = l.main.Lock(ctx); err != nil {
-		return false, err
+	for {
+		if _, err = l.main.Hold(ctx); err != nil {
+			return false, err
+		}
+		if atomic.LoadUint32(l.writing) != 0 {
+			l.main.Free().Do()
+			return true, nil
+		}
+		failpoint.Hit("rw.reading")
+		switch l.read() {
+		case taken:
+			l.main.Free().Do()
+			return false, nil
+		case crowded:
+			l.main.Free().Do()
+			if err := anotherKeeper(); err != nil {
+				return false, err
+			}
+		default:
+			return false, l.readLater(ctx)
+		}
 	}
-	defer l.main.Unlock()
-	if atomic.LoadUint32(l.writing) != 0 {
-		return true, nil
-	}
-	failpoint.Hit("rw.reading")
-	l.mu.Lock()
-	defer l.mu.Unlock()
+}
+
+// read makes one more goroutine a reader if there is a word for the process. The
+// caller holds main and is pinned.
+func (l *RW) read() attempt {
+	l.mu.lock()
+	defer l.mu.unlock()
 	if l.count > 0 {
 		l.count++
-		return false, nil
+		return taken
 	}
 	for i := range l.readers {
 		r := &l.readers[(int(self)+i)%rwReaders]
-		ok, _, err := r.TryLock()
-		if err != nil {
-			return false, err
-		}
-		if ok {
+		switch a := r.try(attempting{}); a {
+		case taken, inherited:
 			l.word, l.count = r, 1
 			failpoint.Hit("rw.read")
-			return false, nil
+			return taken
+		case crowded:
+			return crowded
 		}
 	}
+	return busy
+}
+
+// readLater waits until another process has read, and keeps main meanwhile: as
+// a writer does, or it would be overtaken. The caller is pinned.
+func (l *RW) readLater(ctx context.Context) error {
+	pin.Off()
 	r := &l.readers[int(self)%rwReaders]
-	if _, err := r.Lock(ctx); err != nil {
-		return false, err
+	_, err := r.Lock(ctx)
+	pin.On()
+	if err == nil {
+		l.mu.lock()
+		l.word, l.count = r, 1
+		l.mu.unlock()
+		failpoint.Hit("rw.read")
 	}
-	l.word, l.count = r, 1
-	failpoint.Hit("rw.read")
-	return false, nil
+	l.main.Free().Do()
+	return err
 }
 
 // RUnlock ends reading.
 func (l *RW) RUnlock() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	var rest Rest
+	pin.On()
+	l.mu.lock()
 	l.count--
 	if l.count == 0 {
-		l.word.Unlock()
+		rest = l.word.Free()
 		l.word = nil
 	}
+	l.mu.unlock()
+	rest.Do()
 }
 
 // Held reports whether this handle writes.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"multiproc/internal/failpoint"
@@ -53,12 +54,28 @@ func (h *Holders) Init(t *Table, p unsafe.Pointer) {
 	h.l.Init(p)
 }
 
+// addPatience bounds the wait for a process that is stopped in the microsecond
+// for which it holds the lock. A process that ends gives back what it holds, and
+// must come to its end.
+const addPatience = 2 * time.Second
+
 // Add counts delta more (or fewer) handles for a process.
 func (h *Holders) Add(ref Ref, delta int) error {
-	if _, err := h.l.Lock(context.Background()); err != nil {
-		return err
+	ctx, cancel := context.WithTimeout(context.Background(), addPatience)
+	defer cancel()
+	if _, err := h.l.Hold(ctx); err != nil {
+		return fmt.Errorf("process %d is stopped while it holds the lock of a pipe's ends: %w", h.l.Owner(), err)
 	}
-	defer h.l.Unlock()
+	full := h.add(ref, delta)
+	h.l.Free().Do()
+	if full {
+		return fmt.Errorf("more than %d processes hold one end of a pipe", maxHolders)
+	}
+	return nil
+}
+
+// add is Add under the lock. The caller is pinned.
+func (h *Holders) add(ref Ref, delta int) (full bool) {
 	used := min(atomic.LoadUint32(&h.m.used), maxHolders)
 	vacant := -1
 	for i := range int(used) {
@@ -66,18 +83,18 @@ func (h *Holders) Add(ref Ref, delta int) error {
 		if e.count != 0 && e.ref == ref.Pack() {
 			atomic.StoreUint64(&e.count, uint64(max(0, int64(e.count)+int64(delta))))
 			failpoint.Hit("holders.counted")
-			return nil
+			return false
 		}
 		if vacant < 0 && (e.count == 0 || !h.t.Live(Unpack(e.ref))) {
 			vacant = i
 		}
 	}
 	if delta <= 0 {
-		return nil // it held nothing
+		return false // it held nothing
 	}
 	if vacant < 0 {
 		if used == maxHolders {
-			return fmt.Errorf("more than %d processes hold one end of a pipe", maxHolders)
+			return true
 		}
 		vacant = int(used)
 	}
@@ -94,7 +111,7 @@ func (h *Holders) Add(ref Ref, delta int) error {
 	}
 	atomic.AddUint32(&h.m.version, 1)
 	failpoint.Hit("holders.added")
-	return nil
+	return false
 }
 
 // Any reports whether a live process holds the object. It takes no lock.

@@ -90,7 +90,9 @@ func (g *goSession) read() error {
 // survive is carryOut, of which a panic is the answer to the call.
 func (g *goSession) survive(f *frames.Frame) (err error) {
 	seq, kind := f.Seq, f.Kind
-	if broken := g.s.store.Safely(kind.String(), func() { err = g.carryOut(f) }); broken != nil {
+	if broken := g.s.store.Safely(kind.String(), func() {
+		g.s.weighty(len(f.Args.Raw()) > longMessage, func() { err = g.carryOut(f) })
+	}); broken != nil {
 		if c := g.find(seq); c != nil && kind == frames.Call {
 			c.Fail(broken)
 		}

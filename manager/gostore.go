@@ -28,7 +28,11 @@ func (g *goSession) storeCall(c *goCall, method string, args []store.Item) {
 		values[i] = a.Value()
 	}
 	answer := func() {
-		v, err := m.run(g, values)
+		var (
+			v   data.Value
+			err error
+		)
+		g.s.weighty(m.all && g.s.store.Size() > manyObjects, func() { v, err = m.run(g, values) })
 		if err != nil {
 			c.Fail(err)
 			return
@@ -55,22 +59,26 @@ type storeMethod struct {
 	args  int
 	makes bool // an object: its constructor may run the program's code
 	run   func(g *goSession, args []data.Value) (data.Value, error)
+	all   bool // looks at all objects
 }
 
+// manyObjects is from how many objects on it takes long to look at all of them.
+const manyObjects = 1 << 12
+
 var storeMethods = map[string]storeMethod{
-	"open":     {3, true, (*goSession).open},
-	"create":   {2, true, (*goSession).create},
-	"attach":   {1, false, (*goSession).attach},
-	"release":  {1, false, (*goSession).release},
-	"ticket":   {1, false, (*goSession).ticket},
-	"redeem":   {1, false, (*goSession).redeem},
-	"forget":   {1, false, (*goSession).forget},
-	"names":    {0, false, (*goSession).names},
-	"count":    {0, false, (*goSession).count},
-	"debug":    {0, false, (*goSession).debug},
-	"ping":     {0, false, (*goSession).ping},
-	"info":     {0, false, (*goSession).info},
-	"shutdown": {0, false, (*goSession).ping}, // and what comes after the answer
+	"open":     {3, true, (*goSession).open, false},
+	"create":   {2, true, (*goSession).create, false},
+	"attach":   {1, false, (*goSession).attach, false},
+	"release":  {1, false, (*goSession).release, false},
+	"ticket":   {1, false, (*goSession).ticket, false},
+	"redeem":   {1, false, (*goSession).redeem, false},
+	"forget":   {1, false, (*goSession).forget, false},
+	"names":    {0, false, (*goSession).names, true},
+	"count":    {0, false, (*goSession).count, true},
+	"debug":    {0, false, (*goSession).debug, true},
+	"ping":     {0, false, (*goSession).ping, false},
+	"info":     {0, false, (*goSession).info, true},
+	"shutdown": {0, false, (*goSession).ping, false}, // and what comes after the answer
 }
 
 // open finds the object of a name or makes it: [kind, name or null, [args]].

@@ -80,7 +80,9 @@ func (ch *channel) serve() {
 		ch.state.Store(waiting)
 		if tooLarge {
 			ch.Fail(refusal)
-		} else if err := ch.s.store.Safely("a request", func() { ch.request(b) }); err != nil && ch.claim() {
+		} else if err := ch.s.store.Safely("a request", func() {
+			ch.s.weighty(len(b) > longMessage, func() { ch.request(b) })
+		}); err != nil && ch.claim() {
 			ch.answer(kindTraceback, traceback(err))
 			ch.free <- struct{}{}
 		}
@@ -152,7 +154,7 @@ func (ch *channel) request(b []byte) {
 	}
 	ch.client.using(ch, id)
 	if !exposes(typ, r.method) {
-		ch.fallback(id, typ, &r)
+		ch.s.weighty(len(b) <= longMessage && ch.s.store.Much(id), func() { ch.fallback(id, typ, &r) })
 		return
 	}
 	ch.call = &store.Call{Method: r.method, Args: r.pyArgs(0), Owner: ch.owner, Python: true}

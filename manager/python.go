@@ -51,7 +51,11 @@ func (c *conn) servePython(first []byte) {
 		c.s.shutdown()
 	default:
 		var v data.Value
-		if broken := c.s.store.Safely(r.method, func() { v, err = p.serverRequest(&r) }); broken != nil {
+		if broken := c.s.store.Safely(r.method, func() {
+			p.s.weighty(p.s.store.Size() > manyObjects && (r.method == "number_of_objects" || r.method == "debug_info"), func() {
+				v, err = p.serverRequest(&r)
+			})
+		}); broken != nil {
 			err = broken
 		}
 		if err != nil {

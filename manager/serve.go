@@ -100,9 +100,44 @@ func (s *server) serve(l net.Listener) error {
 	_ = l.Close()
 	s.closeAll()
 	s.pythons.close()
-	s.wg.Wait()
-	s.store.Close()
+	s.windUp()
 	return err
+}
+
+// maxWindUp bounds how long a server takes to end. Long work is told to stop,
+// and does within some milliseconds; but a comparison of two large values, or
+// the code of the program's own types, goes on to its end.
+const maxWindUp = 5 * time.Second
+
+// windUp waits for the ends of all connections, and lets the objects go.
+func (s *server) windUp() {
+	done := make(chan struct{})
+	s.background("the end of the server", func() {
+		defer close(done)
+		s.wg.Wait()
+		s.store.Close()
+	})
+	limit := time.NewTimer(maxWindUp)
+	defer limit.Stop()
+	select {
+	case <-done:
+	case <-limit.C:
+		s.log.Warn("the server ends although calls are still under way: they took too long", "waited", maxWindUp)
+	}
+}
+
+// longMessage is from what length on it takes long to take a message apart.
+const longMessage = 1 << 20
+
+// weighty runs f in a place for long work, if it is that.
+func (s *server) weighty(long bool, f func()) {
+	if long {
+		giveBack, err := s.store.Heavy(s.ctx)
+		if err == nil {
+			defer giveBack()
+		} // else the server ends: it is about to be told
+	}
+	f()
 }
 
 // acceptAll accepts until the listener fails for good.

@@ -52,11 +52,20 @@ func (k *class[T]) call(o T, c *store.Call) {
 		c.Fail(data.AttributeError(k.name, c.Method))
 		return
 	}
-	err := m.check(k.name, c)
-	var v store.Item
-	if err == nil {
-		v, err = m.run(o, c)
+	if err := m.check(k.name, c); err != nil {
+		c.Fail(err)
+		return
 	}
+	if takesLong(o, c) {
+		c.Long(func() { m.answer(o, c) })
+		return
+	}
+	m.answer(o, c)
+}
+
+// answer carries the method out, and answers.
+func (m *method[T]) answer(o T, c *store.Call) {
+	v, err := m.run(o, c)
 	switch {
 	case err == nil:
 		c.Return(v)
@@ -162,32 +171,62 @@ func memoryError(cause error) error {
 }
 
 // watchers are the calls of mp.watch. The object's mutex guards them.
-type watchers struct{ calls []*store.Call }
+type watchers struct {
+	calls     []*store.Call
+	places    map[*store.Call]int // where each stands in calls
+	perClient map[store.Owner]int // how many each client has
+}
+
+// How many watches one object may have, and one client of an object: each change
+// of it costs something for each of them.
+const (
+	maxWatches      = 1 << 10
+	maxWatchesByOne = 1 << 8
+)
 
 // watch makes c hear of every change from now on, until its client cancels or
 // is too slow. mu, the object's mutex, is not held.
 func (w *watchers) watch(mu *store.Mutex, c *store.Call) (store.Item, error) {
 	mu.Lock()
 	defer mu.Unlock()
+	switch {
+	case w.perClient[c.Owner] >= maxWatchesByOne:
+		return none, fmt.Errorf("watch: %w: this client watches the object %d times already; share one watch", mperr.ErrLimit, maxWatchesByOne)
+	case len(w.calls) >= maxWatches:
+		return none, fmt.Errorf("watch: %w: the object is watched %d times already", mperr.ErrLimit, maxWatches)
+	}
 	unpark := func() bool {
 		mu.Lock()
 		defer mu.Unlock()
 		return w.forget(c)
 	}
 	if c.Park(unpark) {
+		if w.places == nil {
+			w.places, w.perClient = map[*store.Call]int{}, map[store.Owner]int{}
+		}
+		w.places[c] = len(w.calls)
+		w.perClient[c.Owner]++
 		w.calls = append(w.calls, c)
 	}
 	return none, errAnswered
 }
 
+// forget takes a watch out; the last one takes its place.
 func (w *watchers) forget(c *store.Call) bool {
-	for i := range w.calls {
-		if w.calls[i] == c {
-			w.calls = append(w.calls[:i:i], w.calls[i+1:]...)
-			return true
-		}
+	i, ok := w.places[c]
+	if !ok {
+		return false
 	}
-	return false
+	last := len(w.calls) - 1
+	w.calls[i] = w.calls[last]
+	w.places[w.calls[i]] = i
+	w.calls[last] = nil
+	w.calls = w.calls[:last]
+	delete(w.places, c)
+	if w.perClient[c.Owner]--; w.perClient[c.Owner] == 0 {
+		delete(w.perClient, c.Owner)
+	}
+	return true
 }
 
 // emit tells all watchers of a change: event makes the items that describe it.
@@ -197,16 +236,12 @@ func (w *watchers) emit(event func() []store.Item) {
 		return
 	}
 	change := store.Array(event()...)
-	kept := w.calls[:0]
-	for _, c := range w.calls {
-		if c.Emit(change) {
-			kept = append(kept, c)
-		} else {
+	for i := len(w.calls) - 1; i >= 0; i-- { // forget changes what stands behind i
+		if c := w.calls[i]; !c.Emit(change) {
+			w.forget(c)
 			c.Fail(fmt.Errorf("watch: %w", mperr.ErrOverrun))
 		}
 	}
-	clear(w.calls[len(kept):])
-	w.calls = kept
 }
 
 // end is for the end of the object.
@@ -214,7 +249,7 @@ func (w *watchers) end() {
 	for _, c := range w.calls {
 		c.Fail(fmt.Errorf("watch: %w", mperr.ErrClosed))
 	}
-	w.calls = nil
+	*w = watchers{}
 }
 
 // join is a list of items as the caller's language wants it: Go can cut it

@@ -9,6 +9,7 @@ import (
 	"multiproc/internal/data"
 	"multiproc/internal/portable"
 	"multiproc/internal/store"
+	"multiproc/mptest"
 )
 
 // probe is a store with one client, for tests of containers.
@@ -127,14 +128,18 @@ func (th *thing) begin(method string, named map[string]store.Item, args ...data.
 	return o
 }
 
-// call is begin for methods that answer at once.
+// call is begin for methods that answer without anybody's help.
 func (th *thing) call(method string, args ...data.Value) (data.Value, error) {
 	th.t.Helper()
 	o := th.begin(method, nil, args...)
-	if !o.replied {
-		th.t.Fatalf("%s.%s does not answer", th.typ, method)
-	}
+	mptest.Eventually(th.t, o.answered, "%s.%s answers", th.typ, method)
 	return o.v.Value(), o.err
+}
+
+func (o *outcome) answered() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.replied
 }
 
 // text is what call returns in the form of canonical.

@@ -73,54 +73,80 @@ func (l *list) pop(op string, i int64) (store.Item, error) {
 	return v, nil
 }
 
+// remove looks for the element without the mutex, and then takes it out if it is
+// still there.
 func (l *list) remove(c *store.Call) (store.Item, error) {
-	v := c.Args.Pos[0]
-	m := newMatcher(v)
+	m := newSearch(c, c.Args.Pos[0])
+	for {
+		now := l.elementsNow()
+		items := make([]store.Item, len(now))
+		for i := range now {
+			items[i] = now[i].v
+		}
+		i, err := searchFrom(c, items, m)
+		switch {
+		case err != nil:
+			return none, err
+		case i < 0:
+			return none, data.NoValue("list.remove(x): x not in list")
+		}
+		done, err := l.removeIf(i, now[i].version)
+		if done || err != nil {
+			return none, err
+		}
+	}
+}
+
+// removeIf removes element i if it is still of that version.
+func (l *list) removeIf(i int, version uint64) (bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	i, err := l.findLocked(m, 0, len(l.items))
-	if err != nil {
-		return none, err
-	}
-	if i < 0 {
-		return none, data.NoValue("list.remove(x): x not in list")
+	if i >= len(l.items) || l.items[i].version != version {
+		return false, nil
 	}
 	if err := l.replace(i, i+1, nil); err != nil {
-		return none, err
+		return false, err
 	}
 	l.changed("remove", i, nil)
-	return none, nil
+	return true, nil
+}
+
+// elementsNow are the elements with their versions, to be looked at without the
+// mutex.
+func (l *list) elementsNow() []listed {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.items)
 }
 
 // find is where v first stands in [start, stop), or -1.
-func (l *list) find(v store.Item, start, stop int) (int, error) {
-	m := newMatcher(v)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.findLocked(m, clip(start, len(l.items), 1), clip(stop, len(l.items), 1))
-}
-
-// findLocked is find with the mutex held.
-func (l *list) findLocked(m *matcher, start, stop int) (int, error) {
-	for i := start; i < stop; i++ {
-		if same, err := m.equals(l.items[i].v); same || err != nil {
-			return i, err
-		}
+func (l *list) find(c *store.Call, v store.Item, start, stop int) (int, error) {
+	items := l.snapshot()
+	start, stop = clip(start, len(items), 1), clip(stop, len(items), 1)
+	if start >= stop {
+		return -1, nil
 	}
-	return -1, nil
+	i, err := searchFrom(c, items[start:stop], newSearch(c, v))
+	if i >= 0 {
+		i += start
+	}
+	return i, err
 }
 
 func (l *list) pyContains(c *store.Call) (store.Item, error) {
-	i, err := l.find(c.Args.Pos[0], 0, maxInt)
+	i, err := l.find(c, c.Args.Pos[0], 0, maxInt)
 	return boolItem(i >= 0), err
 }
 
 func (l *list) count(c *store.Call) (store.Item, error) {
-	m, n := newMatcher(c.Args.Pos[0]), 0
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for i := range l.items {
-		same, err := m.equals(l.items[i].v)
+	m, n := newSearch(c, c.Args.Pos[0]), 0
+	for i, it := range l.snapshot() {
+		if i%checkEvery == checkEvery-1 {
+			if err := c.Check(); err != nil {
+				return none, err
+			}
+		}
+		same, err := m.equals(it)
 		if err != nil {
 			return none, err
 		}
@@ -140,39 +166,45 @@ func (l *list) reverse(*store.Call) (store.Item, error) {
 }
 
 // sort is stable in both directions. If two elements have no order, nothing is
-// changed.
-func (l *list) sort(reverse bool) error {
+// changed. The work is done on a snapshot. If the list has changed meanwhile it
+// is done again, and after some times with the mutex held, or a list that changes
+// all the time would never be sorted.
+func (l *list) sort(c *store.Call, reverse bool) error {
+	const tries = 3
+	for range tries {
+		l.mu.Lock()
+		before, version := slices.Clone(l.items), l.version
+		l.mu.Unlock()
+		after, err := sorted(c, before, reverse)
+		if err != nil {
+			return err
+		}
+		if l.replaceIf(version, before, after) {
+			return nil
+		}
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	type keyed struct {
-		listed
-		key data.Value
+	after, err := sorted(c, l.items, reverse)
+	if err != nil {
+		return err
 	}
-	all := make([]keyed, len(l.items))
-	for i, x := range l.items {
-		all[i] = keyed{x, x.v.Value()}
-	}
-	var failed error
-	comparer := data.Comparer{Work: data.NewWork(data.MaxWork, nil)}
-	slices.SortStableFunc(all, func(a, b keyed) int {
-		if failed != nil {
-			return 0
-		}
-		n, err := comparer.Compare(a.key, b.key)
-		failed = err
-		if reverse {
-			n = -n
-		}
-		return n
-	})
-	if failed != nil {
-		return failed
-	}
-	for i := range all {
-		l.items[i] = all[i].listed
-	}
+	copy(l.items, after)
 	l.changed("sort", nowhere, nil)
 	return nil
+}
+
+// replaceIf sets all elements to the same in another order, if nothing has
+// changed since that version.
+func (l *list) replaceIf(version uint64, before, after []listed) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.version != version || len(l.items) != len(before) {
+		return false
+	}
+	copy(l.items, after)
+	l.changed("sort", nowhere, nil)
+	return true
 }
 
 func (l *list) clear(*store.Call) (store.Item, error) {

@@ -109,7 +109,7 @@ func (l *list) goDelete(c *store.Call) (store.Item, error) {
 }
 
 func (l *list) goSort(c *store.Call) (store.Item, error) {
-	return none, l.sort(truth(c.Args.Pos[0].Value()))
+	return none, l.sort(c, truth(c.Args.Pos[0].Value()))
 }
 
 func (l *list) goSlice(c *store.Call) (store.Item, error) {

@@ -199,7 +199,7 @@ func (l *list) pyIndex(c *store.Call) (store.Item, error) {
 		}
 	}
 	v := c.Args.Pos[0]
-	i, err := l.find(v, bounds[0], bounds[1])
+	i, err := l.find(c, v, bounds[0], bounds[1])
 	if err != nil {
 		return none, err
 	}
@@ -240,7 +240,7 @@ func (l *list) pySort(c *store.Call) (store.Item, error) {
 			return none, data.TypeError("sort: this manager runs no code of its clients, so key must be None; sort a copy instead")
 		}
 	}
-	return none, l.sort(reverse)
+	return none, l.sort(c, reverse)
 }
 
 func (l *list) pyMul(c *store.Call) (store.Item, error) {

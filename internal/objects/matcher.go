@@ -37,6 +37,13 @@ func newMatcher(it store.Item) *matcher {
 	return m
 }
 
+// newSearch is newMatcher for a call that may take long.
+func newSearch(c *store.Call, it store.Item) *matcher {
+	m := newMatcher(it)
+	m.cmp.Work = data.NewWork(data.MaxWork, c.Check)
+	return m
+}
+
 // oneForm reports whether two such items are equal if and only if their bytes
 // are: they are integers, bytes or texts.
 func oneForm(raw []byte) bool { return len(raw) > 0 && raw[0] < 0x80 }

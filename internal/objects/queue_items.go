@@ -1,6 +1,10 @@
 package objects
 
-import "multiproc/internal/store"
+import (
+	"container/heap"
+
+	"multiproc/internal/store"
+)
 
 // element is an item with its number in the order of all that were put.
 type element struct {
@@ -8,15 +12,37 @@ type element struct {
 	seq  uint64
 }
 
-// deque holds elements in the order of their numbers, in a ring. The zero
-// deque is empty.
+// deque holds elements in the order of their numbers: those that were put, in a
+// ring, and those that came back, in a heap. Whatever the order in which takers
+// die, an element comes back in the time of some comparisons. The zero deque is
+// empty.
 type deque struct {
 	ring  []element // of a length that is a power of 2
 	start int
-	n     int
+	n     int // in the ring
+	back  returned
 }
 
-func (d *deque) len() int { return d.n }
+// returned are the elements that came back, as a heap.
+type returned []element
+
+func (r returned) Len() int           { return len(r) }
+func (r returned) Less(i, j int) bool { return r[i].seq < r[j].seq }
+func (r returned) Swap(i, j int)      { r[i], r[j] = r[j], r[i] }
+func (r *returned) Push(x any)        { *r = append(*r, x.(element)) }
+
+func (r *returned) Pop() any {
+	last := len(*r) - 1
+	e := (*r)[last]
+	(*r)[last] = element{}
+	*r = (*r)[:last]
+	if last == 0 {
+		*r = nil
+	}
+	return e
+}
+
+func (d *deque) len() int { return d.n + len(d.back) }
 
 func (d *deque) at(i int) *element { return &d.ring[(d.start+i)&(len(d.ring)-1)] }
 
@@ -31,6 +57,9 @@ func (d *deque) push(e element) {
 
 // pop takes the element with the smallest number; there is one.
 func (d *deque) pop() element {
+	if len(d.back) > 0 && (d.n == 0 || d.back[0].seq < d.at(0).seq) {
+		return heap.Pop(&d.back).(element)
+	}
 	e := *d.at(0)
 	*d.at(0) = element{}
 	d.start = (d.start + 1) & (len(d.ring) - 1)
@@ -41,19 +70,8 @@ func (d *deque) pop() element {
 	return e
 }
 
-// insert puts back an element that was taken: near the front, mostly.
-func (d *deque) insert(e element) {
-	if d.n == len(d.ring) {
-		d.resize(max(8, 2*d.n))
-	}
-	d.start = (d.start - 1) & (len(d.ring) - 1)
-	d.n++
-	i := 0
-	for ; i+1 < d.n && d.at(i+1).seq < e.seq; i++ {
-		*d.at(i) = *d.at(i + 1)
-	}
-	*d.at(i) = e
-}
+// insert puts back an element that was taken.
+func (d *deque) insert(e element) { heap.Push(&d.back, e) }
 
 func (d *deque) resize(size int) {
 	ring := make([]element, size)
@@ -63,7 +81,13 @@ func (d *deque) resize(size int) {
 	d.ring, d.start = ring, 0
 }
 
+// each yields the elements, in no order.
 func (d *deque) each(yield func(element) bool) {
+	for _, e := range d.back {
+		if !yield(e) {
+			return
+		}
+	}
 	for i := range d.n {
 		if !yield(*d.at(i)) {
 			return

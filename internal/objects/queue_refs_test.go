@@ -84,6 +84,7 @@ func TestDeque(t *testing.T) {
 	}
 	var got []uint64
 	d.each(func(e element) bool { got = append(got, e.seq); return true })
+	slices.Sort(got)
 	if !slices.Equal(got, model) {
 		t.Errorf("%v, want %v", got, model)
 	}

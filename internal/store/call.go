@@ -24,6 +24,7 @@ type Call struct {
 
 	session *Session
 	entry   *entry
+	long    context.Context // of Long
 	reply   Replier
 	state   atomic.Uint32
 

@@ -39,6 +39,9 @@ type Bounded interface {
 	Cap() int
 }
 
+// Sized is what containers implement, in which there may be much.
+type Sized interface{ Length() int }
+
 // Abridged is what objects implement whose Repr may be long.
 type Abridged interface {
 	// ReprWithin returns at least the first n characters of Repr, or all of it,

@@ -35,6 +35,7 @@ type Store struct {
 	frame  atomic.Int64  // what is charged for entries and calls, without what they hold
 
 	panicked func(*Broken) // nil: nobody wants to know
+	heavy    heavy
 
 	kinds struct {
 		sync.RWMutex
@@ -65,7 +66,7 @@ type Store struct {
 // New makes an empty store without types.
 func New(l Limits) *Store {
 	s := &Store{
-		limits: l, start: time.Now(), budget: budget.New(l.Bytes),
+		limits: l, start: time.Now(), heavy: newHeavy(), budget: budget.New(l.Bytes),
 		// Ids of two stores that one address has had do not meet, or a client
 		// that missed the restart would use another object than it means.
 		lastID:   uint64(rand.Uint32N(1<<31)|1) << 16,

@@ -178,9 +178,11 @@ func (s *Store) sweepNow() {
 	w := &s.sweeper
 	early := w.took > 0 && s.now() < w.ended+10*w.took
 	s.mu.Unlock()
-	if !early {
-		s.sweep()
+	if early || !w.mu.TryLock() { // another one is at it
+		return
 	}
+	defer w.mu.Unlock()
+	s.sweepLocked()
 }
 
 // sweep disposes of the idle objects that cannot be reached, and returns how
@@ -192,9 +194,14 @@ func (s *Store) sweepNow() {
 // the next. Messages that are on their way from or to an object meanwhile have
 // arrived when sweep decides, see presence.
 func (s *Store) sweep() int {
+	s.sweeper.mu.Lock()
+	defer s.sweeper.mu.Unlock()
+	return s.sweepLocked()
+}
+
+// sweepLocked is sweep, with the sweeper's mutex held.
+func (s *Store) sweepLocked() int {
 	w := &s.sweeper
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	s.mu.Lock()
 	if len(w.idle) == 0 {
 		s.mu.Unlock()
@@ -207,7 +214,7 @@ func (s *Store) sweep() int {
 	calls := s.callsLocked()
 	s.mu.Unlock()
 
-	s.mark(roots, calls, w.round)
+	s.mark(roots, refsOf(calls), w.round)
 	took := s.now() - begun
 	calm := s.presence.passed()
 
@@ -254,16 +261,34 @@ func (s *Store) rootsLocked(now time.Duration) (roots []*entry) {
 	return roots
 }
 
-// callsLocked returns what calls under way refer to.
-func (s *Store) callsLocked() (ids []uint64) {
-	add := func(id uint64) bool {
-		ids = append(ids, id)
-		return true
+// callsLocked returns what calls under way hold that may refer to something. To
+// look into it takes long if it is much, so that comes later.
+func (s *Store) callsLocked() (items []Item) {
+	add := func(it Item) {
+		if it.refs {
+			items = append(items, it)
+		}
 	}
 	s.eachCallLocked(func(c *Call) {
-		c.Args.Refs(add)
-		c.keep.Refs(add)
+		for _, it := range c.Args.Pos {
+			add(it)
+		}
+		for _, it := range c.Args.Named {
+			add(it)
+		}
+		add(c.keep)
 	})
+	return items
+}
+
+// refsOf are the ids of all objects that items refer to.
+func refsOf(items []Item) (ids []uint64) {
+	for _, it := range items {
+		it.Refs(func(id uint64) bool {
+			ids = append(ids, id)
+			return true
+		})
+	}
 	return ids
 }
 

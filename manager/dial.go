@@ -161,6 +161,7 @@ func (m *Manager) join(ctx context.Context, socket net.Conn) (*link, error) {
 	if err != nil {
 		return nil, err
 	}
+	watchTCP(socket)
 	l := newLink(conn)
 	l.session, l.store = hello.ID, hello.Store
 	l.frame = int(min(hello.Frame, unlimited))

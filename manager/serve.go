@@ -257,6 +257,7 @@ func (s *server) converse(c net.Conn, place *place) {
 	}
 	if s.enter() {
 		defer s.leave()
+		watchTCP(c)
 		conn.serve()
 	}
 }

@@ -13,22 +13,11 @@ import (
 // keepAlive finds a peer whose machine is gone after some six seconds.
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 3 * time.Second, Interval: time.Second, Count: 3}
 
-// userTimeout is how long a peer may leave what was sent unacknowledged, in
-// milliseconds. It covers what keep-alives do not: they rest while data is
-// under way.
-const userTimeout = 10_000
-
-// tuneTCP lets the end of a peer be noticed within seconds.
+// tuneTCP lets the end of a peer be noticed within seconds, as long as nothing is
+// on its way to it; see watchTCP.
 func tuneTCP(c net.Conn) {
-	tcp, ok := c.(*net.TCPConn)
-	if !ok {
-		return
-	}
-	_ = tcp.SetKeepAliveConfig(keepAlive)
-	if raw, err := tcp.SyscallConn(); err == nil {
-		_ = raw.Control(func(fd uintptr) {
-			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, userTimeout)
-		})
+	if tcp, ok := c.(*net.TCPConn); ok {
+		_ = tcp.SetKeepAliveConfig(keepAlive)
 	}
 }
 

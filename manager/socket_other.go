@@ -9,6 +9,8 @@ import (
 
 func tuneTCP(net.Conn) {}
 
+func watchTCP(net.Conn) {}
+
 func newTryWriter(syscall.RawConn) tryWriter { return nil }
 
 func unsent(net.Conn) int { return 0 }

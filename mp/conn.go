@@ -32,10 +32,6 @@ type Conn[S, R any] struct {
 	in  elem[R]
 }
 
-// defaultPipeBytes is what each direction of a pipe holds at most unless
-// MaxBytes says otherwise.
-const defaultPipeBytes = 64 << 20
-
 // The memory of a pipe: two rings, A to B and B to A, and the holders of both
 // ends. A one-way pipe leaves one ring unused.
 const (
@@ -96,7 +92,7 @@ func newPipe[S, R any](opts []Option, side byte) (*Conn[S, R], *Conn[R, S], erro
 	if err != nil {
 		return nil, nil, fmt.Errorf("new pipe: %w", err)
 	}
-	bytes := int64(defaultPipeBytes)
+	bytes := defaultBytes(defaultPipeBytes, usable())
 	if o.given {
 		bytes = o.bytes
 	}

@@ -99,7 +99,11 @@ type objectOptions struct {
 // MaxBytes bounds the bytes that a queue, or one direction of a pipe, holds:
 // records with 8 bytes each for themselves. A record that alone is larger is
 // refused with ErrTooLarge. The memory is sparse: it is used as it fills.
-// The default is 1 GiB for a queue and 64 MiB for a pipe; the most is 8 GiB.
+// The default is 1 GiB for a queue and 64 MiB for a pipe, halved until it is at
+// most a quarter of the memory that the process may use (that of the machine, or
+// a limit of a control group or of its own); the most is 8 GiB. A bound that is
+// given is taken as it is: if the family fills more memory than its control
+// group may have, the kernel ends it.
 //
 // In a place there is no bound in bytes but those of the place itself, unless
 // MaxBytes gives one.

@@ -38,10 +38,6 @@ type Queue[T any] struct {
 // A queue in a place has no memory, so that enter refuses it like a closed
 // one. Only then do methods look at far: a queue in memory pays nothing for it.
 
-// defaultQueueBytes is what a queue holds at most unless MaxBytes says
-// otherwise: sparse memory, used as it fills.
-const defaultQueueBytes = 1 << 30
-
 // NewQueue makes a queue that holds at most n items; 0 means that only
 // MaxBytes bounds it. Items of a type with pointers, strings for example, may
 // reach the byte bound before they are n; fixed-size items do so only if
@@ -91,7 +87,7 @@ func (q *Queue[T]) bound(n int, o objectOptions) (int64, error) {
 	case o.given:
 		return o.bytes, nil
 	case n == 0 || !q.e.raw:
-		return defaultQueueBytes, nil
+		return defaultBytes(defaultQueueBytes, usable()), nil
 	}
 	bytes := int64(n) * q.e.config(n, 0).RecordBytes()
 	if bytes > ring.MaxBytes {

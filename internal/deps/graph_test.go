@@ -11,7 +11,7 @@ import (
 var storeys = [][]string{
 	{"internal/mperr", "internal/failpoint", "internal/fence", "internal/pin", "internal/randtype"}, // leaves: they import nothing but each other's errors
 	{"internal/data"}, // the model of a manager's values
-	{"internal/futex", "internal/shm", "internal/fdpass", "internal/spawn", "internal/prompt", "internal/peer", "internal/budget"},       // the operating system
+	{"internal/futex", "internal/shm", "internal/fdpass", "internal/spawn", "internal/prompt", "internal/peer", "internal/machine", "internal/budget"}, // the operating system
 	{"internal/robust", "internal/table", "internal/ring"},                                                                               // structures in shared memory
 	{"internal/codec", "internal/wire", "internal/handle", "internal/portable", "internal/pickle", "internal/pyconn", "internal/frames"}, // meaning
 	{"internal/store"},   // what a manager's objects have in common
@@ -24,6 +24,7 @@ var storeys = [][]string{
 
 // beside are the imports within a storey.
 var beside = map[string][]string{
+	"internal/budget":   {"internal/machine"},
 	"internal/table":    {"internal/robust"},
 	"internal/ring":     {"internal/robust"},
 	"internal/handle":   {"internal/wire"},
@@ -37,7 +38,7 @@ var beside = map[string][]string{
 
 // outside are the modules that a child process may link, and who uses them.
 var outside = map[string][]string{
-	"golang.org/x/sys/unix":        {"internal/futex", "internal/shm", "internal/fdpass", "internal/spawn", "internal/peer", "internal/budget", "internal/robust", "internal/prompt", "internal/pyconn", "manager"},
+	"golang.org/x/sys/unix":        {"internal/futex", "internal/shm", "internal/fdpass", "internal/spawn", "internal/peer", "internal/machine", "internal/robust", "internal/prompt", "internal/pyconn", "manager"},
 	"github.com/fxamacker/cbor/v2": {"internal/codec", "internal/portable"},
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"multiproc/internal/fence"
+	"multiproc/internal/machine"
 )
 
 // spinner decides how to wait before sleeping. A change that comes within the
@@ -22,11 +23,19 @@ import (
 // it back for the next: both run at the speed of that exchange. There the
 // first look comes late, so that it finds many. Every probeEvery-th spin looks
 // late to find out which it is.
+//
+// On a single processor nobody can change anything while another spins, and
+// nothing is to be learned from sleeps: those are short, for the other side runs
+// at once.
 type spinner struct {
 	budget atomic.Int32 // pauses; 0 means not yet used
 	turn   atomic.Uint32
 	stream atomic.Bool
+	single atomic.Bool // there was one processor when it was last asked
 }
+
+// singleProcessor is a variable for tests.
+var singleProcessor = machine.Single
 
 const (
 	minSpin   = 4
@@ -42,12 +51,20 @@ const (
 // wait spins until found is not 0, and reports false if the budget was used up
 // first. found tells how many records there are, or there is room for.
 func (s *spinner) wait(found func() uint32) bool {
+	turn := s.turn.Add(1)
+	probe := turn%probeEvery == 0
+	if turn == 1 || probe {
+		s.single.Store(singleProcessor())
+	}
+	if s.single.Load() {
+		return false
+	}
 	budget := s.budget.Load()
 	if budget == 0 {
 		budget = startSpin
 		s.budget.Store(budget)
 	}
-	late := s.stream.Load() || s.turn.Add(1)%probeEvery == 0
+	late := s.stream.Load() || probe
 	if late = late && budget > latePause; late {
 		fence.Pause(latePause)
 		budget -= latePause
@@ -66,6 +83,9 @@ func (s *spinner) wait(found func() uint32) bool {
 
 // slept learns from a sleep that began after a fruitless spin.
 func (s *spinner) slept(d time.Duration) {
+	if s.single.Load() {
+		return
+	}
 	budget := s.budget.Load()
 	if d < spinWorth {
 		s.budget.Store(min(budget*2, maxSpin))

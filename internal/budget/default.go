@@ -1,12 +1,16 @@
 package budget
 
-import "math"
+import (
+	"math"
+
+	"multiproc/internal/machine"
+)
 
 // Default is the limit of a server that was given none: half of the memory that
 // the process may use, which is that of the machine, its control groups' or its
 // own limit, whichever is the least. Where that cannot be found out it is 2 GiB.
 func Default() int64 {
-	n := machine()
+	n := machine.Memory()
 	if n == math.MaxInt64 {
 		return unknown
 	}

@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"crypto/rand"
 	"net"
 
 	"multiproc/internal/frames"
@@ -26,7 +27,10 @@ func newConn(s *server, stream, socket net.Conn, pid int) *conn {
 	return c
 }
 
-func (c *conn) authenticate() error { return pyconn.ServerHandshake(c.in, c.s.key) }
+// challenge lets the peer prove that it knows the key, answer proves that the
+// server does: the two halves of pyconn.ServerHandshake.
+func (c *conn) challenge() error { return pyconn.Deliver(c.in, c.s.key, rand.Reader) }
+func (c *conn) answer() error    { return pyconn.Answer(c.in, c.s.key) }
 
 // serve finds out by the first frame which language the peer speaks.
 func (c *conn) serve() {

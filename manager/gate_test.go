@@ -3,6 +3,7 @@ package manager
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"runtime"
@@ -49,7 +50,7 @@ func TestHalfOpen(t *testing.T) {
 func (g *gate) len() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.half.Len()
+	return g.young.Len() + len(g.old)
 }
 
 func memory() int64 {
@@ -118,7 +119,7 @@ func TestConnectionLimit(t *testing.T) {
 	for range 2 {
 		_ = s.join(t)
 	}
-	mptest.Eventually(t, func() bool { return s.gate.len() == 0 }, "all have proved themselves")
+	mptest.Eventually(t, func() bool { return s.clientCount() == 3 }, "all have proved themselves")
 	if err := pyconn.ClientHandshake(pyconn.New(s.dial(t)), testKey); err == nil {
 		t.Error("a fourth is let in")
 	}
@@ -193,4 +194,81 @@ func TestIdleClients(t *testing.T) {
 	if grown > 32<<20 {
 		t.Errorf("a thousand idle clients cost %d KiB", grown>>10)
 	}
+}
+
+// knocker is a connection at the gate, of which the end is seen.
+type knocker struct {
+	net.Conn
+	ip     net.IP
+	closed bool
+}
+
+func (k *knocker) RemoteAddr() net.Addr { return &net.TCPAddr{IP: k.ip} }
+func (k *knocker) Close() error         { k.closed = true; return nil }
+
+// Whoever proves itself before half as many as there is room for have come
+// behind it gets in, from whatever address they come; slower ones mostly do.
+func TestKeyHoldersGetIn(t *testing.T) {
+	flood := net.IPv4(192, 0, 2, 1)
+	for name, c := range map[string]struct {
+		ip     net.IP
+		behind int // who come until the key is proved
+		least  int // of 200 who get in
+	}{
+		"elsewhere":              {net.IPv4(192, 0, 2, 2), 399, 200},
+		"at the flood's address": {flood, 399, 200},
+		"slowly, elsewhere":      {net.IPv4(192, 0, 2, 2), 800, 80},
+		"slowly, there":          {flood, 800, 60},
+	} {
+		g := &gate{limit: 800}
+		in := 0
+		for range 200 {
+			k := &knocker{ip: c.ip}
+			p := g.enter(k)
+			for range c.behind {
+				g.enter(&knocker{ip: flood})
+			}
+			if g.leave(p); !k.closed {
+				in++
+			}
+			if n := g.len(); n > g.limit {
+				t.Fatalf("%d are at the gate", n)
+			}
+		}
+		if in < c.least {
+			t.Errorf("%s, with %d behind: %d of 200 get in, want %d", name, c.behind, in, c.least)
+		}
+	}
+}
+
+// One address leaves room for others, however long it has been there.
+func TestGateIsShared(t *testing.T) {
+	g := &gate{limit: 100}
+	var others []*knocker
+	for range 50 {
+		k := &knocker{ip: net.ParseIP("2001:db8:1::1")}
+		others = append(others, k)
+		g.enter(k)
+	}
+	for i := range 10_000 {
+		g.enter(&knocker{ip: net.ParseIP(fmt.Sprintf("2001:db8:2::%x", i%1000))})
+	}
+	for _, k := range others {
+		if k.closed {
+			t.Fatal("a crowd at one address has pushed others out")
+		}
+	}
+	for range 1000 {
+		g.dropOne()
+	}
+	if g.len() != 0 || len(g.from) != 0 {
+		t.Errorf("%d are left at the gate, of %d addresses", g.len(), len(g.from))
+	}
+}
+
+// clientCount is how many have proved themselves, and are served.
+func (s *server) clientCount() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.clients
 }

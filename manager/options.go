@@ -83,7 +83,10 @@ type Limits struct {
 	// 10 000, or less if the process may not have so many open files.
 	Connections int
 	// HalfOpen is how many connections may be there that have not proved yet
-	// to know the key. Beyond that the oldest are dropped. Default: 256.
+	// to know the key. Beyond that one of the older half is dropped, at random; no
+	// address has more than half of the places then. So whoever proves itself
+	// before half as many have come behind it gets in. Each takes some 10 KiB.
+	// Default: 8192, or less if the process may not have so many open files.
 	HalfOpen int
 	// Handshake is how long a connection has to prove that it knows the key.
 	// Default: 5 seconds.
@@ -100,7 +103,7 @@ const (
 	defaultFrame       = 1 << 30
 	defaultObjects     = 1_000_000
 	defaultConnections = 10_000
-	defaultHalfOpen    = 256
+	defaultHalfOpen    = 8192
 	defaultHandshake   = 5 * time.Second
 	defaultWaiting     = 65_536
 	defaultDepth       = 1000

@@ -156,7 +156,7 @@ func (s *server) acceptAll(l net.Listener) error {
 		if troubled.speak() {
 			s.log.Warn("connections cannot be accepted", "error", err)
 		}
-		s.gate.dropOldest()
+		s.gate.dropOne()
 		select {
 		case <-s.ctx.Done():
 		case <-time.After(50 * time.Millisecond):
@@ -247,7 +247,7 @@ func (s *server) handle(c net.Conn, place *place) {
 // converse serves a connection whose end is the caller's affair. A panic in it
 // ends it, and nothing else: whatever belongs to it is given back on the way.
 func (s *server) converse(c net.Conn, place *place) {
-	conn, err := s.handshake(c)
+	conn, err := s.handshake(c, place)
 	s.gate.leave(place)
 	if err != nil {
 		if s.ctx.Err() == nil && s.gate.refused.speak() {
@@ -263,7 +263,8 @@ func (s *server) converse(c net.Conn, place *place) {
 }
 
 // handshake lets a peer prove that it knows the key, in bounded time.
-func (s *server) handshake(c net.Conn) (*conn, error) {
+// It leaves the gate as soon as it has, before it asks the server for the same.
+func (s *server) handshake(c net.Conn, place *place) (*conn, error) {
 	tuneTCP(c)
 	if err := c.SetDeadline(time.Now().Add(s.limits.Handshake)); err != nil {
 		return nil, err
@@ -278,7 +279,11 @@ func (s *server) handshake(c net.Conn) (*conn, error) {
 		stream = t
 	}
 	conn := newConn(s, stream, c, pid)
-	if err := conn.authenticate(); err != nil {
+	if err := conn.challenge(); err != nil {
+		return nil, err
+	}
+	s.gate.leave(place)
+	if err := conn.answer(); err != nil {
 		return nil, err
 	}
 	return conn, c.SetDeadline(time.Time{})

@@ -42,9 +42,10 @@ type channel struct {
 	call  *store.Call   // the last one; changed by the reader with the token in hand
 	taken bool          // its answer holds something that was taken; changes with the token
 
-	state  atomic.Int32 // of the last call
-	waited atomic.Bool  // the last call was not answered at once; for tests also
-	astray bool         // what a forsaken call brought has nobody; changes with the token
+	state     atomic.Int32 // of the last call
+	inherited atomic.Bool  // its process is dead, and another one has the connection
+	waited    atomic.Bool  // the last call was not answered at once; for tests also
+	astray    bool         // what a forsaken call brought has nobody; changes with the token
 }
 
 // The states of a call.
@@ -225,8 +226,11 @@ func (ch *channel) Return(v store.Item, taken bool) {
 	switch {
 	case ch.claim():
 		ch.taken = taken
-		if !ch.answer(kindReturn, v.Value()) {
+		switch sound := ch.answer(kindReturn, v.Value()); {
+		case !sound:
 			ch.settle(false)
+		case taken && ch.inherited.Load():
+			time.AfterFunc(lastWords, ch.cutOffUnread)
 		}
 	case taken:
 		ch.call.Lost()
@@ -234,6 +238,15 @@ func (ch *channel) Return(v store.Item, taken bool) {
 		ch.astray = true // a lock, for example
 	}
 	ch.free <- struct{}{}
+}
+
+// cutOffUnread ends a channel whose process is dead if nobody has read its last
+// answer: the process that has it open does not use it, and what was taken is
+// put back.
+func (ch *channel) cutOffUnread() {
+	if ch.unread() {
+		_ = ch.c.socket.SetDeadline(time.Unix(1, 0))
+	}
 }
 
 // Fail answers with an exception.

@@ -249,5 +249,40 @@ func TestPythonDiesWithHeirs(t *testing.T) {
 	p.Kill()
 	m.want(true, l, "acquire", true, 20.0)
 	m.want(true, q, "empty")
-	mptest.Eventually(t, func() bool { return s.connections() == 0 }, "its connections are cut off")
+}
+
+// A daemon that goes on with the connection of its parent, as after os.fork(),
+// is served when that has ended, and what it refers to lives as long as it does.
+func TestPythonDaemon(t *testing.T) {
+	everywhere(t, func(t *testing.T, python, kind string) {
+		s := serveTest(t, kind)
+		m := s.member(t)
+		orders, answers := m.open("Queue", "orders"), m.open("Queue", "answers")
+		p := s.python(t, python, "daemon", "orders", "answers")
+		m.want(nil, orders, "put", "begin")
+		p.Want("ready")
+		mptest.Eventually(t, s.orphaned, "the parent is known to be dead, and its channel lives")
+		m.want(nil, orders, "put", "b")
+		m.want(&data.List{Items: []data.Value{data.Tuple{"a", int64(1)}, data.Tuple{"b", int64(1)}}}, answers, "get", true, 20.0)
+		m.want(nil, orders, "put", "end")
+		p.Want("ended")
+		mptest.Eventually(t, func() bool { return s.objects() == 2 }, "what the daemon referred to is gone")
+	})
+}
+
+// orphaned reports whether a channel lives whose process is dead.
+func (s *testServer) orphaned() bool { return s.pythons.heirs.Load() > 0 }
+
+// What a process was about to take that was killed is not lost, though a child
+// of it has its connection open and does not read.
+func TestPythonDiesWithIdleHeir(t *testing.T) {
+	s := serveTest(t, "unix")
+	m := s.member(t)
+	q := m.open("Queue", "x")
+	p := s.python(t, pyconntest.Pythons(t)[0], "idle", "x")
+	p.Want("ready")
+	p.Kill()
+	mptest.Eventually(t, s.orphaned, "the process is known to be dead, and its channel lives")
+	m.want(nil, q, "put", "item")
+	m.want("item", q, "get", true, 20.0)
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"multiproc/internal/data"
@@ -22,7 +23,8 @@ import (
 //
 //   - A process of this machine is watched by a pidfd. When it ends, its
 //     references are counted down, and what it still holds is released if it
-//     still refers to the object. A process that leaves in order has given its
+//     still refers to the object; but a child that goes on with its channels
+//     keeps the references. A process that leaves in order has given its
 //     references back by then, and what it holds stays held: in Python a lock
 //     may be acquired in a child and released in its parent.
 //   - A client elsewhere is known by its channels. When one ends although its
@@ -51,6 +53,7 @@ type pythons struct {
 	m      map[string]*pyClient
 	closed chan struct{} // made with m
 	over   bool          // nobody is watched any more
+	heirs  atomic.Int64  // channels of dead processes, which others have open
 }
 
 // python finds or makes the client of a connection. The caller gives it back
@@ -123,21 +126,52 @@ func (s *server) watchPython(client *pyClient, closed <-chan struct{}) {
 		delete(p.m, client.key)
 	}
 	p.mu.Unlock()
-	// The kernel has closed its sockets by now. What their ends say about what
-	// was taken comes first. Another process may have one still open, after a
-	// fork, and is cut off: it would speak in the name of a dead one. By the
-	// deadline, for a closed socket could not tell any more what was read.
-	limit := time.Now().Add(lastWords)
-	open := client.open()
-	for _, ch := range open {
-		_ = ch.c.socket.SetDeadline(limit)
-	}
-	for _, ch := range open {
-		<-ch.done
-	}
 	client.line.close()
-	client.session.End(func(id uint64) bool { return client.session.Refs(id) == 0 })
+	// The kernel has closed its sockets by now. What their ends say about what
+	// was taken comes first.
+	left := func(id uint64) bool { return client.session.Refs(id) == 0 }
+	heirs := client.inherited()
+	if len(heirs) > 0 {
+		client.session.Release(left)
+	}
+	p.heirs.Add(int64(len(heirs)))
+	for _, ch := range heirs {
+		<-ch.done
+		p.heirs.Add(-1)
+	}
+	client.session.End(left)
 }
+
+// inherited waits for the ends of a dead process's channels, and returns those
+// that another process has still open, after a fork: a daemon, for example, that
+// its parent has left behind. It goes on with them, in the dead one's name and
+// with its references, as in CPython's server. But what the dead one held is
+// released, since the other process may know nothing of its connection.
+func (client *pyClient) inherited() (heirs []*channel) {
+	limit := time.After(lastWords)
+	for _, ch := range client.open() {
+		select {
+		case <-ch.done:
+			continue
+		case <-limit:
+			limit = passed
+		}
+		select {
+		case <-ch.done:
+		default:
+			ch.inherited.Store(true)
+			heirs = append(heirs, ch)
+		}
+	}
+	return heirs
+}
+
+// passed is a time that has come.
+var passed = func() <-chan time.Time {
+	c := make(chan time.Time)
+	close(c)
+	return c
+}()
 
 // lastWords is how long the ends of all of a dead process's sockets may take to
 // be read.

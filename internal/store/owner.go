@@ -140,13 +140,20 @@ func (o *ownership) endInside(left func(id uint64) bool) {
 			o.unlink(d.call)
 		}
 	}
-	holds := o.holds
-	o.holds = nil
 	o.mu.Unlock()
 
 	for _, d := range duties {
 		d.fulfil(o)
 	}
+	o.release(left)
+}
+
+// release tells the holders of all that is held.
+func (o *ownership) release(left func(id uint64) bool) {
+	o.mu.Lock()
+	holds := o.holds
+	o.holds = nil
+	o.mu.Unlock()
 	for h, x := range holds {
 		if left != nil && left(x.id) {
 			continue

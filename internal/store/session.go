@@ -3,6 +3,8 @@ package store
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -108,6 +110,19 @@ func (ss *Session) EndOwner(o Owner, left func(id uint64) bool) {
 	delete(ss.owners, o)
 	ss.mu.Unlock()
 	o.end(left)
+}
+
+// Release releases what all owners hold, as End does. Their calls and the
+// references stay: somebody else goes on with them.
+func (ss *Session) Release(left func(id uint64) bool) {
+	ss.mu.Lock()
+	owners := slices.Collect(maps.Keys(ss.owners))
+	ss.mu.Unlock()
+	ss.store.inside(func() {
+		for _, o := range owners {
+			o.release(left)
+		}
+	})
 }
 
 // End ends all owners, as EndOwner does, and takes back the session's

@@ -26,6 +26,9 @@ func TestEquality(t *testing.T) {
 					t.Log(line)
 					break
 				}
+				if line == "goes on" {
+					continue
+				}
 				if !strings.HasPrefix(line, "wrong") {
 					t.Fatalf("seed %s: %q", seed, line)
 				}

@@ -202,6 +202,8 @@ def attempt(f):
 
 def check(what, a, b, want, got):
     counts[what] += 1
+    if counts[what] % 500 == 0:
+        say('goes on')
     if got is REFUSED:
         counts['refused'] += 1
         if unknown(a) or unknown(b):

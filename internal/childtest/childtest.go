@@ -17,6 +17,14 @@ import (
 // envRole names the function that a child runs, and its arguments.
 const envRole = "MP_CHILDTEST"
 
+// envEmulator names the program that runs test binaries of another
+// architecture, as go test -exec does.
+const envEmulator = "MP_EMULATOR"
+
+// Emulated reports whether this is the binary of another architecture, which an
+// emulator runs.
+func Emulated() bool { return os.Getenv(envEmulator) != "" }
+
 // Patience is how long a test waits for a line of a child before it fails. It
 // bounds a hang and is no measure of speed.
 const Patience = 20 * time.Second
@@ -92,7 +100,11 @@ func Start(t testing.TB, o Options, role string, args ...string) *Child {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(os.Args[0], "-test.run=^$")
+	argv := []string{os.Args[0], "-test.run=^$"}
+	if emulator := os.Getenv(envEmulator); emulator != "" {
+		argv = append([]string{emulator}, argv...)
+	}
+	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Env = append(os.Environ(), o.Env...)
 	cmd.Env = append(cmd.Env, envRole+"="+strings.Join(append([]string{role}, args...), "\x1f"))
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = w, os.Stderr, o.Files

@@ -16,7 +16,10 @@ import (
 
 var roles = map[string]func(*childtest.Self){}
 
-func TestMain(m *testing.M) { childtest.Main(m, roles) }
+func TestMain(m *testing.M) {
+	robust.Emulated = childtest.Emulated()
+	childtest.Main(m, roles)
+}
 
 // scratch is a page of words behind the ring for what a test and its children
 // tell each other. Word 0 is the death word.

@@ -20,7 +20,10 @@ import (
 
 var roles = map[string]func(*childtest.Self){}
 
-func TestMain(m *testing.M) { childtest.Main(m, roles) }
+func TestMain(m *testing.M) {
+	Emulated = childtest.Emulated()
+	childtest.Main(m, roles)
+}
 
 // memory is a shared page area for tests: words, locks and events at offsets
 // that the test chooses. Word 0 is the death word.

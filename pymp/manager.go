@@ -55,10 +55,10 @@ func Dial(ctx context.Context, addr string, authkey []byte, opts ...Option) (*Ma
 	}
 	m, err := newManager(a, authkey, o)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("pymp.Dial: %w", err)
 	}
 	if err := m.Ping(ctx); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("pymp.Dial: %w", err)
 	}
 	dialled.add(m)
 	return m, nil

@@ -31,11 +31,23 @@ type origin struct {
 	ident          string
 }
 
+// String says what was wanted: by the name of the method, or what a request to
+// the server itself is for, whose name in CPython's protocol tells nobody.
 func (o origin) String() string {
-	if o.typeid == "" {
-		return o.method
+	if o.typeid != "" {
+		return o.typeid + "." + o.method
 	}
-	return o.typeid + "." + o.method
+	if purpose, ok := purposes[o.method]; ok {
+		return purpose
+	}
+	return o.method
+}
+
+var purposes = map[string]string{
+	"dummy": "ask the manager whether it is there", "accept_connection": "open a channel for calls",
+	"number_of_objects": "count the manager's objects", "debug_info": "ask the manager for its debug info",
+	"shutdown": "end the manager", "incref": "take a reference to an object", "decref": "give back a reference to an object",
+	"get_methods": "ask for an object's methods",
 }
 
 // request is the frame of a request, with room for its header in front.

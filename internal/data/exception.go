@@ -21,6 +21,9 @@ func IndexError(msg string) *Exception { return builtin("IndexError", mperr.ErrI
 // ValueError says that an argument has an impossible value.
 func ValueError(msg string) *Exception { return builtin("ValueError", mperr.ErrValue, msg) }
 
+// Overflow is Python's OverflowError.
+func Overflow(msg string) *Exception { return builtin("OverflowError", mperr.ErrValue, msg) }
+
 // NoValue is the ValueError of list.remove and list.index: it wraps
 // mperr.ErrNoValue.
 func NoValue(msg string) *Exception { return builtin("ValueError", mperr.ErrNoValue, msg) }

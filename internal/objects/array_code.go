@@ -178,7 +178,7 @@ func (k *arrayCode) append(b []byte, v data.Value) ([]byte, error) {
 		}
 		return binary.NativeEndian.AppendUint32(b, uint32(r)), nil
 	case k.float:
-		f, err := floatOf(v)
+		f, err := data.Float(v)
 		if err != nil {
 			return nil, err
 		}
@@ -204,7 +204,7 @@ func (k *arrayCode) append(b []byte, v data.Value) ([]byte, error) {
 
 // integer is the two's complement of an int that is in the range of the code.
 func (k *arrayCode) integer(v data.Value) (uint64, error) {
-	x, ok := bigOf(v)
+	x, ok := data.BigInt(v)
 	if !ok {
 		return 0, data.TypeError("'" + data.TypeName(v) + "' object cannot be interpreted as an integer")
 	}

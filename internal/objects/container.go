@@ -318,7 +318,7 @@ func versionArg(it store.Item) (uint64, error) {
 
 // overflow is Python's OverflowError.
 func overflow(text string) error {
-	return &data.Exception{Class: data.Global{Module: "builtins", Name: "OverflowError"}, Args: data.Tuple{text}, Cause: mperr.ErrValue}
+	return data.Overflow(text)
 }
 
 // notImplemented is the value by which Python's operators decline.

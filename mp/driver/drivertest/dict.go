@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"math/big"
 	"sync"
 	"testing"
 
@@ -189,6 +190,8 @@ var sums = []struct {
 	{complex(1, 2), int64(1), "(2+2j)"},
 	{"ab", "c", "'abc'"},
 	{[]byte("ab"), []byte("c"), "b'abc'"},
+	{[]byte("ab"), &data.ByteArray{B: []byte("c")}, "b'abc'"},
+	{&data.ByteArray{B: []byte("ab")}, []byte("c"), "bytearray(b'abc')"},
 	{&data.List{Items: []data.Value{int64(1)}}, &data.List{Items: []data.Value{"x"}}, "[1, 'x']"},
 	{data.Tuple{int64(1)}, data.Tuple{int64(2)}, "(1, 2)"},
 	{"ab", int64(1), ""},
@@ -200,6 +203,16 @@ func testDictSums(t *testing.T, p driver.Place) {
 	d, ctx := newDict(t, p), within(t, patience)
 	v, err := d.Add(ctx, item(t, "new"), item(t, 5))
 	reads(t, "the first of a sum", v, err, "5")
+	_, err = d.Add(ctx, item(t, "none"), item(t, nil))
+	wantErr(t, "nothing + None", err, mperr.ErrType)
+	ok, err := d.Has(ctx, item(t, "none"))
+	if must(t, err); ok {
+		t.Error("a sum that failed has made an entry")
+	}
+	big := new(big.Int).Lsh(big.NewInt(1), 2000)
+	must(t, d.Set(ctx, item(t, "big"), item(t, big)))
+	_, err = d.Add(ctx, item(t, "big"), item(t, 1.5))
+	wantErr(t, "2**2000 + 1.5", err, mperr.ErrValue)
 	for _, s := range sums {
 		key := item(t, "k")
 		must(t, d.Set(ctx, key, item(t, s.before)))

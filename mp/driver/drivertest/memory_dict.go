@@ -157,12 +157,14 @@ func (h *dictHandle) CompareAndSwap(ctx context.Context, key, old, v []byte) (ok
 
 func (h *dictHandle) Add(ctx context.Context, key, delta []byte) (now []byte, err error) {
 	err = h.at(ctx, key, func(k string, x *entry) error {
-		now = delta
-		if x != nil {
-			var err error
-			if now, err = sum(x.v, delta); err != nil {
-				return err
-			}
+		var err error
+		if now = delta; x == nil {
+			err = summand(delta)
+		} else {
+			now, err = sum(x.v, delta)
+		}
+		if err != nil {
+			return err
 		}
 		h.set(k, key, now)
 		return nil

@@ -92,9 +92,11 @@ func newPipe[S, R any](opts []Option, side byte) (*Conn[S, R], *Conn[R, S], erro
 	if err != nil {
 		return nil, nil, fmt.Errorf("new pipe: %w", err)
 	}
-	bytes := defaultBytes(defaultPipeBytes, usable())
-	if o.given {
-		bytes = o.bytes
+	bytes := o.bytes
+	if !o.given {
+		bytes = fitting(defaultBytes(defaultPipeBytes, usable()), func(bytes int64) int64 {
+			return pipeData + a.out.config(0, bytes).DataSize() + a.in.config(0, bytes).DataSize()
+		})
 	}
 	ab, ba := a.out.config(0, bytes), a.in.config(0, bytes)
 	p, q := ab.Params(), ba.Params()

@@ -58,6 +58,9 @@ func theFamily() (*family, error) {
 	if m.f != nil || m.err != nil {
 		return m.f, m.err
 	}
+	if !initialized.Load() && initializing() {
+		return nil, errEarly
+	}
 	if os.Getenv(envMark) != "" {
 		// Not remembered: Init may still come.
 		return nil, fmt.Errorf("multiproc: this process is a child: %w; call it first in main", mperr.ErrNoInit)

@@ -40,7 +40,8 @@ type Options struct {
 	// limit. It is the soft limit of the child's collector
 	// (debug.SetMemoryLimit); at that and 256 MiB for the runtime itself the
 	// kernel refuses more, and the process ends with an *ExitError that says
-	// "out of memory".
+	// "out of memory". Where this process itself may have less (ulimit -d), that
+	// is what the kernel keeps to.
 	MemoryLimit int64
 
 	// Nice is the scheduling priority, -20 (first) to 19 (last); zero keeps
@@ -101,7 +102,8 @@ type objectOptions struct {
 // refused with ErrTooLarge. The memory is sparse: it is used as it fills.
 // The default is 1 GiB for a queue and 64 MiB for a pipe, halved until it is at
 // most a quarter of the memory that the process may use (that of the machine, or
-// a limit of a control group or of its own); the most is 8 GiB. A bound that is
+// a limit of a control group or of its own) and a file may be as large (ulimit
+// -f); the most is 8 GiB. A bound that is
 // given is taken as it is: if the family fills more memory than its control
 // group may have, the kernel ends it.
 //

@@ -32,6 +32,7 @@ func hang() {
 
 // programs are whole programs that the test binary can be, by name.
 var programs = map[string]func(){
+	"limited":    limited,
 	"noinit":     func() { _, err := Nothing.Start(context.Background(), mp.None{}); fmt.Println(err) },
 	"bomb":       bomb,
 	"family":     familyOf,

@@ -87,13 +87,25 @@ func (q *Queue[T]) bound(n int, o objectOptions) (int64, error) {
 	case o.given:
 		return o.bytes, nil
 	case n == 0 || !q.e.raw:
-		return defaultBytes(defaultQueueBytes, usable()), nil
+		return fitting(defaultBytes(defaultQueueBytes, usable()), func(bytes int64) int64 { return queueData + q.e.config(n, bytes).DataSize() }), nil
 	}
 	bytes := int64(n) * q.e.config(n, 0).RecordBytes()
 	if bytes > ring.MaxBytes {
 		return 0, fmt.Errorf("%d items of %d bytes; a queue holds %d bytes at most", n, q.e.size, int64(ring.MaxBytes))
 	}
 	return bytes, nil
+}
+
+// fitting is the default bound, or the part of it whose segment is as large as
+// files of this process may be. size is the segment's. What cannot be is left
+// for the kernel to refuse.
+func fitting(bytes int64, size func(int64) int64) int64 {
+	const least = 64 << 10
+	most := shm.MaxFile()
+	for bytes > least && size(bytes) > most {
+		bytes /= 2
+	}
+	return bytes
 }
 
 // queueData is where a queue's records begin in its segment.

@@ -28,7 +28,7 @@ func Create(h Header) (*Segment, error) {
 	}
 	fail := func(what string, err error) (*Segment, error) {
 		_ = unix.Close(fd)
-		return nil, fmt.Errorf("new %s: %s of %d bytes: %w", h.Kind, what, h.Size, err)
+		return nil, fmt.Errorf("new %s: %s of %d bytes: %w", h.Kind, what, h.Size, explain(err))
 	}
 	if err := unix.Ftruncate(fd, h.Size); err != nil {
 		return fail("ftruncate", err)
@@ -61,7 +61,7 @@ func memfd(name string) (int, error) {
 		}
 	}
 	if err != nil {
-		return -1, fmt.Errorf("memfd_create: %w", err)
+		return -1, fmt.Errorf("memfd_create: %w", explain(err))
 	}
 	return fd, nil
 }
@@ -152,7 +152,7 @@ func (s *Segment) Map(off, size int64) (unsafe.Pointer, error) {
 	}
 	addr, err := s.mapBehind(space, off, uintptr(size), 1)
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: map %d bytes: %w", s.Kind, s.ID, size, err)
+		return nil, fmt.Errorf("%s %s: map %d bytes: %w", s.Kind, s.ID, size, explain(err))
 	}
 	return addr, nil
 }
@@ -165,7 +165,7 @@ func (s *Segment) MapMirror(off, size int64) (unsafe.Pointer, error) {
 	}
 	addr, err := s.mapBehind(0, off, uintptr(size), 2)
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: map %d bytes twice: %w", s.Kind, s.ID, size, err)
+		return nil, fmt.Errorf("%s %s: map %d bytes twice: %w", s.Kind, s.ID, size, explain(err))
 	}
 	return addr, nil
 }

@@ -25,6 +25,9 @@ func Create(Header) (*Segment, error) { return nil, unsupported() }
 // Open refuses and names the platform.
 func Open(int, Want) (*Segment, error) { return nil, unsupported() }
 
+// MaxFile returns 0 on this platform.
+func MaxFile() int64 { return 0 }
+
 // FD returns no descriptor on this platform.
 func (s *Segment) FD() int { return -1 }
 

@@ -99,8 +99,11 @@ func describe(args []string) {
 // it started would still get.
 func cloexec(args []string) {
 	mark := MarkCloexec
-	if args[0] == "listed" {
+	switch args[0] {
+	case "listed":
 		mark = markListed
+	case "each":
+		mark = markEach
 	}
 	if err := mark(4); err != nil {
 		say("%v", err)

@@ -132,11 +132,14 @@ func (p *Process) poll() (reaped bool) {
 // block waits with a thread of its own: before Linux 5.4, where a sandbox
 // forbids pidfds, and for the moment until a tracer lets go.
 func (p *Process) block() {
-	for {
+	const longest = 50 * time.Millisecond
+	for pause := 100 * time.Microsecond; ; pause = min(2*pause, longest) {
 		// WNOWAIT leaves the child as it is. Reaping comes second, under the
 		// lock, so that Signal never meets a pid that is free. Should this
 		// fail, reap fails as well, and makes an end of it.
-		_ = waitid(unix.P_PID, p.pid, new(siginfo), unix.WEXITED|unix.WNOWAIT, nil)
+		if err := waitid(unix.P_PID, p.pid, new(siginfo), unix.WEXITED|unix.WNOWAIT, nil); refused(err) {
+			time.Sleep(pause) // there is wait4, which cannot leave it
+		}
 		if p.reap(unix.P_PID, p.pid) {
 			return
 		}
@@ -149,17 +152,39 @@ func (p *Process) block() {
 func (p *Process) reap(idType, id int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var info siginfo
-	var usage unix.Rusage
-	switch err := waitid(idType, id, &info, unix.WEXITED|unix.WNOHANG, &usage); {
+	s, ended, err := collect(idType, id)
+	switch {
 	case errors.Is(err, unix.ECHILD), err != nil && idType == unix.P_PID:
-		p.reaped, p.state = true, State{ExitCode: -1, Unknown: true} // somebody else took it
-		return true
-	case err != nil || info.pid == 0:
+		s = State{ExitCode: -1, Unknown: true} // somebody else took it
+	case err != nil || !ended:
 		return false
 	}
-	p.reaped, p.state = true, info.state(&usage)
+	p.reaped, p.state = true, s
 	return true
+}
+
+// collect takes the exit status of a child, if it has ended.
+func collect(idType, id int) (s State, ended bool, err error) {
+	var info siginfo
+	var usage unix.Rusage
+	err = waitid(idType, id, &info, unix.WEXITED|unix.WNOHANG, &usage)
+	if refused(err) && idType == unix.P_PID {
+		var status unix.WaitStatus
+		var pid int
+		for {
+			if pid, err = unix.Wait4(id, &status, unix.WNOHANG, &usage); !errors.Is(err, unix.EINTR) {
+				break
+			}
+		}
+		info.pid, info.code, info.status = int32(pid), cldExited, int32(status.ExitStatus())
+		if status.Signaled() {
+			info.code, info.status = 0, int32(status.Signal())
+		}
+	}
+	if err != nil || info.pid == 0 {
+		return s, false, err
+	}
+	return info.state(&usage), true, nil
 }
 
 func (info *siginfo) state(usage *unix.Rusage) State {

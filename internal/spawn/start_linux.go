@@ -77,28 +77,45 @@ func (r *request) run() {
 	go r.p.watch()
 }
 
-// noClonePidFD is set once the kernel has refused to make a pidfd with a child.
-var noClonePidFD atomic.Bool
+// noClonePidFD and noDeathSignal are set once the kernel has refused them.
+var noClonePidFD, noDeathSignal atomic.Bool
 
 // fork starts the program, from this thread. pidFD is -1 where there are none.
 func fork(path string, argv []string, attr syscall.ProcAttr) (pid, pidFD int, err error) {
-	pidFD = -1
-	if !noClonePidFD.Load() {
-		attr.Sys = &syscall.SysProcAttr{Pdeathsig: deathSignal, PidFD: &pidFD}
-		if pid, err = sys.forkExec(path, argv, &attr); !refused(err) {
-			return pid, pidFD, err
+	// Old kernels ignore CLONE_PIDFD, but a sandbox may look at the flags of a
+	// clone; and it may refuse prctl, which the child calls before its exec. All
+	// that shows is one error. Whether it was for their sake is known when a
+	// start without them works.
+	for _, without := range []struct{ pidFD, signal bool }{{false, false}, {true, false}, {false, true}, {true, true}} {
+		if noClonePidFD.Load() && !without.pidFD || noDeathSignal.Load() && !without.signal {
+			continue
+		}
+		pidFD = -1
+		attr.Sys = &syscall.SysProcAttr{}
+		if !without.pidFD {
+			attr.Sys.PidFD = &pidFD
+		}
+		if !without.signal {
+			attr.Sys.Pdeathsig = deathSignal
+		}
+		pid, err = sys.forkExec(path, argv, &attr)
+		if err == nil {
+			noClonePidFD.Store(without.pidFD)
+			noDeathSignal.Store(without.signal)
+			break
+		}
+		if !refused(err) {
+			return 0, -1, err
 		}
 	}
-	// Refused, perhaps for the flag's sake: kernels before 5.2 ignore it, but a
-	// sandbox may look at the flags of a clone.
-	attr.Sys = &syscall.SysProcAttr{Pdeathsig: deathSignal}
-	if pid, err = sys.forkExec(path, argv, &attr); err != nil {
+	if err != nil {
 		return 0, -1, err
 	}
-	noClonePidFD.Store(true)
-	// Not yet reaped, so the pid is the child's.
-	if pidFD, err = sys.pidfdOpen(pid, 0); err != nil {
-		pidFD = -1
+	if pidFD < 0 {
+		// Not yet reaped, so the pid is the child's.
+		if pidFD, err = sys.pidfdOpen(pid, 0); err != nil {
+			pidFD = -1
+		}
 	}
 	return pid, pidFD, nil
 }
@@ -224,7 +241,7 @@ func (spec *Spec) explain(err error) error {
 		return fmt.Errorf("%w: /proc is not mounted here, and a program is started again by /proc/self/exe: mount -t proc proc /proc", err)
 	}
 	if errors.Is(err, unix.EAGAIN) {
-		return fmt.Errorf("%w: too many processes or threads (see ulimit -u and the cgroup's pids.max)", err)
+		return fmt.Errorf("%w: too many processes or threads (RLIMIT_NPROC, see ulimit -u, and the cgroup's pids.max)", err)
 	}
 	return err
 }

@@ -43,10 +43,6 @@ func reapStray(pid int, match func(mark uint64) bool) (m uint64, s State, ok boo
 	if m = MarkOf(pid); !match(m) {
 		return 0, s, false
 	}
-	var info siginfo
-	var usage unix.Rusage
-	if err := waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOHANG, &usage); err != nil || info.pid == 0 {
-		return 0, s, false
-	}
-	return m, info.state(&usage), true
+	s, ok, _ = collect(unix.P_PID, pid)
+	return m, s, ok
 }

@@ -76,6 +76,9 @@ func start(ctx context.Context, c *child, o Options, task, short string, encode 
 		name = short + "-" + identity
 	}
 	l, err := launchOrSpare(f, &o, name)
+	if errors.Is(err, syscall.EMFILE) {
+		return fmt.Errorf("%w: no descriptors are left in this process for a child, who takes four (RLIMIT_NOFILE, ulimit -n)", err)
+	}
 	if err != nil {
 		return err
 	}

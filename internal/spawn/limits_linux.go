@@ -12,7 +12,11 @@ import (
 func (p *Process) SetNice(n int) error {
 	return p.alive("set its nice value", func() error {
 		return p.eachThread(func(tid int) error {
-			return unix.Setpriority(unix.PRIO_PROCESS, tid, n)
+			err := unix.Setpriority(unix.PRIO_PROCESS, tid, n)
+			if errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) {
+				return fmt.Errorf("%d for Options.Nice: %w: a value below the present one takes CAP_SYS_NICE, or room in RLIMIT_NICE (ulimit -e)", n, err)
+			}
+			return err
 		})
 	})
 }
@@ -32,7 +36,11 @@ func (p *Process) SetAffinity(cpus []int) error {
 	}
 	return p.alive("set its processors", func() error {
 		return p.eachThread(func(tid int) error {
-			return unix.SchedSetaffinity(tid, &set)
+			err := unix.SchedSetaffinity(tid, &set)
+			if errors.Is(err, unix.EINVAL) {
+				return fmt.Errorf("%v for Options.Affinity: %w: this process may use none of them (see its cpuset)", cpus, err)
+			}
+			return err
 		})
 	})
 }
@@ -40,6 +48,7 @@ func (p *Process) SetAffinity(cpus []int) error {
 // SetMemory limits the private memory that the process may map for writing
 // (RLIMIT_DATA), in bytes. Segments shared with others do not count. A Go program
 // that reaches the limit ends with "fatal error: runtime: out of memory".
+// A lower limit that it has inherited (ulimit -d) stays.
 // What is mapped already stays; an idle Go program has mapped some 80 MiB, most
 // of it never touched, and its heap grows in steps of 64 MiB.
 func (p *Process) SetMemory(bytes int64) error {
@@ -47,8 +56,16 @@ func (p *Process) SetMemory(bytes int64) error {
 		return fmt.Errorf("spawn: a memory limit of %d bytes", bytes)
 	}
 	return p.alive("limit its memory", func() error {
-		limit := unix.Rlimit{Cur: uint64(bytes), Max: uint64(bytes)}
-		return unix.Prlimit(p.pid, unix.RLIMIT_DATA, &limit, nil)
+		var limit unix.Rlimit
+		if err := sys.prlimit(p.pid, unix.RLIMIT_DATA, nil, &limit); err != nil {
+			return fmt.Errorf("RLIMIT_DATA, for Options.MemoryLimit: %w", err)
+		}
+		limit.Max = min(limit.Max, uint64(bytes)) // more than it has inherited would take a privilege
+		limit.Cur = limit.Max
+		if err := sys.prlimit(p.pid, unix.RLIMIT_DATA, &limit, nil); err != nil {
+			return fmt.Errorf("RLIMIT_DATA to %d bytes, for Options.MemoryLimit: %w", limit.Max, err)
+		}
+		return nil
 	})
 }
 
@@ -61,6 +78,9 @@ func (p *Process) SetMemory(bytes int64) error {
 func (p *Process) eachThread(f func(tid int) error) error {
 	done := map[int]bool{}
 	view := viewProc()
+	if view.self == "" {
+		return errors.New("/proc, which lists its threads, is not mounted here: mount -t proc proc /proc")
+	}
 	tasks := view.dir(p.pid) + "/task"
 	for more := true; more; {
 		more = false

@@ -18,15 +18,20 @@ import (
 // to mp.In. What it opens and locks belongs to the session and is given back
 // when that ends, by Close or because this process dies.
 //
-// It uses one connection for any number of calls at once. If that breaks,
+// It uses one connection for any number of calls at once. If that breaks, it
+// makes another and the session goes on: calls under way are carried out once,
+// locks stay held, and new calls wait. The session is lost if there is no
+// connection within the server's Limits.Grace, or the server has ended: then
 // calls under way return errors that wrap mp.ErrUnknownFate, and the next call
-// connects again. Handles then go on working where the server still has the
+// begins a new session. Handles go on working where the server still has the
 // object, which without a name or another holder it has not: they return
 // mp.ErrNoHandle. Locks that were held are lost, and the next owners are told.
 //
 // A call whose context ends asks the server to give it up, and returns when
 // the server has answered, so that an error means that nothing happened. A
-// server that does not answer within two seconds makes it ErrUnknownFate.
+// server that does not answer within two seconds makes it ErrUnknownFate. Calls
+// without a context end when the server answers, or when it has said nothing for
+// nine seconds and cannot be reached within its grace.
 //
 // All methods are safe for concurrent use. The zero Manager is not usable.
 // A Manager does not travel to other processes; handles to its objects do.
@@ -37,7 +42,8 @@ type Manager struct {
 	process mp.Child                        // of the server, if Start started it
 	end     func(ctx context.Context) error // ends it; nil otherwise
 
-	link atomic.Pointer[link] // the last connection, perhaps broken
+	link  atomic.Pointer[link] // the last session, perhaps broken
+	pulse time.Duration        // how often a link looks whether the server lives; 0: the default
 
 	mu        sync.Mutex
 	closed    bool
@@ -102,6 +108,7 @@ func (m *Manager) close(ctx context.Context) error {
 		l.cancelAll(nil, mperr.ErrClosed)
 		polite, cancel := context.WithTimeout(ctx, grace)
 		l.drain(polite)
+		l.leave(polite)
 		cancel()
 		l.fail(mperr.ErrClosed)
 	}

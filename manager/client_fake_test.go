@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"multiproc/internal/frames"
+	"multiproc/internal/frames/framestest"
 	"multiproc/internal/pyconn"
 )
 
@@ -35,6 +36,7 @@ type fakeConn struct {
 	s    *fakeServer
 	conn net.Conn
 	mu   sync.Mutex // over writes
+	peer framestest.Peer
 }
 
 // testPatience is how long a state may take to come about.
@@ -87,15 +89,18 @@ func (s *fakeServer) serve(nc net.Conn) {
 	if b, err := in.ReadFrame(1 << 20); err != nil || frames.Parse(b, &f) != nil || f.Kind != frames.Hello {
 		return
 	}
-	c := &fakeConn{s: s, conn: nc}
+	c := &fakeConn{s: s, conn: nc, peer: framestest.Peer{C: in}}
 	s.mu.Lock()
 	s.conns = append(s.conns, c)
 	store := s.store
 	s.mu.Unlock()
-	c.send(frames.AppendServerHello(frames.Begin(nil), frames.ServerHello{ID: 1, Store: store, Frame: 1 << 20}))
+	// Without a grace the session ends with its connection.
+	if in.WriteFrame(frames.AppendServerHello(nil, frames.ServerHello{Session: frames.SessionID{1}, Store: store, Frame: 1 << 20, Direct: true})) != nil {
+		return
+	}
 	var out []byte
 	for {
-		b, err := in.ReadFrame(1 << 20)
+		b, err := c.peer.ReadFrame(1 << 20)
 		if err != nil {
 			return
 		}
@@ -116,7 +121,8 @@ func (s *fakeServer) serve(nc net.Conn) {
 func (c *fakeConn) batch(out []byte, seq uint64, more bool) []byte {
 	start := len(out)
 	out = frames.AppendTaken(frames.AppendNull(frames.AppendReturn(frames.Begin(out), seq)), false)
-	frames.End(out, start)
+	c.peer.Sent++
+	frames.End(out, start, c.peer.Sent, c.peer.Got)
 	if more {
 		return out
 	}
@@ -221,28 +227,27 @@ func (c *fakeConn) handle(f *frames.Frame) {
 // fakeID is the id of every object.
 const fakeID = 7
 
-// send writes a frame that was begun with Begin.
-func (c *fakeConn) send(b []byte) {
-	frames.End(b, 0)
+// send sends a payload.
+func (c *fakeConn) send(payload []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	_, _ = c.conn.Write(b) // an error is what the test is about
+	_ = c.peer.WriteFrame(payload) // an error is what the test is about
 }
 
 func (c *fakeConn) give(seq uint64, value []byte) { c.reply(seq, value, false) }
 
 func (c *fakeConn) reply(seq uint64, value []byte, taken bool) {
-	b := append(frames.AppendReturn(frames.Begin(nil), seq), value...)
+	b := append(frames.AppendReturn(nil, seq), value...)
 	c.send(frames.AppendTaken(b, taken))
 }
 
 func (c *fakeConn) fail(seq uint64, class string, names ...string) {
-	b := frames.AppendError(frames.Begin(nil), seq, "builtins", class, 1)
+	b := frames.AppendError(nil, seq, "builtins", class, 1)
 	c.send(frames.AppendNames(frames.AppendText(b, "told so"), names))
 }
 
 func (c *fakeConn) event(seq uint64, value []byte) {
-	c.send(append(frames.AppendEvent(frames.Begin(nil), seq), value...))
+	c.send(append(frames.AppendEvent(nil, seq), value...))
 }
 
 // dialFake connects to a fake server.

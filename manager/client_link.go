@@ -5,18 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"multiproc/internal/frames"
 	"multiproc/internal/mperr"
 )
 
-// link is one connection to a server, and the session that lives as long as
-// it. Any number of calls are under way on it at once.
+// link is a session with a server, over one connection after the other. Any
+// number of calls are under way on it at once.
 //
 // Writing. Calls append their frames to out. Who finds that nobody writes
 // writes all that is there; the others go on, and their frames leave with the
@@ -31,14 +29,20 @@ import (
 // he goes, the pump reads for them. The pump also reads once nothing was
 // called for a while, so that the end of the connection is noticed before the
 // next call and not by it.
+//
+// Losing the connection. What was sent is kept until the server has said that
+// it came, and is sent again on the next connection, with what the server has
+// kept of its answers. Calls under way do not notice; new ones wait. When the
+// server has forgotten the session, or cannot be reached for as long as it keeps
+// one, the link is broken: calls under way are of unknown fate.
 type link struct {
-	conn    net.Conn
-	session uint64
+	m       *Manager // whose session it is; it makes the next connection
+	session frames.SessionID
 	store   [frames.IdentitySize]byte // which store the server has
 	frame   int                       // the longest payload that the server accepts
+	grace   time.Duration             // how long the session outlives a connection
+	direct  bool                      // nothing is between us and the server: what the socket has taken it will read
 
-	in   reader
-	try  tryWriter     // nil where only blocking writes exist, as under TLS
 	wake chan struct{} // to the pump: somebody waits and nobody reads
 	gone chan struct{} // closed when the link is broken
 
@@ -46,38 +50,35 @@ type link struct {
 
 	mu      sync.Mutex
 	err     error // why nothing more can be sent
+	on      *wire // nil: the connection was lost, and there is no new one yet
 	seq     uint64
 	calls   map[uint64]*request // sent and not answered
-	reading bool
-	begun   uint64        // calls so far, for the pump
-	empty   chan struct{} // closed when calls is; nil until drain
-	drained bool          // empty is closed
+	begun   uint64              // calls so far, for the pump
+	empty   chan struct{}       // closed when calls is; nil until drain
+	drained bool                // empty is closed
 
-	out     []byte // frames that nobody has begun to write
-	spare   []byte // memory for the next out
-	writing bool
-	queued  uint64    // bytes that were ever put into out
-	given   uint64    // of these, how many the socket was given
-	sent    uint64    // of these, how many it has taken
-	written sync.Cond // sent has grown, or the link broke
+	out     ledger
+	given   uint64    // the last frame of which a socket may have taken all
+	sent    uint64    // the last frame of which a socket has taken all
+	written sync.Cond // sent has grown, or on or err has changed
 	crowd   bool      // several answers came at once the last time
+
+	in   inbox
+	owed int // bytes that have come since the server was told what has
+
+	vigil vigil
 }
 
 // errNotSent is how a call ends of which the server cannot have seen all: it
 // is safe to send it again.
 var errNotSent = errors.New("the call was not sent")
 
-func newLink(c net.Conn) *link {
+func newLink(m *Manager, w *wire) *link {
 	l := &link{
-		conn: c, in: reader{conn: c}, calls: map[uint64]*request{},
+		m: m, on: w, calls: map[uint64]*request{},
 		wake: make(chan struct{}, 1), gone: make(chan struct{}),
 	}
 	l.written.L = &l.mu
-	if s, ok := c.(syscall.Conn); ok {
-		if raw, err := s.SyscallConn(); err == nil {
-			l.try = newTryWriter(raw)
-		}
-	}
 	return l
 }
 
@@ -93,27 +94,36 @@ func (l *link) call(ctx context.Context, r *request) error {
 		l.mu.Unlock()
 		return err
 	}
-	if len(l.calls) > 1 && !l.reading {
-		l.wakePump() // the answers to others must not pile up while this one is written
-	}
-	l.flush()
-	lead := !l.reading && l.err == nil && r.stream == nil
-	if lead {
-		l.reading = true
-	}
-	l.mu.Unlock()
-	switch {
-	case r.stream != nil:
+	l.answer(ctx, r)
+	if r.stream != nil {
 		return nil
-	case lead:
-		l.lead(ctx, r)
-	default:
-		l.follow(ctx, r)
 	}
 	if r.reply.taken && r.reply.err == nil {
 		return l.acknowledge(ctx, r)
 	}
 	return r.reply.err
+}
+
+// answer writes what r has put into out, and returns when r is answered. It is
+// called with mu held, and gives it up.
+func (l *link) answer(ctx context.Context, r *request) {
+	if len(l.calls) > 1 && l.on != nil && !l.on.reading {
+		l.wakePump() // the answers to others must not pile up while this one is written
+	}
+	l.flush()
+	w := l.on
+	lead := w != nil && !w.reading && r.stream == nil
+	if lead {
+		w.reading = true
+	}
+	l.mu.Unlock()
+	switch {
+	case r.stream != nil:
+	case lead:
+		l.lead(ctx, w, r)
+	default:
+		l.follow(ctx, r)
+	}
 }
 
 // patienceOf is how many milliseconds ctx leaves.
@@ -134,19 +144,20 @@ func (l *link) enqueue(r *request, patience int64) error {
 	if r.h != nil && r.h.closed.Load() {
 		return mperr.ErrClosed // Close has seen the calls under way, and not this one
 	}
-	l.seq++
-	start := len(l.out)
-	b := frames.AppendCall(frames.Begin(l.out), l.seq, r.id, r.method, patience, r.n)
+	start := len(l.out.buf)
+	b := frames.AppendCall(frames.Begin(l.out.buf), l.seq+1, r.id, r.method, patience, r.n)
 	b = append(b, r.args...)
-	if n := len(b) - start - frames.HeaderSize; n > min(l.frame, math.MaxInt32) {
+	if n := len(b) - start - frames.HeaderSize; n > min(l.frame, math.MaxInt32-frames.HeaderSize) {
 		return fmt.Errorf("the arguments take %d bytes, over the server's limit of %d: "+
 			"manager.Limits.Frame, or mp serve --max-frame, raises it there: %w", n, l.frame, mperr.ErrTooLarge)
 	}
+	l.seq++
 	r.seq = l.seq
 	l.put(b, start)
-	r.end = l.queued
+	r.frame = l.out.number
 	l.calls[r.seq] = r
 	l.begun++
+	l.vigil.begin(l)
 	return nil
 }
 
@@ -165,19 +176,25 @@ func (l *link) cancelLocked(seq uint64, cause error) {
 		return
 	}
 	r.cause = cause
-	start := len(l.out)
-	l.put(frames.AppendCancel(frames.Begin(l.out), seq), start)
-	if !l.writing {
-		// The one who cancels may be the only one to write, and the socket full.
-		go func() {
-			l.mu.Lock()
-			l.flush()
-			l.mu.Unlock()
-		}()
-	}
+	start := len(l.out.buf)
+	l.put(frames.AppendCancel(frames.Begin(l.out.buf), seq), start)
+	l.flushLater()
 	if !r.stays {
 		r.grace = time.AfterFunc(grace, func() { l.abandon(seq) })
 	}
+}
+
+// flushLater is flush for those who must not write themselves: they may be the
+// only ones to write, and the socket full. It is called with mu held.
+func (l *link) flushLater() {
+	if l.on == nil || l.on.writing {
+		return
+	}
+	go func() {
+		l.mu.Lock()
+		l.flush()
+		l.mu.Unlock()
+	}()
 }
 
 // grace is how long a cancelled call waits for the server's word about it.
@@ -192,13 +209,15 @@ func (l *link) abandon(seq uint64) {
 	if r == nil {
 		return
 	}
-	l.calls[seq] = &request{m: r.m, id: r.id, seq: seq, end: r.end, cause: r.cause, undo: r.undo, abandoned: true}
+	l.calls[seq] = &request{m: r.m, id: r.id, seq: seq, frame: r.frame, cause: r.cause, undo: r.undo, abandoned: true}
 	r.reply = reply{err: fmt.Errorf("%w; the server does not answer: %w", r.cause, mperr.ErrUnknownFate)}
 	r.finish()
-	// The caller may be the one who reads. He looks whether his call is over
-	// after each read, and after he has taken the deadline away: the other
-	// order of these two would let him miss it.
-	_ = l.conn.SetReadDeadline(time.Unix(1, 0))
+	if l.on != nil {
+		// The caller may be the one who reads. He looks whether his call is over
+		// after each read, and after he has taken the deadline away: the other
+		// order of these two would let him miss it.
+		_ = l.on.conn.SetReadDeadline(time.Unix(1, 0))
+	}
 }
 
 // cancelAll cancels the calls of a handle; nil: all calls.
@@ -233,6 +252,19 @@ func (l *link) checkEmpty() {
 	}
 }
 
+// leave tells the server that the session ends, if it can be told until ctx ends.
+func (l *link) leave(ctx context.Context) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil || l.on == nil {
+		return
+	}
+	start := len(l.out.buf)
+	l.put(frames.AppendBye(frames.Begin(l.out.buf), "closed"), start)
+	l.flush()
+	_ = l.awaitSent(ctx, 0, l.out.number)
+}
+
 // fail ends the link.
 func (l *link) fail(err error) {
 	l.mu.Lock()
@@ -249,11 +281,14 @@ func (l *link) failLocked(err error) {
 	l.err = err
 	l.broken.Store(true)
 	close(l.gone)
-	_ = l.conn.Close()
+	if l.on != nil {
+		_ = l.on.conn.Close()
+	}
 	for seq, r := range l.calls {
 		delete(l.calls, seq)
+		r.kept = false
 		switch {
-		case r.end > l.given:
+		case r.frame > l.given:
 			r.reply = reply{err: errNotSent}
 		case r.cause != nil:
 			r.reply = reply{err: fmt.Errorf("%w: %w", r.cause, unknownFate(err))}
@@ -262,6 +297,7 @@ func (l *link) failLocked(err error) {
 		}
 		r.finish()
 	}
+	l.out = ledger{number: l.out.number}
 	l.written.Broadcast()
 }
 

@@ -2,11 +2,9 @@ package manager
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net"
 	"os"
 	"time"
@@ -68,25 +66,27 @@ func (b *reader) fill() error {
 // larger is the size of a buffer for the frame of which a part has come: no
 // more than four times of that, whatever is announced, or 64 KiB.
 func (b *reader) larger(part []byte) int {
-	whole := frames.HeaderSize + int(binary.BigEndian.Uint32(part))
-	return max(2*len(b.buf), min(whole, max(4*len(b.buf), keepIn)))
+	h, _ := frames.ParseHead(part)
+	return max(2*len(b.buf), min(frames.HeaderSize+h.Size, max(4*len(b.buf), keepIn)))
 }
 
-// next is the payload of the next frame, nil if not all of it has come.
-func (b *reader) next() ([]byte, error) {
+// next is the header and the payload of the next frame, nil if not all of it
+// has come. An error says that it is not the one that was sent.
+func (b *reader) next(h *frames.Head) (payload []byte, err error) {
 	have := b.buf[b.r:b.w]
 	if len(have) < frames.HeaderSize {
 		return nil, nil
 	}
-	n := int(binary.BigEndian.Uint32(have))
-	if n > math.MaxInt32 || n == 0 {
-		return nil, fmt.Errorf("the server announces a message of %d bytes: %w", uint32(n), mperr.ErrCorrupt)
+	if *h, err = frames.ParseHead(have); err != nil {
+		return nil, err
 	}
-	if len(have)-frames.HeaderSize < n {
+	size := frames.HeaderSize + h.Size
+	if len(have) < size {
 		return nil, nil
 	}
-	b.r += frames.HeaderSize + n
-	return have[frames.HeaderSize:][:n:n], nil
+	b.r += size
+	payload = have[frames.HeaderSize:size:size]
+	return payload, h.Check(payload)
 }
 
 // detach leaves the buffer to those who hold parts of it.
@@ -96,27 +96,29 @@ func (b *reader) detach() {
 	b.r, b.w = 0, copy(b.buf, rest)
 }
 
-// lead reads until r is answered.
-func (l *link) lead(ctx context.Context, r *request) {
+// lead reads from a connection until r is answered.
+func (l *link) lead(ctx context.Context, w *wire, r *request) {
 	if ctx.Done() != nil {
 		seq := r.seq // r may be another call's by the time
 		stop := context.AfterFunc(ctx, func() { l.cancel(seq, ctx.Err()) })
 		defer stop()
 	}
 	for !r.finished() {
-		if err := l.read(); err != nil {
-			l.fail(err)
+		if err := l.read(w); err != nil {
+			l.lose(w, err)
+			<-r.done // the pump reads from the next connection, or there is none
+			return
 		}
 	}
 	l.mu.Lock()
-	l.rest()
+	l.rest(w)
 	l.mu.Unlock()
 }
 
 // rest ends the caller's turn as the reader. It is called with mu held.
-func (l *link) rest() {
-	l.reading = false
-	if len(l.calls) > 0 {
+func (l *link) rest(w *wire) {
+	w.reading = false
+	if l.on == w && len(l.calls) > 0 {
 		l.wakePump()
 	}
 }
@@ -164,28 +166,31 @@ func (l *link) pump() {
 		l.mu.Lock()
 		quiet := listen && begun == l.begun
 		begun = l.begun
-		take := !l.reading && l.err == nil && (quiet || len(l.calls) > 0)
+		w := l.on
+		take := w != nil && !w.reading && l.err == nil && (quiet || len(l.calls) > 0)
 		if take {
-			l.reading = true
+			w.reading = true
 		}
 		l.mu.Unlock()
 		if take {
-			l.readAll()
+			l.readAll(w)
 		}
 		timer.Reset(idle)
 	}
 }
 
 // readAll reads at least once, and while calls wait.
-func (l *link) readAll() {
+func (l *link) readAll(w *wire) {
 	for {
-		err := l.read()
+		err := l.read(w)
 		l.mu.Lock()
 		if err != nil {
-			l.failLocked(err)
+			l.loseLocked(w, err)
+			l.mu.Unlock()
+			return
 		}
 		if len(l.calls) == 0 {
-			l.reading = false
+			w.reading = false
 			l.mu.Unlock()
 			return
 		}
@@ -194,44 +199,75 @@ func (l *link) readAll() {
 }
 
 // read reads once and hands out the answers that have come completely. An
-// error is the end of the link.
-func (l *link) read() error {
-	if err := l.in.fill(); err != nil {
+// error is the end of the connection.
+func (l *link) read(w *wire) error {
+	if err := w.in.fill(); err != nil {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return l.conn.SetReadDeadline(time.Time{}) // abandon wanted to be heard
+			return w.conn.SetReadDeadline(time.Time{}) // abandon wanted to be heard
 		}
 		return fmt.Errorf("read: %w", err)
 	}
 	var done [32]*request
-	finished := done[:0]
-	var f frames.Frame
-	detached := false
-	var failed error
 	l.mu.Lock()
-	for failed == nil {
-		var p []byte
-		if p, failed = l.in.next(); p == nil {
+	finished, detached, err := l.takeIn(w, done[:0])
+	l.mu.Unlock()
+	if detached {
+		w.in.detach()
+	}
+	for _, r := range finished {
+		r.finish()
+	}
+	return err
+}
+
+// takeIn adds to finished the calls whose answers have come. What a server must
+// not send ends the link. It is called with mu held.
+func (l *link) takeIn(w *wire, finished []*request) (_ []*request, detached bool, err error) {
+	if l.on != w {
+		return finished, false, errOtherWire // the server sends on the other what is there
+	}
+	var (
+		h frames.Head
+		f frames.Frame
+	)
+	for {
+		p, err := w.in.next(&h)
+		if err != nil {
+			return finished, detached, err
+		}
+		if p == nil {
 			break
 		}
-		if failed = frames.Parse(p, &f); failed != nil {
-			break
+		fresh, err := l.accept(&h)
+		if err != nil {
+			return finished, detached, err
+		}
+		if !fresh {
+			continue
 		}
 		var r *request
-		if r, failed = l.dispatch(&f); r != nil {
+		if err = frames.Parse(p, &f); err == nil {
+			r, err = l.dispatch(&f)
+		}
+		if err != nil {
+			l.failLocked(err)
+			return finished, detached, err
+		}
+		if r != nil {
 			detached = r.take(&f) || detached
 			finished = append(finished, r)
 		}
 	}
 	l.crowd = len(finished) > 1
-	l.mu.Unlock()
-	if detached {
-		l.in.detach()
+	if l.owed > tellFrom && l.on == w {
+		l.nod()
 	}
-	for _, r := range finished {
-		r.finish()
-	}
-	return failed
+	return finished, detached, nil
 }
+
+// tellFrom is after how many bytes the server is told that they have come, if
+// there is nothing else to tell it: it keeps them for so long.
+const tellFrom = 64 << 10
 
 // dispatch returns the call that a frame answers. It is called with mu held.
 func (l *link) dispatch(f *frames.Frame) (*request, error) {
@@ -250,7 +286,7 @@ func (l *link) dispatch(f *frames.Frame) (*request, error) {
 		}
 		return nil, nil
 	case frames.Bye:
-		return nil, fmt.Errorf("the server ended the connection: %s", f.Reason)
+		return nil, fmt.Errorf("the server ended the session: %s", f.Reason)
 	}
 	return nil, fmt.Errorf("a server does not send %v: %w", f.Kind, mperr.ErrCorrupt)
 }

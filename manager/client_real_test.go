@@ -135,7 +135,7 @@ func TestBrokenConnections(t *testing.T) {
 					t.Error(err)
 				}
 				if (known+unknown)%97 == 0 {
-					_ = m.link.Load().conn.Close()
+					cut(m)
 				}
 				mu.Unlock()
 			}

@@ -26,6 +26,7 @@ type request struct {
 	args   []byte // one behind the other
 	stream *stream
 	stays  bool // waits for the server's word as long as that takes, also when it was cancelled
+	urgent bool // it gives something back, and is sent as soon as there is a connection, also if nobody waits for it any more
 	undo   undo // for an answer that comes when nobody waits for it any more
 
 	done chan struct{} // one token when the call is over
@@ -33,7 +34,8 @@ type request struct {
 
 	// The link's, under its mutex, while the call is under way.
 	seq       uint64
-	end       uint64 // of its frame, in bytes of the link
+	frame     uint64 // the number of the frame that asks
+	kept      bool   // it is answered, and the server is asked to confirm that it knows that
 	cause     error  // why it was cancelled
 	grace     *time.Timer
 	abandoned bool // nobody waits any more
@@ -210,6 +212,10 @@ func (r *request) take(f *frames.Frame) (detached bool) {
 	if r.grace != nil {
 		r.grace.Stop()
 		r.grace = nil
+	}
+	if r.kept {
+		r.kept = false // and the reply is the one that is there
+		return false
 	}
 	if f.Kind == frames.Error {
 		r.reply = reply{err: cancelled(newError(f), r.cause)}

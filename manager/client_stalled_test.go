@@ -108,7 +108,7 @@ func TestServerDoesNotReadAck(t *testing.T) {
 func pipeLink(t *testing.T, frame int) (l *link, there net.Conn) {
 	t.Helper()
 	here, there := net.Pipe()
-	l = newLink(here)
+	l = newLink(new(Manager), newWire(here))
 	l.frame = frame
 	t.Cleanup(func() { l.fail(net.ErrClosed); _ = there.Close() })
 	return l, there

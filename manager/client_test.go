@@ -275,11 +275,10 @@ func TestHostileServer(t *testing.T) {
 		"no frame":         {1, 2, 3, 4},
 		"a pickle":         {0x80, 4, '.'},
 		"unknown call":     frames.AppendTaken(frames.AppendNull(frames.AppendReturn(nil, 1<<40)), false),
-		"a client's frame": frames.AppendAck(nil, 1),
-		"empty":            {},
+		"a client's frame": frames.AppendAck(nil, 1, false),
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newFake(t, "Queue", func(c *fakeConn, f *frames.Frame) { c.send(append(frames.Begin(nil), frame...)) })
+			s := newFake(t, "Queue", func(c *fakeConn, f *frames.Frame) { c.send(frame) })
 			_, q := openFake[driver.Queue](t, s)
 			_, err := q.Len(t.Context())
 			wantIs(t, "len", err, mperr.ErrUnknownFate, mperr.ErrCorrupt)

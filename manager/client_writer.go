@@ -26,10 +26,12 @@ const (
 	smallCall = 1 << 10
 )
 
-// awaitRoom waits until a call may be put into out. It is called with mu held,
-// and gives it up meanwhile. After an error nothing has happened.
+// awaitRoom waits until a call may be put into out: not while there is no
+// connection, unless it is urgent, and not while too much waits already. It is
+// called with mu held, and gives it up meanwhile. After an error nothing has
+// happened.
 func (l *link) awaitRoom(ctx context.Context, r *request) error {
-	if l.queued-l.sent < maxBacklog || len(r.args) <= smallCall {
+	if l.room(r) {
 		return nil
 	}
 	stop := context.AfterFunc(ctx, func() {
@@ -38,7 +40,7 @@ func (l *link) awaitRoom(ctx context.Context, r *request) error {
 		l.written.Broadcast()
 	})
 	defer stop()
-	for l.queued-l.sent >= maxBacklog && l.err == nil {
+	for !l.room(r) && l.err == nil {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -47,20 +49,27 @@ func (l *link) awaitRoom(ctx context.Context, r *request) error {
 	return nil
 }
 
+func (l *link) room(r *request) bool {
+	if l.on == nil {
+		return r.urgent
+	}
+	return len(r.args) <= smallCall || len(l.out.buf)+l.on.unsent < maxBacklog
+}
+
 // put makes b, out with one more frame from start on, the new out.
 func (l *link) put(b []byte, start int) {
-	frames.End(b, start)
-	l.queued += uint64(len(b) - start)
-	l.out = b
+	l.out.add(b, start, l.in.got)
+	l.owed = 0
 }
 
 // flush writes out, unless somebody does. It is called with mu held, and gives
 // it up meanwhile.
 func (l *link) flush() {
-	if l.writing || l.err != nil {
+	w := l.on
+	if w == nil || w.writing || l.err != nil {
 		return
 	}
-	l.writing = true
+	w.writing = true
 	if l.crowd {
 		// Others who got their answers with ours are about to call again:
 		// they run before we do, and all go with one write.
@@ -69,108 +78,120 @@ func (l *link) flush() {
 		l.mu.Lock()
 	}
 	for range rounds {
-		if !l.write() {
+		if !l.write(w) {
 			return
 		}
 	}
 	go func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		for l.write() {
+		for l.write(w) {
 		}
 	}()
 }
 
 // write writes what is in out. It reports whether there is more to do for the
 // writer, who else is none any more: nothing is left, or a goroutine writes.
-func (l *link) write() bool {
-	if len(l.out) == 0 || l.err != nil {
-		l.writing = false
+func (l *link) write(w *wire) bool {
+	if l.on != w || l.err != nil || len(l.out.buf) == 0 {
+		w.writing = false
 		return false
 	}
-	b := l.out
-	l.out, l.spare = l.spare[:0], nil
-	l.given += uint64(len(b))
+	before := l.given
+	b, last := l.out.take()
+	l.given, w.unsent = last, len(b)
 	alone := len(l.calls) <= 1 // whatever went before was answered, so it was read
 	l.mu.Unlock()
-	n, err := l.writeSome(b, alone)
+	n, err := w.writeSome(b, alone)
 	l.mu.Lock()
 	if n < len(b) && err == nil {
-		go l.writeRest(b, n)
+		go l.writeRest(w, b, n, last, before)
 		return false
 	}
-	l.wrote(b, n, err)
+	l.wrote(w, b, n, last, before, err)
 	return true
 }
 
 // writeSome writes what the socket takes at once. Where there is no way to try,
 // that is nothing unless it is sure of all.
-func (l *link) writeSome(b []byte, alone bool) (n int, err error) {
+func (w *wire) writeSome(b []byte, alone bool) (n int, err error) {
 	switch {
-	case l.try != nil:
-		return l.try(b)
+	case w.try != nil:
+		return w.try(b)
 	case alone && len(b) <= sure:
-		return l.conn.Write(b)
+		return w.conn.Write(b)
 	}
 	return 0, nil
 }
 
 // writeRest is the writer after the first n bytes of b.
-func (l *link) writeRest(b []byte, n int) {
-	m, err := l.conn.Write(b[n:])
+func (l *link) writeRest(w *wire, b []byte, n int, last, before uint64) {
+	m, err := w.conn.Write(b[n:])
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.wrote(b, n+m, err)
-	for l.write() {
+	l.wrote(w, b, n+m, last, before, err)
+	for l.write(w) {
 	}
 }
 
-// wrote notes that n bytes of b are out. It is called with mu held.
-func (l *link) wrote(b []byte, n int, err error) {
-	if cap(b) <= keepOutgoing {
-		l.spare = b[:0]
-	}
-	l.sent += uint64(n)
-	if err != nil {
-		if l.err == nil {
-			l.given = l.sent
+// wrote notes that n bytes of b are out, whose last frame is last; before was
+// given before. It is called with mu held.
+func (l *link) wrote(w *wire, b []byte, n int, last, before uint64, err error) {
+	w.unsent = 0
+	switch {
+	case err == nil:
+		if l.sent = max(l.sent, last); l.on == w {
+			l.out.wrote(b, last)
 		}
-		l.failLocked(fmt.Errorf("write: %w", err))
+	case l.on == w && l.err == nil:
+		l.given = max(before, l.out.whole(b, n))
+		l.loseLocked(w, fmt.Errorf("write: %w", err))
 	}
 	l.written.Broadcast()
 }
 
 // acknowledge tells the server that what r took has arrived, before the caller
-// sees it. If that cannot be told, the server puts it back, or has heard it.
+// sees it. If the server cannot be told, it puts it back. It must be known that
+// it hears: what has only been sent may be lost with the session, and then
+// another caller gets the item.
 func (l *link) acknowledge(ctx context.Context, r *request) error {
 	l.mu.Lock()
+	if l.err != nil {
+		defer l.mu.Unlock()
+		return fmt.Errorf("the connection broke; nothing was taken: %w", l.err)
+	}
+	start := len(l.out.buf)
+	l.put(frames.AppendAck(frames.Begin(l.out.buf), r.seq, !l.direct), start)
+	l.vigil.begin(l)
+	if !l.direct {
+		r.frame, r.kept = l.out.number, true
+		l.calls[r.seq] = r
+		l.answer(ctx, r)
+		return r.reply.err
+	}
 	defer l.mu.Unlock()
-	if l.err == nil {
-		start := len(l.out)
-		l.put(frames.AppendAck(frames.Begin(l.out), r.seq), start)
-		end := l.queued
-		l.flush()
-		if l.sent < end && l.err == nil {
-			if err := l.awaitSent(ctx, end); err != nil {
-				return err
-			}
+	end := l.out.number
+	l.flush()
+	if l.sent < end && l.err == nil {
+		if err := l.awaitSent(ctx, grace, end); err != nil {
+			return err
 		}
-		if l.sent >= end {
-			return nil
-		}
-		if l.given >= end {
-			return unknownFate(l.err)
-		}
+	}
+	switch {
+	case l.sent >= end:
+		return nil
+	case l.given >= end:
+		return unknownFate(l.err)
 	}
 	return fmt.Errorf("the connection broke; nothing was taken: %w", l.err)
 }
 
-// awaitSent waits for whoever writes what ends at end. It is called with mu
-// held, and gives it up meanwhile.
-func (l *link) awaitSent(ctx context.Context, end uint64) error {
+// awaitSent waits for whoever writes the frame end, and for so long after ctx
+// has ended. It is called with mu held, and gives it up meanwhile.
+func (l *link) awaitSent(ctx context.Context, patience time.Duration, end uint64) error {
 	late := false
 	stop := context.AfterFunc(ctx, func() {
-		time.AfterFunc(grace, func() {
+		time.AfterFunc(patience, func() {
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			late = true

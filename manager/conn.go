@@ -3,6 +3,7 @@ package manager
 import (
 	"crypto/rand"
 	"net"
+	"sync/atomic"
 
 	"multiproc/internal/frames"
 	"multiproc/internal/pyconn"
@@ -18,7 +19,10 @@ type conn struct {
 	socket net.Conn // the bottom: TCP or Unix
 	in     *pyconn.Conn
 	out    *outbox
-	pid    int // 0: not known
+	pid    int // at the other end; 0: not known
+
+	session atomic.Pointer[goSession] // of a Go client that has said Hello
+	client  int                       // the process of a Go client; 0: not known
 }
 
 func newConn(s *server, stream, socket net.Conn, pid int) *conn {
@@ -61,7 +65,11 @@ func (c *conn) loopback() bool {
 	return ok && a.IP.IsLoopback()
 }
 
-// bye tells a Go client why its connection ends.
+// bye tells a Go client why its session ends.
 func (c *conn) bye(reason string) {
+	if g := c.session.Load(); g != nil {
+		g.out.bye(reason)
+		return
+	}
 	_, _ = c.out.send(func(dst []byte) ([]byte, error) { return frames.AppendBye(dst, reason), nil })
 }

@@ -102,7 +102,7 @@ func (m *Manager) connected(ctx context.Context) (*link, error) {
 // next one may want the connection.
 func (m *Manager) dial(ctx context.Context, d *dialling) {
 	defer d.cancel()
-	l, err := m.connect(ctx)
+	l, err := m.begin(ctx)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err == nil && m.closed {
@@ -123,49 +123,68 @@ func (m *Manager) dial(ctx context.Context, d *dialling) {
 	close(d.done)
 }
 
-// connect makes a connection and a session on it.
-func (m *Manager) connect(ctx context.Context) (*link, error) {
-	network, err := networkOf(m.address)
+// begin makes a connection and a session on it.
+func (m *Manager) begin(ctx context.Context) (*link, error) {
+	w, hello, err := m.connect(ctx, frames.SessionID{}, 0)
 	if err != nil {
 		return nil, err
 	}
-	socket, err := new(net.Dialer).DialContext(ctx, network, m.address)
-	if err != nil {
-		return nil, err
-	}
-	l, err := m.join(ctx, socket)
-	if err != nil {
-		_ = socket.Close()
-		return nil, err
-	}
+	l := newLink(m, w)
+	l.session, l.store, l.direct = hello.Session, hello.Store, hello.Direct
+	l.frame = int(min(hello.Frame, unlimited))
+	l.grace = time.Duration(min(hello.Grace, maxGrace)) * time.Millisecond
 	return l, nil
 }
 
+// maxGrace is the longest grace that a server may ask for, in milliseconds.
+const maxGrace = 1 << 32
+
+// connect makes a connection for a session of which so many frames have come; the
+// zero session is a new one.
+func (m *Manager) connect(ctx context.Context, session frames.SessionID, got uint64) (*wire, frames.ServerHello, error) {
+	var none frames.ServerHello
+	network, err := networkOf(m.address)
+	if err != nil {
+		return nil, none, err
+	}
+	socket, err := new(net.Dialer).DialContext(ctx, network, m.address)
+	if err != nil {
+		return nil, none, err
+	}
+	w, hello, err := m.join(ctx, socket, session, got)
+	if err != nil {
+		_ = socket.Close()
+		return nil, none, err
+	}
+	return w, hello, nil
+}
+
 // join authenticates both ends and exchanges Hellos.
-func (m *Manager) join(ctx context.Context, socket net.Conn) (*link, error) {
+func (m *Manager) join(ctx context.Context, socket net.Conn, session frames.SessionID, got uint64) (*wire, frames.ServerHello, error) {
+	var none frames.ServerHello
 	tuneTCP(socket)
 	conn := socket
 	if m.options.TLS != nil {
 		t := tls.Client(socket, m.tlsConfig())
 		if err := t.HandshakeContext(ctx); err != nil {
-			return nil, err
+			return nil, none, err
 		}
 		conn = t
 	}
 	c := pyconn.New(conn)
 	stop := c.Interrupt(ctx)
-	hello, err := m.hello(c)
+	hello, err := m.hello(c, session, got)
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}
 	if err != nil {
-		return nil, err
+		return nil, none, err
 	}
 	watchTCP(socket)
-	l := newLink(conn)
-	l.session, l.store = hello.ID, hello.Store
-	l.frame = int(min(hello.Frame, unlimited))
-	return l, nil
+	w := newWire(conn)
+	w.in.buf = c.Rest()
+	w.in.w = len(w.in.buf)
+	return w, hello, nil
 }
 
 func (m *Manager) tlsConfig() *tls.Config {
@@ -177,7 +196,7 @@ func (m *Manager) tlsConfig() *tls.Config {
 	return config
 }
 
-func (m *Manager) hello(c *pyconn.Conn) (frames.ServerHello, error) {
+func (m *Manager) hello(c *pyconn.Conn, session frames.SessionID, got uint64) (frames.ServerHello, error) {
 	var none frames.ServerHello
 	if err := pyconn.ClientHandshake(c, m.options.Authkey); err != nil {
 		if errors.Is(err, io.ErrUnexpectedEOF) {
@@ -185,7 +204,9 @@ func (m *Manager) hello(c *pyconn.Conn) (frames.ServerHello, error) {
 		}
 		return none, err
 	}
-	mine := frames.AppendClientHello(nil, frames.ClientHello{PID: uint64(os.Getpid()), Name: strings.ToValidUTF8(m.options.Name, "?")})
+	mine := frames.AppendClientHello(nil, frames.ClientHello{
+		PID: uint64(os.Getpid()), Name: strings.ToValidUTF8(m.options.Name, "?"), Host: thisHost(), Session: session, Got: got,
+	})
 	if err := c.WriteFrame(mine); err != nil {
 		return none, err
 	}
@@ -197,11 +218,14 @@ func (m *Manager) hello(c *pyconn.Conn) (frames.ServerHello, error) {
 	if err := frames.Parse(b, &f); err != nil {
 		return none, fmt.Errorf("the answer to our hello: is it a manager of Python? pymp.Dial is for those: %w", err)
 	}
-	if f.Kind == frames.Bye {
+	switch {
+	case f.Kind == frames.Bye && session != frames.SessionID{}:
+		return none, fmt.Errorf("%s: %w", f.Reason, errForgotten)
+	case f.Kind == frames.Bye:
 		return none, fmt.Errorf("the server refuses: %s", f.Reason)
 	}
 	his, ok := f.ServerHello()
-	if !ok || c.Buffered() {
+	if !ok {
 		return none, errStrange
 	}
 	return his, nil

@@ -50,8 +50,11 @@
 //
 // # Death
 //
-// A client's end is noticed: at once if it runs on the same machine, within
-// some ten seconds if its machine or network is gone. Then
+// A Go client's session outlives its connection: if that breaks, the client
+// makes another and goes on, as if nothing had happened. The server keeps the
+// session for Limits.Grace. A client's end is noticed: at once if it runs on the
+// same machine, within some ten seconds and the grace if its machine or network
+// is gone. Then
 //
 //   - the locks that it held are released, and its permits of semaphores come
 //     back. The next Go client to lock a Lock, or an RWLock that it wrote under,
@@ -73,8 +76,9 @@
 // CPython's own server.
 //
 // If the server dies its objects are gone. Clients get an error that wraps
-// mp.ErrUnknownFate from calls under way, and connect again by themselves when
-// there is a server again.
+// mp.ErrUnknownFate from calls under way, at once if it says that it ends or was
+// behind a Unix socket, else when its grace has passed; and connect again by
+// themselves when there is a server again.
 //
 // # Limits
 //

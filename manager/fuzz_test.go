@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"multiproc/internal/frames"
+	"multiproc/internal/frames/framestest"
 	"multiproc/internal/pyconn"
 )
 
@@ -49,7 +50,7 @@ func FuzzServe(f *testing.F) {
 	f.Add(hello, frames.AppendCall(nil, 1, 0, "count", -1, 0))
 	f.Add(hello, append(frames.AppendCall(nil, 1, 0, "open", 5, 3), 0x64, 'd', 'i', 'c', 't', 0xf6, 0x80))
 	ctx, stop := context.WithCancel(context.Background())
-	s, err := newServer(ctx, Options{Authkey: testKey, Log: slog.New(slog.DiscardHandler), Limits: Limits{Objects: 100}})
+	s, err := newServer(ctx, Options{Authkey: testKey, Log: slog.New(slog.DiscardHandler), Limits: Limits{Objects: 100, Grace: -1}})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -76,6 +77,9 @@ func FuzzServe(f *testing.F) {
 		_ = a.SetDeadline(time.Now().Add(5 * time.Second))
 		out := pyconn.New(a)
 		_ = out.WriteFrame(first)
+		if frames.VersionOf(first) == frames.Version {
+			second = framestest.Seal(second, 1, 0)
+		}
 		_ = out.WriteFrame(second)
 		_ = a.Close()
 		<-done

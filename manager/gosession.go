@@ -3,6 +3,7 @@ package manager
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -15,76 +16,30 @@ import (
 	"multiproc/internal/store"
 )
 
-// goSession is a connection of a Go client. It is the client: what the client
-// holds ends with it.
+// goSession is a Go client: what the client holds ends with it. It outlives the
+// client's connections, see serveGo.
 //
-// The goroutine that reads carries out the calls, none of which waits there;
-// answers to a batch of frames that came together leave together. A call that
-// waits in the store is answered by whoever ends the wait.
+// The goroutine that reads a connection carries out the calls, none of which
+// waits there; answers to a batch of frames that came together leave together. A
+// call that waits in the store is answered by whoever ends the wait.
 type goSession struct {
-	*conn
+	s       *server
+	id      frames.SessionID
+	name    string
 	session *store.Session
 	owner   store.Owner
 	methods map[string]string // names of methods, each allocated once; the reader's
 
+	out delivery
+
+	turn sync.Mutex // held by the goroutine that carries out frames
+
 	mu    sync.Mutex
 	calls map[uint64]*goCall // under way, or answered with something taken
-}
-
-// serveGo serves a connection whose first frame is of our own protocol.
-func (c *conn) serveGo(first []byte) {
-	var f frames.Frame
-	if err := frames.Parse(first, &f); err != nil || f.Kind != frames.Hello {
-		c.bye(fmt.Sprintf("this server speaks version %d of the protocol", frames.Version))
-		return
-	}
-	hello := f.ClientHello()
-	pid := c.pid
-	if pid == 0 && c.loopback() {
-		pid = int(hello.PID) // for people to read; nothing depends on it
-	}
-	g := &goSession{conn: c, calls: map[uint64]*goCall{}, methods: map[string]string{}}
-	g.session = c.s.store.Join(store.Client{PID: pid, Name: hello.Name})
-	g.owner = g.session.Channel()
-	defer g.session.End(nil)
-	c.s.farewell(c)
-	_, _ = c.out.send(func(dst []byte) ([]byte, error) {
-		return frames.AppendServerHello(dst, frames.ServerHello{
-			ID: c.s.sessions.Add(1), Store: c.s.id, Frame: uint64(c.s.limits.Frame),
-		}), nil
-	})
-	if err := g.read(); c.s.ctx.Err() == nil {
-		c.s.log.Debug("a client's connection ended", "peer", peerName(c.socket), "name", hello.Name, "error", err)
-	}
-}
-
-// read carries out frames until the connection ends.
-func (g *goSession) read() error {
-	var f frames.Frame
-	for {
-		// One read may bring hundreds of requests for large answers.
-		if !g.in.Ready() || g.out.full() {
-			g.out.uncork()
-			g.out.wait(maxOut)
-		}
-		b, err := g.in.ReadFrame(g.s.limits.Frame)
-		if err != nil {
-			g.out.uncork()
-			if refusal, _, ok := g.tooLarge(err); ok {
-				g.bye(refusal.Error())
-			}
-			return err
-		}
-		g.out.cork()
-		if err = frames.Parse(b, &f); err == nil {
-			err = g.survive(&f)
-		}
-		if err != nil {
-			g.out.uncork()
-			g.bye(err.Error())
-			return err
-		}
-	}
+	last  uint64             // the number of the last call
+	conn  *conn              // nil: the client is away
+	away  *absence
+	ended bool
 }
 
 // survive is carryOut, of which a panic is the answer to the call.
@@ -100,7 +55,7 @@ func (g *goSession) survive(f *frames.Frame) (err error) {
 	return err
 }
 
-// carryOut does what a frame says. An error ends the connection.
+// carryOut does what a frame says. An error ends the session.
 func (g *goSession) carryOut(f *frames.Frame) error {
 	switch f.Kind {
 	case frames.Call:
@@ -111,13 +66,18 @@ func (g *goSession) carryOut(f *frames.Frame) error {
 		}
 	case frames.Ack:
 		if c := g.find(f.Seq); c != nil {
-			c.acknowledge()
+			c.acknowledge(f.Confirm)
 		}
+	case frames.Bye:
+		return errBye
 	default:
 		return fmt.Errorf("a client does not send %v: %w", f.Kind, mperr.ErrCorrupt)
 	}
 	return nil
 }
+
+// errBye is how a client ends its session.
+var errBye = errors.New("the client has ended its session")
 
 func (g *goSession) find(seq uint64) *goCall {
 	g.mu.Lock()
@@ -129,13 +89,13 @@ func (g *goSession) find(seq uint64) *goCall {
 func (g *goSession) begin(f *frames.Frame) error {
 	c := &goCall{g: g, seq: f.Seq}
 	g.mu.Lock()
-	_, twice := g.calls[f.Seq]
-	if !twice {
-		g.calls[f.Seq] = c
+	last := g.last
+	if f.Seq > last {
+		g.last, g.calls[f.Seq] = f.Seq, c
 	}
 	g.mu.Unlock()
-	if twice {
-		return fmt.Errorf("call %d is under way already: %w", f.Seq, mperr.ErrCorrupt)
+	if f.Seq <= last {
+		return fmt.Errorf("call %d comes after call %d: %w", f.Seq, last, mperr.ErrCorrupt)
 	}
 	args, err := g.arguments(f)
 	if err != nil {
@@ -262,8 +222,8 @@ func (c *goCall) take() bool {
 	return c.taken
 }
 
-// send sends a frame of the call. A connection that is broken is the reader's
-// affair: it ends the session, and with that gives back what was taken.
+// send sends a frame of the call. A client that is away gets it when it comes
+// back; if it does not, the end of its session gives back what was taken.
 func (c *goCall) send(encode func(dst []byte) ([]byte, error)) bool {
 	sound, err := c.g.out.send(encode)
 	return sound && err == nil
@@ -332,10 +292,18 @@ func (c *goCall) cancel() {
 	}
 }
 
-// acknowledge says that the client has what the call took.
-func (c *goCall) acknowledge() {
-	if c.settle() {
-		c.call.Acknowledge()
+// acknowledge says that the client has what the call took. A client that wants
+// that confirmed returns the answer to its caller when it is: from here on
+// nobody else gets what was taken.
+func (c *goCall) acknowledge(confirm bool) {
+	if !c.settle() {
+		return
+	}
+	c.call.Acknowledge()
+	if confirm {
+		c.send(func(dst []byte) ([]byte, error) {
+			return frames.AppendTaken(frames.AppendNull(frames.AppendReturn(dst, c.seq)), false), nil
+		})
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"multiproc/internal/data"
 	"multiproc/internal/frames"
+	"multiproc/internal/frames/framestest"
 	"multiproc/internal/portable"
 	"multiproc/internal/pyconn"
 	"multiproc/mptest"
@@ -18,30 +19,29 @@ type goPeer struct {
 	t   *testing.T
 	c   *pyconn.Conn
 	seq uint64
+	framestest.Peer
 }
 
 func (s *testServer) goPeer(t *testing.T) *goPeer {
 	t.Helper()
 	p := &goPeer{t: t, c: s.join(t)}
-	p.write(frames.AppendClientHello(nil, frames.ClientHello{PID: 1, Name: "peer"}))
-	if f := p.read(); f.Kind != frames.Hello {
-		t.Fatalf("the server says %v", f.Kind)
-	} else if h, ok := f.ServerHello(); !ok || h.ID == 0 || h.Frame == 0 {
-		t.Errorf("hello %+v", h)
+	p.C = p.c
+	if h, err := p.Join(frames.ClientHello{PID: 1, Name: "peer"}); err != nil || h.Session == (frames.SessionID{}) || h.Frame == 0 {
+		t.Fatalf("hello %+v, %v", h, err)
 	}
 	return p
 }
 
 func (p *goPeer) write(payload []byte) {
 	p.t.Helper()
-	if err := p.c.WriteFrame(payload); err != nil {
+	if err := p.WriteFrame(payload); err != nil {
 		p.t.Fatal(err)
 	}
 }
 
 func (p *goPeer) read() *frames.Frame {
 	p.t.Helper()
-	b, err := p.c.ReadFrame(1 << 20)
+	b, err := p.ReadFrame(1 << 20)
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func (p *goPeer) call(object uint64, method string, args ...data.Value) data.Val
 		p.t.Fatalf("%s: %v %d, %s %s", method, f.Kind, f.Seq, f.Class, f.Args.Raw())
 	}
 	if f.Taken {
-		p.write(frames.AppendAck(nil, seq))
+		p.write(frames.AppendAck(nil, seq, false))
 	}
 	v, err := portable.ParseValue(f.Value)
 	if err != nil {
@@ -217,9 +217,7 @@ func TestGoNonsense(t *testing.T) {
 	for i, payload := range [][]byte{
 		{0x83, 9, 0, 0},
 		{0x84, 1, 0},
-		{},
 		{0},
-		frames.AppendBye(nil, "from a client"),
 		frames.AppendReturn(nil, 1), append(frames.AppendCall(nil, 1, 0, "ping", -1, 2), 0xff),
 	} {
 		p := s.goPeer(t)
@@ -244,10 +242,12 @@ func TestGoNonsense(t *testing.T) {
 func TestGoCallInPart(t *testing.T) {
 	s := serveTest(t, "unix")
 	p := s.goPeer(t)
-	one := frames.AppendCall(nil, 1, 0, "ping", frames.NoPatience, 0)
-	b := append([]byte{0, 0, 0, byte(len(one))}, one...)
-	for i := range one {
-		part := append(slices.Clone(b), b[:i+1]...)
+	ping := func(n int) []byte {
+		return begun(frames.AppendCall(nil, uint64(n), 0, "ping", frames.NoPatience, 0), uint64(n))
+	}
+	for i := range len(ping(1)) - 1 {
+		a, b := ping(2*i+1), ping(2*i+2)
+		part := append(a, b[:i+1]...)
 		if _, err := p.c.NetConn().Write(part); err != nil {
 			t.Fatal(err)
 		}
@@ -261,6 +261,13 @@ func TestGoCallInPart(t *testing.T) {
 			t.Errorf("%v", f.Kind)
 		}
 	}
+}
+
+// begun is a whole frame.
+func begun(payload []byte, number uint64) []byte {
+	b := append(frames.Begin(nil), payload...)
+	frames.End(b, 0, number, 0)
+	return b
 }
 
 // The server says goodbye.

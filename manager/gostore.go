@@ -223,6 +223,11 @@ func (g *goSession) info([]data.Value) (data.Value, error) {
 
 // shutdown ends the server when the answer is on its way.
 func (g *goSession) shutdown() {
-	g.out.wait(0)
+	g.mu.Lock()
+	c := g.conn
+	g.mu.Unlock()
+	if c != nil {
+		g.out.wait(c.in.NetConn(), 0)
+	}
 	g.s.shutdown()
 }

@@ -49,7 +49,9 @@ func serveTest(t testing.TB, kind string, change ...func(*Options)) *testServer 
 	t.Helper()
 	l := listenFor(t, kind)
 	log := &testLog{}
-	o := Options{Authkey: testKey, Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	// Most tests are about what the end of a session leaves, and a connection is
+	// ended more easily than a process.
+	o := Options{Authkey: testKey, Limits: Limits{Grace: -1}, Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	for _, f := range change {
 		f(&o)
 	}

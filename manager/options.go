@@ -91,6 +91,13 @@ type Limits struct {
 	// Handshake is how long a connection has to prove that it knows the key.
 	// Default: 5 seconds.
 	Handshake time.Duration
+	// Grace is how long the server keeps the session of a Go client whose
+	// connection has broken: its locks, its references, calls that wait, and the
+	// answers that have not come to it. The client resumes the session by itself
+	// when it can connect again. A client whose process is known to be dead gets
+	// none. Default: 10 seconds. Negative: none, so that sessions end with
+	// their connections.
+	Grace time.Duration
 	// Waiting is how many calls of one client may be under way at once.
 	// Default: 65 536.
 	Waiting int
@@ -105,6 +112,7 @@ const (
 	defaultConnections = 10_000
 	defaultHalfOpen    = 8192
 	defaultHandshake   = 5 * time.Second
+	defaultGrace       = 10 * time.Second
 	defaultWaiting     = 65_536
 	defaultDepth       = 1000
 )
@@ -135,6 +143,12 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.Bytes == 0 {
 		l.Bytes = budget.Default()
+	}
+	switch {
+	case l.Grace == 0:
+		l.Grace = defaultGrace
+	case l.Grace < 0:
+		l.Grace = 0
 	}
 	l.Bytes = max(l.Bytes, 0) // the store knows 0 as no limit
 	return l

@@ -66,6 +66,7 @@ func (o orphan) release() {
 		ctx, cancel := context.WithTimeout(context.Background(), grace)
 		defer cancel()
 		r := o.m.request(storeRelease).uint(o.id)
+		r.urgent = true
 		_ = o.on.call(ctx, r) // an error: the session ends, and gives it back
 		r.free()
 	}

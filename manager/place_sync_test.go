@@ -11,11 +11,21 @@ import (
 	"multiproc/mptest"
 )
 
+// cut breaks the connection of m, if there is one.
+func cut(m *Manager) {
+	l := m.link.Load()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.on != nil {
+		_ = l.on.conn.Close()
+	}
+}
+
 // lose cuts the connection of m, and returns when that is noticed.
 func lose(t testing.TB, m *Manager) {
 	t.Helper()
 	old := m.link.Load()
-	_ = old.conn.Close()
+	cut(m)
 	mptest.Eventually(t, old.broken.Load, "the end of the connection is noticed")
 }
 

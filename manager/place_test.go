@@ -23,7 +23,7 @@ func TestPlaceDeath(t *testing.T) {
 	drivertest.RunDeath(t, func(t *testing.T) (victim, witness driver.Place, kill func()) {
 		s := serveTest(t, "unix")
 		m := dialTest(t, s)
-		return m, dialTest(t, s), func() { _ = m.link.Load().conn.Close() }
+		return m, dialTest(t, s), func() { cut(m) }
 	})
 }
 

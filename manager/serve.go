@@ -10,7 +10,6 @@ import (
 	"math"
 	"net"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -54,7 +53,7 @@ type server struct {
 	oversize   quiet        // tells the log of messages above Limits.Frame
 	peers      *peer.Finder // of processes that connect by TCP; nil: they count as elsewhere
 
-	sessions atomic.Uint64 // numbers Go clients
+	sessions sessions // of Go clients
 
 	wg      sync.WaitGroup // one for each connection, and each watched process
 	mu      sync.Mutex
@@ -80,6 +79,7 @@ func newServer(ctx context.Context, o Options) (*server, error) {
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	_, _ = rand.Read(s.id[:]) // never fails
 	s.gate.limit = limits.HalfOpen
+	s.sessions.limit = limits.Connections
 	s.store = store.New(store.Limits{
 		Objects: limits.Objects, Bytes: limits.Bytes, Calls: limits.Waiting,
 	})
@@ -91,6 +91,7 @@ func newServer(ctx context.Context, o Options) (*server, error) {
 
 func (s *server) serve(l net.Listener) error {
 	stop := context.AfterFunc(s.ctx, func() { _ = l.Close() })
+	s.wg.Go(s.tend)
 	err := s.acceptAll(l)
 	stop()
 	if s.ctx.Err() != nil {
@@ -99,6 +100,7 @@ func (s *server) serve(l net.Listener) error {
 	s.cancel()
 	_ = l.Close()
 	s.closeAll()
+	s.sessions.close()
 	s.pythons.close()
 	s.windUp()
 	return err
@@ -216,7 +218,10 @@ func (s *server) closeAll() {
 	s.over = true
 	for c, conn := range s.conns {
 		if conn != nil {
+			// It is closed when that has been written, see sessions.close.
+			_ = c.SetDeadline(time.Now().Add(lastWords))
 			conn.bye("the server ends")
+			continue
 		}
 		_ = c.Close()
 	}

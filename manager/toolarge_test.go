@@ -11,6 +11,7 @@ import (
 
 	"multiproc/internal/data"
 	"multiproc/internal/frames"
+	"multiproc/internal/frames/framestest"
 	"multiproc/internal/mperr"
 	"multiproc/internal/pickle"
 	"multiproc/internal/pyconn"
@@ -62,7 +63,7 @@ func TestGoFrameTooLarge(t *testing.T) {
 	if err := c.WriteFrame(frames.AppendClientHello(nil, frames.ClientHello{Name: "t"})); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.WriteFrame(make([]byte, 100_000)); err != nil {
+	if err := c.WriteFrame(framestest.Seal(make([]byte, 100_000), 1, 0)); err != nil {
 		t.Fatal(err)
 	}
 	var last []byte

@@ -64,7 +64,7 @@
 //	left, err := stock.Add(ctx, "apples", -1)
 //
 // Methods of places happen at one moment there, each in one round trip, and
-// return ErrUnknownFate if the connection breaks meanwhile. What several
+// return ErrUnknownFate if the connection is lost for good. What several
 // programs change at once is changed by Add, CompareAndSwap, SetDefault or
 // Update, which lose nothing, and not by a Get that is followed by a Set.
 //

@@ -69,8 +69,9 @@ var (
 	ErrAuth = mperr.ErrAuth
 	// ErrBroken: a barrier is broken.
 	ErrBroken = mperr.ErrBroken
-	// ErrUnknownFate: the connection broke while a call was under way. It was
-	// carried out or not: the one error after which something may have happened.
+	// ErrUnknownFate: the connection broke while a call was under way, and could
+	// not be made again in time. The call was carried out or not: the one error
+	// after which something may have happened.
 	ErrUnknownFate = mperr.ErrUnknownFate
 )
 

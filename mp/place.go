@@ -16,14 +16,14 @@ import (
 // manager, say, that programs on other machines and in other languages reach
 // as well. Type and methods are the same. What is different there:
 //
-//   - Each call is a round trip. If the connection breaks while one is under
-//     way, it returns an error that wraps ErrUnknownFate.
+//   - Each call is a round trip. If the connection breaks for good while one is
+//     under way, it returns an error that wraps ErrUnknownFate.
 //   - Values are kept as data that every language understands: a struct is a
 //     map of its fields, an int is an integer of any size. Handles in them must
 //     be of objects in the same place; others are refused with ErrForeign.
 //   - The place forgets an object without a name when the last handle to it is
 //     gone, and one with a name when it ends itself.
-//   - Methods without a context take as long as the connection lives. A New
+//   - Methods without a context take as long as the place says that it is there. A New
 //     function waits half a minute at most.
 func In(place driver.Place) Option {
 	return func(o *objectOptions) { o.place, o.in = place, true }

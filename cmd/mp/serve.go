@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"time"
 
 	"multiproc/manager"
 )
@@ -26,11 +27,12 @@ type serve struct {
 	TLSKey  string `placeholder:"FILE" help:"The certificate's private key (PEM)."`
 	TLSCA   string `name:"tls-ca" placeholder:"FILE" help:"Clients must show a certificate that one of these authorities (PEM) has signed."`
 
-	MaxConnections int       `placeholder:"N" help:"Clients at once (default: 10000)."`
-	MaxObjects     int       `placeholder:"N" help:"Objects at once (default: 1000000)."`
-	MaxMemory      byteCount `placeholder:"BYTES" help:"What the clients together may make the server use, as 512MiB or 4GiB (default: half of the memory of the machine or its control group; -1: no limit)."`
-	MaxFrame       int       `placeholder:"BYTES" help:"The largest message (default: 1 GiB)."`
-	RefuseOpaque   bool      `help:"Refuse Python objects of classes that the manager does not know, instead of keeping them as they are."`
+	MaxConnections int           `placeholder:"N" help:"Clients at once (default: 10000)."`
+	MaxObjects     int           `placeholder:"N" help:"Objects at once (default: 1000000)."`
+	MaxMemory      byteCount     `placeholder:"BYTES" help:"What the clients together may make the server use, as 512MiB or 4GiB (default: half of the memory of the machine or its control group; -1: no limit)."`
+	MaxFrame       int           `placeholder:"BYTES" help:"The largest message (default: 1 GiB)."`
+	Grace          time.Duration `placeholder:"TIME" help:"How long a Go client whose connection has broken may take to connect again before its locks are released (default: 10s; negative: it may not)."`
+	RefuseOpaque   bool          `help:"Refuse Python objects of classes that the manager does not know, instead of keeping them as they are."`
 }
 
 // Run serves until the context ends.
@@ -71,7 +73,7 @@ func (s *serve) options() (manager.Options, error) {
 		AuthkeyFile:  s.AuthkeyFile,
 		RefuseOpaque: s.RefuseOpaque,
 		Limits: manager.Limits{
-			Connections: s.MaxConnections, Objects: s.MaxObjects, Bytes: int64(s.MaxMemory), Frame: s.MaxFrame,
+			Connections: s.MaxConnections, Objects: s.MaxObjects, Bytes: int64(s.MaxMemory), Frame: s.MaxFrame, Grace: s.Grace,
 		},
 	}
 	switch {

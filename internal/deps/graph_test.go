@@ -30,6 +30,7 @@ var beside = map[string][]string{
 	"internal/handle":   {"internal/wire"},
 	"internal/portable": {"internal/codec"},
 	"internal/pyconn":   {"internal/pyconn"}, // its test helpers
+	"internal/frames":   {"internal/frames"}, // its test helpers
 	"mp/driver":         {"mp/driver"},       // the suite that drivers must pass
 	"examples":          {"examples"},
 	"tests":             {"internal/childtest", "mptest", "tests"},

@@ -1,51 +1,6 @@
 package frames
 
-import "encoding/binary"
-
-// HeaderSize is the size of the length before each payload.
-const HeaderSize = 4
-
-// Begin leaves room for the header of a frame at the end of dst. The payload
-// is appended next; then End fills in its length.
-func Begin(dst []byte) []byte { return append(dst, 0, 0, 0, 0) }
-
-// End fills in the header that Begin left room for when dst was start bytes
-// long. The payload must be shorter than 2 GiB.
-func End(dst []byte, start int) {
-	binary.BigEndian.PutUint32(dst[start:], uint32(len(dst)-start-HeaderSize))
-}
-
 // The functions below append a payload, or the beginning of one, to dst.
-
-// ClientHello is what a client says of itself.
-type ClientHello struct {
-	PID  uint64 // of its process; 0: unknown
-	Name string
-}
-
-// AppendClientHello appends a client's Hello.
-func AppendClientHello(dst []byte, h ClientHello) []byte {
-	dst = appendKind(dst, 3, Hello, Version)
-	dst = AppendMap(dst, 2)
-	dst = AppendUint(AppendText(dst, "pid"), h.PID)
-	return AppendText(AppendText(dst, "name"), h.Name)
-}
-
-// ServerHello is what a server says of itself.
-type ServerHello struct {
-	ID    uint64             // of the client's session
-	Store [IdentitySize]byte // which store this is: no other one has the same
-	Frame uint64             // the longest payload that the server accepts
-}
-
-// AppendServerHello appends a server's Hello.
-func AppendServerHello(dst []byte, h ServerHello) []byte {
-	dst = appendKind(dst, 3, Hello, Version)
-	dst = AppendMap(dst, 3)
-	dst = AppendUint(AppendText(dst, "id"), h.ID)
-	dst = AppendBytes(AppendText(dst, "store"), h.Store[:])
-	return AppendUint(AppendText(dst, "frame"), h.Frame)
-}
 
 // AppendCall appends a Call up to the head of its arguments; the args items
 // must follow. A negative patience is none.
@@ -65,9 +20,13 @@ func AppendCancel(dst []byte, seq uint64) []byte {
 	return append(appendKind(dst, 3, Cancel, seq), 0)
 }
 
-// AppendAck appends an Ack.
-func AppendAck(dst []byte, seq uint64) []byte {
-	return append(appendKind(dst, 3, Ack, seq), 0)
+// AppendAck appends an Ack; confirm asks for a Return of null.
+func AppendAck(dst []byte, seq uint64, confirm bool) []byte {
+	n := byte(0)
+	if confirm {
+		n = 1
+	}
+	return append(appendKind(dst, 3, Ack, seq), n)
 }
 
 // AppendReturn appends the beginning of a Return; one item, and then

@@ -19,7 +19,11 @@ func unhex(s string) []byte {
 	return b
 }
 
-var identity = [IdentitySize]byte{1, 2, 3}
+var (
+	identity    = [IdentitySize]byte{1, 2, 3}
+	clientHello = ClientHello{300, "é", Host{9}, SessionID{8}, 7}
+	serverHello = ServerHello{SessionID{8}, identity, 1 << 20, 5, 6, true}
+)
 
 // The bytes are what two versions of this program have to agree about.
 func TestBytes(t *testing.T) {
@@ -28,15 +32,21 @@ func TestBytes(t *testing.T) {
 		got  []byte
 		want string
 	}{
-		{"client hello", AppendClientHello(nil, ClientHello{300, "é"}), "83 00 01 a2 63706964 19012c 646e616d65 62c3a9"},
 		{
-			"server hello", AppendServerHello(nil, ServerHello{9, identity, 1 << 20}),
-			"83 00 01 a3 626964 09 6573746f7265 50" + "010203" + strings.Repeat("00", 13) + " 656672616d65 1a00100000",
+			"client hello", AppendClientHello(nil, clientHello),
+			"83 00 02 a6 63706964 19012c 646e616d65 62c3a9 64686f7374 5818" + "09" + strings.Repeat("00", 23) +
+				" 6773657373696f6e 50" + "08" + strings.Repeat("00", 15) + " 63676f74 07 6373756d 1a e8b1fbb8",
+		},
+		{
+			"server hello", AppendServerHello(nil, serverHello),
+			"83 00 02 a7 6773657373696f6e 50" + "08" + strings.Repeat("00", 15) + " 6573746f7265 50" + "010203" + strings.Repeat("00", 13) +
+				" 656672616d65 1a00100000 656772616365 05 63676f74 06 66646972656374 f5 6373756d 1a 5242d2d4",
 		},
 		{"call", append(AppendCall(nil, 24, 1<<40, "mp.set", 1500, 2), 1, 2), "86 01 1818 1b0000010000000000 666d702e736574 1905dc 82 01 02"},
 		{"call for ever", AppendCall(nil, 1, 0, "", NoPatience, 0), "86 01 01 00 60 f6 80"},
 		{"cancel", AppendCancel(nil, 5), "83 02 05 00"},
-		{"ack", AppendAck(nil, 5), "83 03 05 00"},
+		{"ack", AppendAck(nil, 5, false), "83 03 05 00"},
+		{"ack, to confirm", AppendAck(nil, 5, true), "83 03 05 01"},
 		{"return", AppendTaken(AppendNull(AppendReturn(nil, 5)), true), "84 04 05 f6 f5"},
 		{"error", AppendNames(AppendUint(AppendError(nil, 5, "a", "b", 1), 7), []string{"n"}), "86 05 05 6161 6162 81 07 81 616e"},
 		{"event", AppendUint(AppendEvent(nil, 5), 7), "83 06 05 07"},
@@ -47,7 +57,7 @@ func TestBytes(t *testing.T) {
 		}
 	}
 	b := append(Begin([]byte{9}), 1, 2, 3)
-	if End(b, 1); !bytes.Equal(b, []byte{9, 0, 0, 0, 3, 1, 2, 3}) {
+	if End(b, 1, 1<<32+5, 4); !bytes.Equal(b, unhex("09 00000013 00000005 00000004 f130f21e 8eb81c5d 010203")) {
 		t.Errorf("% x", b)
 	}
 }
@@ -85,15 +95,15 @@ func TestThereAndBack(t *testing.T) {
 	if f := parse(t, AppendBye(nil, "over")); string(f.Reason) != "over" || f.Seq != 0 {
 		t.Errorf("%+v", f)
 	}
-	f = parse(t, AppendClientHello(nil, ClientHello{7, "me"}))
-	if h := f.ClientHello(); h != (ClientHello{7, "me"}) {
+	f = parse(t, AppendClientHello(nil, clientHello))
+	if h := f.ClientHello(); h != clientHello {
 		t.Errorf("%+v", h)
 	}
 	if _, ok := f.ServerHello(); ok {
 		t.Error("a client's Hello is a server's")
 	}
-	f = parse(t, AppendServerHello(nil, ServerHello{7, identity, 99}))
-	if h, ok := f.ServerHello(); !ok || h != (ServerHello{7, identity, 99}) {
+	f = parse(t, AppendServerHello(nil, serverHello))
+	if h, ok := f.ServerHello(); !ok || h != serverHello {
 		t.Errorf("%+v %v", h, ok)
 	}
 }
@@ -109,11 +119,14 @@ func TestRefused(t *testing.T) {
 		"no seq":            "83 02 61 00",
 		"behind cancel":     "83 02 05 00 00",
 		"cancel of one":     "83 02 05 01",
-		"version 2":         "83 00 02 a0",
-		"hello, cut":        "83 00 01 a1 61",
-		"hello, behind":     "83 00 01 a0 00",
-		"hello, huge":       "83 00 01 bb ffffffffffffffff",
-		"hello, odd huge":   "83 00 01 bb 8000000000000000",
+		"ack of two":        "83 03 05 02",
+		"version 1":         "83 00 01 a0",
+		"version 3":         "83 00 03 a0",
+		"hello, no check":   "83 00 02 a0",
+		"hello, cut":        "83 00 02 a1 61",
+		"hello, behind":     "83 00 02 a0 00",
+		"hello, huge":       "83 00 02 bb ffffffffffffffff",
+		"hello, odd huge":   "83 00 02 bb 8000000000000000",
 		"call, cut":         "86 01 05 07 63 6765",
 		"call, no args":     "86 01 05 07 60 f6 05",
 		"call, patience":    "86 01 05 07 60 20 80",
@@ -213,8 +226,8 @@ func TestAllocations(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add(AppendClientHello(nil, ClientHello{7, "me"}))
-	f.Add(AppendServerHello(nil, ServerHello{7, identity, 99}))
+	f.Add(AppendClientHello(nil, clientHello))
+	f.Add(AppendServerHello(nil, serverHello))
 	f.Add(append(AppendCall(nil, 5, 3, "get", 1, 2), 0x61, 'a', 0x81, 7))
 	f.Add(AppendCancel(nil, 5))
 	f.Add(AppendTaken(AppendNull(AppendReturn(nil, 5)), true))
@@ -238,7 +251,7 @@ func FuzzParse(f *testing.F) {
 		}
 		_ = fr.ClientHello()
 		_, _ = fr.ServerHello()
-		if fr.Kind == Ack && !bytes.Equal(AppendAck(nil, fr.Seq), b) && len(b) == len(AppendAck(nil, fr.Seq)) {
+		if fr.Kind == Ack && !bytes.Equal(AppendAck(nil, fr.Seq, fr.Confirm), b) && len(b) == len(AppendAck(nil, fr.Seq, false)) {
 			t.Errorf("% x", b)
 		}
 	})

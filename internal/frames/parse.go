@@ -23,8 +23,9 @@ type Frame struct {
 	Module, Class []byte // Error; text
 	Names         Items  // Error; any items
 
-	Reason []byte // Bye; text
-	Hello  Items  // Hello: names and values by turns
+	Reason  []byte // Bye; text
+	Hello   Items  // Hello: names and values by turns
+	Confirm bool   // Ack
 }
 
 // sizes are how many items the frames of each kind have.
@@ -50,7 +51,7 @@ func Parse(payload []byte, f *Frame) error {
 	}
 	switch f.Kind {
 	case Hello:
-		return f.parseHello(n, rest)
+		return f.parseHello(n, rest, payload)
 	case Call:
 		return f.parseCall(rest)
 	case Return:
@@ -66,30 +67,10 @@ func Parse(payload []byte, f *Frame) error {
 			return corrupt("Bye without a reason")
 		}
 	default:
-		if len(rest) != 1 || rest[0] != 0 {
+		if len(rest) != 1 || rest[0] > 1 || rest[0] == 1 && f.Kind != Ack {
 			return corrupt("%v with something else than 0 at its end", f.Kind)
 		}
-	}
-	return nil
-}
-
-func (f *Frame) parseHello(version uint64, rest []byte) error {
-	if version != Version {
-		return corrupt("Hello of version %d of the protocol, and this program knows %d", version, Version)
-	}
-	major, n, body, ok := head(rest)
-	if !ok || major != majorMap || n > uint64(len(body))/2 {
-		return corrupt("Hello without a map")
-	}
-	f.Hello = Items{int(2 * n), body}
-	it := f.Hello
-	for it.n > 0 {
-		if it.Next() == nil {
-			return corrupt("Hello is cut off")
-		}
-	}
-	if len(it.rest) > 0 {
-		return corrupt("Hello with something behind it")
+		f.Confirm = rest[0] == 1
 	}
 	return nil
 }
@@ -157,41 +138,4 @@ func (f *Frame) parseError(rest []byte) (err error) {
 		return corrupt("Error that is not one")
 	}
 	return nil
-}
-
-// ClientHello is the content of a client's Hello. What is not there, or not
-// what it should be, is left zero.
-func (f *Frame) ClientHello() (h ClientHello) {
-	for it := f.Hello; it.n > 1; {
-		name, _ := Text(it.Next())
-		value := it.Next()
-		switch string(name) {
-		case "pid":
-			h.PID, _ = Uint(value)
-		case "name":
-			text, _ := Text(value)
-			h.Name = string(text)
-		}
-	}
-	return h
-}
-
-// ServerHello is the content of a server's Hello; ok says that all of it was
-// there.
-func (f *Frame) ServerHello() (h ServerHello, ok bool) {
-	var id, store, frame bool
-	for it := f.Hello; it.n > 1; {
-		name, _ := Text(it.Next())
-		value := it.Next()
-		switch string(name) {
-		case "id":
-			h.ID, id = Uint(value)
-		case "store":
-			b, _ := Bytes(value)
-			store = copy(h.Store[:], b) == IdentitySize
-		case "frame":
-			h.Frame, frame = Uint(value)
-		}
-	}
-	return h, id && store && frame
 }

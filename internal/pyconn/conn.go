@@ -167,6 +167,20 @@ func (c *Conn) ReadFrame(limit int) ([]byte, error) {
 	return p, nil
 }
 
+// Peek returns the next n bytes, and leaves them to be read: a header that has
+// more than CPython's length, and can be checked before its frame has come. n is
+// a few dozens at most. Errors are those of ReadFrame.
+func (c *Conn) Peek(n int) ([]byte, error) {
+	if err := c.fill(n, false); err != nil {
+		return nil, err
+	}
+	return c.buf[c.r : c.r+n : c.r+n], nil
+}
+
+// Rest returns a copy of what was read ahead, nil if nothing was, for another
+// reader of the connection underneath. Nothing more is to be read from c.
+func (c *Conn) Rest() []byte { return append([]byte(nil), c.buf[c.r:c.w]...) }
+
 // TakeFrame is ReadFrame, but the bytes belong to the caller.
 func (c *Conn) TakeFrame(limit int) ([]byte, error) {
 	p, err := c.ReadFrame(limit)

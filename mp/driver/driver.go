@@ -11,8 +11,8 @@
 // All methods are safe for concurrent use. A method that takes a context
 // returns its error when it ends, and then nothing happened; the other
 // conditions are the sentinels of package mp, wrapped with the object's name.
-// If the connection to the place breaks while a call is under way, its fate is
-// unknown, and the call returns an error that wraps mp.ErrUnknownFate.
+// If the connection to the place breaks for good while a call is under way, its
+// fate is unknown, and the call returns an error that wraps mp.ErrUnknownFate.
 package driver
 
 import (

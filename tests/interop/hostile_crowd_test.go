@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"multiproc/internal/frames"
+	"multiproc/internal/frames/framestest"
 	"multiproc/internal/pyconn"
 	"multiproc/manager"
 	"multiproc/mp"
@@ -59,7 +60,7 @@ func TestSlowReaders(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			hostile(t, kind, readers*share, func(s *testServer, m *manager.Manager) {
 				must(t, named[[]byte](t, m, "big").Set(t.Context(), "k", bytes.Repeat([]byte{'x'}, 1<<20)))
-				var all []*pyconn.Conn
+				var all []*session
 				sent := make([]int, readers)
 				for i := range readers {
 					c := s.session(t)
@@ -105,7 +106,7 @@ func TestSlowWatchers(t *testing.T) {
 	const watchers = 10
 	hostile(t, "unix", watchers*12, func(s *testServer, m *manager.Manager) {
 		d := named[[]byte](t, m, "watched")
-		var all []*pyconn.Conn
+		var all []*session
 		for range watchers {
 			c := s.session(t)
 			all = append(all, c)
@@ -140,16 +141,11 @@ func TestSlowWriters(t *testing.T) {
 				if d := time.Since(began); d > 2*time.Second {
 					t.Errorf("a handshake took %v of 200 ms", d)
 				}
-				for _, p := range []*pyconn.Conn{s.channel(t), s.session(t)} {
-					var f frames.Frame
-					hello := frames.AppendText(frames.AppendCall(nil, 9, 0, "ping", frames.NoPatience, 1), "xxxx")
-					for _, b := range frame(hello) {
+				call := frames.AppendText(frames.AppendCall(nil, 9, 0, "ping", frames.NoPatience, 1), "xxxx")
+				for _, p := range []*pyconn.Conn{s.channel(t), s.session(t).Conn} {
+					for _, b := range frame(framestest.Seal(call, 1, 0)) {
 						_, err := p.NetConn().Write([]byte{b})
 						must(t, err)
-						if f.Kind == frames.Hello { // between the bytes, nothing is said
-							must(t, p.NetConn().SetReadDeadline(time.Now().Add(time.Millisecond)))
-							f.Kind = frames.Call
-						}
 					}
 					must(t, p.SetDeadline(time.Now().Add(prompt)))
 					if _, err := p.ReadFrame(1 << 20); err != nil && !errors.Is(err, io.EOF) {
@@ -205,7 +201,7 @@ func TestFloodOfWaiters(t *testing.T) {
 			channels = append(channels, ch)
 		}
 		t.Logf("%d KiB of heap, %d goroutines", (p.ask("Heap")-heap)>>10, p.ask("Goroutines"))
-		for _, ch := range append(channels, c) {
+		for _, ch := range append(channels, c.Conn) {
 			_ = ch.Close()
 		}
 		settle(t, "the memory is free again", func() (string, bool) {

@@ -3,12 +3,14 @@
 package interop
 
 import (
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
 	"testing"
 
 	"multiproc/internal/frames"
+	"multiproc/internal/frames/framestest"
 	"multiproc/internal/pyconn"
 	"multiproc/manager"
 	"multiproc/mp"
@@ -57,10 +59,7 @@ func TestHostileHandshakes(t *testing.T) {
 var pickled = []byte("\x80\x04\x95\x10\x00\x00\x00\x00\x00\x00\x00(N\x8c\x05dummy\x94)}\x94t\x94.")
 
 func frame(payload []byte) []byte {
-	b := frames.Begin(nil)
-	b = append(b, payload...)
-	frames.End(b, 0)
-	return b
+	return append(binary.BigEndian.AppendUint32(nil, uint32(len(payload))), payload...)
 }
 
 func wrongKeys(t *testing.T, s *testServer) {
@@ -99,14 +98,19 @@ func (c *stingy) Write(b []byte) (int, error) {
 
 // A connection may end at each byte, or stand still there.
 func TestTruncatedAnywhere(t *testing.T) {
-	call := frames.AppendText(frames.AppendCall(nil, 1, 0, "names", frames.NoPatience, 1), "x")
+	call := func(n uint64) []byte {
+		return frames.AppendText(frames.AppendCall(nil, n, 0, "names", frames.NoPatience, 1), "x")
+	}
 	for name, says := range map[string][][]byte{
 		"Python": {pickled},
 		"channel": {
 			[]byte("\x80\x04\x95\x2d\x00\x00\x00\x00\x00\x00\x00(N\x8c\x11accept_connection\x94\x8c\x0bMainProcess\x94\x85\x94}\x94t\x94."),
 			pickled,
 		},
-		"Go": {frames.AppendClientHello(nil, frames.ClientHello{PID: 1, Name: "x"}), call, call},
+		"Go": {
+			frames.AppendClientHello(nil, frames.ClientHello{PID: 1, Name: "x"}),
+			framestest.Seal(call(1), 1, 0), framestest.Seal(call(2), 2, 0),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			hostile(t, "unix", 64, func(s *testServer, m *manager.Manager) {
@@ -144,7 +148,7 @@ func TestOversized(t *testing.T) {
 	phases := map[string]func(t testing.TB, s *testServer) *pyconn.Conn{
 		"first":   func(t testing.TB, s *testServer) *pyconn.Conn { return s.join(t) },
 		"channel": func(t testing.TB, s *testServer) *pyconn.Conn { return s.channel(t) },
-		"session": func(t testing.TB, s *testServer) *pyconn.Conn { return s.session(t) },
+		"session": func(t testing.TB, s *testServer) *pyconn.Conn { return s.session(t).Conn },
 	}
 	for _, kind := range []string{"unix", "tcp"} {
 		t.Run(kind, func(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 
 	"multiproc/internal/data"
 	"multiproc/internal/frames"
+	"multiproc/internal/frames/framestest"
 	"multiproc/internal/pickle"
 	"multiproc/internal/pyconn"
 	"multiproc/manager"
@@ -206,22 +207,30 @@ func (s *testServer) create(t testing.TB, args ...any) (ident string, exposed da
 }
 
 // session connects as a Go client that does as it likes.
-func (s *testServer) session(t testing.TB) *pyconn.Conn {
+func (s *testServer) session(t testing.TB) *session {
 	t.Helper()
 	c := s.join(t)
-	must(t, c.WriteFrame(frames.AppendClientHello(nil, frames.ClientHello{PID: 1, Name: "hostile"})))
-	var f frames.Frame
-	b, err := c.ReadFrame(1 << 20)
+	p := &session{Conn: c, Peer: framestest.Peer{C: c}}
+	_, err := p.Join(frames.ClientHello{PID: 1, Name: "hostile"})
 	must(t, err)
-	must(t, frames.Parse(b, &f))
-	if f.Kind != frames.Hello {
-		t.Fatalf("the server says %v first", f.Kind)
-	}
-	return c
+	return p
 }
 
+// session is what a hostile Go client has: its methods are the Peer's where both
+// have them.
+type session struct {
+	*pyconn.Conn
+	framestest.Peer
+}
+
+// WriteFrame sends the next frame of the session.
+func (s *session) WriteFrame(b []byte) error { return s.Peer.WriteFrame(b) }
+
+// ReadFrame returns the payload of the next frame of the session.
+func (s *session) ReadFrame(limit int) ([]byte, error) { return s.Peer.ReadFrame(limit) }
+
 // open opens an object by name in such a session, with the call number 1.
-func open(t testing.TB, c *pyconn.Conn, kind, name string) (id uint64) {
+func open(t testing.TB, c *session, kind, name string) (id uint64) {
 	t.Helper()
 	call := frames.AppendText(frames.AppendCall(nil, 1, 0, "open", frames.NoPatience, 3), kind)
 	must(t, c.WriteFrame(frames.AppendArray(frames.AppendText(call, name), 0)))

@@ -271,7 +271,7 @@ func goCalls(t testing.TB, id uint64) (all [][]byte) {
 		add(id, "mp."+m, nested)
 		add(id, "mp."+m)
 	}
-	all = append(all, frames.AppendCancel(nil, 3), frames.AppendAck(nil, 4),
+	all = append(all, frames.AppendCancel(nil, 3), frames.AppendAck(nil, 4, false),
 		frames.AppendClientHello(nil, frames.ClientHello{PID: 7, Name: "x"}))
 	return all
 }

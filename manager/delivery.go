@@ -1,0 +1,327 @@
+package manager
+
+import (
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"multiproc/internal/budget"
+	"multiproc/internal/frames"
+)
+
+// delivery is what a session sends to its client, over one connection after the
+// other. Any number of goroutines send, and none of them ever waits for the
+// client: see outbox, which is the same for Python's connections.
+type delivery struct {
+	keeps    *budget.Share // charged for what is kept
+	overflow func()        // called when that is too much for a client that is away, without waiting
+
+	mu      sync.Mutex
+	in      inbox     // what has come from the client
+	from    *conn     // whose frames are the session's
+	ledger  ledger    // what is sent
+	conn    net.Conn  // nil: the client is away
+	try     tryWriter // of conn; nil where only blocking writes exist
+	corked  bool      // the reader carries out a batch of requests and flushes at its end
+	writing int       // bytes that a goroutine is at work on; 0: there is none
+	charged int       // of what is kept
+	lost    uint64    // frames up to this one are not kept, though they may not have come
+	over    bool      // nothing more is sent
+	idle    sync.Cond
+}
+
+const (
+	// maxKept is how many bytes are kept that the client has not said to have,
+	// besides the last chunk. A client says so every 64 KiB.
+	maxKept = 16 << 20
+	// chargeStep is in what steps that is charged.
+	chargeStep = 64 << 10
+)
+
+// send sends a frame: encode appends its payload. It reports whether the session
+// goes on so far: the client gets the frame when it is there again, if it comes
+// in time. An error of encode leaves nothing behind.
+func (o *delivery) send(encode func(dst []byte) ([]byte, error)) (sound bool, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.over {
+		return false, nil
+	}
+	start := len(o.ledger.buf)
+	b, err := encodeSafely(frames.Begin(o.ledger.buf), encode)
+	if err != nil {
+		return true, err
+	}
+	if int64(len(b)-start) > 1<<31-1 {
+		return true, errFrameTooLong
+	}
+	o.ledger.add(b, start, o.in.got)
+	if o.conn == nil {
+		if o.charge(); len(b) > maxKept {
+			o.overflow()
+		}
+		return true, nil
+	}
+	if !o.corked || len(b) > flushOut {
+		o.flush()
+	}
+	return true, nil
+}
+
+// nod tells the client what has come, and that the server lives.
+func (o *delivery) nod() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.conn == nil || o.over {
+		return
+	}
+	o.ledger.nod(o.in.got)
+	o.flush()
+}
+
+// bye tells the client that its session ends.
+func (o *delivery) bye(reason string) {
+	_, _ = o.send(func(dst []byte) ([]byte, error) { return frames.AppendBye(dst, text(reason)), nil })
+	o.uncork()
+}
+
+// admit reports whether a frame is the session's next one. What is sent from
+// here on gathers until uncork. An error says that the connection is of no more
+// use; one that is fatal, nor the session.
+func (o *delivery) admit(c *conn, h *frames.Head) (fresh bool, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.from != c {
+		return false, net.ErrClosed
+	}
+	o.corked = true
+	if _, err := o.ledger.came(frames.Extend(o.ledger.acked, h.Got)); err != nil {
+		return false, fatal{err}
+	}
+	o.charge()
+	if h.Size == 0 {
+		o.ledger.nod(o.in.got)
+		return false, nil
+	}
+	return o.in.admit(h.Number)
+}
+
+// atWork reports whether a reader carries out what has come, and how much has
+// come to it.
+func (o *delivery) atWork() (got uint64, ok bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.in.got, o.corked
+}
+
+// uncork writes what has gathered.
+func (o *delivery) uncork() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.corked = false
+	o.flush()
+}
+
+// flush is called with mu held.
+func (o *delivery) flush() {
+	if o.writing > 0 || o.conn == nil || o.over || len(o.ledger.buf) == 0 {
+		return
+	}
+	b, last := o.ledger.take()
+	o.limit()
+	n := 0
+	if o.try != nil {
+		var err error
+		if n, err = o.try(b); err != nil {
+			o.fail(o.conn)
+			return
+		}
+		if n == len(b) {
+			o.ledger.wrote(b, last)
+			return
+		}
+	}
+	o.writing = len(b) - n
+	go o.drain(o.conn, b, n, last)
+}
+
+// drain writes a chunk from the n-th byte on, and then until nothing is left.
+func (o *delivery) drain(conn net.Conn, b []byte, n int, last uint64) {
+	for {
+		_, err := conn.Write(b[n:])
+		o.mu.Lock()
+		if o.conn != conn {
+			o.mu.Unlock()
+			return
+		}
+		if err != nil {
+			o.fail(conn)
+			o.mu.Unlock()
+			return
+		}
+		o.ledger.wrote(b, last)
+		if len(o.ledger.buf) == 0 || o.over {
+			o.writing = 0
+			o.idle.Broadcast()
+			o.mu.Unlock()
+			return
+		}
+		b, last = o.ledger.take()
+		o.limit()
+		n, o.writing = 0, len(b)
+		o.mu.Unlock()
+	}
+}
+
+// limit forgets the oldest of what is kept, if that is too much: its client says
+// nothing of what has come. It cannot resume the session then. It is called with
+// mu held.
+func (o *delivery) limit() {
+	o.forget(maxKept)
+	o.charge()
+}
+
+// forget forgets the oldest of what is kept until no more than so many bytes are
+// left, or only the last chunk. It is called with mu held.
+func (o *delivery) forget(most int) {
+	l := &o.ledger
+	for len(l.kept) > 1 && l.bytes > most {
+		o.lost = l.kept[0].last
+		l.bytes -= len(l.kept[0].b)
+		l.kept[0] = chunk{}
+		l.kept = l.kept[1:]
+	}
+}
+
+// charge charges what is kept, and what waits for a client that is away. It is
+// called with mu held.
+func (o *delivery) charge() {
+	n := o.ledger.bytes
+	if o.conn == nil {
+		n += len(o.ledger.buf)
+	}
+	n = n / chargeStep * chargeStep
+	switch {
+	case n < o.charged:
+		o.keeps.Give(o.charged - n)
+	case n > o.charged && o.keeps.Take(n-o.charged) != nil:
+		had := o.ledger.bytes
+		o.forget(0) // as much as is allowed
+		n = max(o.charged, n-had+o.ledger.bytes)
+		o.keeps.Force(n - o.charged)
+	}
+	o.charged = n
+}
+
+// fail gives a connection up that cannot be written to. Its reader ends by the
+// deadline, if not before: what the client has written may still be there to
+// read. It is called with mu held.
+func (o *delivery) fail(conn net.Conn) {
+	o.detachLocked()
+	_ = conn.SetReadDeadline(time.Now().Add(lastWords))
+}
+
+// detach lets frames gather until the client is there again. The frames of the
+// next connection are the session's from here on.
+func (o *delivery) detach(next *conn) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.from = next
+	o.detachLocked()
+}
+
+// come is how many frames have come.
+func (o *delivery) come() uint64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.in.got
+}
+
+func (o *delivery) detachLocked() {
+	o.conn, o.try, o.writing = nil, nil, 0
+	o.idle.Broadcast()
+}
+
+// resumable takes note of how many frames have come to a client that wants to
+// resume its session. It reports whether the others are still there.
+func (o *delivery) resumable(came uint64) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.over || came < o.lost || came < o.ledger.acked {
+		return false
+	}
+	_, err := o.ledger.came(came)
+	o.charge()
+	return err == nil
+}
+
+// attach sends over a connection from here on, and first what was sent before
+// and has not come.
+func (o *delivery) attach(conn net.Conn) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.over {
+		return
+	}
+	o.conn, o.try = conn, nil
+	if s, ok := conn.(syscall.Conn); ok {
+		if raw, err := s.SyscallConn(); err == nil {
+			o.try = newTryWriter(raw)
+		}
+	}
+	again := net.Buffers(o.ledger.again())
+	if len(again) == 0 {
+		o.flush()
+		return
+	}
+	for _, b := range again {
+		o.writing += len(b)
+	}
+	go func() {
+		_, err := again.WriteTo(conn)
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		switch {
+		case o.conn != conn:
+		case err != nil:
+			o.fail(conn)
+		default:
+			o.writing = 0
+			o.flush()
+			o.idle.Broadcast()
+		}
+	}()
+}
+
+// end ends the session for good: what waits to be sent is dropped.
+func (o *delivery) end() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.over = true
+	o.detachLocked()
+	o.ledger = ledger{number: o.ledger.number, acked: o.ledger.acked}
+	o.charge()
+}
+
+// full reports whether so much waits to be written that the client must not
+// be sent what it did not ask for.
+func (o *delivery) full() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.writing+len(o.ledger.buf) > maxOut || o.over
+}
+
+// wait returns when less than limit bytes wait to be written, or the connection
+// is another.
+func (o *delivery) wait(conn net.Conn, limit int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for o.conn == conn && !o.over && o.writing+len(o.ledger.buf) > limit {
+		if o.writing == 0 {
+			o.flush()
+			continue
+		}
+		o.idle.Wait()
+	}
+}

@@ -28,11 +28,7 @@ func (g *goSession) storeCall(c *goCall, method string, args []store.Item) {
 		values[i] = a.Value()
 	}
 	answer := func() {
-		var (
-			v   data.Value
-			err error
-		)
-		g.s.weighty(m.all && g.s.store.Size() > manyObjects, func() { v, err = m.run(g, values) })
+		v, err := m.run(g, values)
 		if err != nil {
 			c.Fail(err)
 			return
@@ -52,7 +48,7 @@ func (g *goSession) storeCall(c *goCall, method string, args []store.Item) {
 			return
 		}
 	}
-	answer()
+	g.s.weighty(m.all && g.s.store.Size() > manyObjects, answer)
 }
 
 type storeMethod struct {

@@ -93,7 +93,7 @@ func (l *list) replace(i, j int, items []store.Item) error {
 	case len(items) == j-i:
 	case j == len(l.items):
 		clear(l.items[i:])
-		l.items = slices.Grow(l.items[:i], len(items))[:i+len(items)]
+		l.items = grown(l.items[:i], len(items))[:i+len(items)]
 	default:
 		l.items = slices.Replace(l.items, i, j, make([]listed, len(items))...)
 	}
@@ -113,7 +113,9 @@ func (l *list) fresh(v store.Item) listed {
 // shrink gives memory back when most of it is unused.
 func (l *list) shrink() {
 	if n := l.front + cap(l.items); n > 1024 && len(l.items) < n/4 {
-		l.items = append(make([]listed, 0, 2*len(l.items)), l.items...)
+		less := make([]listed, len(l.items), 2*len(l.items))
+		copyParts(less, l.items)
+		l.items = less
 		l.front = 0
 	}
 }

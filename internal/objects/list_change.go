@@ -116,7 +116,7 @@ func (l *list) removeIf(i int, version uint64) (bool, error) {
 func (l *list) elementsNow() []listed {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.Clone(l.items)
+	return copied(l.items)
 }
 
 // find is where v first stands in [start, stop), or -1.
@@ -173,7 +173,7 @@ func (l *list) sort(c *store.Call, reverse bool) error {
 	const tries = 3
 	for range tries {
 		l.mu.Lock()
-		before, version := slices.Clone(l.items), l.version
+		before, version := copied(l.items), l.version
 		l.mu.Unlock()
 		after, err := sorted(c, before, reverse)
 		if err != nil {
@@ -189,7 +189,7 @@ func (l *list) sort(c *store.Call, reverse bool) error {
 	if err != nil {
 		return err
 	}
-	copy(l.items, after)
+	copyParts(l.items, after)
 	l.changed("sort", nowhere, nil)
 	return nil
 }
@@ -202,7 +202,7 @@ func (l *list) replaceIf(version uint64, before, after []listed) bool {
 	if l.version != version || len(l.items) != len(before) {
 		return false
 	}
-	copy(l.items, after)
+	copyParts(l.items, after)
 	l.changed("sort", nowhere, nil)
 	return true
 }
@@ -233,7 +233,7 @@ func (l *list) repeat(n int) error {
 			return err
 		}
 		l.refund(more)
-		if err := l.replace(len(l.items), len(l.items), slices.Repeat(items, n-1)); err != nil {
+		if err := l.replace(len(l.items), len(l.items), repeated(items, n-1)); err != nil {
 			return err
 		}
 	}

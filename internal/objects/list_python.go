@@ -254,7 +254,7 @@ func (l *list) pyMul(c *store.Call) (store.Item, error) {
 		return none, err
 	}
 	defer release()
-	return join(c, slices.Repeat(items, max(n, 0))...), nil
+	return join(c, repeated(items, max(n, 0))...), nil
 }
 
 // borrow charges the list for n times the items, until release is called.

@@ -129,6 +129,46 @@ func (o *set) elements(c *store.Call) int {
 	return o.Length()
 }
 
+// copied is a copy of elements, made part by part: the collector cannot stop a
+// goroutine in the middle of a copy of what holds pointers, and all others wait
+// for it then.
+func copied[E any](from []E) []E {
+	to := make([]E, len(from))
+	copyParts(to, from)
+	return to
+}
+
+func copyParts[E any](to, from []E) {
+	const part = 1 << 12
+	for len(from) > part {
+		copy(to, from[:part])
+		to, from = to[part:], from[part:]
+	}
+	copy(to, from)
+}
+
+// grown has room for n elements more, as slices.Grow makes it.
+func grown[E any](s []E, n int) []E {
+	if len(s)+n <= cap(s) {
+		return s
+	}
+	more := make([]E, len(s), max(len(s)+n, len(s)+len(s)/4))
+	copyParts(more, s)
+	return more
+}
+
+// repeated are the items n times, made as copied makes them.
+func repeated(items []store.Item, n int) []store.Item {
+	if len(items) == 0 {
+		return nil // however often
+	}
+	all := make([]store.Item, len(items)*n)
+	for i := range n {
+		copyParts(all[i*len(items):], items)
+	}
+	return all
+}
+
 // checkEvery is after how many comparisons a loop asks whether it is to go on.
 const checkEvery = 1 << 10
 

@@ -33,6 +33,14 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if name := os.Getenv(attackEnv); name != "" {
+		if name == "victim" {
+			runVictim()
+		} else {
+			runAttack(name)
+		}
+		os.Exit(0)
+	}
 	mptest.Main(m)
 }
 

@@ -82,6 +82,24 @@ func (o *Options) clientKey() ([]byte, error) {
 	return Authkey(), nil
 }
 
+// shortKey is the length of a key below which somebody may find it by trying,
+// who has recorded one handshake.
+const shortKey = 16
+
+// doubts says what is wrong with a server's key, if it can be used nevertheless.
+func (o *Options) doubts(key []byte) (all []string) {
+	if len(key) < shortKey {
+		all = append(all, fmt.Sprintf("the authkey has %d bytes: use %d or more that are random", len(key), shortKey))
+	}
+	if o.Authkey != nil || o.AuthkeyFile == "" {
+		return all
+	}
+	if info, err := os.Stat(o.AuthkeyFile); err == nil && info.Mode().IsRegular() && info.Mode()&0o077 != 0 {
+		all = append(all, fmt.Sprintf("the authkey file %s has mode %04o, so that others may read it: chmod 600", o.AuthkeyFile, info.Mode().Perm()))
+	}
+	return all
+}
+
 // serverKey is the key of a server: that of the process if none is given.
 func (o *Options) serverKey() ([]byte, error) {
 	key, err := o.key()

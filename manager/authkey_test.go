@@ -2,6 +2,7 @@ package manager
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -78,5 +79,21 @@ func TestOwnKey(t *testing.T) {
 	again, err := o.clientKey()
 	if err != nil || !bytes.Equal(key, again) || !bytes.Equal(key, Authkey()) {
 		t.Error("the process has more than one key")
+	}
+}
+
+// A key that others may find is one to be warned of.
+func TestDoubtfulKeys(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "key")
+	for mode, want := range map[os.FileMode]int{0o600: 0, 0o644: 1, 0o640: 1} {
+		if err := errors.Join(os.WriteFile(name, testKey, 0o600), os.Chmod(name, mode)); err != nil {
+			t.Fatal(err)
+		}
+		if got := (&Options{AuthkeyFile: name}).doubts(testKey); len(got) != want {
+			t.Errorf("mode %o: %q", mode, got)
+		}
+	}
+	if got := (&Options{Authkey: []byte("abcdef")}).doubts([]byte("abcdef")); len(got) != 1 {
+		t.Errorf("a short key: %q", got)
 	}
 }

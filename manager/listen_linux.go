@@ -66,8 +66,9 @@ func stale(path string) bool {
 }
 
 // lockDir locks a directory against other servers that are about to listen.
-// They hold it for a moment; anybody who may read the directory can hold it
-// for longer, and must not keep us for ever.
+// They hold it for a moment. Anybody who may read the directory can hold it for
+// longer, and must not keep us out: after a while we go on without it, for that
+// is no server.
 func lockDir(dir string) (unlock func(), err error) {
 	f, err := os.Open(dir)
 	if err != nil {
@@ -79,7 +80,11 @@ func lockDir(dir string) (unlock func(), err error) {
 		if err == nil {
 			return func() { _ = f.Close() }, nil
 		}
-		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) || time.Now().After(limit) {
+		busy := errors.Is(err, unix.EWOULDBLOCK)
+		if busy && time.Now().After(limit) {
+			return func() { _ = f.Close() }, nil
+		}
+		if !busy && !errors.Is(err, unix.EINTR) {
 			_ = f.Close()
 			return nil, fmt.Errorf("lock the directory %s: %w", dir, err)
 		}

@@ -24,7 +24,8 @@ type Options struct {
 	// function Authkey), which Dial uses in that process; elsewhere Dial fails.
 	// The slice is copied. An empty one is an error.
 	Authkey []byte `json:"-"` // not for those who write down all their options, either
-	// AuthkeyFile names a file that holds the key. One line feed at its end
+	// AuthkeyFile names a file that holds the key. A server logs a warning if
+	// others than its owner may read it. One line feed at its end
 	// does not belong to it. Empty: none.
 	AuthkeyFile string
 

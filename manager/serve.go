@@ -83,6 +83,9 @@ func newServer(ctx context.Context, o Options) (*server, error) {
 	s.store = store.New(store.Limits{
 		Objects: limits.Objects, Bytes: limits.Bytes, Calls: limits.Waiting,
 	})
+	for _, doubt := range o.doubts(key) {
+		s.log.Warn(doubt)
+	}
 	s.store.OnPanic(s.panicked)
 	objects.Register(s.store)
 	s.addRegistered()

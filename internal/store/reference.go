@@ -218,7 +218,7 @@ func (s *Store) removeLocked(e *entry) {
 	}
 	e.gone = true
 	s.count--
-	delete(s.byObject, e.obj)
+	s.byObject = drop(s.byObject, e.obj, &s.mostObjects)
 	if e.name != "" {
 		delete(s.names, e.name)
 	}
@@ -264,7 +264,7 @@ func (ss *Session) Decref(id uint64) error {
 		return data.AssertionError(fmt.Sprintf("Id %s: this client has no reference to it (%d of others)", Ident(id), refs))
 	}
 	if ss.refs[id]--; ss.refs[id] == 0 {
-		delete(ss.refs, id)
+		ss.refs = drop(ss.refs, id, &ss.mostRefs)
 	}
 	dead := s.releaseLocked(e, 1)
 	s.mu.Unlock()

@@ -240,3 +240,21 @@ func TestClose(t *testing.T) {
 	}
 	s.Close()
 }
+
+// Maps give back the memory of what they once held.
+func TestMapsShrink(t *testing.T) {
+	m, most := map[int]int{}, 0
+	for i := range 10_000 {
+		m[i] = i
+	}
+	moved := 0
+	for i := range 9990 {
+		before := most
+		if m = drop(m, i, &most); most < before {
+			moved++
+		}
+	}
+	if len(m) != 10 || m[9995] != 9995 || moved != 2 {
+		t.Errorf("%d are left, moved %d times", len(m), moved)
+	}
+}

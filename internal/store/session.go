@@ -32,9 +32,10 @@ type Session struct {
 	works  *budget.Share // what the work for it takes
 
 	// Guarded by Store.mu.
-	refs    map[uint64]int
-	tickets map[uint64]struct{}
-	ended   bool
+	refs     map[uint64]int
+	mostRefs int // see drop
+	tickets  map[uint64]struct{}
+	ended    bool
 
 	mu     sync.Mutex
 	owners map[*ownership]struct{} // nil once it has ended

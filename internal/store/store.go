@@ -43,17 +43,18 @@ type Store struct {
 		funcs map[string]Func
 	}
 
-	mu       sync.Mutex
-	closed   bool
-	lastID   uint64
-	count    int               // entries in the table
-	counted  int               // entries with refs > 0
-	byObject map[Object]*entry // all entries
-	names    map[string]*entry
-	tickets  map[uint64]*ticket
-	sessions map[*Session]struct{}
-	sweeper  sweeper
-	presence presence
+	mu          sync.Mutex
+	closed      bool
+	lastID      uint64
+	count       int               // entries in the table
+	counted     int               // entries with refs > 0
+	byObject    map[Object]*entry // all entries
+	mostObjects int               // see drop
+	names       map[string]*entry
+	tickets     map[uint64]*ticket
+	sessions    map[*Session]struct{}
+	sweeper     sweeper
+	presence    presence
 
 	ticketsAtMost int // allTickets, less in tests
 

@@ -42,8 +42,9 @@ func (e *entry) ident() uint64 {
 type table struct {
 	shards [shards]struct {
 		sync.RWMutex
-		m map[uint64]*entry
-		_ [32]byte // each shard has a cache line of its own
+		m    map[uint64]*entry
+		most int      // see shrink
+		_    [24]byte // each shard has a cache line of its own
 	}
 }
 
@@ -74,8 +75,26 @@ func (t *table) put(e *entry) {
 func (t *table) remove(e *entry) {
 	s := &t.shards[e.id%shards]
 	s.Lock()
-	delete(s.m, e.id)
+	s.m = drop(s.m, e.id, &s.most)
 	s.Unlock()
+}
+
+// drop deletes a key. A map keeps the memory of the most that it ever held, so
+// when three quarters of that are gone the rest moves to a smaller one. most is
+// what drop knows of that; it belongs to the map. Moving costs as much as the
+// deletions before it.
+func drop[K comparable, V any](m map[K]V, key K, most *int) map[K]V {
+	*most = max(*most, len(m))
+	delete(m, key)
+	if *most < 1024 || len(m) > *most/4 {
+		return m
+	}
+	*most = len(m)
+	small := make(map[K]V, len(m))
+	for k, v := range m {
+		small[k] = v
+	}
+	return small
 }
 
 // all returns every entry, in no order.

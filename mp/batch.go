@@ -74,6 +74,9 @@ func (q *Queue[T]) putEncoded(ctx context.Context, values []T) (int, error) {
 	return put, err
 }
 
+// batchBytes is how much memory a batch takes before it has an item.
+const batchBytes = 1 << 20
+
 // GetBatch takes between 1 and limit items, as many as there are, waiting
 // while the queue is empty. From a manager about a megabyte comes at once, one
 // item at least. Errors are those of Get; with an error about an item that
@@ -92,7 +95,8 @@ func (q *Queue[T]) GetBatch(ctx context.Context, limit int) ([]T, error) {
 		return nil, q.errClosed()
 	}
 	defer q.exit()
-	out := make([]T, 0, min(limit, max(1, q.r.Len())))
+	// As many as there seem to be, but not at the word of shared memory alone.
+	out := make([]T, 0, min(limit, max(1, min(q.r.Len(), batchBytes/max(1, int(unsafe.Sizeof(*new(T))))))))
 	var records [][]byte // copied out under the lock, decoded after it
 	_, err := q.r.GetMany(ctx, limit, func(p unsafe.Pointer, n int) {
 		if q.e.raw {

@@ -232,6 +232,9 @@ func (r *Ring) front() (src unsafe.Pointer, n int, next word, err error) {
 // behind it. The get lock is held. The positions may come from a corrupted
 // ring, but what is returned lies within one mapped generation.
 func (r *Ring) record(head, tail word) (src unsafe.Pointer, n int, next word, err error) {
+	if !r.sound(head, tail) {
+		return nil, 0, 0, r.unsound(head, tail)
+	}
 	g, err := r.enter(head)
 	if err != nil {
 		return nil, 0, 0, err

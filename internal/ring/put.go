@@ -238,15 +238,10 @@ func (r *Ring) space(need uint32) uint32 {
 	if items == 0 {
 		return max(r.maxUnits/need, 1)
 	}
-	used := pos(tail) - pos(head)
-	if used > r.maxUnits {
-		return 0
+	if !r.sound(head, tail) {
+		return 1 // tryPut says so
 	}
-	room := (r.maxUnits - used) / need
-	if r.cfg.Items > 0 {
-		room = min(room, uint32(r.cfg.Items)-min(items, uint32(r.cfg.Items)))
-	}
-	return room
+	return min((r.maxUnits-(pos(tail)-pos(head)))/need, r.maxItems-items)
 }
 
 // CloseWrite says that nobody puts any more. It takes the put lock, so that

@@ -29,11 +29,12 @@ func (r *Ring) refresh(g uint32) {
 // knowledge. grow says that a larger generation would help.
 func (r *Ring) room(g uint32, tail word, need uint32) (fits, grow bool) {
 	c := r.c
-	if r.cfg.Items > 0 && cnt(tail)-cnt(c.cachedHead) >= uint32(r.cfg.Items) {
+	head := c.cachedHead
+	if !r.sound(head, tail) || cnt(tail)-cnt(head) >= r.maxItems {
 		return false, false
 	}
 	// Written so that no corrupted word makes a sum run over.
-	if used := pos(tail) - pos(c.cachedHead); used > r.maxUnits || need > r.maxUnits-used {
+	if used := pos(tail) - pos(head); used > r.maxUnits || need > r.maxUnits-used {
 		return false, false
 	}
 	area := r.gens[g].mask + 1
@@ -81,6 +82,9 @@ func (r *Ring) reserve(tail word, need uint32) (word, uint32, error) {
 // a Put would go round for ever. The put lock is held.
 func (r *Ring) checkFull(g uint32, tail word) error {
 	head := atomic.LoadUint64(&r.c.head) // before getGen, see refresh
+	if !r.sound(head, tail) {
+		return r.unsound(head, tail)
+	}
 	if cnt(head) == cnt(tail) && pos(head) != pos(tail) {
 		return r.corrupt("empty, but from position %d to %d", pos(head), pos(tail))
 	}

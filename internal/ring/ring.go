@@ -27,6 +27,8 @@ type Ring struct {
 	allDone  robust.Event
 
 	maxUnits uint32 // the byte bound in units
+	maxItems uint32 // how many records fit at most
+	stride   uint32 // units of a record, if fixed
 	getSpin  spinner
 	putSpin  spinner
 
@@ -56,6 +58,11 @@ func New(seg *shm.Segment, mem unsafe.Pointer, dataOff int64, cfg Config) (*Ring
 		return nil, fmt.Errorf("ring of %d bytes in a segment of %d: %w", cfg.Bytes, seg.Size, mperr.ErrCorrupt)
 	}
 	r := &Ring{c: (*control)(mem), cfg: cfg, seg: seg, maxUnits: uint32((cfg.Bytes + 7) / 8)}
+	r.stride = cfg.stride(0)
+	r.maxItems = r.maxUnits / r.stride
+	if cfg.Items > 0 {
+		r.maxItems = min(r.maxItems, uint32(cfg.Items))
+	}
 	for _, size := range cfg.sizes() {
 		r.gens = append(r.gens, generation{off: dataOff, size: size, mask: uint32(size/8 - 1)})
 		dataOff += size
@@ -77,16 +84,30 @@ func (r *Ring) check() error {
 	gg := atomic.LoadUint32(&r.c.getGen)
 	pg := atomic.LoadUint32(&r.c.putGen)
 	head, tail := r.snapshot()
-	items := cnt(tail) - cnt(head)
-	switch {
-	case int(pg) >= len(r.gens) || gg > pg:
+	if int(pg) >= len(r.gens) || gg > pg {
 		return r.corrupt("generations %d and %d of %d", pg, gg, len(r.gens))
-	case items > r.maxUnits:
-		return r.corrupt("%d records in %d units", items, r.maxUnits)
-	case items != 0 && pos(tail)-pos(head) > r.maxUnits:
-		return r.corrupt("%d units in use of %d", pos(tail)-pos(head), r.maxUnits)
+	}
+	if !r.sound(head, tail) {
+		return r.unsound(head, tail)
 	}
 	return nil
+}
+
+// sound reports whether a ring can go from head to tail: the words count and
+// measure the same records. tail may be that of a burst, and either a past value
+// of its word. Who reads them without a lock takes a snapshot.
+func (r *Ring) sound(head, tail word) bool {
+	items, used := cnt(tail)-cnt(head), pos(tail)-pos(head)
+	if r.cfg.Fixed {
+		// While the ring is empty a rewind may have moved one and not yet the
+		// other.
+		return items <= r.maxItems && (items == 0 || used == items*r.stride)
+	}
+	return items <= r.maxItems && (items == 0 || used >= items && used <= r.maxUnits)
+}
+
+func (r *Ring) unsound(head, tail word) error {
+	return r.corrupt("%d records in %d units, of at most %d in %d", cnt(tail)-cnt(head), pos(tail)-pos(head), r.maxItems, r.maxUnits)
 }
 
 // corruption is an error that is put into words when somebody reads it: it is
@@ -175,7 +196,7 @@ func (r *Ring) snapshot() (head, tail word) {
 // call.
 func (r *Ring) Len() int {
 	head, tail := r.snapshot()
-	return int(cnt(tail) - cnt(head))
+	return int(min(cnt(tail)-cnt(head), r.maxItems))
 }
 
 // Full reports whether the item bound is reached; a ring bounded by bytes

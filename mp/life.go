@@ -219,7 +219,7 @@ func (l *life) end(f *family, o *outcome, out *export) {
 		_ = l.control.WriteFrame(wire.Append(nil, o.answer), nil)
 	}
 	leaveAll()
-	if !robust.Asleep() {
+	if robust.Retire(1) { // it holds its slot's life lock
 		f.table.Leave()
 	}
 	os.Exit(o.code)

@@ -11,6 +11,7 @@ import (
 	"multiproc/internal/failpoint"
 	"multiproc/internal/fence"
 	"multiproc/internal/mperr"
+	"multiproc/internal/robust"
 )
 
 // Put copies n bytes from p into the ring as one record, waiting while it is
@@ -262,6 +263,7 @@ func (r *Ring) CloseWrite(ctx context.Context) error {
 // Done counts n records as dealt with. It fails with ErrTaskDone if that
 // would be more than were ever put.
 func (r *Ring) Done(n int) error {
+	robust.Admit() // it takes no lock
 	for {
 		done := atomic.LoadUint32(&r.c.done)
 		open := cnt(atomic.LoadUint64(&r.c.tail)) - done

@@ -19,11 +19,10 @@ const MaxEvents = futex.MaxWait - 2
 // waiter, so who then takes nothing of what it was woken for must have called
 // Notify: WaitAny does so itself when it returns.
 func WaitAny(ctx context.Context, events []*Event, ready func() bool) error {
+	admit()
 	if !futex.Several() {
 		return waitEach(ctx, events, ready)
 	}
-	sleepers.Add(1)
-	defer sleepers.Add(-1)
 	s := newSleep()
 	defer sleeps.Put(s)
 	if ctx.Done() != nil {

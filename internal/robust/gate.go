@@ -62,14 +62,6 @@ var (
 // waits. Tests take the net away with it, so that a lost wake-up is a hang.
 func SetRecheck(first, longest time.Duration) { firstRecheck, maxRecheck = first, longest }
 
-// sleepers counts the goroutines of this process that sleep on shared words.
-var sleepers atomic.Int32
-
-// Asleep reports whether any goroutine of this process sleeps on a shared
-// word. A process that exits like that may take a wake-up with it that was
-// meant for whoever is awake, so its exit is no clean one.
-func Asleep() bool { return sleepers.Load() != 0 }
-
 // deathWord changes whenever a process of the family dies uncleanly.
 var deathWord atomic.Pointer[uint32]
 
@@ -98,11 +90,10 @@ func spread(w *uint32, known uint32) {
 // has left in the sleep in between. ready is called by one goroutine of the
 // gate at a time. An error means that ready's last answer was false.
 func (g *gate) wait(ctx context.Context, ready func(*sleep) bool) error {
+	admit()
 	if err := g.lead(ctx); err != nil {
 		return err
 	}
-	sleepers.Add(1)
-	defer sleepers.Add(-1)
 	s := newSleep()
 	g.adopt(s)
 	err := s.run(ctx, g, ready)

@@ -50,6 +50,7 @@ const (
 
 // wait is Hold for a lock that is not free.
 func (l *Lock) wait(ctx context.Context) (died bool, err error) {
+	admit()
 	t := attempting{}
 	begin := time.Now()
 	for range spinLock {
@@ -61,14 +62,12 @@ func (l *Lock) wait(ctx context.Context) (died bool, err error) {
 	if err := l.gate.lead(ctx); err != nil {
 		return false, err
 	}
-	sleepers.Add(1)
 	s := newSleep()
 	l.gate.adopt(s)
 	if ctx.Done() != nil {
 		s.stop = context.AfterFunc(ctx, s.wake)
 	}
 	died, err = l.contend(ctx, s, begin)
-	sleepers.Add(-1)
 	if err != nil {
 		l.gate.resign(s)
 	}

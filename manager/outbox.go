@@ -25,6 +25,7 @@ type outbox struct {
 	buf     []byte // frames that are not written yet
 	corked  bool   // the reader carries out a batch of requests and flushes at its end
 	writing int    // bytes that the goroutine is at work on; 0: there is none
+	begun   bool   // the header of the next frame has begun, see announce
 	err     error  // of the connection; nothing more is written
 	idle    sync.Cond
 }
@@ -63,18 +64,27 @@ func (o *outbox) send(encode func(dst []byte) ([]byte, error)) (sound bool, err 
 		return false, nil
 	}
 	start := len(o.buf)
-	b, err := encodeSafely(append(o.buf, 0, 0, 0, 0), encode)
+	header := append(o.buf, 0, 0, 0, 0)
+	if o.begun {
+		header = append(header, 0, 0, 0, 0)
+	}
+	first := len(header)
+	b, err := encodeSafely(header, encode)
 	if err != nil {
 		o.buf = o.buf[:start]
 		return true, err
 	}
-	n := len(b) - start - 4
+	n := len(b) - first
 	if n > o.most {
 		o.buf = o.buf[:start]
 		return true, errFrameTooLong
 	}
-	binary.BigEndian.PutUint32(b[start:], uint32(n))
-	o.buf = b
+	if o.begun {
+		binary.BigEndian.PutUint64(b[start:], uint64(n))
+	} else {
+		binary.BigEndian.PutUint32(b[start:], uint32(n))
+	}
+	o.buf, o.begun = b, false
 	if !o.corked || len(o.buf) > flushOut {
 		o.flush()
 	}
@@ -90,6 +100,25 @@ func encodeSafely(dst []byte, encode func([]byte) ([]byte, error)) (b []byte, er
 		}
 	}()
 	return encode(dst)
+}
+
+// announce sends the first four bytes of a frame whose length will be written in
+// eight: whatever is sent next completes it.
+func (o *outbox) announce() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err == nil && !o.begun {
+		o.begun = true
+		o.buf = append(o.buf, 0xff, 0xff, 0xff, 0xff)
+		o.flush()
+	}
+}
+
+// announced reports whether the next frame has begun.
+func (o *outbox) announced() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.begun
 }
 
 // cork makes frames gather until uncork.

@@ -42,6 +42,13 @@ type channel struct {
 	call  *store.Call   // the last one; changed by the reader with the token in hand
 	taken bool          // its answer holds something that was taken; changes with the token
 
+	// What the thread may still wait for, see pynested.go; with the token.
+	callID  uint64
+	debts   []debt
+	read    time.Time   // when the announcement was found to be read
+	probing atomic.Bool // somebody looks now and then
+	arrived atomic.Bool // the reader has a request in hand
+
 	state     atomic.Int32 // of the last call
 	inherited atomic.Bool  // its process is dead, and another one has the connection
 	waited    atomic.Bool  // the last call was not answered at once; for tests also
@@ -72,12 +79,15 @@ func (ch *channel) serve() {
 			ch.end(err)
 			return
 		}
-		if !ch.turn() || ch.waited.Load() && ch.unread() {
+		ch.arrived.Store(true)
+		if !ch.turn() || ch.waited.Load() && !ch.c.out.announced() && ch.unread() {
 			ch.state.Store(forsaken)
 			ch.end(errTurns)
 			return
 		}
+		ch.arrived.Store(false)
 		ch.settle(true)
+		ch.call = nil
 		ch.state.Store(waiting)
 		if tooLarge {
 			ch.Fail(refusal)
@@ -88,6 +98,7 @@ func (ch *channel) serve() {
 			ch.free <- struct{}{}
 		}
 		ch.waited.Store(len(ch.free) == 0)
+		ch.probeSoon()
 		ch.c.out.wait(maxOut)
 	}
 }
@@ -105,16 +116,27 @@ func (ch *channel) turn() bool {
 		return !ch.astray
 	default:
 	}
-	if ch.state.CompareAndSwap(waiting, forsaken) {
-		ch.call.Cancel()
-	}
-	t := time.NewTimer(lastWords)
-	defer t.Stop()
-	select {
-	case <-ch.free:
-		return !ch.astray
-	case <-t.C:
-		return false
+	var owed *store.Call
+	var id uint64
+	limit := time.Now().Add(lastWords)
+	for {
+		if ch.state.CompareAndSwap(waiting, forsaken) {
+			owed, id = ch.call, ch.callID
+			owed.Cancel()
+		}
+		t := time.NewTimer(min(lastWords, probeLast)) // a call may begin anew meanwhile, see pay
+		select {
+		case <-ch.free:
+			t.Stop()
+			if owed != nil {
+				ch.owe(owed, id)
+			}
+			return !ch.astray
+		case <-t.C:
+			if time.Now().After(limit) {
+				return false
+			}
+		}
 	}
 }
 
@@ -158,7 +180,7 @@ func (ch *channel) request(b []byte) {
 		ch.s.weighty(len(b) <= longMessage && ch.s.store.Much(id), func() { ch.fallback(id, typ, &r) })
 		return
 	}
-	ch.call = &store.Call{Method: r.method, Args: r.pyArgs(0), Owner: ch.owner, Python: true}
+	ch.call, ch.callID = &store.Call{Method: r.method, Args: r.pyArgs(0), Owner: ch.owner, Python: true}, id
 	ch.client.session.Begin(ch.call, id, ch)
 }
 

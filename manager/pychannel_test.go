@@ -286,3 +286,14 @@ func TestPythonDiesWithIdleHeir(t *testing.T) {
 	m.want(nil, q, "put", "item")
 	m.want("item", q, "get", true, 20.0)
 }
+
+// A handler of a signal uses proxies while its thread waits: the wait goes on.
+func TestPythonNested(t *testing.T) {
+	pyconntest.Each(t, func(t *testing.T, python string) {
+		t.Parallel()
+		s := serveTest(t, "unix")
+		p := s.python(t, python, "nested")
+		p.Want("ok")
+		p.Ended()
+	})
+}

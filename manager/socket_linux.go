@@ -55,7 +55,12 @@ func newTryWriter(raw syscall.RawConn) tryWriter {
 
 // unsent is how much of what was written the peer has not taken yet: not read
 // (Unix) or not acknowledged (TCP). 0 if that cannot be known.
-func unsent(c net.Conn) (n int) {
+func unsent(c net.Conn) (n int) { return queued(c, unix.SIOCOUTQ) }
+
+// arriving is how many bytes of a socket nobody here has read.
+func arriving(c net.Conn) (n int) { return queued(c, unix.SIOCINQ) }
+
+func queued(c net.Conn, which uint) (n int) {
 	s, ok := c.(syscall.Conn)
 	if !ok {
 		return 0
@@ -65,7 +70,7 @@ func unsent(c net.Conn) (n int) {
 		return 0
 	}
 	_ = raw.Control(func(fd uintptr) {
-		n, err = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ)
+		n, err = unix.IoctlGetInt(int(fd), which)
 	})
 	if err != nil {
 		return 0

@@ -15,6 +15,8 @@ func newTryWriter(syscall.RawConn) tryWriter { return nil }
 
 func unsent(net.Conn) int { return 0 }
 
+func arriving(net.Conn) int { return 1 }
+
 func peerPID(net.Conn) int { return 0 }
 
 // lifeline exists on Linux only; nowhere else is a peer's pid known.

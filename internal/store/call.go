@@ -34,6 +34,7 @@ type Call struct {
 	cancelled  bool // before it was parked
 	turn       int  // counts Parks: a timer of an earlier one does nothing
 	timer      *time.Timer
+	until      time.Time // when the timer ends it
 	unpark     func() bool
 	putBack    func()
 	cancel     context.CancelFunc // of Go

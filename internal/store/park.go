@@ -65,8 +65,11 @@ func (c *Call) enroll(t time.Time, unpark func() bool, expired func(), cancel co
 		c.timer = nil
 	}
 	if !c.Deadline.IsZero() && (t.IsZero() || c.Deadline.Before(t)) {
-		t, expired = c.Deadline, nil
+		if t = c.Deadline; !c.Python {
+			expired = nil
+		}
 	}
+	c.until = t
 	if !t.IsZero() && cancel == nil {
 		turn := c.turn
 		c.timer = time.AfterFunc(time.Until(t), func() { c.expire(turn, expired) })
@@ -88,6 +91,14 @@ func (c *Call) chargeArgs() error {
 	c.charged += size
 	c.session.store.frame.Add(callCost)
 	return nil
+}
+
+// Until is when the timeout of a call ends it that waits, or has waited; zero if
+// it has none.
+func (c *Call) Until() time.Time {
+	c.Owner.mu.Lock()
+	defer c.Owner.mu.Unlock()
+	return c.until
 }
 
 // expire is what the timer does.

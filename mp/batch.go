@@ -2,11 +2,13 @@ package mp
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"unsafe"
 
+	"multiproc/internal/mperr"
 	"multiproc/internal/ring"
-	"multiproc/internal/table"
 )
 
 // PutBatch puts the values in order, waiting for room as Put does, and returns
@@ -41,29 +43,28 @@ func (q *Queue[T]) putEncoded(ctx context.Context, values []T) (int, error) {
 	p := buffers.Get().(*[]byte)
 	b := (*p)[:0]
 	defer func() { giveBack(p, b) }()
-	ends := make([]int, 0, len(values))
+	type bounds struct{ begin, end int }
+	records := make([]bounds, 0, len(values))
 	sessions := make([]export, 0, len(values))
 	var failed error
 	for i := range values {
-		out := export{f: q.f, to: table.Root}
-		next, err := q.e.c.Append(b, &values[i], &out)
+		out := export{f: q.f, ctx: ctx, to: q.e.to}
+		next, err := q.e.encode(b, &values[i], &out)
 		if err != nil {
 			out.rollback()
 			failed = err
 			break
 		}
-		b, ends, sessions = next, append(ends, len(next)), append(sessions, out)
+		records = append(records, bounds{len(next) - len(out.record(next[len(b):])), len(next)})
+		b, sessions = next, append(sessions, out)
 	}
-	put, err := q.r.PutMany(ctx, len(ends), func(i int) (unsafe.Pointer, int) {
-		begin := 0
-		if i > 0 {
-			begin = ends[i-1]
-		}
-		return unsafe.Pointer(unsafe.SliceData(b[begin:])), ends[i] - begin
+	put, err := q.r.PutMany(ctx, len(records), func(i int) (unsafe.Pointer, int) {
+		at := records[i]
+		return unsafe.Pointer(unsafe.SliceData(b[at.begin:])), at.end - at.begin
 	})
 	for i := range sessions {
 		if i < put {
-			sessions[i].commit()
+			sessions[i].commit("")
 		} else {
 			sessions[i].rollback()
 		}
@@ -79,8 +80,9 @@ const batchBytes = 1 << 20
 
 // GetBatch takes between 1 and limit items, as many as there are, waiting
 // while the queue is empty. From a manager about a megabyte comes at once, one
-// item at least. Errors are those of Get; with an error about an item that
-// cannot be decoded, the others are returned too.
+// item at least. Items of a type with handles in it are taken one by one. Errors
+// are those of Get; with an error about an item that cannot be decoded, the
+// others are returned too.
 func (q *Queue[T]) GetBatch(ctx context.Context, limit int) ([]T, error) {
 	if limit < 1 {
 		return nil, fmt.Errorf("queue: a batch of %d items", limit)
@@ -95,6 +97,9 @@ func (q *Queue[T]) GetBatch(ctx context.Context, limit int) ([]T, error) {
 		return nil, q.errClosed()
 	}
 	defer q.exit()
+	if q.e.handles {
+		return q.getEach(ctx, limit)
+	}
 	// As many as there seem to be, but not at the word of shared memory alone.
 	out := make([]T, 0, min(limit, max(1, min(q.r.Len(), batchBytes/max(1, int(unsafe.Sizeof(*new(T))))))))
 	var records [][]byte // copied out under the lock, decoded after it
@@ -117,11 +122,33 @@ func (q *Queue[T]) GetBatch(ctx context.Context, limit int) ([]T, error) {
 		var v T
 		if q.e.bare() {
 			q.e.fill(&v, b)
-		} else if err := q.e.decode(q.f, b, &v); err != nil {
+		} else if err := q.e.decode(b, &v, nil); err != nil {
 			failed = err
 			continue
 		}
 		out = append(out, v)
 	}
 	return out, failed
+}
+
+// getEach is GetBatch for items whose handles are fetched before they are
+// taken. Once there is one, it waits for no other.
+func (q *Queue[T]) getEach(ctx context.Context, limit int) (out []T, err error) {
+	for len(out) < limit {
+		var v T
+		if len(out) == 0 {
+			err = q.e.get(ctx, q.f, q.r, &v)
+		} else {
+			err = q.e.tryGet(ctx, q.f, q.r, &v)
+		}
+		switch {
+		case err == nil:
+			out = append(out, v)
+			continue
+		case len(out) > 0 && (errors.Is(err, mperr.ErrEmpty) || errors.Is(err, io.EOF) || ctx.Err() != nil):
+			return out, nil
+		}
+		return out, err
+	}
+	return out, nil
 }

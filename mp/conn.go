@@ -6,8 +6,10 @@ import (
 	"io"
 	"iter"
 	"sync"
+	"time"
 	"unsafe"
 
+	"multiproc/internal/handle"
 	"multiproc/internal/ring"
 	"multiproc/internal/shm"
 	"multiproc/internal/table"
@@ -56,11 +58,15 @@ const (
 // forgotten Conn, to tell the other side.
 type end struct {
 	f      *family
+	object shm.ID
 	number byte
-	send   *ring.Ring // nil where this end only receives
-	recv   *ring.Ring // nil where this end only sends
-	own    table.Holders
-	other  table.Holders
+	// Messages that mention handles are taken through this end, out of a ring.
+	carries bool
+	ring    byte
+	send    *ring.Ring // nil where this end only receives
+	recv    *ring.Ring // nil where this end only sends
+	own     table.Holders
+	other   table.Holders
 
 	mu       sync.Mutex // held while release touches the memory
 	released bool
@@ -123,11 +129,13 @@ func newPipe[S, R any](opts []Option, side byte) (*Conn[S, R], *Conn[R, S], erro
 		return nil, nil, err
 	}
 	for _, c := range []moving{a, b} {
-		if err := c.hold(f.table.Self(), +1); err != nil {
+		if err := c.hold(context.Background(), f.table.Self(), +1); err != nil {
 			_, _ = a.Close(), b.Close()
 			return nil, nil, err
 		}
 	}
+	a.e.count()
+	b.e.count()
 	return a, b, nil
 }
 
@@ -167,12 +175,12 @@ func (c *Conn[S, R]) attach(f *family, seg *shm.Segment, side byte) error {
 		_ = seg.Close()
 		return fmt.Errorf("%s %s: side %d: %w", seg.Kind, seg.ID, side, ErrCorrupt)
 	}
-	e := &end{f: f, number: side}
+	e := &end{f: f, number: side, object: seg.ID}
 	if err := c.adopt(seg, pipeData, e.abort, e.release); err != nil {
 		return err
 	}
 	fail := func(err error) error {
-		e.released = true // it was never counted
+		e.released = true // who counted it for us gives it back
 		_ = c.Close()
 		return err
 	}
@@ -211,13 +219,26 @@ func (c *Conn[S, R]) attach(f *family, seg *shm.Segment, side byte) error {
 		r.SetPeer(gone)
 	}
 	c.detach = func() { rings[0].Detach(); rings[1].Detach() }
+	c.out.to = handle.Carrier{Object: seg.ID, Ring: byte(out)}
+	e.carries = side != sideB1 && c.in.handles
+	e.ring = byte(in)
 	c.e = e
 	ends.add(e)
 	return nil
 }
 
 // hold counts handles of a process to this end.
-func (c *Conn[S, R]) hold(who table.Ref, delta int) error { return c.e.own.Add(who, delta) }
+func (c *Conn[S, R]) hold(ctx context.Context, who table.Ref, delta int) error {
+	return c.e.own.Add(ctx, who, delta)
+}
+
+func (c *Conn[S, R]) carries() (byte, bool) { return c.e.ring, c.e.carries }
+
+// part closes a handle whose end has moved to somebody, who may have no name.
+func (c *Conn[S, R]) part(to string) {
+	c.moved.Store(&to)
+	_ = c.Close() // the only error says that it was closed meanwhile
+}
 
 // abort wakes those of this process who wait in this handle.
 func (e *end) abort() {
@@ -238,10 +259,27 @@ func (e *end) release() {
 	}
 	e.released = true
 	ends.remove(e)
-	if err := e.own.Add(e.f.table.Self(), -1); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), releasePatience)
+	defer cancel()
+	if err := e.own.Add(ctx, e.f.table.Self(), -1); err != nil {
 		return
 	}
 	e.tell()
+	e.hold(-1)
+}
+
+// releasePatience bounds the wait for a process that is stopped in the
+// microsecond for which it counts. A process that ends gives back what it holds,
+// and must come to its end.
+const releasePatience = 2 * time.Second
+
+// count makes this process's new handle known.
+func (e *end) count() { e.hold(+1) }
+
+func (e *end) hold(delta int) {
+	if e.carries {
+		e.f.broker.Hold(e.f.table.Self(), handle.Carrier{Object: e.object, Ring: e.ring}, delta)
+	}
 }
 
 func (e *end) tell() {
@@ -312,10 +350,11 @@ func (c *Conn[S, R]) Clone() (*Conn[S, R], error) {
 	if err := d.attach(c.e.f, seg, c.e.number); err != nil {
 		return nil, err
 	}
-	if err := d.hold(c.e.f.table.Self(), +1); err != nil {
+	if err := d.hold(context.Background(), c.e.f.table.Self(), +1); err != nil {
 		_ = d.Close()
 		return nil, err
 	}
+	d.e.count()
 	return d, nil
 }
 

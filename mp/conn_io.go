@@ -30,7 +30,7 @@ func (c *Conn[S, R]) Send(ctx context.Context, v S) error {
 		err = r.Put(ctx, unsafe.Pointer(&v), c.out.size)
 	} else {
 		w := v
-		err = c.out.put(c.e.f, &w, func(p unsafe.Pointer, n int) error { return r.Put(ctx, p, n) })
+		err = c.out.put(ctx, c.e.f, &w, func(p unsafe.Pointer, n int) error { return r.Put(ctx, p, n) })
 	}
 	c.exit()
 	return err
@@ -82,7 +82,7 @@ func (c *Conn[S, R]) TryRecv() (R, error) {
 	if c.in.raw {
 		err = r.TryGet(unsafe.Pointer(w))
 	} else {
-		err = c.in.tryGet(c.e.f, r, w)
+		err = c.in.tryGet(context.Background(), c.e.f, r, w)
 	}
 	return *w, err
 }

@@ -7,17 +7,19 @@ import (
 	"unsafe"
 
 	"multiproc/internal/codec"
+	"multiproc/internal/handle"
 	"multiproc/internal/ring"
-	"multiproc/internal/table"
 )
 
 // elem moves values of one type through rings, each kind of type in its
 // cheapest way: pointer-free values as their memory, byte slices and strings
 // as they are, everything else through the codec.
 type elem[T any] struct {
-	c    *codec.Typed[T]
-	raw  bool
-	size int
+	c       *codec.Typed[T]
+	raw     bool
+	handles bool // a value may mention handles
+	size    int
+	to      handle.Carrier // what the records are in, for those with handles
 }
 
 func newElem[T any]() (elem[T], error) {
@@ -25,7 +27,7 @@ func newElem[T any]() (elem[T], error) {
 	if err != nil {
 		return elem[T]{}, err
 	}
-	return elem[T]{c: c, raw: c.Raw(), size: int(c.Size())}, nil
+	return elem[T]{c: c, raw: c.Raw(), handles: c.HasHandles() || c.HasAny(), size: int(c.Size())}, nil
 }
 
 // config is what a ring of such elements is made with.
@@ -77,24 +79,21 @@ func giveBack(p *[]byte, b []byte) {
 
 // put puts a value that is not raw; what ring.Put and ring.TryPut have in
 // common is in the caller's function.
-func (e *elem[T]) put(f *family, v *T, put func(p unsafe.Pointer, n int) error) error {
+func (e *elem[T]) put(ctx context.Context, f *family, v *T, put func(p unsafe.Pointer, n int) error) error {
 	if e.bare() {
 		return put(e.record(v))
+	}
+	if e.handles {
+		return e.putHandles(ctx, f, v, func(b []byte) error { return put(unsafe.Pointer(unsafe.SliceData(b)), len(b)) })
 	}
 	p := buffers.Get().(*[]byte)
 	b := *p
 	defer func() { giveBack(p, b) }()
-	out := export{f: f, to: table.Root}
 	var err error
-	if b, err = e.c.Append(b[:0], v, &out); err == nil {
-		err = put(unsafe.Pointer(unsafe.SliceData(b)), len(b))
-	}
-	if err != nil {
-		out.rollback()
+	if b, err = e.c.Append(b[:0], v, nil); err != nil {
 		return err
 	}
-	out.commit()
-	return nil
+	return put(unsafe.Pointer(unsafe.SliceData(b)), len(b))
 }
 
 // get takes a value that is not raw. After an error of the ring nothing was
@@ -107,10 +106,13 @@ func (e *elem[T]) get(ctx context.Context, f *family, r *ring.Ring, v *T) error 
 		}
 		return err
 	}
-	return e.getDecoded(f, v, func(b []byte) ([]byte, error) { return r.GetAppend(ctx, b) })
+	if e.handles {
+		return e.getHandles(ctx, f, r, v, func(b []byte) ([]byte, ring.Mark, bool, error) { return r.GetUnless(ctx, b, hasParcel) })
+	}
+	return e.getDecoded(v, func(b []byte) ([]byte, error) { return r.GetAppend(ctx, b) })
 }
 
-func (e *elem[T]) tryGet(f *family, r *ring.Ring, v *T) error {
+func (e *elem[T]) tryGet(ctx context.Context, f *family, r *ring.Ring, v *T) error {
 	if e.bare() {
 		b, err := r.TryGetFresh()
 		if err == nil {
@@ -118,23 +120,33 @@ func (e *elem[T]) tryGet(f *family, r *ring.Ring, v *T) error {
 		}
 		return err
 	}
-	return e.getDecoded(f, v, r.TryGetAppend)
+	if e.handles {
+		return e.getHandles(ctx, f, r, v, func(b []byte) ([]byte, ring.Mark, bool, error) { return r.TryGetUnless(b, hasParcel) })
+	}
+	return e.getDecoded(v, r.TryGetAppend)
 }
 
-func (e *elem[T]) getDecoded(f *family, v *T, get func([]byte) ([]byte, error)) error {
+func (e *elem[T]) getDecoded(v *T, get func([]byte) ([]byte, error)) error {
 	p := buffers.Get().(*[]byte)
 	b, err := get((*p)[:0])
 	defer func() { giveBack(p, b) }()
 	if err != nil {
 		return err
 	}
-	return e.decode(f, b, v)
+	return e.decode(b, v, nil)
 }
 
-func (e *elem[T]) decode(f *family, b []byte, v *T) error {
-	in := arrival{f: f}
-	if err := e.c.Decode(b, v, &in); err != nil {
-		in.drop()
+// decode decodes a record that was taken. in is nil where a value mentions no
+// handles.
+func (e *elem[T]) decode(b []byte, v *T, in *arrival) error {
+	var session codec.Session
+	if in != nil {
+		session = in
+	}
+	if err := e.c.Decode(b, v, session); err != nil {
+		if in != nil {
+			in.drop()
+		}
 		return fmt.Errorf("a record was taken that cannot be decoded: %w", err)
 	}
 	return nil

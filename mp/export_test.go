@@ -3,6 +3,8 @@
 package mp
 
 import (
+	"fmt"
+	"os"
 	"unsafe"
 
 	"multiproc/internal/codec"
@@ -44,6 +46,10 @@ func Arrive(h shared, fd int, side byte) error {
 	defer in.close()
 	ref := make([]byte, refSize)
 	ref[0], ref[1] = refBeside, side
+	if file, err := os.Open(fmt.Sprintf("/proc/self/fd/%d", fd)); err == nil {
+		_, _ = file.ReadAt(ref[4:refSize], 32) // the id, where its header has it
+		_ = file.Close()
+	}
 	return in.Import(h, ref)
 }
 
@@ -86,3 +92,17 @@ func (v *Value[T]) Turn() *uint64 { return v.turn }
 
 // CrashReason is what an ExitError says of a crash report.
 func CrashReason(report string) string { return crashReason(report) }
+
+// ArriveAs is Arrive with a reference that names an object.
+func ArriveAs(h shared, fd int, id shm.ID) error {
+	f, err := theFamily()
+	if err != nil {
+		return err
+	}
+	in := &arrival{f: f, fds: []int{fd}}
+	defer in.close()
+	ref := make([]byte, refSize)
+	ref[0] = refBeside
+	copy(ref[4:], id[:])
+	return in.Import(h, ref)
+}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"multiproc/internal/fdpass"
 	"multiproc/internal/handle"
@@ -25,8 +26,13 @@ type family struct {
 
 	orphans *orphanage // nil unless this process is the root
 
+	parcels atomic.Uint64 // how many this process has offered
+
 	starter table.Ref // the process that started this one
 }
+
+// nextParcel names a parcel.
+func (f *family) nextParcel() handle.ID { return handle.NewID(f.table.Self(), f.parcels.Add(1)) }
 
 // envMark tells a process that it is a child:
 // "version:family:slot:gen:slot:gen", its own and its starter's place.
@@ -77,8 +83,8 @@ func found() (*family, error) {
 	if err != nil {
 		return nil, err
 	}
-	root := handle.NewRoot()
-	f := &family{table: t, broker: root, root: root}
+	root := handle.NewRoot(t.Self(), openEnd(t))
+	f := &family{table: t, broker: root.Broker(), root: root}
 	f.orphans = newOrphanage(f)
 	root.Nested, root.Ended = f.orphans.open, f.orphans.poke
 	if os.Getpid() == 1 {

@@ -12,7 +12,9 @@ import (
 	"syscall"
 	"time"
 
+	"multiproc/internal/failpoint"
 	"multiproc/internal/fdpass"
+	"multiproc/internal/handle"
 	"multiproc/internal/mperr"
 	"multiproc/internal/shm"
 	"multiproc/internal/spawn"
@@ -103,7 +105,8 @@ func serve(control *fdpass.Conn) {
 	_ = spawn.Soften()
 	runtime.UnlockOSThread()
 	payload, fds, err := control.ReadFrame()
-	if err != nil {
+	lost := errors.Is(err, fdpass.ErrLost)
+	if err != nil && !lost {
 		os.Exit(exitOK) // a spare whose starter has ended
 	}
 	m, err := wire.Decode(payload)
@@ -137,13 +140,19 @@ func serve(control *fdpass.Conn) {
 	go life.listen()
 
 	in := &arrival{f: f, fds: fds}
-	out := &export{f: f, beside: true, to: f.starter}
+	// The answer's handles wait with the root until the starter asks for them.
+	// Its patience for that is what ends this process by force.
+	out := &export{f: f, ctx: context.Background(), to: handle.ToProcess(f.starter)}
 	// Deferred: also when the task has ended this goroutine by runtime.Goexit.
 	var o outcome
 	defer func() {
 		in.close()
 		life.end(f, &o, out)
 	}()
+	if lost {
+		o.fail(fmt.Errorf("arguments: %w", fdpass.ErrLost))
+		return
+	}
 	o.run(ctx, start, in, out)
 }
 
@@ -180,12 +189,16 @@ func (o *outcome) run(ctx context.Context, start *wire.Start, in *arrival, out *
 	}()
 	b, err := body(ctx, start.Args, in, out)
 	returned = true
+	if err == nil {
+		err = out.offer()
+	}
 	if err != nil {
 		out.rollback() // of a result that could not be encoded to its end
 		o.fail(err)
 		return
 	}
-	o.answer, o.code = &wire.Result{Payload: b}, exitOK
+	failpoint.Hit("result.offered")
+	o.answer, o.code = &wire.Result{Parcel: out.id, Payload: b}, exitOK
 }
 
 func (o *outcome) fail(err error) {

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"multiproc/internal/failpoint"
 	"multiproc/internal/fdpass"
 	"multiproc/internal/mperr"
 	"multiproc/internal/robust"
@@ -208,9 +209,10 @@ func (l *life) end(f *family, o *outcome, out *export) {
 	if l.program == EndAllPrograms || o.code == exitPanic || l.ctx.Err() != nil {
 		l.endPrograms()
 	}
-	err := l.control.WriteFrame(wire.Append(nil, o.answer), out.fds)
+	err := l.control.WriteFrame(wire.Append(nil, o.answer), nil)
 	if err == nil {
-		out.commit()
+		failpoint.Hit("result.sent")
+		out.commit(Parent().Name())
 	} else {
 		// A result above the size of a frame, for example. If it is the
 		// starter that is gone, nobody hears this either.

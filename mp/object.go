@@ -43,6 +43,8 @@ type object struct {
 	detach func()          // runs before the memory is unmapped; may be nil
 	forget runtime.Cleanup // in case Close is never called
 
+	moved atomic.Pointer[string] // to whom, for an end of a pipe that has
+
 	selects selects // calls of Select that look at this handle
 }
 
@@ -83,6 +85,13 @@ func (o *object) exit() {
 func (o *object) errClosed() error {
 	if o.seg == nil {
 		return errNoObject
+	}
+	if to := o.moved.Load(); to != nil {
+		where := "in a message"
+		if *to != "" {
+			where = "to " + *to
+		}
+		return fmt.Errorf("%s %s: this end has moved %s, and the handle is closed: %w; Clone an end before it is given away to keep one", o.seg.Kind, o.seg.ID, where, mperr.ErrClosed)
 	}
 	return fmt.Errorf("%s %s: %w", o.seg.Kind, o.seg.ID, mperr.ErrClosed)
 }

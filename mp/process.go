@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"multiproc/internal/codec"
+	"multiproc/internal/handle"
 	"multiproc/internal/mperr"
 	"multiproc/internal/wire"
 )
@@ -23,10 +24,11 @@ type Process[R any] struct {
 	child
 	result *codec.Typed[R]
 
-	decode sync.Once
-	value  R
-	err    error
-	pool   runtime.Cleanup // of a result with handles in it
+	decoding chan struct{} // who decodes the result has a place in it
+	decoded  bool          // value and err are final
+	value    R
+	err      error
+	pool     runtime.Cleanup // of a result with handles in it
 }
 
 // Child is a process of any result type.
@@ -76,6 +78,7 @@ func (s State) String() string {
 type child struct {
 	face   Child  // the *Process itself
 	unread func() // called when a result with handles in it has come
+	parcel bool   // a result may mention handles
 	l      *launch
 	task   string
 	name   string
@@ -83,7 +86,6 @@ type child struct {
 
 	done   chan struct{} // closed when everything below is final
 	answer wire.Message  // Result, Failure or nil
-	fds    []int         // beside the answer
 	state  State
 	failed error // what Wait returns
 
@@ -107,9 +109,7 @@ func (c *child) follow(ctx context.Context) {
 		c.watch()
 		stop()
 		family.remove(c)
-		if _, ok := c.answer.(*wire.Result); ok && len(c.fds) > 0 {
-			c.unread()
-		}
+		c.settle()
 		close(c.done)
 	}()
 }
@@ -240,8 +240,7 @@ func (c *child) readAnswer() {
 			c.mu.Unlock()
 		case *wire.Result, *wire.Failure:
 			if c.answer == nil {
-				c.answer, c.fds = m, fds
-				continue
+				c.answer = m
 			}
 		}
 		closeFDs(fds)
@@ -272,7 +271,6 @@ func (c *child) verdict(cause error) error {
 	case *wire.Result:
 		return nil
 	case *wire.Failure:
-		closeFDs(c.fds)
 		causes := mperr.Sentinels(m.Names)
 		if errors.Is(cause, mperr.ErrTerminated) && !slices.Contains(causes, mperr.ErrTerminated) {
 			causes = append(causes, mperr.ErrTerminated) // the task mostly says "context canceled"
@@ -288,37 +286,68 @@ func (c *child) verdict(cause error) error {
 	return e
 }
 
-// Result waits like Wait and returns the task's result.
+// settle drops what the child offered to us and did not answer with, and sees
+// to it that handles in an answer that nobody reads are given back.
+func (c *child) settle() {
+	if !c.parcel {
+		return
+	}
+	var id handle.ID
+	if m, ok := c.answer.(*wire.Result); ok {
+		id = m.Parcel
+	}
+	c.l.f.broker.Reaped(c.l.ref, id)
+	if id != (handle.ID{}) {
+		c.unread()
+	}
+}
+
+// Result waits like Wait and returns the task's result. If handles in it cannot
+// come, because this process may not open more descriptors, it says so, and may
+// be called again.
 func (p *Process[R]) Result(ctx context.Context) (R, error) {
 	var none R
 	if err := p.Wait(ctx); err != nil {
 		return none, err
 	}
-	p.decode.Do(func() {
-		p.pool.Stop()
-		in := &arrival{f: p.l.f, fds: p.fds}
-		defer in.close()
-		if err := p.result.Decode(p.answer.(*wire.Result).Payload, &p.value, in); err != nil {
-			in.drop()
-			p.err = fmt.Errorf("result of %s: %w", p.task, err)
+	select {
+	case p.decoding <- struct{}{}:
+		defer func() { <-p.decoding }()
+	case <-ctx.Done():
+		return none, ctx.Err()
+	}
+	if !p.decoded {
+		if err := p.decode(ctx); err != nil {
+			return none, err
 		}
-	})
+	}
 	return p.value, p.err
 }
 
-// keepUnread sees to it that the handles in a result that nobody asks for are
-// given back when the Process is forgotten: for this process is counted as a
-// holder of them by now.
-func (p *Process[R]) keepUnread() {
-	type unread struct {
-		in      *arrival
-		payload []byte
+// decode sets value and err. It returns an error if it is for another call to
+// do that.
+func (p *Process[R]) decode(ctx context.Context) error {
+	m := p.answer.(*wire.Result)
+	in := &arrival{f: p.l.f}
+	if m.Parcel != (handle.ID{}) {
+		var err error
+		if in, err = p.l.f.fetch(ctx, m.Parcel); err != nil {
+			return fmt.Errorf("result of %s: its handles cannot come: %w", p.task, err)
+		}
+		p.pool.Stop()
 	}
-	result := p.result
-	p.pool = runtime.AddCleanup(p, func(u unread) {
-		var v R
-		_ = result.Decode(u.payload, &v, u.in)
-		u.in.drop()
-		u.in.close()
-	}, unread{&arrival{f: p.l.f, fds: p.fds}, p.answer.(*wire.Result).Payload})
+	defer in.close()
+	p.decoded = true
+	if err := p.result.Decode(m.Payload, &p.value, in); err != nil {
+		in.drop()
+		p.err = fmt.Errorf("result of %s: %w", p.task, err)
+	}
+	return nil
+}
+
+// keepUnread sees to it that the handles in a result that nobody asks for are
+// given back when the Process is forgotten.
+func (p *Process[R]) keepUnread() {
+	broker := p.l.f.broker
+	p.pool = runtime.AddCleanup(p, func(id handle.ID) { broker.Taken(id, nil) }, handle.ID(p.answer.(*wire.Result).Parcel))
 }

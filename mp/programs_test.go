@@ -43,6 +43,8 @@ var programs = map[string]func(){
 	"reapsall":   reapsAll,
 	"serves":     serves,
 	"seven":      func() { os.Exit(7) },
+	"shortage":   shortage,
+	"stoppable":  stoppable,
 	"twice":      twice,
 	"unborn":     unborn,
 }

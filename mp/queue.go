@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"multiproc/internal/codec"
+	"multiproc/internal/handle"
 	"multiproc/internal/ring"
 	"multiproc/internal/shm"
 )
@@ -77,8 +78,15 @@ func NewQueue[T any](n int, opts ...Option) (*Queue[T], error) {
 	if err := q.attach(f, seg, 0); err != nil {
 		return nil, err
 	}
+	if q.e.handles {
+		f.broker.Hold(f.table.Self(), q.e.to, +1)
+	}
 	return q, nil
 }
+
+// carries: messages that mention handles are taken through any handle of a
+// queue.
+func (q *Queue[T]) carries() (byte, bool) { return 0, q.e.handles }
 
 // bound is the byte bound: what MaxBytes says; else room for n elements of a
 // type whose size is known; else the default.
@@ -132,11 +140,18 @@ func (q *Queue[T]) attach(f *family, seg *shm.Segment, _ byte) error {
 			r.Abort()
 		}
 	}
-	if err := q.adopt(seg, queueData, abort, nil); err != nil {
+	q.e.to = handle.Carrier{Object: seg.ID}
+	var leave func()
+	if q.e.handles {
+		to := q.e.to
+		leave = func() { f.broker.Hold(f.table.Self(), to, -1) }
+	}
+	if err := q.adopt(seg, queueData, abort, leave); err != nil {
 		return err
 	}
 	r, err := ring.New(seg, q.body(), queueData, cfg)
 	if err != nil {
+		q.leave = nil // who counted it for us gives it back
 		_ = q.Close()
 		return err
 	}
@@ -166,7 +181,7 @@ func (q *Queue[T]) Put(ctx context.Context, v T) error {
 		err = q.r.Put(ctx, unsafe.Pointer(&v), q.size)
 	} else {
 		w := v // escapes, where v must not
-		err = q.e.put(q.f, &w, func(p unsafe.Pointer, n int) error { return q.r.Put(ctx, p, n) })
+		err = q.e.put(ctx, q.f, &w, func(p unsafe.Pointer, n int) error { return q.r.Put(ctx, p, n) })
 	}
 	q.exit()
 	return err
@@ -185,7 +200,7 @@ func (q *Queue[T]) TryPut(v T) error {
 		err = q.r.TryPut(unsafe.Pointer(&v), q.size)
 	} else {
 		w := v
-		err = q.e.put(q.f, &w, q.r.TryPut)
+		err = q.e.put(context.Background(), q.f, &w, q.r.TryPut)
 	}
 	q.exit()
 	return err
@@ -234,7 +249,7 @@ func (q *Queue[T]) TryGet() (T, error) {
 		err = q.r.TryGet(unsafe.Pointer(&v))
 	} else {
 		w := new(T)
-		if err = q.e.tryGet(q.f, q.r, w); err == nil {
+		if err = q.e.tryGet(context.Background(), q.f, q.r, w); err == nil {
 			v = *w
 		}
 	}

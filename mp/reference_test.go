@@ -6,7 +6,7 @@ import "testing"
 func FuzzReference(f *testing.F) {
 	f.Add([]byte{refPlace, 1, 'x', 'y'})
 	f.Add([]byte{refPlace, 200})
-	f.Add([]byte{refTicket})
+	f.Add([]byte{refBeside})
 	f.Fuzz(func(t *testing.T, ref []byte) {
 		if len(ref) > 0 && ref[0] != refPlace {
 			ref[0] = refPlace

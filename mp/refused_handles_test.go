@@ -51,6 +51,10 @@ func TestHandlesThatCannotArrive(t *testing.T) {
 			t.Errorf("%s: %v, want %v", tt.name, tt.err, tt.want)
 		}
 	}
+	// Another object than the reference names, of the same kind and type.
+	if err := mp.ArriveAs(&mp.Queue[int]{}, mp.FD(queue[int](t, 0)), mp.HeaderOf(q).ID); !errors.Is(err, mp.ErrCorrupt) {
+		t.Errorf("another object: %v, want ErrCorrupt", err)
+	}
 }
 
 func TestSpoiltQueue(t *testing.T) {

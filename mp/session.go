@@ -1,11 +1,14 @@
 package mp
 
 import (
+	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 
 	"multiproc/internal/codec"
+	"multiproc/internal/handle"
 	"multiproc/internal/mperr"
 	"multiproc/internal/shm"
 	"multiproc/internal/table"
@@ -13,10 +16,10 @@ import (
 
 // A reference is how a handle stands in a message:
 //
-//	0  how   refBeside: the descriptor is beside the message;
-//	         refTicket: it is deposited with the family's root
+//	0  how   refBeside
 //	1  side  of a pipe, 0 otherwise
-//	2  index of the descriptor beside the message, uint16
+//	2  index of the descriptor, uint16: of those beside the message, or of those
+//	         in its parcel
 //	4  id    of the object, 16 bytes
 //
 // A handle to an object in a place has a reference of any length:
@@ -28,28 +31,42 @@ const refSize = 20
 
 const (
 	refBeside = 1
-	refTicket = 2
 	refPlace  = 3
 )
 
-// export is the session of one message that is being encoded. Its effects,
-// deposits and moved pipe ends, become final with commit or are taken back
-// with rollback.
+// export is the session of one message that is being encoded. Its effects
+// become final with commit or are taken back with rollback.
 type export struct {
-	f      *family
-	beside bool      // descriptors can ride beside the message
-	to     table.Ref // who will hold the pipe ends in it
-	fds    []int
-	ids    []shm.ID
-	moved  []moving
-	places [][]byte // references to objects in places
+	f *family
+
+	// Of the arguments of a child: descriptors ride beside the message, and the
+	// child is counted as a holder of what is in it. It keeps all that only
+	// while it lives.
+	child *table.Ref
+	// Of other messages: what they go into. Their descriptors are a parcel.
+	to handle.Carrier
+	id handle.ID // of the parcel, once it is offered
+
+	ctx     context.Context // of the call
+	fds     []int
+	entries []handle.Entry
+	moved   []moving
+	counted []func() // undo what was counted for the child
+	places  [][]byte // references to objects in places
 }
 
 // moving is a handle that belongs to one holder at a time: an end of a pipe.
 type moving interface {
 	shared
-	hold(who table.Ref, delta int) error
-	Close() error
+	hold(ctx context.Context, who table.Ref, delta int) error
+	// part closes the handle, which has gone to somebody.
+	part(to string)
+}
+
+// carrying is a handle by which messages can be taken that mention others.
+type carrying interface {
+	// carries tells which ring of the object they are taken out of.
+	carries() (ring byte, ok bool)
 }
 
 // Export implements codec.Session.
@@ -73,61 +90,105 @@ func (e *export) Export(h codec.Handle) ([]byte, error) {
 	if seg.Family != e.f.table.Family() {
 		return nil, fmt.Errorf("%s %s: %w", seg.Kind, seg.ID, mperr.ErrForeign)
 	}
+	if len(e.fds) > maxHandles {
+		return nil, fmt.Errorf("more than %d handles in one message: %w", maxHandles, mperr.ErrTooLarge)
+	}
 	fd, err := seg.Dup()
 	if err != nil {
 		return nil, err
 	}
+	entry := handle.Entry{ID: seg.ID, Side: s.side()}
 	ref := make([]byte, refSize)
-	ref[1] = s.side()
+	ref[0], ref[1] = refBeside, entry.Side
+	binary.LittleEndian.PutUint16(ref[2:], uint16(len(e.fds)))
 	copy(ref[4:], seg.ID[:])
-	if e.beside {
-		ref[0] = refBeside
-		binary.LittleEndian.PutUint16(ref[2:], uint16(len(e.fds)))
-		e.fds = append(e.fds, fd)
-	} else {
-		ref[0] = refTicket
-		if err := e.f.broker.Offer(seg.ID, fd); err != nil {
-			return nil, err
-		}
-		e.ids = append(e.ids, seg.ID)
-	}
+	e.fds = append(e.fds, fd)
 	if m, ok := h.(moving); ok {
-		if err := m.hold(e.to, +1); err != nil {
+		if err := e.countEnd(m); err != nil {
 			return nil, err
 		}
-		e.moved = append(e.moved, m)
+		entry.Flags |= handle.End
 	}
+	if c, ok := h.(carrying); ok {
+		if ring, ok := c.carries(); ok {
+			entry.Ring = ring
+			entry.Flags |= handle.Carries
+			e.countCarrier(handle.Carrier{Object: seg.ID, Ring: ring})
+		}
+	}
+	e.entries = append(e.entries, entry)
 	return ref, nil
+}
+
+// maxHandles is what fits into a frame of descriptors, and into an index.
+const maxHandles = 16_000
+
+// countEnd notes an end of a pipe that moves, and counts the child that it
+// moves to. Those in a parcel are counted by the root.
+func (e *export) countEnd(m moving) error {
+	if e.child != nil {
+		if err := m.hold(e.ctx, *e.child, +1); err != nil {
+			return err
+		}
+		e.counted = append(e.counted, func() { _ = m.hold(context.Background(), *e.child, -1) })
+	}
+	e.moved = append(e.moved, m)
+	return nil
+}
+
+func (e *export) countCarrier(c handle.Carrier) {
+	if e.child != nil {
+		e.f.broker.Hold(*e.child, c, +1)
+		e.counted = append(e.counted, func() { e.f.broker.Hold(*e.child, c, -1) })
+	}
 }
 
 // Import is not for this direction.
 func (e *export) Import(codec.Handle, []byte) error { panic("mp: export session used to decode") }
 
-// commit is called once the message is out: moved ends are no longer ours.
-func (e *export) commit() {
+// offer deposits what is in the message with the root, if anything is. After
+// an error there is nothing but to roll back.
+func (e *export) offer() error {
+	if len(e.entries) == 0 {
+		return nil
+	}
+	id := e.f.nextParcel()
+	p := handle.Parcel{ID: id, To: e.to, Entries: e.entries, FDs: e.fds}
+	e.fds = nil // the broker's, whatever comes of it
+	if err := e.f.broker.Offer(e.ctx, p); err != nil {
+		return err
+	}
+	e.id = id
+	return nil
+}
+
+// commit is called once the message is out: moved ends are no longer ours, but
+// that of who is said.
+func (e *export) commit(to string) {
 	e.closeFDs()
+	if e.id != (handle.ID{}) {
+		e.f.broker.Commit(e.id)
+	}
 	for _, m := range e.moved {
-		_ = m.Close() // the only error says that it was closed meanwhile
+		m.part(to)
 	}
 }
 
 // rollback is called when the message will not be sent.
 func (e *export) rollback() {
 	e.closeFDs()
-	for _, id := range e.ids {
-		if fd, err := e.f.broker.Fetch(id); err == nil {
-			shm.CloseFD(fd)
-		}
+	if e.id != (handle.ID{}) {
+		e.f.broker.Revoke(e.id)
 	}
-	for _, m := range e.moved {
-		_ = m.hold(e.to, -1)
+	for _, undo := range e.counted {
+		undo()
 	}
 	for _, ref := range e.places {
 		if obj, err := openReference(ref); err == nil {
 			_ = obj.Close()
 		}
 	}
-	e.ids, e.moved, e.places = nil, nil, nil
+	e.id, e.moved, e.counted, e.places = handle.ID{}, nil, nil, nil
 }
 
 func (e *export) closeFDs() {
@@ -138,11 +199,22 @@ func (e *export) closeFDs() {
 }
 
 // arrival is the session of one message that is being decoded. It owns the
-// descriptors that came beside it; close releases those nobody wanted.
+// descriptors that came with it; close releases those nobody wanted.
 type arrival struct {
-	f   *family
-	fds []int
-	got []io.Closer // the handles that were filled in
+	f      *family
+	fds    []int
+	parcel handle.ID   // that they were in; zero if they came beside the message
+	used   []int       // indexes of those that became handles
+	got    []io.Closer // these handles
+}
+
+// fetch lends the parcel of a message: close must follow.
+func (f *family) fetch(ctx context.Context, id handle.ID) (*arrival, error) {
+	p, err := f.broker.Fetch(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return &arrival{f: f, fds: p.FDs, parcel: id}, nil
 }
 
 // Export is not for this direction.
@@ -150,7 +222,8 @@ func (a *arrival) Export(codec.Handle) ([]byte, error) {
 	panic("mp: arrival session used to encode")
 }
 
-// Import implements codec.Session.
+// Import implements codec.Session. What is counted of the handle, an end of a
+// pipe for example, was counted for this process by who gave it the descriptor.
 func (a *arrival) Import(h codec.Handle, ref []byte) error {
 	if len(ref) > 0 && ref[0] == refPlace {
 		return a.visit(h, ref)
@@ -159,47 +232,30 @@ func (a *arrival) Import(h codec.Handle, ref []byte) error {
 	if !ok || len(ref) != refSize {
 		return fmt.Errorf("reference of %d bytes to a %T: %w", len(ref), h, mperr.ErrCorrupt)
 	}
-	fd, err := a.descriptor(ref)
-	if err != nil {
-		return err
+	i := int(binary.LittleEndian.Uint16(ref[2:]))
+	if ref[0] != refBeside || i >= len(a.fds) || a.fds[i] < 0 {
+		return fmt.Errorf("reference % x to a handle: %w", ref, mperr.ErrCorrupt)
 	}
 	finger, err := s.finger(ref[1])
 	if err != nil {
-		shm.CloseFD(fd)
 		return err
 	}
+	fd := a.fds[i]
+	a.fds[i] = -1
 	seg, err := shm.Open(fd, shm.Want{Kind: s.kind(), Family: a.f.table.Family(), Fingerprint: finger})
 	if err != nil {
 		return err
 	}
+	if id := shm.ID(ref[4:]); seg.ID != id {
+		_ = seg.Close()
+		return fmt.Errorf("%s %s where %s was sent: %w", seg.Kind, seg.ID, id, mperr.ErrCorrupt)
+	}
 	if err := s.attach(a.f, seg, ref[1]); err != nil {
 		return err
 	}
+	a.used = append(a.used, i)
 	a.got = append(a.got, s)
-	m, ok := h.(moving)
-	if !ok || ref[0] == refBeside {
-		return nil // the sender has counted this process as a holder
-	}
-	// While the message was under way the root held the end for us.
-	if err := m.hold(a.f.table.Self(), +1); err != nil {
-		return err
-	}
-	return m.hold(table.Root, -1)
-}
-
-func (a *arrival) descriptor(ref []byte) (int, error) {
-	switch ref[0] {
-	case refTicket:
-		return a.f.broker.Fetch(shm.ID(ref[4:]))
-	case refBeside:
-		i := int(binary.LittleEndian.Uint16(ref[2:]))
-		if i < len(a.fds) && a.fds[i] >= 0 {
-			fd := a.fds[i]
-			a.fds[i] = -1
-			return fd, nil
-		}
-	}
-	return -1, fmt.Errorf("reference % x to a handle: %w", ref, mperr.ErrCorrupt)
+	return nil
 }
 
 // drop closes the handles that were filled in, where the message as a whole
@@ -210,11 +266,39 @@ func (a *arrival) drop() {
 	}
 }
 
-// close releases the descriptors that nobody wanted.
+// close ends the session of a message that is here: it releases what nobody
+// wanted of it.
 func (a *arrival) close() {
+	a.closeFDs()
+	if a.parcel == (handle.ID{}) {
+		return
+	}
+	used := make([]bool, len(a.fds))
+	for _, i := range a.used {
+		used[i] = true
+	}
+	var unused []int
+	for i := range used {
+		if !used[i] {
+			unused = append(unused, i)
+		}
+	}
+	a.f.broker.Taken(a.parcel, unused)
+}
+
+// giveBack ends the session of a message that is not ours after all.
+func (a *arrival) giveBack() {
+	a.closeFDs()
+	a.f.broker.Returned(a.parcel)
+}
+
+func (a *arrival) closeFDs() {
 	for _, fd := range a.fds {
 		if fd >= 0 {
 			shm.CloseFD(fd)
 		}
 	}
 }
+
+// revoked reports whether an error says that a message counts as never sent.
+func revoked(err error) bool { return errors.Is(err, handle.ErrRevoked) }

@@ -1,6 +1,7 @@
 package mp
 
 import (
+	"context"
 	"os"
 	"sync"
 	"time"
@@ -64,7 +65,7 @@ func fill(f *family, stdout, stderr *os.File) {
 	s.filling = true
 	go func() {
 		for {
-			l, err := newLaunch(f, &Options{Stdout: stdout, Stderr: stderr}, "spare")
+			l, err := newLaunch(context.Background(), f, &Options{Stdout: stdout, Stderr: stderr}, "spare")
 			s.Lock()
 			surplus := err == nil && len(s.ready) >= s.want // Spares was called meanwhile
 			if err == nil && !surplus {
@@ -85,16 +86,16 @@ func fill(f *family, stdout, stderr *os.File) {
 }
 
 // launchOrSpare returns a process that waits for its task.
-func launchOrSpare(f *family, o *Options, name string) (*launch, error) {
+func launchOrSpare(ctx context.Context, f *family, o *Options, name string) (*launch, error) {
 	if o.NoSpare || o.Stdout != nil || o.Stderr != nil || o.Env != nil || o.Dir != "" {
-		return newLaunch(f, o, name)
+		return newLaunch(ctx, f, o, name)
 	}
 	if l := takeSpare(f); l != nil {
 		l.spare = true
 		f.table.Rename(l.ref, name)
 		return l, nil
 	}
-	return newLaunch(f, o, name)
+	return newLaunch(ctx, f, o, name)
 }
 
 func takeSpare(f *family) *launch {

@@ -32,8 +32,9 @@ func (t *Task[A, R]) Start(ctx context.Context, args A) (*Process[R], error) {
 
 // StartWith is Start with options.
 func (t *Task[A, R]) StartWith(ctx context.Context, o Options, args A) (*Process[R], error) {
-	p := &Process[R]{result: t.result}
+	p := &Process[R]{result: t.result, decoding: make(chan struct{}, 1)}
 	p.face, p.unread = p, p.keepUnread
+	p.parcel = t.result.HasHandles() || t.result.HasAny()
 	err := start(ctx, &p.child, o, t.name, t.short(), func(e *export) ([]byte, error) {
 		return t.args.Append(nil, &args, e)
 	})
@@ -75,7 +76,7 @@ func start(ctx context.Context, c *child, o Options, task, short string, encode 
 	if name == "" {
 		name = short + "-" + identity
 	}
-	l, err := launchOrSpare(f, &o, name)
+	l, err := launchOrSpare(ctx, f, &o, name)
 	if errors.Is(err, syscall.EMFILE) {
 		return fmt.Errorf("%w: no descriptors are left in this process for a child, who takes four (RLIMIT_NOFILE, ulimit -n)", err)
 	}
@@ -86,7 +87,7 @@ func start(ctx context.Context, c *child, o Options, task, short string, encode 
 		l.discard()
 		return err
 	}
-	e := &export{f: f, beside: true, to: l.ref}
+	e := &export{f: f, ctx: ctx, child: &l.ref}
 	raw, err := encode(e)
 	if err == nil {
 		self := Self()
@@ -114,7 +115,7 @@ func start(ctx context.Context, c *child, o Options, task, short string, encode 
 		return err
 	}
 	c.init(l, task, name, o.grace())
-	e.commit()
+	e.commit(name)
 	c.follow(ctx)
 	return nil
 }
@@ -131,7 +132,7 @@ type launch struct {
 }
 
 // newLaunch starts a process that will wait for its task in Init.
-func newLaunch(f *family, o *Options, name string) (_ *launch, err error) {
+func newLaunch(ctx context.Context, f *family, o *Options, name string) (_ *launch, err error) {
 	l := &launch{f: f}
 	if l.ref, err = f.table.Reserve(name); err != nil {
 		return nil, err
@@ -152,7 +153,7 @@ func newLaunch(f *family, o *Options, name string) (_ *launch, err error) {
 			_ = control.Close()
 		}
 	}()
-	toRoot, err := f.broker.Connect()
+	toRoot, err := f.broker.Connect(ctx, l.ref)
 	if err != nil {
 		return nil, err
 	}

@@ -29,6 +29,7 @@ type Conn struct {
 
 	rmu  sync.Mutex
 	rerr error  // set once a frame was not read to its end
+	lost bool   // descriptors of the frame that is being read were lost
 	oob  []byte // room for the control message of one recvmsg, made on first use
 }
 
@@ -114,6 +115,27 @@ func (c *Conn) Dup() (int, error) {
 	}
 	return n, nil
 }
+
+// Roomy reports whether this process can open some more descriptors than those
+// that it has just received. For who keeps descriptors on behalf of others: the
+// program around it needs some, too.
+func Roomy(received []int) bool {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return true
+	}
+	// The kernel gives out the lowest number that is free.
+	reserve := min(spareDescriptors, limit.Cur/8)
+	for _, fd := range received {
+		if uint64(fd) >= limit.Cur-reserve {
+			return false
+		}
+	}
+	return true
+}
+
+// spareDescriptors is how many stay free where so many can be open at all.
+const spareDescriptors = 64
 
 // Close gives back this end. Whoever waits in ReadFrame or WriteFrame of this
 // Conn gets os.ErrClosed; the peer reads what was sent, then io.EOF.

@@ -21,6 +21,7 @@ package fdpass
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"multiproc/internal/mperr"
@@ -39,6 +40,10 @@ const (
 	headerSize = 8
 	chunkSize  = 250 // descriptors per message; the kernel's limit is 253
 )
+
+// ErrLost is the error of ReadFrame for a frame whose descriptors did not all
+// arrive.
+var ErrLost = errors.New("descriptors were lost on arrival: this process may not open so many; close some, or raise its limit (ulimit -n)")
 
 // header is what a frame says about itself.
 type header struct {

@@ -31,6 +31,12 @@ func (*Conn) Dup() (int, error) { return -1, refuse() }
 // WriteFrame refuses and names the platform.
 func (*Conn) WriteFrame([]byte, []int) error { return refuse() }
 
+// TryWriteFrame refuses and names the platform.
+func (*Conn) TryWriteFrame([]byte, []int) (bool, error) { return false, refuse() }
+
+// Roomy is of no meaning on this platform.
+func Roomy([]int) bool { return true }
+
 // ReadFrame refuses and names the platform.
 func (*Conn) ReadFrame() ([]byte, []int, error) { return nil, nil, refuse() }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -62,21 +63,83 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
-// A process at its limit of open files gets only some of the descriptors.
+// A process at its limit of open files gets only some of the descriptors. That
+// is the loss of this frame: the next one comes whole.
 func TestTruncation(t *testing.T) {
+	for _, n := range []int{1, 100, 600} {
+		t.Run(fmt.Sprintf("fds=%d", n), func(t *testing.T) {
+			noLeak(t)
+			a, b := pair(t)
+			fds := memfds(t, n)
+			for range 2 {
+				if err := a.WriteFrame([]byte("payload"), fds); err != nil {
+					t.Fatal(err)
+				}
+			}
+			before := openFDs(t)
+			var old syscall.Rlimit
+			if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &old); err != nil {
+				t.Fatal(err)
+			}
+			lowest, err := unix.Dup(a.FD()) // the next descriptor's number
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = unix.Close(lowest)
+			if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: uint64(lowest + n*2/5), Max: old.Max}); err != nil {
+				t.Fatal(err)
+			}
+			payload, got, err := b.ReadFrame()
+			if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &old); err != nil {
+				t.Fatal(err)
+			}
+			if !errors.Is(err, ErrLost) || got != nil || string(payload) != "payload" {
+				t.Errorf("ReadFrame = %q, %d descriptors, %v, want ErrLost", payload, len(got), err)
+			}
+			if after := openFDs(t); after != before {
+				t.Errorf("%d descriptors are open, %d were before", after, before)
+			}
+			payload, got, err = b.ReadFrame()
+			if err != nil || string(payload) != "payload" {
+				t.Errorf("the frame behind: %q, %v", payload, err)
+			}
+			checkMemfds(t, got, n)
+		})
+	}
+}
+
+// A frame that would have to wait is not sent, and one that is sent is whole.
+func TestTryWriteFrame(t *testing.T) {
 	noLeak(t)
 	a, b := pair(t)
-	if err := a.WriteFrame([]byte("payload"), memfds(t, 100)); err != nil {
-		t.Fatal(err)
+	fds := memfds(t, 3)
+	sent := 0
+	for {
+		ok, err := a.TryWriteFrame([]byte("some bytes"), fds)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !ok {
+			break
+		}
+		sent++
 	}
-	before := openFDs(t)
-	openFilesLimit(t, uint64(before+40))
-	_, fds, err := b.ReadFrame()
-	if !errors.Is(err, errTruncated) || fds != nil {
-		t.Errorf("ReadFrame = %d descriptors, %v, want %v", len(fds), err, errTruncated)
+	if sent == 0 {
+		t.Fatal("nothing was sent")
 	}
-	if after := openFDs(t); after != before {
-		t.Errorf("%d descriptors are open, %d were before", after, before)
+	for range sent {
+		payload, got, err := b.ReadFrame()
+		if err != nil || string(payload) != "some bytes" {
+			t.Fatalf("%q, %v", payload, err)
+		}
+		checkMemfds(t, got, 3)
+	}
+	if ok, err := a.TryWriteFrame(nil, nil); !ok || err != nil {
+		t.Errorf("with room again: %v, %v", ok, err)
+	}
+	_ = b.Close()
+	if ok, err := a.TryWriteFrame(nil, nil); ok || !errors.Is(err, syscall.EPIPE) {
+		t.Errorf("to nobody: %v, %v", ok, err)
 	}
 }
 

@@ -19,9 +19,14 @@ const firstRoom = 1 << 20
 //
 // A peer that has closed gives io.EOF between two frames and
 // io.ErrUnexpectedEOF inside one; a Conn closed here is os.ErrClosed, bytes
-// that are no frame are mperr.ErrCorrupt. After any error the place in the
+// that are no frame are mperr.ErrCorrupt. After any of these the place in the
 // stream is lost, every later call gives the same error, and no descriptor
 // that came with the broken frame stays open.
+//
+// A frame some of whose descriptors this process could not take, for want of
+// room in its table, is ErrLost. It is the loss of this frame only: its payload
+// is returned beside the error, none of its descriptors is, and the next frame
+// follows.
 func (c *Conn) ReadFrame() (payload []byte, fds []int, err error) {
 	c.rmu.Lock()
 	defer c.rmu.Unlock()
@@ -29,17 +34,21 @@ func (c *Conn) ReadFrame() (payload []byte, fds []int, err error) {
 		return nil, nil, c.rerr
 	}
 	payload, fds, err = c.readLocked()
-	if err != nil {
-		closeAll(fds)
-		c.rerr = err
-		return nil, nil, err
+	if err == nil {
+		return payload, fds, nil
 	}
-	return payload, fds, nil
+	closeAll(fds)
+	if errors.Is(err, ErrLost) {
+		return payload, nil, err
+	}
+	c.rerr = err
+	return nil, nil, err
 }
 
 // readLocked may return descriptors beside an error; they must be closed.
 func (c *Conn) readLocked() (payload []byte, fds []int, err error) {
 	var head [headerSize]byte
+	c.lost = false
 	for at := 0; at < headerSize; {
 		n, err := c.recv(head[at:], &fds)
 		if at > 0 {
@@ -57,10 +66,13 @@ func (c *Conn) readLocked() (payload []byte, fds []int, err error) {
 	if err := c.readFillers(h.fillers(), &fds); err != nil {
 		return nil, fds, err
 	}
-	if len(fds) != h.descrs {
+	if len(fds) != h.descrs && !(c.lost && len(fds) < h.descrs) {
 		return nil, fds, fmt.Errorf("fdpass: %d descriptors came with a frame that announces %d: %w", len(fds), h.descrs, mperr.ErrCorrupt)
 	}
 	payload, err = c.readPayload(h.payload)
+	if err == nil && c.lost {
+		err = ErrLost
+	}
 	return payload, fds, err
 }
 
@@ -138,18 +150,15 @@ func (c *Conn) recv(p []byte, fds *[]int) (int, error) {
 	switch {
 	case flags&unix.MSG_CTRUNC != 0 && fds == nil:
 		return 0, fmt.Errorf("fdpass: descriptors where only bytes belong: %w", mperr.ErrCorrupt)
-	case flags&unix.MSG_CTRUNC != 0:
-		return 0, errTruncated
 	case n == 0:
 		return 0, io.EOF
 	}
+	// The kernel had to drop descriptors on arrival. The only reason with a
+	// buffer that holds a whole chunk is this process's own limit. The bytes
+	// are intact, and so is the place in the stream.
+	c.lost = c.lost || flags&unix.MSG_CTRUNC != 0
 	return n, nil
 }
-
-// errTruncated: the kernel had to drop descriptors on arrival, and they are
-// lost. The only reason with a buffer that holds a whole chunk is this
-// process's own limit.
-var errTruncated = errors.New("fdpass: descriptors were lost on arrival: this process may not open so many (see ulimit -n)")
 
 // recvmsg is the system call, repeated while signals interrupt it.
 func recvmsg(fd int, p, oob []byte) (n, oobn, flags int, err error) {

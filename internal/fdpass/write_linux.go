@@ -40,7 +40,51 @@ func (c *Conn) WriteFrame(payload []byte, fds []int) error {
 			}
 		}
 	}
-	sent, err := c.writeLocked(payload, fds)
+	return c.cut(c.writeLocked(payload, fds))
+}
+
+// TryWriteFrame is WriteFrame that sends nothing and reports false where it
+// would have to wait. It is for small frames: one with more than 250
+// descriptors always waits.
+func (c *Conn) TryWriteFrame(payload []byte, fds []int) (sent bool, err error) {
+	if len(payload) > maxTry || len(fds) > chunkSize || !c.wmu.TryLock() {
+		return false, nil
+	}
+	defer c.wmu.Unlock()
+	if c.werr != nil {
+		return false, c.werr
+	}
+	var head [headerSize]byte
+	header{len(payload), len(fds)}.put(&head)
+	var oob []byte
+	if len(fds) > 0 {
+		oob = unix.UnixRights(fds...)
+	}
+	// The kernel makes one packet of so few bytes, and takes all or none.
+	bufs := advance([][]byte{head[:], payload}, 0)
+	var n int
+	var serr error
+	perr := c.raw.Control(func(fd uintptr) { n, serr = sendmsg(int(fd), bufs, oob) })
+	switch {
+	case perr != nil:
+		return false, c.pollError("write", perr)
+	case errors.Is(serr, unix.EAGAIN):
+		return false, nil
+	case serr != nil:
+		return false, fmt.Errorf("fdpass: write: %w", plainer(serr))
+	}
+	if rest := advance(bufs, n); len(rest) > 0 {
+		_, err = c.send(nil, rest...)
+		return true, c.cut(true, err)
+	}
+	return true, nil
+}
+
+// maxTry is the largest payload that TryWriteFrame sends.
+const maxTry = 16 << 10
+
+// cut remembers that a frame was cut short.
+func (c *Conn) cut(sent bool, err error) error {
 	if err != nil && sent {
 		err = fmt.Errorf("fdpass: an earlier frame was cut short, nothing more can be sent: %w", err)
 		c.werr = err
@@ -89,19 +133,23 @@ func (c *Conn) send(fds []int, bufs ...[]byte) (sent bool, err error) {
 		switch {
 		case perr != nil:
 			return sent, c.pollError("write", perr)
-		case errors.Is(serr, unix.ECONNRESET):
-			// The peer closed without having read everything, in the very
-			// moment in which the kernel looked for room. The next attempt
-			// would give EPIPE: one condition, one error.
-			serr = unix.EPIPE
-		}
-		if serr != nil {
-			return sent, fmt.Errorf("fdpass: write: %w", serr)
+		case serr != nil:
+			return sent, fmt.Errorf("fdpass: write: %w", plainer(serr))
 		}
 		bufs = advance(bufs, n)
 		sent, oob = true, nil
 	}
 	return sent, nil
+}
+
+// plainer gives one condition one error. ECONNRESET says that the peer closed
+// without having read everything, in the very moment in which the kernel looked
+// for room; the next attempt would give EPIPE.
+func plainer(err error) error {
+	if errors.Is(err, unix.ECONNRESET) {
+		return unix.EPIPE
+	}
+	return err
 }
 
 // sendmsg is the system call, repeated while signals interrupt it.

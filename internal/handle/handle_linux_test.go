@@ -3,250 +3,144 @@ package handle
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"sync"
 	"testing"
 
-	"multiproc/internal/fdpass"
-	"multiproc/internal/mperr"
 	"multiproc/internal/shm"
-	"multiproc/internal/wire"
+	"multiproc/internal/table"
 )
 
-// object makes a segment and returns its id and a descriptor of it that the
-// caller may give away.
-func object(t testing.TB) (shm.ID, int) {
-	t.Helper()
-	seg, err := shm.Create(shm.Header{Kind: shm.KindMutex, ID: shm.NewID(), Size: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	fd, err := seg.Dup()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := seg.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return seg.ID, fd
-}
-
-// opens checks that fd is the object of that id, and closes it.
-func opens(t testing.TB, fd int, id shm.ID) {
-	t.Helper()
-	seg, err := shm.Open(fd, shm.Want{Kind: shm.KindMutex})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if seg.ID != id {
-		t.Errorf("fetched object %s, want %s", seg.ID, id)
-	}
-	_ = seg.Close()
-}
-
-// client connects a client to a root.
-func client(t testing.TB, from Broker) *Client {
-	t.Helper()
-	conn, err := from.Connect()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	return NewClient(conn)
-}
-
-func descriptors(t testing.TB) int {
-	t.Helper()
-	list, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(list)
-}
-
-// Every ticket is good for one Fetch, through every kind of broker, and the
-// root forgets the object with the last one.
-func TestTickets(t *testing.T) {
-	root := NewRoot()
-	child := client(t, root)
-	grandchild := client(t, child) // by Adopt
-	for _, b := range []Broker{root, child, grandchild} {
-		t.Run(fmt.Sprintf("%T", b), func(t *testing.T) {
-			id, fd := object(t)
-			again, err := shm.DupFD(fd)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, fd := range []int{fd, again} {
-				if err := b.Offer(id, fd); err != nil {
+// A parcel is good for one message, through every kind of broker, and the root
+// forgets it then.
+func TestParcels(t *testing.T) {
+	f := newFamily(t)
+	root := f.root()
+	child := f.start(root)
+	grandchild := f.start(child) // by Adopt
+	for _, from := range []*process{root, child, grandchild} {
+		for _, to := range []*process{root, child, grandchild} {
+			t.Run(fmt.Sprint(from.ref, to.ref), func(t *testing.T) {
+				to.Hold(to.ref, queue, 1)
+				to.sync()
+				objects, p := []shm.ID{}, Parcel{To: queue}
+				for range 300 { // more than go into one message of the kernel's
+					id, fd := object(t)
+					objects, p.FDs = append(objects, id), append(p.FDs, fd)
+					p.Entries = append(p.Entries, Entry{ID: id})
+				}
+				from.n++
+				p.ID = NewID(from.ref, from.n)
+				if err := from.Offer(t.Context(), p); err != nil {
 					t.Fatal(err)
 				}
-			}
-			for range 2 {
-				fd, err := grandchild.Fetch(id)
+				from.Commit(p.ID)
+				in, err := to.Fetch(t.Context(), p.ID)
 				if err != nil {
 					t.Fatal(err)
 				}
-				opens(t, fd, id)
-			}
-			if _, err := b.Fetch(id); !errors.Is(err, mperr.ErrNoHandle) {
-				t.Errorf("third fetch of two tickets: %v", err)
-			}
-			if n := root.Len(); n != 0 {
-				t.Errorf("the root still holds %d objects", n)
-			}
-		})
-	}
-}
-
-// The deposit outlives the one who made it.
-func TestOffererGone(t *testing.T) {
-	root := NewRoot()
-	conn, err := root.Connect()
-	if err != nil {
-		t.Fatal(err)
-	}
-	id, fd := object(t)
-	if err := NewClient(conn).Offer(id, fd); err != nil {
-		t.Fatal(err)
-	}
-	if err := conn.Close(); err != nil {
-		t.Fatal(err)
-	}
-	got, err := client(t, root).Fetch(id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	opens(t, got, id)
-}
-
-func TestManyAtOnce(t *testing.T) {
-	before := descriptors(t)
-	root := NewRoot()
-	var wg sync.WaitGroup
-	conns := make(chan *fdpass.Conn, 4)
-	for range 4 {
-		conn, err := root.Connect()
-		if err != nil {
-			t.Fatal(err)
-		}
-		conns <- conn
-		c := NewClient(conn)
-		for range 4 {
-			wg.Go(func() {
-				for range 50 {
-					id, fd := object(t)
-					if err := c.Offer(id, fd); err != nil {
-						t.Error(err)
-						return
+				for i, fd := range in.FDs {
+					if in.Entries[i].ID != objects[i] {
+						t.Fatalf("entry %d is of %x, want %x", i, in.Entries[i].ID, objects[i])
 					}
-					got, err := c.Fetch(id)
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					opens(t, got, id)
+					opens(t, fd, objects[i])
 				}
+				to.Taken(p.ID, nil)
+				to.gone(p.ID)
+				to.Hold(to.ref, queue, -1)
+				f.empty()
 			})
 		}
 	}
-	wg.Wait()
-	close(conns)
-	for conn := range conns {
-		_ = conn.Close()
-	}
-	if n := root.Len(); n != 0 {
-		t.Errorf("the root holds %d objects", n)
-	}
-	// The root's ends close when its goroutines see the end of the stream.
-	if after := descriptors(t); after > before+4 {
-		t.Errorf("%d descriptors before, %d after", before, after)
-	}
 }
 
-// What is no request ends the conversation, and costs nobody a descriptor.
-func TestRootRefuses(t *testing.T) {
-	_, fd := object(t)
-	defer shm.CloseFD(fd)
-	for name, message := range map[string]struct {
-		payload []byte
-		fds     []int
+// What is put stays when its putter dies; what is not put yet does not.
+func TestOffererGone(t *testing.T) {
+	f := newFamily(t)
+	taker, putter := f.start(f.root()), f.start(f.root())
+	taker.Hold(taker.ref, queue, 1)
+	taker.sync()
+	put, not := putter.put(queue, Entry{}), putter.offer(queue, Entry{})
+	putter.die()
+	taker.gone(not)
+	taker.fetch(put)
+	taker.Taken(put, nil)
+	taker.sync()
+	f.empty()
+}
+
+// What one has taken, or may have, goes with it; unless another has it on loan.
+func TestTakerGone(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		then  func(id ID, one, two *process)
+		there bool
 	}{
-		"garbage":                   {payload: []byte("no message")},
-		"empty":                     {},
-		"garbage with descriptor":   {payload: []byte{0xff}, fds: []int{fd}},
-		"offer without descriptor":  {payload: wire.Append(nil, &wire.Offer{})},
-		"offer of two":              {payload: wire.Append(nil, &wire.Offer{}), fds: []int{fd, fd}},
-		"adopt without descriptor":  {payload: wire.Append(nil, &wire.Adopt{})},
-		"adopt what is no socket":   {payload: wire.Append(nil, &wire.Adopt{}), fds: []int{fd}},
-		"a message of another talk": {payload: wire.Append(nil, &wire.Cancel{Cause: "x"}), fds: []int{fd}},
+		{"alone", func(_ ID, one, _ *process) { one.die() }, false},
+		{"returned", func(id ID, one, _ *process) { one.Returned(id); one.sync(); one.die() }, true},
+		{"returned once of two", func(id ID, one, _ *process) { one.fetch(id); one.Returned(id); one.sync(); one.die() }, false},
+		{"lent to two", func(id ID, one, two *process) { two.fetch(id); one.die() }, true},
+		{"and the other returns it", func(id ID, one, two *process) { two.fetch(id); one.die(); two.Returned(id); two.sync() }, false},
+		{"and the other dies, too", func(id ID, one, two *process) { two.fetch(id); one.die(); two.die() }, false},
+		{"and the other takes it", func(id ID, one, two *process) { two.fetch(id); one.die(); two.Taken(id, nil); two.sync() }, false},
 	} {
-		t.Run(name, func(t *testing.T) {
-			before := descriptors(t)
-			root := NewRoot()
-			ours, theirs, err := fdpass.Pair()
-			if err != nil {
-				t.Fatal(err)
-			}
-			done := make(chan struct{})
-			go func() {
-				root.Serve(ours)
-				close(done)
-			}()
-			if err := theirs.WriteFrame(message.payload, message.fds); err != nil {
-				t.Fatal(err)
-			}
-			if _, _, err := theirs.ReadFrame(); !errors.Is(err, io.EOF) {
-				t.Errorf("the root answered, or: %v", err)
-			}
-			<-done
-			_ = theirs.Close()
-			if after := descriptors(t); after > before { // fewer: those of another test, late
-				t.Errorf("%d descriptors before, %d after", before, after)
+		t.Run(tt.name, func(t *testing.T) {
+			f := newFamily(t)
+			root, one, two := f.root(), f.start(f.root()), f.start(f.root())
+			root.Hold(table.Root, queue, 1)
+			id := root.put(queue, Entry{})
+			one.fetch(id)
+			tt.then(id, one, two)
+			if there := f.Len() == 1; there != tt.there {
+				t.Errorf("the parcel is there: %v, want %v", there, tt.there)
 			}
 		})
 	}
 }
 
-// FuzzRoot sends any bytes to a root as one request, with a descriptor. The
-// root answers or hangs up, and goes on for others.
-func FuzzRoot(f *testing.F) {
-	for _, m := range []wire.Message{&wire.Offer{}, &wire.Fetch{}, &wire.Adopt{}, &wire.Ack{}} {
-		f.Add(wire.Append(nil, m))
+// Ends of pipes are counted for the root while they are under way, and for who
+// has them on loan.
+func TestEndsAreCounted(t *testing.T) {
+	f := newFamily(t)
+	root, one := f.root(), f.start(f.root())
+	root.Hold(table.Root, queue, 1)
+	end := shm.ID{9}
+	want := func(what, holders string) {
+		t.Helper()
+		f.eventually(func() bool { return f.pipes.holders(end) == holders }, "%s: held by %s, not %s", what, holders, f.pipes.holders(end))
 	}
-	root := NewRoot()
-	f.Fuzz(func(t *testing.T, payload []byte) {
-		conn, err := root.Connect()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = conn.Close() }()
-		_, fd := object(t)
-		defer shm.CloseFD(fd)
-		if err := conn.WriteFrame(payload, []int{fd}); err != nil {
-			t.Fatal(err)
-		}
-		_, fds, _ := conn.ReadFrame()
-		closeAll(fds)
-		if m, err := wire.Decode(payload); err == nil {
-			if offer, ok := m.(*wire.Offer); ok {
-				fd, err := root.Fetch(offer.ID)
-				if err != nil {
-					t.Fatal(err)
-				}
-				shm.CloseFD(fd)
-			}
-		}
+	id := one.put(queue, Entry{ID: end, Flags: End})
+	want("put", "map[{0 0}:1]")
+	one.fetch(id)
+	want("fetched", "map[{0 0}:1 {1 7}:1]")
+	one.Returned(id)
+	want("returned", "map[{0 0}:1]")
+	one.fetch(id)
+	one.Taken(id, nil)
+	want("taken", "map[{1 7}:1]")
+	f.pipes.n[end] = nil
+	id = one.put(queue, Entry{ID: end, Flags: End})
+	one.fetch(id)
+	one.Taken(id, []int{0})
+	want("taken, and not wanted", "map[]")
+	id = one.offer(queue, Entry{ID: end, Flags: End})
+	one.Revoke(id)
+	want("revoked", "map[]")
 
-		id, fd := object(t)
-		if err := root.Offer(id, fd); err != nil {
-			t.Fatal(err)
-		}
-		got, err := root.Fetch(id)
-		if err != nil {
-			t.Fatal(err)
-		}
-		opens(t, got, id)
-	})
+	f.pipes.no, f.pipes.of = errors.New("too many hold it"), one.ref
+	id = root.put(queue, Entry{ID: end, Flags: End})
+	if _, err := one.Fetch(t.Context(), id); err == nil || err.Error() != "too many hold it" {
+		t.Errorf("one too many: %v", err)
+	}
+	want("refused", "map[{0 0}:1]")
+	f.pipes.of = table.Root
+	_, fd := object(t)
+	err := one.Offer(t.Context(), Parcel{ID: NewID(one.ref, 99), To: queue, Entries: []Entry{{ID: end, Flags: End}}, FDs: []int{fd}})
+	if err == nil || err.Error() != "too many hold it" {
+		t.Errorf("one too many: %v", err)
+	}
+	one.sync()
+	want("refused", "map[{0 0}:1]")
+	f.pipes.no = nil
+	root.fetch(id)
+	root.Taken(id, []int{0})
+	f.empty()
 }

@@ -90,6 +90,30 @@ func Open(fd int, want Want) (*Segment, error) {
 	return &Segment{Header: h, fd: fd}, nil
 }
 
+// Borrow maps the first size bytes of the segment behind fd, which stays the
+// caller's: for who cares for the object's holders, and not for its elements.
+// Close unmaps them.
+func Borrow(fd int, kind Kind, family ID, size int64) (*Segment, unsafe.Pointer, error) {
+	h, err := inspect(fd)
+	if err == nil {
+		err = Want{Kind: kind, Family: family, Fingerprint: h.Fingerprint}.check(h)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	s := &Segment{Header: h, fd: fd}
+	err = s.checkRange(0, size)
+	var addr unsafe.Pointer
+	if err == nil {
+		addr, err = s.mapBehind(0, 0, uintptr(size), 1)
+	}
+	s.fd = -1
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s %s: map %d bytes: %w", h.Kind, h.ID, size, err)
+	}
+	return s, addr, nil
+}
+
 // inspect reads and checks the header behind a descriptor that may be
 // anything at all.
 func inspect(fd int) (Header, error) {

@@ -28,6 +28,9 @@ func Open(int, Want) (*Segment, error) { return nil, unsupported() }
 // MaxFile returns 0 on this platform.
 func MaxFile() int64 { return 0 }
 
+// Borrow refuses and names the platform.
+func Borrow(int, Kind, ID, int64) (*Segment, unsafe.Pointer, error) { return nil, nil, unsupported() }
+
 // FD returns no descriptor on this platform.
 func (s *Segment) FD() int { return -1 }
 

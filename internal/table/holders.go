@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
-	"time"
 	"unsafe"
 
 	"multiproc/internal/failpoint"
@@ -54,15 +53,10 @@ func (h *Holders) Init(t *Table, p unsafe.Pointer) {
 	h.l.Init(p)
 }
 
-// addPatience bounds the wait for a process that is stopped in the microsecond
-// for which it holds the lock. A process that ends gives back what it holds, and
-// must come to its end.
-const addPatience = 2 * time.Second
-
-// Add counts delta more (or fewer) handles for a process.
-func (h *Holders) Add(ref Ref, delta int) error {
-	ctx, cancel := context.WithTimeout(context.Background(), addPatience)
-	defer cancel()
+// Add counts delta more (or fewer) handles for a process. It may wait for the
+// lock, which is held for the time of a count; in vain only if its holder is
+// stopped in that microsecond.
+func (h *Holders) Add(ctx context.Context, ref Ref, delta int) error {
 	if _, err := h.l.Hold(ctx); err != nil {
 		return fmt.Errorf("process %d is stopped while it holds the lock of a pipe's ends: %w", h.l.Owner(), err)
 	}

@@ -10,7 +10,7 @@ func TestHolders(t *testing.T) {
 	h, seg := newHolders(t, tab)
 	add := func(ref Ref, delta int) {
 		t.Helper()
-		if err := h.Add(ref, delta); err != nil {
+		if err := h.Add(t.Context(), ref, delta); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -62,24 +62,24 @@ func TestHoldersFull(t *testing.T) {
 	for range maxHolders {
 		ref := reserve(t, tab, "")
 		refs = append(refs, ref)
-		if err := h.Add(ref, 1); err != nil {
+		if err := h.Add(t.Context(), ref, 1); err != nil {
 			t.Fatal(err)
 		}
 	}
 	last := reserve(t, tab, "")
-	if err := h.Add(last, 1); err == nil {
+	if err := h.Add(t.Context(), last, 1); err == nil {
 		t.Errorf("one more than fit: %v", err)
 	}
-	if err := h.Add(refs[50], 1); err != nil { // counts in its place
+	if err := h.Add(t.Context(), refs[50], 1); err != nil { // counts in its place
 		t.Error(err)
 	}
 	tab.Release(refs[70])
-	if err := h.Add(last, 1); err != nil {
+	if err := h.Add(t.Context(), last, 1); err != nil {
 		t.Errorf("with a place of the dead: %v", err)
 	}
 	for i, ref := range append(refs, last) {
 		if i != 70 {
-			if err := h.Add(ref, -2); err != nil {
+			if err := h.Add(t.Context(), ref, -2); err != nil {
 				t.Error(err)
 			}
 		}
@@ -107,14 +107,14 @@ func TestHoldersHandedOn(t *testing.T) {
 	go func() {
 		var err error
 		for err == nil && !stop.Load() {
-			if err = h.Add(b, 1); err == nil {
-				err = h.Add(a, -1)
+			if err = h.Add(t.Context(), b, 1); err == nil {
+				err = h.Add(t.Context(), a, -1)
 			}
 			// Back to the last place, where Add would not put it.
 			atomic.StoreUint64(&last.count, 1)
 			atomic.AddUint32(&h.m.version, 1)
 			if err == nil {
-				err = h.Add(b, -1)
+				err = h.Add(t.Context(), b, -1)
 			}
 		}
 		done <- err

@@ -1,6 +1,7 @@
 package table
 
 import (
+	"context"
 	"encoding/hex"
 	"os"
 	"strconv"
@@ -54,7 +55,7 @@ func converse(c *childtest.Self, t *Table) {
 			c.Say("left")
 		case "hold":
 			delta, _ := strconv.Atoi(words[1])
-			c.Check(h.Add(t.Self(), delta))
+			c.Check(h.Add(context.Background(), t.Self(), delta))
 			c.Say("held")
 		case "live":
 			c.Say("%v", t.Live(Ref{Slot: number(words[1]), Gen: number(words[2])}))

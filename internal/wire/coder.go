@@ -35,6 +35,14 @@ func (c *coder) take(n int) []byte {
 	return b
 }
 
+func (c *coder) u8(v *uint8) {
+	if !c.decoding {
+		c.buf = append(c.buf, *v)
+	} else if b := c.take(1); b != nil {
+		*v = b[0]
+	}
+}
+
 func (c *coder) u32(v *uint32) {
 	if !c.decoding {
 		c.buf = binary.LittleEndian.AppendUint32(c.buf, *v)
@@ -124,5 +132,16 @@ func (c *coder) strs(v *[]string) {
 	}
 	for i := range *v {
 		c.str(&(*v)[i])
+	}
+}
+
+// u32s leaves an empty list nil when it decodes.
+func (c *coder) u32s(v *[]uint32) {
+	n := c.size(len(*v), 4)
+	if c.decoding && n > 0 {
+		*v = make([]uint32, n)
+	}
+	for i := range *v {
+		c.u32(&(*v)[i])
 	}
 }

@@ -53,15 +53,20 @@ func (m *Cancel) fields(c *coder) {
 	c.strs(&m.CauseNames)
 }
 
-// Result is the encoded value that a task returned without an error.
+// Result is the encoded value that a task returned without an error. Handles
+// in it wait with the family's root, in Parcel, if that is not zero.
 type Result struct {
+	Parcel  [16]byte
 	Payload []byte
 }
 
 // Kind returns KindResult.
 func (*Result) Kind() Kind { return KindResult }
 
-func (m *Result) fields(c *coder) { c.bytes(&m.Payload) }
+func (m *Result) fields(c *coder) {
+	c.id(&m.Parcel)
+	c.bytes(&m.Payload)
+}
 
 // Failure is the error that a task returned, or the value that it panicked
 // with.
@@ -81,56 +86,3 @@ func (m *Failure) fields(c *coder) {
 	c.strs(&m.Names)
 	c.bool(&m.Panic)
 }
-
-// Adopt brings one descriptor to the family's root: a further socket on which
-// it answers Offer, Fetch and Adopt, for a child of the sender.
-type Adopt struct{}
-
-// Kind returns KindAdopt.
-func (*Adopt) Kind() Kind { return KindAdopt }
-
-func (*Adopt) fields(*coder) {}
-
-// Offer deposits a shared object with the family's root, so that another
-// process can fetch it, once, by its id. The descriptor beside it is the
-// object's.
-type Offer struct {
-	ID [16]byte
-}
-
-// Kind returns KindOffer.
-func (*Offer) Kind() Kind { return KindOffer }
-
-func (m *Offer) fields(c *coder) { c.id(&m.ID) }
-
-// Fetch asks the family's root for an object.
-type Fetch struct {
-	ID [16]byte
-}
-
-// Kind returns KindFetch.
-func (*Fetch) Kind() Kind { return KindFetch }
-
-func (m *Fetch) fields(c *coder) { c.id(&m.ID) }
-
-// Fetched answers Fetch; the object's descriptor is beside it if Found.
-type Fetched struct {
-	ID    [16]byte
-	Found bool
-}
-
-// Kind returns KindFetched.
-func (*Fetched) Kind() Kind { return KindFetched }
-
-func (m *Fetched) fields(c *coder) {
-	c.id(&m.ID)
-	c.bool(&m.Found)
-}
-
-// Ack confirms the message before it, where the sender has to wait for that.
-type Ack struct{}
-
-// Kind returns KindAck.
-func (*Ack) Kind() Kind { return KindAck }
-
-func (*Ack) fields(*coder) {}

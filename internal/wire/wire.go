@@ -1,7 +1,7 @@
-// Package wire defines the messages that a process and its starter exchange
-// over the control socket between them.
+// Package wire defines the messages that a process exchanges with its starter,
+// over the control socket between them, and with the family's root.
 //
-// One message is one frame of that socket; descriptors that belong to it ride
+// One message is one frame of a socket; descriptors that belong to it ride
 // beside the frame and are not the business of this package. A message is
 //
 //	version, u8 | kind, u8 | the message's fields, one after the other
@@ -25,7 +25,7 @@ import (
 
 // Version is the first byte of every message. It changes whenever the fields
 // or the numbers of messages do.
-const Version = 1
+const Version = 2
 
 // Kind is the second byte of a message: its number in the table.
 type Kind uint8
@@ -41,6 +41,9 @@ const (
 	KindFetch
 	KindFetched
 	KindAck
+	KindSettle
+	KindHold
+	KindReaped
 )
 
 // kinds is the table of all messages: their names in error texts, and what
@@ -58,6 +61,9 @@ var kinds = [...]struct {
 	KindFetch:   {"Fetch", func() Message { return new(Fetch) }},
 	KindFetched: {"Fetched", func() Message { return new(Fetched) }},
 	KindAck:     {"Ack", func() Message { return new(Ack) }},
+	KindSettle:  {"Settle", func() Message { return new(Settle) }},
+	KindHold:    {"Hold", func() Message { return new(Hold) }},
+	KindReaped:  {"Reaped", func() Message { return new(Reaped) }},
 }
 
 // String returns the message's name, or the bare number of one that this

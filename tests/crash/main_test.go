@@ -130,6 +130,9 @@ func covered() map[string]func(*testing.T, string) {
 	add(poisoner, "poison.pid", "poison.done")
 	add(repairer, "poison.healed")
 	add(holder, "holders.counted", "holders.vacated", "holders.named", "holders.entered", "holders.used", "holders.added")
+	add(parcelPutter, "parcel.offered", "parcel.put", "parcel.committed")
+	add(parcelTaker, "parcel.fetched", "parcel.taken", "parcel.settled")
+	add(answerer, "result.offered", "result.sent")
 	add(beginner, "table.life")
 	add(starter, "table.reserved", "table.aged")
 	return all

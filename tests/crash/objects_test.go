@@ -198,58 +198,49 @@ func repairer(t *testing.T, point string) {
 	must(t, j.A.View(t.Context(), func([]wide) error { return nil }))
 }
 
-// TakeEnd takes the end of a pipe out of a queue: its process becomes a holder
-// then. Or it clones the one that it was given.
-var TakeEnd = mp.Proc(func(ctx context.Context, j job) error {
-	mptest.Arm(j.Point, j.N)
-	if j.Conn != nil {
-		if _, err := j.Conn.Clone(); err != nil {
+// GiveEnd gives the end of a pipe to a child, or clones it: another process, or
+// another handle of this one, becomes a holder then.
+var GiveEnd *mp.Task[job, mp.None]
+
+func init() {
+	GiveEnd = mp.Proc(func(ctx context.Context, j job) error {
+		mptest.Arm(j.Point, j.N)
+		if j.Point == "holders.counted" {
+			if _, err := j.Conn.Clone(); err != nil {
+				return err
+			}
+			return errAlive
+		}
+		if _, err := GiveEnd.Start(ctx, job{Point: "none", N: 1, Conn: j.Conn}); err != nil {
 			return err
 		}
 		return errAlive
-	}
-	if _, err := j.Carrier.Get(ctx); err != nil {
-		return err
-	}
-	return errAlive
-}, mp.Named("take-end"))
+	}, mp.Named("give-end"))
+}
 
 // An end whose holders are all dead is known to be closed; one that somebody
-// still holds is not. A taker that dies before it is counted leaves the end
-// with the root, which holds what is under way.
+// still holds is not.
 func holder(t *testing.T, point string) {
-	for _, clone := range []bool{true, false} {
-		if clone != (point == "holders.counted") {
-			continue
-		}
-		recv, send, err := mp.PipeOneWay[int]()
-		must(t, err)
-		closing(t, recv, nil)
-		kept, err := send.Clone()
-		must(t, err)
-		j := newJob(t, point, 1)
-		if clone {
-			j.Conn = send
-		} else {
-			must(t, j.Carrier.Put(t.Context(), send))
-		}
-		die(t, TakeEnd, j)
-		begin := time.Now()
-		must(t, kept.Send(t.Context(), 1))
-		if v, err := recv.Recv(t.Context()); v != 1 || err != nil {
-			t.Fatalf("while an end is held: %d, %v", v, err)
-		}
-		again, err := kept.Clone() // the table of holders can be changed
-		must(t, err)
-		must(t, again.Close())
-		stalled(t, time.Since(begin))
-		must(t, kept.Close())
-		if !clone {
-			continue // the root still counts the end that was under way
-		}
-		if _, err := recv.Recv(t.Context()); err != io.EOF {
-			t.Errorf("after the last holder: %v", err)
-		}
+	recv, send, err := mp.PipeOneWay[int]()
+	must(t, err)
+	closing(t, recv, nil)
+	kept, err := send.Clone()
+	must(t, err)
+	j := newJob(t, point, 1)
+	j.Conn = send
+	die(t, GiveEnd, j)
+	begin := time.Now()
+	must(t, kept.Send(t.Context(), 1))
+	if v, err := recv.Recv(t.Context()); v != 1 || err != nil {
+		t.Fatalf("while an end is held: %d, %v", v, err)
+	}
+	again, err := kept.Clone() // the table of holders can be changed
+	must(t, err)
+	must(t, again.Close())
+	stalled(t, time.Since(begin))
+	must(t, kept.Close())
+	if _, err := recv.Recv(t.Context()); err != io.EOF {
+		t.Errorf("after the last holder: %v", err)
 	}
 }
 

@@ -36,6 +36,10 @@ func (b *reader) fill() error {
 	switch {
 	case b.buf == nil:
 		b.buf = make([]byte, firstRead)
+	case len(b.buf) < firstRead: // what came with the Hello
+		have := b.buf[b.r:b.w]
+		b.buf = make([]byte, firstRead)
+		b.r, b.w = 0, copy(b.buf, have)
 	case b.r == b.w:
 		b.r, b.w = 0, 0
 		if len(b.buf) > keepIn {
@@ -66,7 +70,10 @@ func (b *reader) fill() error {
 // larger is the size of a buffer for the frame of which a part has come: no
 // more than four times of that, whatever is announced, or 64 KiB.
 func (b *reader) larger(part []byte) int {
-	h, _ := frames.ParseHead(part)
+	var h frames.Head
+	if len(part) >= frames.HeaderSize {
+		h, _ = frames.ParseHead(part)
+	}
 	return max(2*len(b.buf), min(frames.HeaderSize+h.Size, max(4*len(b.buf), keepIn)))
 }
 

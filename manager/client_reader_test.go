@@ -115,3 +115,19 @@ func TestNotSent(t *testing.T) {
 		}
 	}
 }
+
+// What came with the server's Hello may end anywhere.
+func TestFrameBeginsBehindHello(t *testing.T) {
+	frame := append(frames.Begin(nil), "payload"...)
+	frames.End(frame, 0, 1, 0)
+	for n := range frame {
+		b := reader{conn: &scripted{data: frame[n:]}, buf: bytes.Clone(frame[:n]), w: n}
+		if err := b.fill(); err != nil {
+			t.Fatal(err)
+		}
+		var h frames.Head
+		if p, err := b.next(&h); string(p) != "payload" || err != nil {
+			t.Errorf("after %d bytes: %q, %v", n, p, err)
+		}
+	}
+}

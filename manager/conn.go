@@ -5,6 +5,7 @@ import (
 	"net"
 	"sync/atomic"
 
+	"multiproc/internal/budget"
 	"multiproc/internal/frames"
 	"multiproc/internal/pyconn"
 )
@@ -23,10 +24,17 @@ type conn struct {
 
 	session atomic.Pointer[goSession] // of a Go client that has said Hello
 	client  int                       // the process of a Go client; 0: not known
+
+	works *budget.Share // what the connection and the work for it take
+	loan  budget.Loan   // of the request under way
 }
 
 func newConn(s *server, stream, socket net.Conn, pid int) *conn {
 	c := &conn{s: s, socket: socket, in: pyconn.New(stream), out: newOutbox(stream), pid: pid}
+	c.works = s.store.Budget().Working()
+	c.out.memory.share = c.works
+	c.loan.Begin(c.works)
+	c.in.Charge(c.works.Take)
 	c.in.AckAtOnce()
 	return c
 }
@@ -38,6 +46,13 @@ func (c *conn) answer() error    { return pyconn.Answer(c.in, c.s.key) }
 
 // serve finds out by the first frame which language the peer speaks.
 func (c *conn) serve() {
+	if err := c.works.Take(connCost); err != nil {
+		if c.s.gate.refused.speak() {
+			c.s.log.Warn("a connection was turned away", "peer", peerName(c.socket), "error", err)
+		}
+		return
+	}
+	defer c.release()
 	first, err := c.in.ReadFrame(c.s.limits.Frame)
 	if err != nil {
 		c.refuseFirst(err)
@@ -48,6 +63,17 @@ func (c *conn) serve() {
 	} else {
 		c.serveGo(first)
 	}
+}
+
+// connCost is what a connection takes: its buffers, the stack of its goroutine,
+// what is known of it, and small requests.
+const connCost = 24 << 10
+
+// release gives back what the connection took.
+func (c *conn) release() {
+	c.loan.End()
+	c.in.Forget()
+	c.works.Give(connCost)
 }
 
 // host is the machine at the other end: Python clients of which no more is

@@ -29,6 +29,7 @@ type delivery struct {
 	lost    uint64    // frames up to this one are not kept, though they may not have come
 	over    bool      // nothing more is sent
 	idle    sync.Cond
+	memory  outMemory // of what waits to be written
 }
 
 const (
@@ -43,11 +44,21 @@ const (
 // goes on so far: the client gets the frame when it is there again, if it comes
 // in time. An error of encode leaves nothing behind.
 func (o *delivery) send(encode func(dst []byte) ([]byte, error)) (sound bool, err error) {
+	return o.sendSized(0, encode)
+}
+
+// sendSized is send for a frame of about size bytes, whose memory is charged
+// first. If that is refused, the error wraps mperr.ErrLimit.
+func (o *delivery) sendSized(size int, encode func(dst []byte) ([]byte, error)) (sound bool, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.over {
 		return false, nil
 	}
+	if err := o.memory.reserve(o.ledger.buf, size); err != nil {
+		return true, err
+	}
+	defer func() { o.memory.settle(o.ledger.buf) }()
 	start := len(o.ledger.buf)
 	b, err := encodeSafely(frames.Begin(o.ledger.buf), encode)
 	if err != nil {
@@ -129,6 +140,7 @@ func (o *delivery) flush() {
 		return
 	}
 	b, last := o.ledger.take()
+	o.memory.settle(o.ledger.buf)
 	o.limit()
 	n := 0
 	if o.try != nil {
@@ -168,6 +180,7 @@ func (o *delivery) drain(conn net.Conn, b []byte, n int, last uint64) {
 			return
 		}
 		b, last = o.ledger.take()
+		o.memory.settle(o.ledger.buf)
 		o.limit()
 		n, o.writing = 0, len(b)
 		o.mu.Unlock()
@@ -302,6 +315,7 @@ func (o *delivery) end() {
 	o.detachLocked()
 	o.ledger = ledger{number: o.ledger.number, acked: o.ledger.acked}
 	o.charge()
+	o.memory.settle(nil)
 }
 
 // full reports whether so much waits to be written that the client must not
@@ -309,7 +323,7 @@ func (o *delivery) end() {
 func (o *delivery) full() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.writing+len(o.ledger.buf) > maxOut || o.over
+	return o.writing+len(o.ledger.buf) > o.memory.patience(maxOut) || o.over
 }
 
 // wait returns when less than limit bytes wait to be written, or the connection
@@ -317,7 +331,7 @@ func (o *delivery) full() bool {
 func (o *delivery) wait(conn net.Conn, limit int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for o.conn == conn && !o.over && o.writing+len(o.ledger.buf) > limit {
+	for o.conn == conn && !o.over && o.writing+len(o.ledger.buf) > o.memory.patience(limit) {
 		if o.writing == 0 {
 			o.flush()
 			continue

@@ -66,6 +66,7 @@ func (c *conn) newSession(hello *frames.ClientHello) *goSession {
 	g.out.idle.L = &g.out.mu
 	g.session = c.s.store.Join(store.Client{PID: pid, Name: hello.Name})
 	g.out.keeps, g.out.overflow = g.session.Keeps(), func() { c.s.background("the end of a session", g.end) }
+	g.out.memory.share = g.session.Works()
 	g.owner = g.session.Channel()
 	return g
 }

@@ -175,8 +175,8 @@ func (r *replay) compare(method string, got, want data.Tuple) {
 // contains reports whether all names of want are in got, which may have those of
 // later versions of Python as well.
 func contains(got, want data.Value) bool {
-	have := texts(got)
-	for _, name := range texts(want) {
+	have := new(pyCodec).texts(got)
+	for _, name := range new(pyCodec).texts(want) {
 		if !slices.Contains(have, name) {
 			return false
 		}

@@ -1,7 +1,6 @@
 package manager
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"multiproc/internal/budget"
 	"multiproc/internal/data"
 	"multiproc/internal/frames"
 	"multiproc/internal/mperr"
@@ -88,6 +88,7 @@ func (g *goSession) find(seq uint64) *goCall {
 // begin begins a call.
 func (g *goSession) begin(f *frames.Frame) error {
 	c := &goCall{g: g, seq: f.Seq}
+	c.loan.Begin(g.session.Works())
 	g.mu.Lock()
 	last := g.last
 	if f.Seq > last {
@@ -97,7 +98,12 @@ func (g *goSession) begin(f *frames.Frame) error {
 	if f.Seq <= last {
 		return fmt.Errorf("call %d comes after call %d: %w", f.Seq, last, mperr.ErrCorrupt)
 	}
-	args, err := g.arguments(f)
+	defer c.loan.End() // what it takes while it waits is charged by the store
+	if len(f.Method) > maxMethod {
+		c.Fail(data.AttributeError("manager", string(shortName(f.Method))+"..."))
+		return nil
+	}
+	args, err := g.arguments(c, f)
 	if err != nil {
 		c.Fail(err)
 		return nil
@@ -106,7 +112,7 @@ func (g *goSession) begin(f *frames.Frame) error {
 		g.storeCall(c, string(f.Method), args)
 		return nil
 	}
-	c.call = store.Call{Method: g.method(f.Method), Args: store.Args{Pos: args}, Owner: g.owner}
+	c.call = store.Call{Method: g.method(f.Method), Args: store.Args{Pos: args, Loan: &c.loan}, Owner: g.owner}
 	if f.Patience >= 0 {
 		c.call.Deadline = time.Now().Add(time.Duration(min(f.Patience, maxPatience)) * time.Millisecond)
 	}
@@ -130,49 +136,12 @@ func (g *goSession) method(b []byte) string {
 // time.Duration can hold.
 const maxPatience = int64(1<<63-1) / int64(time.Millisecond)
 
-// arguments copies the arguments out of the frame, all at once, and checks
-// them.
-func (g *goSession) arguments(f *frames.Frame) ([]store.Item, error) {
-	n := f.Args.Len()
-	if n == 0 {
-		return nil, nil
-	}
-	rest := bytes.Clone(f.Args.Raw())
-	args := make([]store.Item, 0, n)
-	for range n {
-		item, after, err := portable.Next(rest)
-		if err == nil {
-			err = portable.Check(item, g.s.valueLimits())
-		}
-		if err == nil && !g.s.opaque {
-			err = refuseOpaqueItem(item)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: argument %d: %w", f.Method, len(args)+1, err)
-		}
-		args, rest = append(args, store.Raw(item)), after
-	}
-	if len(rest) > 0 {
-		return nil, fmt.Errorf("%s: something follows the arguments: %w", f.Method, mperr.ErrCorrupt)
-	}
-	return args, nil
-}
-
-// refuseOpaqueItem is refuseOpaque for an item that was checked: what a Go client
-// says of a Python object becomes one in a Python program.
-func refuseOpaqueItem(item []byte) error {
-	v, err := portable.ParseValue(item)
-	if err == nil {
-		err = refuseOpaque(v)
-	}
-	return err
-}
-
 // goCall is a call of a Go client.
 type goCall struct {
 	g    *goSession
 	seq  uint64
 	call store.Call
+	loan budget.Loan
 
 	// Under g.mu:
 	taken     bool // it is answered, and the client has not said yet that it got it
@@ -196,7 +165,8 @@ func (c *goCall) Return(v store.Item, taken bool) {
 	if !taken {
 		c.answered()
 	}
-	sound, err := c.g.out.send(func(dst []byte) ([]byte, error) {
+	defer c.loan.End()
+	sound, err := c.g.out.sendSized(v.Wire()+smallAnswer, func(dst []byte) ([]byte, error) {
 		dst, err := v.EncodeCBOR(frames.AppendReturn(dst, c.seq))
 		return frames.AppendTaken(dst, taken), err
 	})
@@ -222,18 +192,31 @@ func (c *goCall) take() bool {
 	return c.taken
 }
 
-// send sends a frame of the call. A client that is away gets it when it comes
-// back; if it does not, the end of its session gives back what was taken.
-func (c *goCall) send(encode func(dst []byte) ([]byte, error)) bool {
-	sound, err := c.g.out.send(encode)
-	return sound && err == nil
-}
-
 // Fail answers with an error.
 func (c *goCall) Fail(err error) {
 	c.answered()
-	c.send(func(dst []byte) ([]byte, error) { return appendError(dst, c.seq, err), nil })
+	defer c.loan.End()
+	for {
+		_, refused := c.g.out.sendSized(errorSize(err), func(dst []byte) ([]byte, error) { return appendError(dst, c.seq, err), nil })
+		if !errors.Is(refused, mperr.ErrLimit) || errorSize(err) == 0 {
+			return
+		}
+		err = fmt.Errorf("there is no memory for the error: %w", refused)
+	}
 }
+
+// errorSize is what an error takes in a message, 0 if that is little.
+func errorSize(err error) int {
+	size := sizeOf(data.ToException(err).Args)
+	if size <= smallError {
+		return 0
+	}
+	return size
+}
+
+// smallError is how large an error may be that is sent although there is no
+// memory left.
+const smallError = 4 << 10
 
 func appendError(dst []byte, seq uint64, err error) []byte {
 	e := data.ToException(err)
@@ -260,9 +243,10 @@ func (c *goCall) Emit(v store.Item) bool {
 	if c.g.out.full() {
 		return false
 	}
-	return c.send(func(dst []byte) ([]byte, error) {
+	sound, err := c.g.out.sendSized(v.Wire()+smallAnswer, func(dst []byte) ([]byte, error) {
 		return v.AppendCBOR(frames.AppendEvent(dst, c.seq)), nil
 	})
+	return sound && err == nil
 }
 
 // newGrace is how long a client has to attach to an object that a call has
@@ -301,7 +285,7 @@ func (c *goCall) acknowledge(confirm bool) {
 	}
 	c.call.Acknowledge()
 	if confirm {
-		c.send(func(dst []byte) ([]byte, error) {
+		_, _ = c.g.out.send(func(dst []byte) ([]byte, error) {
 			return frames.AppendTaken(frames.AppendNull(frames.AppendReturn(dst, c.seq)), false), nil
 		})
 	}

@@ -5,6 +5,7 @@ import (
 	"math/big"
 	"os"
 
+	"multiproc/internal/budget"
 	"multiproc/internal/data"
 	"multiproc/internal/store"
 )
@@ -28,7 +29,7 @@ func (g *goSession) storeCall(c *goCall, method string, args []store.Item) {
 		values[i] = a.Value()
 	}
 	answer := func() {
-		v, err := m.run(g, values)
+		v, err := m.run(&asking{g, &c.loan}, values)
 		if err != nil {
 			c.Fail(err)
 			return
@@ -51,10 +52,16 @@ func (g *goSession) storeCall(c *goCall, method string, args []store.Item) {
 	g.s.weighty(m.all && g.s.store.Size() > manyObjects, answer)
 }
 
+// asking is a session with the loan of the call under way.
+type asking struct {
+	*goSession
+	loan *budget.Loan
+}
+
 type storeMethod struct {
 	args  int
 	makes bool // an object: its constructor may run the program's code
-	run   func(g *goSession, args []data.Value) (data.Value, error)
+	run   func(g *asking, args []data.Value) (data.Value, error)
 	all   bool // looks at all objects
 }
 
@@ -62,30 +69,30 @@ type storeMethod struct {
 const manyObjects = 1 << 12
 
 var storeMethods = map[string]storeMethod{
-	"open":     {3, true, (*goSession).open, false},
-	"create":   {2, true, (*goSession).create, false},
-	"attach":   {1, false, (*goSession).attach, false},
-	"release":  {1, false, (*goSession).release, false},
-	"ticket":   {1, false, (*goSession).ticket, false},
-	"redeem":   {1, false, (*goSession).redeem, false},
-	"forget":   {1, false, (*goSession).forget, false},
-	"names":    {0, false, (*goSession).names, true},
-	"count":    {0, false, (*goSession).count, true},
-	"debug":    {0, false, (*goSession).debug, true},
-	"ping":     {0, false, (*goSession).ping, false},
-	"info":     {0, false, (*goSession).info, true},
-	"shutdown": {0, false, (*goSession).ping, false}, // and what comes after the answer
+	"open":     {3, true, (*asking).open, false},
+	"create":   {2, true, (*asking).create, false},
+	"attach":   {1, false, (*asking).attach, false},
+	"release":  {1, false, (*asking).release, false},
+	"ticket":   {1, false, (*asking).ticket, false},
+	"redeem":   {1, false, (*asking).redeem, false},
+	"forget":   {1, false, (*asking).forget, false},
+	"names":    {0, false, (*asking).names, true},
+	"count":    {0, false, (*asking).count, true},
+	"debug":    {0, false, (*asking).debug, true},
+	"ping":     {0, false, (*asking).ping, false},
+	"info":     {0, false, (*asking).info, true},
+	"shutdown": {0, false, (*asking).ping, false}, // and what comes after the answer
 }
 
 // open finds the object of a name or makes it: [kind, name or null, [args]].
-func (g *goSession) open(args []data.Value) (data.Value, error) {
+func (g *asking) open(args []data.Value) (data.Value, error) {
 	kind, ok := args[0].(string)
 	name, named := args[1].(string)
 	ctor, isList := args[2].(*data.List)
 	if !ok || !isList || !named && args[1] != nil {
 		return nil, data.TypeError("open takes a kind, a name or none, and a list of arguments")
 	}
-	id, typ, created, err := g.session.Open(kind, name, items(ctor))
+	id, typ, created, err := g.session.Open(kind, name, items(ctor, g.loan))
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +100,8 @@ func (g *goSession) open(args []data.Value) (data.Value, error) {
 }
 
 // items are the arguments in a list.
-func items(l *data.List) (args store.Args) {
+func items(l *data.List, loan *budget.Loan) (args store.Args) {
+	args.Loan = loan
 	for _, v := range l.Items {
 		args.Pos = append(args.Pos, store.Of(v))
 	}
@@ -123,13 +131,13 @@ func parseID(v data.Value) (uint64, error) {
 func (g *goSession) capacity(id uint64) data.Value { return int64(g.s.store.Cap(id)) }
 
 // create makes an object as a Python client does: [typeid, [args]].
-func (g *goSession) create(args []data.Value) (data.Value, error) {
+func (g *asking) create(args []data.Value) (data.Value, error) {
 	typeid, ok := args[0].(string)
 	ctor, isList := args[1].(*data.List)
 	if !ok || !isList {
 		return nil, data.TypeError("create takes a typeid and a list of arguments")
 	}
-	id, typ, err := g.session.Create(typeid, items(ctor))
+	id, typ, err := g.session.Create(typeid, items(ctor, g.loan))
 	if err != nil {
 		return nil, err
 	}
@@ -192,7 +200,10 @@ func (g *goSession) forget(args []data.Value) (data.Value, error) {
 }
 
 // names lists the objects that have a name.
-func (g *goSession) names([]data.Value) (data.Value, error) {
+func (g *asking) names([]data.Value) (data.Value, error) {
+	if err := g.loan.Take(g.s.store.NamesCost()); err != nil {
+		return nil, err
+	}
 	var all []data.Value
 	for _, n := range g.s.store.Names() {
 		all = append(all, listOf(n.Name, n.Type.ID, wireID(n.ID)))
@@ -204,7 +215,12 @@ func (g *goSession) count([]data.Value) (data.Value, error) {
 	return int64(g.s.store.NumberOfObjects()), nil
 }
 
-func (g *goSession) debug([]data.Value) (data.Value, error) { return g.s.store.DebugInfo(), nil }
+func (g *asking) debug([]data.Value) (data.Value, error) {
+	if err := g.loan.Take(debugCost * g.s.store.Size()); err != nil {
+		return nil, err
+	}
+	return g.s.store.DebugInfo(), nil
+}
 
 func (g *goSession) ping([]data.Value) (data.Value, error) { return nil, nil }
 

@@ -28,6 +28,7 @@ type outbox struct {
 	begun   bool   // the header of the next frame has begun, see announce
 	err     error  // of the connection; nothing more is written
 	idle    sync.Cond
+	memory  outMemory
 }
 
 const (
@@ -58,11 +59,21 @@ func newOutbox(c net.Conn) *outbox {
 // connection is sound so far; a frame that waits to be written may be lost all
 // the same. An error of encode leaves nothing behind.
 func (o *outbox) send(encode func(dst []byte) ([]byte, error)) (sound bool, err error) {
+	return o.sendSized(0, encode)
+}
+
+// sendSized is send for a frame of about size bytes, whose memory is charged
+// first. If that is refused, the error wraps mperr.ErrLimit.
+func (o *outbox) sendSized(size int, encode func(dst []byte) ([]byte, error)) (sound bool, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.err != nil {
 		return false, nil
 	}
+	if err := o.memory.reserve(o.buf, size); err != nil {
+		return true, err
+	}
+	defer func() { o.memory.settle(o.buf) }()
 	start := len(o.buf)
 	header := append(o.buf, 0, 0, 0, 0)
 	if o.begun {
@@ -133,6 +144,7 @@ func (o *outbox) uncork() {
 	o.mu.Lock()
 	o.corked = false
 	o.flush()
+	o.memory.settle(o.buf)
 	o.mu.Unlock()
 }
 
@@ -171,7 +183,7 @@ func (o *outbox) drain() {
 	defer o.mu.Unlock()
 	for len(o.buf) > 0 && o.err == nil {
 		b := o.buf
-		o.buf, o.writing = nil, len(b)
+		o.buf, o.writing, o.memory.flight = nil, len(b), cap(b)
 		o.mu.Unlock()
 		_, err := o.conn.Write(b)
 		o.mu.Lock()
@@ -180,6 +192,8 @@ func (o *outbox) drain() {
 		} else if o.buf == nil {
 			o.reset(b)
 		}
+		o.memory.flight = 0
+		o.memory.settle(o.buf)
 	}
 	o.writing = 0
 	o.idle.Broadcast()
@@ -188,6 +202,7 @@ func (o *outbox) drain() {
 // fail is called with mu held. Closing the connection ends its reader.
 func (o *outbox) fail(err error) {
 	o.err, o.buf = err, nil
+	o.memory.settle(o.buf)
 	_ = o.conn.Close()
 	o.idle.Broadcast()
 }
@@ -197,7 +212,7 @@ func (o *outbox) fail(err error) {
 func (o *outbox) full() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.writing+len(o.buf) > maxOut || o.err != nil
+	return o.writing+len(o.buf) > o.memory.patience(maxOut) || o.err != nil
 }
 
 // wait returns when less than limit bytes wait to be written, or the
@@ -205,7 +220,7 @@ func (o *outbox) full() bool {
 func (o *outbox) wait(limit int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for o.err == nil && o.writing+len(o.buf) > limit {
+	for o.err == nil && o.writing+len(o.buf) > o.memory.patience(limit) {
 		if o.writing == 0 {
 			o.flush()
 			continue

@@ -97,6 +97,7 @@ func (ch *channel) serve() {
 			ch.answer(kindTraceback, traceback(err))
 			ch.free <- struct{}{}
 		}
+		ch.c.loan.End()
 		ch.waited.Store(len(ch.free) == 0)
 		ch.probeSoon()
 		ch.c.out.wait(maxOut)
@@ -165,6 +166,7 @@ func (ch *channel) settle(got bool) {
 // request carries out one call.
 func (ch *channel) request(b []byte) {
 	r, err := ch.pyCodec.request(b)
+	ch.c.in.Release() // nothing of the request refers to it
 	if err != nil {
 		ch.reply(kindTraceback, traceback(err))
 		return
@@ -181,6 +183,7 @@ func (ch *channel) request(b []byte) {
 		return
 	}
 	ch.call, ch.callID = &store.Call{Method: r.method, Args: r.pyArgs(0), Owner: ch.owner, Python: true}, id
+	ch.call.Args.Loan = &ch.c.loan
 	ch.client.session.Begin(ch.call, id, ch)
 }
 
@@ -202,6 +205,10 @@ func exposes(typ *store.Type, method string) bool {
 func (ch *channel) fallback(id uint64, typ *store.Type, r *pyRequest) {
 	switch r.method {
 	case "__str__", "__repr__":
+		if err := ch.c.loan.Take(ch.s.store.Cost(id, true)); err != nil {
+			ch.Fail(err)
+			return
+		}
 		text, err := ch.s.store.Repr(id)
 		if err != nil {
 			ch.reply(kindTraceback, traceback(err))
@@ -209,6 +216,10 @@ func (ch *channel) fallback(id uint64, typ *store.Type, r *pyRequest) {
 		}
 		ch.reply(kindReturn, text)
 	case "#GETVALUE":
+		if err := ch.c.loan.Take(ch.s.store.Cost(id, false)); err != nil {
+			ch.Fail(err)
+			return
+		}
 		v, ok, err := ch.s.store.Snapshot(id)
 		switch {
 		case err != nil:
@@ -248,7 +259,7 @@ func (ch *channel) Return(v store.Item, taken bool) {
 	switch {
 	case ch.claim():
 		ch.taken = taken
-		switch sound := ch.answer(kindReturn, v.Value()); {
+		switch sound := ch.answerItem(v); {
 		case !sound:
 			ch.settle(false)
 		case taken && ch.inherited.Load():
@@ -269,6 +280,32 @@ func (ch *channel) cutOffUnread() {
 	if ch.unread() {
 		_ = ch.c.socket.SetDeadline(time.Unix(1, 0))
 	}
+}
+
+// answerItem answers with an item. What it took is put back if there is no memory
+// for the answer.
+func (ch *channel) answerItem(v store.Item) (sound bool) {
+	defer ch.c.loan.End()
+	size := v.Tree()
+	if _, cbor := v.CBOR(); cbor {
+		if err := ch.c.loan.Take(size); err != nil {
+			ch.answer(kindError, exceptionOf(err))
+			return !ch.taken
+		}
+	}
+	sound, err := ch.c.out.sendSized(size+smallAnswer, func(dst []byte) ([]byte, error) {
+		return ch.encode(dst, kindReturn, v.Value())
+	})
+	if !sound || err == nil {
+		return sound
+	}
+	switch {
+	case errors.Is(err, errFrameTooLong), errors.Is(err, mperr.ErrLimit):
+		ch.answer(kindError, exceptionOf(err))
+	default:
+		ch.answer(kindUnserializable, traceback(ch.s.told(err)))
+	}
+	return !ch.taken
 }
 
 // Fail answers with an exception.

@@ -14,12 +14,18 @@ type pyCodec struct {
 	s      *server
 	client *pyClient
 	c      *conn
+
+	// What many references in one message expose, each list once: by its tuple or
+	// list when it is read, by its first name when it is written.
+	exposed map[data.ID][]string
+	named   map[*string]data.Tuple
 }
 
 // decode reads a pickle as data. Proxies become references.
 func (p *pyCodec) decode(b []byte) (data.Value, error) {
 	l := p.s.valueLimits()
-	v, err := pickle.Decode(b, pickle.Options{MaxDepth: l.Depth, MaxBytes: l.Bytes, Object: p.object})
+	v, err := pickle.Decode(b, pickle.Options{MaxDepth: l.Depth, MaxBytes: l.Bytes, Object: p.object, Charge: p.c.loan.Meter()})
+	p.exposed = nil
 	if err == nil && !p.s.opaque {
 		err = refuseOpaque(v)
 	}
@@ -28,7 +34,7 @@ func (p *pyCodec) decode(b []byte) (data.Value, error) {
 
 // object looks at what a pickle would have called a function for.
 func (p *pyCodec) object(o *data.Object) (data.Value, error) {
-	ref, address, ok, err := parseProxy(o)
+	ref, address, ok, err := p.parseProxy(o)
 	if err != nil {
 		return nil, err
 	}
@@ -101,6 +107,7 @@ func className(o *data.Object) string {
 
 // encode appends the pickle of a message.
 func (p *pyCodec) encode(dst []byte, kind string, value data.Value) ([]byte, error) {
+	defer func() { p.named = nil }()
 	return pickle.Encode(dst, data.Tuple{kind, value}, pickle.EncodeOptions{Ref: p.ref})
 }
 
@@ -113,7 +120,7 @@ func (p *pyCodec) ref(r data.Ref) (data.Value, error) {
 	if r.Type == "" {
 		r.Type = typ.ID
 	}
-	return newProxy(r, typ.Proxy, typ.Exposed, p.client.tokens(p.c)), nil
+	return p.newProxy(r, typ.Proxy, typ.Exposed, p.client.tokens(p.c)), nil
 }
 
 // pyRequest is a request of a Python client.

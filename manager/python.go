@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"multiproc/internal/data"
+	"multiproc/internal/mperr"
 	"multiproc/internal/store"
 )
 
@@ -30,7 +31,7 @@ func (c *conn) servePython(first []byte) {
 		return
 	}
 	defer c.s.release(client)
-	p := &pyCodec{c.s, client, c}
+	p := &pyCodec{s: c.s, client: client, c: c}
 	r, err := p.request(first)
 	if err != nil {
 		p.answerLast(kindTraceback, traceback(err))
@@ -88,10 +89,17 @@ func (p *pyCodec) serverRequest(r *pyRequest) (data.Value, error) {
 	case "number_of_objects":
 		return int64(p.s.store.NumberOfObjects()), nil
 	case "debug_info":
+		if err := p.c.loan.Take(debugCost * p.s.store.Size()); err != nil {
+			return nil, err
+		}
 		return p.s.store.DebugInfo(), nil
 	}
 	return nil, data.AssertionError(fmt.Sprintf("%s unrecognized", data.Repr(r.method)))
 }
+
+// debugCost is what the description of an object takes: the text, twice, and what
+// it is made of.
+const debugCost = 1 << 10
 
 // create makes an object. A typeid that is the name of an object, which a Go
 // client has given it, stands for that object: Python programs see it after
@@ -104,7 +112,9 @@ func (p *pyCodec) create(r *pyRequest) (data.Value, error) {
 	if !ok {
 		return nil, data.KeyError(r.args[0])
 	}
-	id, typ, err := p.client.session.Create(typeid, r.pyArgs(1))
+	args := r.pyArgs(1)
+	args.Loan = &p.c.loan
+	id, typ, err := p.client.session.Create(typeid, args)
 	if err != nil {
 		return nil, err
 	}
@@ -159,20 +169,40 @@ func (p *pyCodec) methods(r *pyRequest) (data.Value, error) {
 
 // answer sends an answer. What cannot be pickled is told instead of sent.
 func (p *pyCodec) answer(kind string, value data.Value) (sound bool) {
-	encode := func(kind string, value data.Value) (bool, error) {
-		return p.c.out.send(func(dst []byte) ([]byte, error) {
+	return p.answerSized(kind, value, sizeOf(value))
+}
+
+// sizeOf is the memory that a value takes, which is about what its pickle takes
+// at most.
+func sizeOf(value data.Value) int {
+	switch v := value.(type) {
+	case nil, bool, int64:
+		return 0
+	case string:
+		return len(v)
+	}
+	return data.Size(value)
+}
+
+// answerSized is answer for a value whose size is known.
+func (p *pyCodec) answerSized(kind string, value data.Value, size int) (sound bool) {
+	encode := func(kind string, value data.Value, size int) (bool, error) {
+		return p.c.out.sendSized(size, func(dst []byte) ([]byte, error) {
 			return p.encode(dst, kind, value)
 		})
 	}
-	sound, err := encode(kind, value)
+	sound, err := encode(kind, value, size+smallAnswer)
 	switch {
-	case errors.Is(err, errFrameTooLong):
-		sound, _ = encode(kindError, exceptionOf(err))
+	case errors.Is(err, errFrameTooLong), errors.Is(err, mperr.ErrLimit):
+		sound, _ = encode(kindError, exceptionOf(err), 0)
 	case err != nil:
-		sound, _ = encode(kindUnserializable, traceback(p.s.told(err)))
+		sound, _ = encode(kindUnserializable, traceback(p.s.told(err)), 0)
 	}
 	return sound
 }
+
+// smallAnswer is what an answer takes beside its value.
+const smallAnswer = 64
 
 // answerLast is answer for the last one before the connection is closed.
 func (p *pyCodec) answerLast(kind string, value data.Value) {

@@ -58,7 +58,7 @@ func parseToken(v data.Value) (typeid string, address data.Value, id uint64, ok 
 
 // parseProxy makes a reference of a pickled proxy. ok is false if the object
 // is none.
-func parseProxy(o *data.Object) (ref data.Ref, address data.Value, ok bool, err error) {
+func (p *pyCodec) parseProxy(o *data.Object) (ref data.Ref, address data.Value, ok bool, err error) {
 	if o.Func != data.Value(rebuildProxy) {
 		return data.Ref{}, nil, false, nil
 	}
@@ -75,15 +75,29 @@ func parseProxy(o *data.Object) (ref data.Ref, address data.Value, ok bool, err 
 	if named, ok := args[3].(*data.Dict); ok {
 		for _, e := range named.Entries {
 			if e.Key == data.Value("exposed") {
-				ref.Exposed = texts(e.Value)
+				ref.Exposed = p.texts(e.Value)
 			}
 		}
 	}
 	return ref, address, true, nil
 }
 
-// texts are the strings in a tuple or list.
-func texts(v data.Value) (out []string) {
+// texts are the strings in a tuple or list. A message may hold many proxies with
+// the same one, which stays one.
+func (p *pyCodec) texts(v data.Value) (out []string) {
+	id, ok := data.Identity(v)
+	if !ok {
+		return nil
+	}
+	if out, ok := p.exposed[id]; ok {
+		return out
+	}
+	defer func() {
+		if p.exposed == nil {
+			p.exposed = map[data.ID][]string{}
+		}
+		p.exposed[id] = out
+	}()
 	items, _ := v.(data.Tuple)
 	if l, ok := v.(*data.List); ok {
 		items = l.Items
@@ -98,7 +112,7 @@ func texts(v data.Value) (out []string) {
 
 // newProxy makes a reference into a pickled proxy. What Python never said of
 // it is taken from its type.
-func newProxy(ref data.Ref, class string, exposed []string, address data.Value) *data.Object {
+func (p *pyCodec) newProxy(ref data.Ref, class string, exposed []string, address data.Value) *data.Object {
 	proxy := ref.Proxy
 	if proxy == (data.Global{}) {
 		proxy = autoProxy
@@ -111,9 +125,25 @@ func newProxy(ref data.Ref, class string, exposed []string, address data.Value) 
 		if ref.Exposed != nil {
 			exposed = ref.Exposed
 		}
-		named.Entries = []data.Entry{{Key: "exposed", Value: names(exposed)}}
+		named.Entries = []data.Entry{{Key: "exposed", Value: p.names(exposed)}}
 	}
 	return &data.Object{Func: rebuildProxy, Args: data.Tuple{proxy, newToken(ref.Type, address, ref.ID), "pickle", named}}
+}
+
+// names is the function names, for one message: the same list is written once.
+func (p *pyCodec) names(list []string) data.Tuple {
+	if len(list) == 0 {
+		return data.Tuple{}
+	}
+	if t, ok := p.named[&list[0]]; ok && len(t) == len(list) {
+		return t
+	}
+	if p.named == nil {
+		p.named = map[*string]data.Tuple{}
+	}
+	t := names(list)
+	p.named[&list[0]] = t
+	return t
 }
 
 // names is a tuple of strings.

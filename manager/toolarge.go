@@ -21,6 +21,15 @@ func (c *conn) tooLarge(err error) (refusal error, first byte, ok bool) {
 	if !errors.As(err, &large) {
 		return nil, 0, false
 	}
+	if large.Cause != nil {
+		if c.s.oversize.speak() {
+			c.s.log.Warn("a message was refused: there is no memory for it", "peer", peerName(c.socket), "bytes", large.Size, "error", large.Cause)
+		}
+		if first, err = c.in.Skip(); err != nil {
+			return nil, 0, false
+		}
+		return large.Cause, first, true
+	}
 	if c.s.oversize.speak() {
 		c.s.log.Warn("a message was refused: it is above Limits.Frame, the flag --max-frame",
 			"peer", peerName(c.socket), "bytes", large.Size, "limit", large.Limit)

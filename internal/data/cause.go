@@ -51,6 +51,7 @@ var classes = []struct {
 	{syscall.ECONNRESET, Global{"builtins", "ConnectionResetError"}, syscall.ECONNRESET},
 	{syscall.EPIPE, Global{"builtins", "BrokenPipeError"}, syscall.EPIPE},
 	{errors.ErrUnsupported, Global{"builtins", "NotImplementedError"}, 0},
+	{mperr.ErrLimit, Global{"builtins", "MemoryError"}, 0},
 	{strconv.ErrRange, Global{"builtins", "OverflowError"}, 0},
 	{strconv.ErrSyntax, Global{"builtins", "ValueError"}, 0},
 	{fs.ErrInvalid, Global{"builtins", "ValueError"}, 0},

@@ -147,37 +147,70 @@ func Refs(v Value, yield func(Ref) bool) {
 
 // Size returns about how many bytes of memory v occupies.
 func Size(v Value) int {
-	size := 0
-	Walk(v, func(v Value) bool {
-		size += 16 + ownSize(v)
-		return true
-	})
+	size, _, _ := Weigh(v)
 	return size
 }
 
-// ownSize is what a value occupies beside its interface and its parts.
+// Weigh returns about how many bytes of memory v occupies, how many values there
+// are in it, and whether there are references among them. What is shared counts
+// once.
+func Weigh(v Value) (size, n int, refs bool) {
+	var exposed map[*string]struct{} // the lists of names that were counted
+	Walk(v, func(v Value) bool {
+		n++
+		size += placeSize + ownSize(v)
+		if r, ok := v.(Ref); ok {
+			refs = true
+			if len(r.Exposed) == 0 {
+				return true
+			}
+			if _, been := exposed[&r.Exposed[0]]; !been {
+				if exposed == nil {
+					exposed = map[*string]struct{}{}
+				}
+				exposed[&r.Exposed[0]] = struct{}{}
+				for _, name := range r.Exposed {
+					size += 16 + len(name)
+				}
+			}
+		}
+		return true
+	})
+	return size, n, refs
+}
+
+// placeSize is what a value takes in what it is a part of: its interface, with
+// what append leaves free behind it.
+const placeSize = 20
+
+// ownSize is what a value occupies beside its place and its parts, and beside
+// the names that a reference exposes.
 func ownSize(v Value) int {
 	switch v := v.(type) {
 	case string:
-		return 16 + len(v)
+		return 20 + len(v) + len(v)/16
 	case []byte:
-		return 24 + len(v)
+		return 32 + len(v) + len(v)/16
 	case *ByteArray:
-		return 24 + len(v.B)
+		return 32 + len(v.B) + len(v.B)/16
 	case *big.Int:
-		return 32 + v.BitLen()/8
-	case int64, float64, complex128:
+		return 40 + v.BitLen()/8 + 16
+	case int64, float64:
+		return 8
+	case complex128:
 		return 16
 	case Global:
-		return 32 + len(v.Module) + len(v.Name)
+		return 48 + len(v.Module) + len(v.Name)
 	case Ref:
-		return 96 + 16*len(v.Exposed)
+		return 128 + len(v.Type) + len(v.Proxy.Module) + len(v.Proxy.Name)
 	case Slice, Range:
 		return 48
 	case *Object:
-		return 192
+		return 208
+	case *Exception:
+		return 96
 	case nil, bool:
 		return 0
 	}
-	return 32
+	return 40
 }

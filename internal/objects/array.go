@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"multiproc/internal/budget"
 	"multiproc/internal/data"
 	"multiproc/internal/store"
 )
@@ -34,7 +35,7 @@ func newArray(s *store.Store, args store.Args) (store.Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := initial(s, code, a[1])
+	b, err := initial(s, args.Loan, code, a[1])
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +48,7 @@ func newArray(s *store.Store, args store.Args) (store.Object, error) {
 
 // initial are the elements of a new array: bytes are taken as they are, but
 // for the elements of anything else.
-func initial(s *store.Store, code *arrayCode, it store.Item) ([]byte, error) {
+func initial(s *store.Store, loan *budget.Loan, code *arrayCode, it store.Item) ([]byte, error) {
 	switch v := it.Value().(type) {
 	case string:
 		if code.name != 'u' && code.name != 'w' {
@@ -58,7 +59,7 @@ func initial(s *store.Store, code *arrayCode, it store.Item) ([]byte, error) {
 	case *data.ByteArray:
 		return rawElements(code, v.B)
 	}
-	items, err := iterate(s, it)
+	items, err := iterate(s, loan, it)
 	if err != nil {
 		return nil, err
 	}
@@ -220,6 +221,16 @@ func (o *array) operand(v data.Value) (code byte, b []byte, ok bool) {
 
 // Refs implements store.Object: there are only numbers and characters.
 func (o *array) Refs(func(uint64) bool) {}
+
+// Cost implements store.Costly.
+func (o *array) Cost(text bool) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !text {
+		return len(o.b)
+	}
+	return (itemCost+3*24)*o.n() + len(o.b)
+}
 
 // Repr implements store.Object.
 func (o *array) Repr() string { return o.ReprWithin(maxInt) }

@@ -267,6 +267,10 @@ func listItem(items []store.Item) store.Item { return store.Of(&data.List{Items:
 func values(items []store.Item) []data.Value {
 	out := make([]data.Value, len(items))
 	for i, it := range items {
+		if i > 0 && it.Is(items[i-1]) {
+			out[i] = out[i-1] // one tree of all
+			continue
+		}
 		out[i] = it.Value()
 	}
 	return out
@@ -279,10 +283,7 @@ func runes(n int) int { return 4 * min(n, 4<<20) }
 // own returns an item that does not keep the memory of others alive with which
 // it came.
 func own(it store.Item) store.Item {
-	if raw, ok := it.CBOR(); ok {
-		return store.Raw(append(make([]byte, 0, len(raw)), raw...))
-	}
-	return it
+	return it.Own()
 }
 
 // batch is an argument of a method for Go that is a list of values, each of

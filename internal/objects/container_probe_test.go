@@ -196,9 +196,9 @@ func canonical(v data.Value, err error) string {
 		class, _ := v.Func.(data.Global)
 		args, _ := v.Args.(data.Tuple)
 		if class.Module == "builtins" && len(args) == 1 {
-			items, err := newLoops(nil).elements(v)
+			items, err := newLoops(nil, nil).elements(v)
 			if class.Name == "list" {
-				items, err = newLoops(nil).elements(args[0])
+				items, err = newLoops(nil, nil).elements(args[0])
 			}
 			if err == nil {
 				return data.Repr(&data.List{Items: items})

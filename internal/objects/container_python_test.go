@@ -98,7 +98,7 @@ func replay(t *testing.T, typ string, history []step) (out []string) {
 			o := th.begin(s.what, named, s.args...)
 			v := o.v.Value()
 			if typ == "set" && s.what == "__iter__" && o.err == nil {
-				items, _ := newLoops(nil).elements(v)
+				items, _ := newLoops(nil, nil).elements(v)
 				v = setOf(items...)
 			}
 			text = canonical(v, o.err)

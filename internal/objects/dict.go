@@ -47,7 +47,7 @@ func (d *dict) Call(c *store.Call) {
 }
 
 // Repr implements store.Object.
-func (d *dict) Repr() string { return data.Repr(d.plain()) }
+func (d *dict) Repr() string { return d.repr("{", "}") }
 
 // ReprWithin implements store.Abridged.
 func (d *dict) ReprWithin(n int) string {
@@ -172,29 +172,40 @@ func (d *dict) pyUpdate(c *store.Call) (store.Item, error) {
 	return none, d.putAll(keys, vals)
 }
 
-func (d *dict) pyCopy(*store.Call) (store.Item, error) { return store.Of(d.plain()), nil }
+func (d *dict) pyCopy(c *store.Call) (store.Item, error) {
+	if err := spend(c, d.Cost(false)); err != nil {
+		return none, err
+	}
+	return store.Of(d.plain()), nil
+}
 
 func (d *dict) pyKeys(c *store.Call) (store.Item, error) {
 	keys, _ := d.snapshot()
-	return viewOf(c, keys), nil
+	return viewOf(c, keys)
 }
 
 func (d *dict) pyValues(c *store.Call) (store.Item, error) {
 	_, vals := d.snapshot()
-	return viewOf(c, vals), nil
+	return viewOf(c, vals)
 }
 
 func (d *dict) pyItems(c *store.Call) (store.Item, error) {
+	if err := spend(c, 2*d.Cost(false)); err != nil {
+		return none, err
+	}
 	keys, vals := d.snapshot()
 	items := make([]store.Item, len(keys))
 	for i, k := range keys {
 		items[i] = store.Of(data.Tuple{k.Value(), vals[i].Value()})
 	}
-	return viewOf(c, items), nil
+	return viewOf(c, items)
 }
 
 func (d *dict) pyReversed(c *store.Call) (store.Item, error) {
 	keys, _ := d.snapshot()
+	if err := spend(c, copyCost(c, keys)); err != nil {
+		return none, err
+	}
 	slices.Reverse(keys)
 	if !c.Python {
 		return store.Array(keys...), nil

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"multiproc/internal/budget"
 	"multiproc/internal/data"
 	"multiproc/internal/store"
 )
@@ -17,7 +18,7 @@ func mergeArgs(s *store.Store, method string, args store.Args) (keys []hashed, v
 		return nil, nil, wrongCount(method, len(args.Pos), 0, 1)
 	}
 	if len(args.Pos) == 1 {
-		if keys, vals, err = merge(s, args.Pos[0]); err != nil {
+		if keys, vals, err = merge(s, args.Loan, args.Pos[0]); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -36,28 +37,28 @@ func mergeArgs(s *store.Store, method string, args store.Args) (keys []hashed, v
 }
 
 // merge returns the entries of a mapping, or of something that yields pairs.
-func merge(s *store.Store, it store.Item) (keys []hashed, vals []store.Item, err error) {
-	raw, vals, ok, err := mappingOf(s, it)
+func merge(s *store.Store, loan *budget.Loan, it store.Item) (keys []hashed, vals []store.Item, err error) {
+	raw, vals, ok, err := mappingOf(s, loan, it)
 	if err == nil && !ok {
-		raw, vals, err = sequenceOfPairs(s, it)
+		raw, vals, err = sequenceOfPairs(s, loan, it)
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	keys, err = hashAll(raw)
+	keys, err = newLoops(s, loan).hashAll(raw)
 	return keys, vals, err
 }
 
 // mappingOf returns the entries of a dict, or of a subclass of it, plain or
 // shared.
-func mappingOf(s *store.Store, it store.Item) (keys, vals []store.Item, ok bool, err error) {
+func mappingOf(s *store.Store, loan *budget.Loan, it store.Item) (keys, vals []store.Item, ok bool, err error) {
 	switch v := it.Value().(type) {
 	case *data.Dict:
-		keys, vals, err = entriesOf(it, v.Entries)
+		keys, vals, err = entriesOf(loan, it, v.Entries)
 		return keys, vals, true, err
 	case *data.Object:
 		if len(v.Entries) > 0 {
-			keys, vals, err = entriesOf(it, v.Entries)
+			keys, vals, err = entriesOf(loan, it, v.Entries)
 			return keys, vals, true, err
 		}
 	case data.Ref:
@@ -75,7 +76,10 @@ func mappingOf(s *store.Store, it store.Item) (keys, vals []store.Item, ok bool,
 
 // entriesOf are the keys and values of a plain dict, in the form in which it
 // came.
-func entriesOf(it store.Item, entries []data.Entry) (keys, vals []store.Item, err error) {
+func entriesOf(loan *budget.Loan, it store.Item, entries []data.Entry) (keys, vals []store.Item, err error) {
+	if err := loan.Take(3 * itemCost * len(entries)); err != nil {
+		return nil, nil, err
+	}
 	parts := make([]data.Value, 0, 2*len(entries))
 	for _, e := range entries {
 		parts = append(parts, e.Key, e.Value)
@@ -98,8 +102,8 @@ func entriesOf(it store.Item, entries []data.Entry) (keys, vals []store.Item, er
 // length explains.
 const maxWritten = 64 << 20
 
-func sequenceOfPairs(s *store.Store, it store.Item) (keys, vals []store.Item, err error) {
-	all := newLoops(s)
+func sequenceOfPairs(s *store.Store, loan *budget.Loan, it store.Item) (keys, vals []store.Item, err error) {
+	all := newLoops(s, loan)
 	items, err := all.over(it)
 	if err != nil {
 		return nil, nil, err
@@ -120,10 +124,16 @@ func sequenceOfPairs(s *store.Store, it store.Item) (keys, vals []store.Item, er
 	return keys, vals, nil
 }
 
+// rowCost is what an entry takes in a row and in the index.
+const rowCost = 200
+
 // union is a plain dict with the entries of a, and then those of b.
-func union(aKeys, aVals, bKeys, bVals []store.Item) (store.Item, error) {
+func union(c *store.Call, aKeys, aVals, bKeys, bVals []store.Item) (store.Item, error) {
+	if err := spend(c, treesOf(aKeys)+treesOf(aVals)+treesOf(bKeys)+treesOf(bVals)+2*rowCost*(len(aKeys)+len(bKeys))); err != nil {
+		return none, err
+	}
 	var e entries
-	keys, err := hashAll(slices.Concat(aKeys, bKeys))
+	keys, err := newLoops(nil, c.Args.Loan).hashAll(slices.Concat(aKeys, bKeys))
 	if err != nil {
 		return none, err
 	}
@@ -142,22 +152,22 @@ func union(aKeys, aVals, bKeys, bVals []store.Item) (store.Item, error) {
 
 // pyOr is d | x.
 func (d *dict) pyOr(c *store.Call) (store.Item, error) {
-	bKeys, bVals, ok, err := mappingOf(d.store, c.Args.Pos[0])
+	bKeys, bVals, ok, err := mappingOf(d.store, c.Args.Loan, c.Args.Pos[0])
 	if !ok || err != nil {
 		return notImplemented, err
 	}
 	aKeys, aVals := d.snapshot()
-	return union(aKeys, aVals, bKeys, bVals)
+	return union(c, aKeys, aVals, bKeys, bVals)
 }
 
 // pyROr is x | d.
 func (d *dict) pyROr(c *store.Call) (store.Item, error) {
-	aKeys, aVals, ok, err := mappingOf(d.store, c.Args.Pos[0])
+	aKeys, aVals, ok, err := mappingOf(d.store, c.Args.Loan, c.Args.Pos[0])
 	if !ok || err != nil {
 		return notImplemented, err
 	}
 	bKeys, bVals := d.snapshot()
-	return union(aKeys, aVals, bKeys, bVals)
+	return union(c, aKeys, aVals, bKeys, bVals)
 }
 
 // pyIOr is d |= x, which returns d; clients of CPython drop it.
@@ -170,9 +180,9 @@ func (d *dict) pyIOr(c *store.Call) (store.Item, error) {
 
 // pyFromKeys makes a plain dict: it is a method of the class in Python.
 func (d *dict) pyFromKeys(c *store.Call) (store.Item, error) {
-	keys, err := iterate(d.store, c.Args.Pos[0])
+	keys, err := iterate(d.store, c.Args.Loan, c.Args.Pos[0])
 	if err != nil {
 		return none, err
 	}
-	return union(nil, nil, keys, slices.Repeat([]store.Item{second(c)}, len(keys)))
+	return union(c, nil, nil, keys, slices.Repeat([]store.Item{second(c)}, len(keys)))
 }

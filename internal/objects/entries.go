@@ -82,7 +82,7 @@ func looseOf(k data.Keyed) *loose {
 }
 
 // hashAll prepares many keys.
-func hashAll(keys []store.Item) ([]hashed, error) { return newLoops(nil).hashAll(keys) }
+func hashAll(keys []store.Item) ([]hashed, error) { return newLoops(nil, nil).hashAll(keys) }
 
 // at returns the row of a hash, nil if there is none. It is good until the
 // entries change.
@@ -264,6 +264,9 @@ func (e *entries) pageKeys(mu *store.Mutex, c *store.Call) (store.Item, error) {
 	mu.Lock()
 	next := e.some(cursor, limit, func(r *row) int { return r.key.Size() }, func(r *row) { keys = append(keys, r.key) })
 	mu.Unlock()
+	if err := spend(c, 2*copyCost(c, keys)); err != nil {
+		return none, err
+	}
 	return join(c, join(c, keys...), uintItem(next)), nil
 }
 

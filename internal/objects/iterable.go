@@ -3,7 +3,9 @@ package objects
 import (
 	"errors"
 	"slices"
+	"strings"
 
+	"multiproc/internal/budget"
 	"multiproc/internal/data"
 	"multiproc/internal/mperr"
 	"multiproc/internal/store"
@@ -12,8 +14,8 @@ import (
 // iterate returns what a Python loop over a value sees. A reference stands for
 // the contents of the object at this moment, as a loop over a proxy does. No
 // object's mutex may be held.
-func iterate(s *store.Store, it store.Item) ([]store.Item, error) {
-	return newLoops(s).over(it)
+func iterate(s *store.Store, loan *budget.Loan, it store.Item) ([]store.Item, error) {
+	return newLoops(s, loan).over(it)
 }
 
 // loops are all that one call runs over. The first is as long as the message
@@ -21,6 +23,7 @@ func iterate(s *store.Store, it store.Item) ([]store.Item, error) {
 // million elements as often as it likes, so there is a bound for all others.
 type loops struct {
 	s     *store.Store
+	loan  *budget.Loan
 	begun bool
 	room  int // for elements
 	keyer data.Keyer
@@ -30,7 +33,12 @@ type loops struct {
 // the first one.
 const maxElements = 1 << 24
 
-func newLoops(s *store.Store) *loops { return &loops{s: s, room: maxElements} }
+func newLoops(s *store.Store, loan *budget.Loan) *loops {
+	return &loops{s: s, loan: loan, room: maxElements}
+}
+
+// take charges n elements before there are any: the items of each, and its value.
+func (l *loops) take(n int) error { return l.loan.Take(itemCost * n) }
 
 func (l *loops) spend(elements int) error {
 	if l.room -= elements; l.room < 0 {
@@ -51,10 +59,16 @@ func (l *loops) over(it store.Item) ([]store.Item, error) {
 
 // hashAll prepares the keys that a loop has seen.
 func (l *loops) hashAll(keys []store.Item) ([]hashed, error) {
+	if err := l.loan.Take(memberCost * len(keys)); err != nil {
+		return nil, err
+	}
 	out := make([]hashed, len(keys))
 	for i, key := range keys {
 		var err error
 		if out[i], err = hashBy(&l.keyer, key); err != nil {
+			return nil, err
+		}
+		if err := l.loan.Take(len(out[i].hash)); err != nil {
 			return nil, err
 		}
 	}
@@ -71,6 +85,13 @@ func (l *loops) members(it store.Item) ([]hashed, error) {
 }
 
 func (l *loops) items(it store.Item) ([]store.Item, error) {
+	if raw, ok := it.CBOR(); ok {
+		if err := l.take(min(it.Len(), len(raw))); err != nil {
+			return nil, err
+		}
+	} else if err := l.takeFor(it.Value()); err != nil {
+		return nil, err
+	}
 	items, err := it.Items()
 	switch {
 	case err == nil:
@@ -84,7 +105,15 @@ func (l *loops) items(it store.Item) ([]store.Item, error) {
 		if err == nil && !ok {
 			err = notIterable(v)
 		}
+		if err == nil {
+			err = l.take(len(items))
+		}
 		return items, err
+	}
+	if _, ok := it.CBOR(); ok {
+		if err := l.takeFor(v); err != nil {
+			return nil, err
+		}
 	}
 	parts, err := l.elements(v)
 	if err != nil {
@@ -94,6 +123,43 @@ func (l *loops) items(it store.Item) ([]store.Item, error) {
 		return nil, memoryError(err)
 	}
 	return items, nil
+}
+
+// takeFor charges what a loop over a value makes of it.
+func (l *loops) takeFor(v data.Value) error {
+	n := 0
+	switch v := v.(type) {
+	case data.Tuple:
+		n = len(v)
+	case *data.List:
+		n = len(v.Items)
+	case *data.Set:
+		n = len(v.Items)
+	case *data.FrozenSet:
+		n = len(v.Items)
+	case *data.Dict:
+		n = 2 * len(v.Entries)
+	case string:
+		n = 2 * len(v)
+	case []byte:
+		n = len(v)
+	case *data.ByteArray:
+		n = len(v.B)
+	case data.Range:
+		count, err := rangeCount(v)
+		if err != nil {
+			return nil // who makes the elements says so
+		}
+		n = 2 * int(count)
+	case *data.Object:
+		n = max(len(v.Items), len(v.Entries))
+		if class, _ := v.Func.(data.Global); class == arrayClass || class == iterClass || class == reversedClass {
+			if args, ok := v.Args.(data.Tuple); ok && len(args) > 0 {
+				return l.takeFor(args[len(args)-1])
+			}
+		}
+	}
+	return l.take(n)
 }
 
 func notIterable(v data.Value) error {
@@ -175,11 +241,24 @@ func characters(s string) []data.Value {
 		for i+n < len(s) && s[i+n]&0xc0 == 0x80 {
 			n++
 		}
-		out = append(out, s[i:i+n])
+		if n == 1 && s[i] < 0x80 {
+			out = append(out, ascii[s[i]])
+		} else {
+			out = append(out, strings.Clone(s[i:i+n])) // each may be kept without the text
+		}
 		i += n
 	}
 	return out
 }
+
+// ascii are the texts of one character that most texts consist of: each is there
+// once.
+var ascii = func() (all [0x80]data.Value) {
+	for i := range all {
+		all[i] = string(rune(i))
+	}
+	return all
+}()
 
 // ofObject knows the objects that Python makes of its iterators, arrays,
 // and subclasses of list and dict.
@@ -243,9 +322,12 @@ func iteratorOf(items []store.Item) store.Item {
 }
 
 // viewOf is how a manager pickles the view of a dict: as list([...]).
-func viewOf(c *store.Call, items []store.Item) store.Item {
-	if !c.Python {
-		return store.Array(items...)
+func viewOf(c *store.Call, items []store.Item) (store.Item, error) {
+	if err := spend(c, copyCost(c, items)); err != nil {
+		return none, err
 	}
-	return store.Of(&data.Object{Func: listClassName, Args: data.Tuple{&data.List{Items: values(items)}}})
+	if !c.Python {
+		return store.Array(items...), nil
+	}
+	return store.Of(&data.Object{Func: listClassName, Args: data.Tuple{&data.List{Items: values(items)}}}), nil
 }

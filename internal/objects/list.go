@@ -44,7 +44,7 @@ func newList(s *store.Store, args store.Args) (store.Object, error) {
 	}
 	l := &list{account: accountOf(s, args)}
 	if len(args.Pos) == 1 {
-		items, err := iterate(s, args.Pos[0])
+		items, err := iterate(s, args.Loan, args.Pos[0])
 		if err == nil {
 			err = l.replace(0, 0, items)
 		}
@@ -148,7 +148,10 @@ func (l *list) changed(op string, index int, v *store.Item) {
 
 // Refs implements store.Object.
 func (l *list) Refs(yield func(id uint64) bool) {
-	refs(l.snapshot(), yield)
+	l.mu.Lock()
+	items := only(len(l.items), func(i int) store.Item { return l.items[i].v })
+	l.mu.Unlock()
+	refs(items, yield)
 }
 
 // refs yields what items refer to.
@@ -167,7 +170,16 @@ func refs(items []store.Item, yield func(id uint64) bool) {
 
 // Repr implements store.Object.
 func (l *list) Repr() string {
-	return data.Repr(&data.List{Items: values(l.snapshot())})
+	return reprOf("[", l.snapshot(), "]")
+}
+
+// Cost implements store.Costly.
+func (l *list) Cost(text bool) int {
+	items := l.snapshot()
+	if text {
+		return textCost(items)
+	}
+	return treesOf(items)
 }
 
 // ReprWithin implements store.Abridged.

@@ -117,7 +117,7 @@ func (l *list) goSlice(c *store.Call) (store.Item, error) {
 	if err != nil {
 		return none, err
 	}
-	return join(c, items...), nil
+	return joined(c, items)
 }
 
 func (l *list) goSetSlice(c *store.Call) (store.Item, error) {

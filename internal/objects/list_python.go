@@ -5,6 +5,7 @@ import (
 	"math/big"
 	"slices"
 
+	"multiproc/internal/budget"
 	"multiproc/internal/data"
 	"multiproc/internal/mperr"
 	"multiproc/internal/store"
@@ -78,11 +79,15 @@ func (l *list) pyAdd(c *store.Call) (store.Item, error) {
 	if !isList {
 		return none, data.TypeError(`can only concatenate list (not "` + data.TypeName(v) + `") to list`)
 	}
-	more, err := iterate(l.store, other)
+	more, err := iterate(l.store, c.Args.Loan, other)
 	if err != nil {
 		return none, err
 	}
-	return join(c, append(l.snapshot(), more...)...), nil
+	items, err := l.copied(c, 2)
+	if err != nil {
+		return none, err
+	}
+	return joined(c, append(items, more...))
 }
 
 // indices complains about what is neither an integer nor a slice.
@@ -94,7 +99,10 @@ func (l *list) pyGetItem(c *store.Call) (store.Item, error) {
 	key := c.Args.Pos[0].Value()
 	if s, ok := key.(data.Slice); ok {
 		items, err := l.slice(s)
-		return join(c, items...), err
+		if err != nil {
+			return none, err
+		}
+		return joined(c, items)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -111,7 +119,7 @@ func (l *list) pyGetItem(c *store.Call) (store.Item, error) {
 func (l *list) pySetItem(c *store.Call) (store.Item, error) {
 	key, v := c.Args.Pos[0].Value(), c.Args.Pos[1]
 	if s, ok := key.(data.Slice); ok {
-		items, err := l.assigned(s, v)
+		items, err := l.assigned(s, v, c.Args.Loan)
 		if err != nil {
 			return none, err
 		}
@@ -133,8 +141,8 @@ func (l *list) pySetItem(c *store.Call) (store.Item, error) {
 }
 
 // assigned are the values that are assigned to a slice.
-func (l *list) assigned(s data.Slice, v store.Item) ([]store.Item, error) {
-	items, err := iterate(l.store, v)
+func (l *list) assigned(s data.Slice, v store.Item, loan *budget.Loan) ([]store.Item, error) {
+	items, err := iterate(l.store, loan, v)
 	if err == nil || !errors.Is(err, mperr.ErrType) {
 		return items, err
 	}
@@ -167,10 +175,32 @@ func (l *list) pyDelItem(c *store.Call) (store.Item, error) {
 	return none, err
 }
 
-func (l *list) pyCopy(c *store.Call) (store.Item, error) { return join(c, l.snapshot()...), nil }
+func (l *list) pyCopy(c *store.Call) (store.Item, error) {
+	items, err := l.copied(c, 1)
+	if err != nil {
+		return none, err
+	}
+	return joined(c, items)
+}
+
+// copied is snapshot, charged for what holds the items times times.
+func (l *list) copied(c *store.Call, times int) ([]store.Item, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := spend(c, times*itemCost*len(l.items)); err != nil {
+		return nil, err
+	}
+	return l.itemsLocked(), nil
+}
 
 func (l *list) pyReversed(c *store.Call) (store.Item, error) {
-	items := l.snapshot()
+	items, err := l.copied(c, 1)
+	if err == nil {
+		err = spend(c, copyCost(c, items))
+	}
+	if err != nil {
+		return none, err
+	}
 	if !c.Python {
 		slices.Reverse(items)
 		return store.Array(items...), nil
@@ -179,7 +209,7 @@ func (l *list) pyReversed(c *store.Call) (store.Item, error) {
 }
 
 func (l *list) pyExtend(c *store.Call) (store.Item, error) {
-	items, err := iterate(l.store, c.Args.Pos[0])
+	items, err := iterate(l.store, c.Args.Loan, c.Args.Pos[0])
 	if err != nil {
 		return none, err
 	}
@@ -248,13 +278,19 @@ func (l *list) pyMul(c *store.Call) (store.Item, error) {
 	if err != nil {
 		return none, err
 	}
-	items := l.snapshot()
+	items, err := l.copied(c, 1)
+	if err != nil {
+		return none, err
+	}
 	release, err := l.borrow(items, n)
 	if err != nil {
 		return none, err
 	}
 	defer release()
-	return join(c, repeated(items, max(n, 0))...), nil
+	if err := spend(c, itemCost*len(items)*max(n, 0)); err != nil {
+		return none, err
+	}
+	return joined(c, repeated(items, max(n, 0)))
 }
 
 // borrow charges the list for n times the items, until release is called.
@@ -283,7 +319,7 @@ func (l *list) pyIMul(c *store.Call) (store.Item, error) {
 	if err := l.repeat(n); err != nil {
 		return none, err
 	}
-	return join(c, l.snapshot()...), nil
+	return l.pyCopy(c)
 }
 
 // repetitions is the right side of l * n.

@@ -50,12 +50,12 @@ func TestLoopsAreBounded(t *testing.T) {
 			return err
 		},
 	} {
-		all := newLoops(s)
+		all := newLoops(s, nil)
 		all.room = 250
 		if err := loop(all); !isMemoryError(err) {
 			t.Errorf("%s: %v", what, err)
 		}
-		all = newLoops(s)
+		all = newLoops(s, nil)
 		all.room = 400
 		if err := loop(all); err != nil {
 			t.Errorf("%s: %v", what, err)

@@ -147,6 +147,33 @@ func (m *mapping) snapshot() (keys, vals []store.Item) {
 // plain is the mapping as a value.
 func (m *mapping) plain() *data.Dict { return &data.Dict{Entries: pairs(m.snapshot())} }
 
+// Cost implements store.Costly.
+func (m *mapping) Cost(text bool) int {
+	keys, vals := m.snapshot()
+	if text {
+		return textCost(keys) + textCost(vals)
+	}
+	return treesOf(keys) + treesOf(vals)
+}
+
+// repr is the mapping's entries as Python writes those of a dict.
+func (m *mapping) repr(open, end string) string {
+	keys, vals := m.snapshot()
+	text := []byte(open)
+	for i, k := range keys {
+		if i > 0 {
+			text = append(text, ", "...)
+		}
+		text = append(text, data.ReprWithin(k.Value(), max(maxText-len(text), 0))...)
+		text = append(text, ": "...)
+		text = append(text, data.ReprWithin(vals[i].Value(), max(maxText-len(text), 0))...)
+		if len(text) > maxText {
+			return string(text[:maxText]) + "..."
+		}
+	}
+	return string(append(text, end...))
+}
+
 // popItem is popitem of both languages.
 func (m *mapping) popItem(c *store.Call) (store.Item, error) {
 	m.mu.Lock()
@@ -183,8 +210,18 @@ func (m *mapping) clearAll(*store.Call) (store.Item, error) {
 
 // Refs implements store.Object.
 func (m *mapping) Refs(yield func(id uint64) bool) {
-	keys, vals := m.snapshot()
-	refs(append(keys, vals...), yield)
+	m.mu.Lock()
+	var items []store.Item
+	m.each(func(r *row) {
+		if r.key.MayRefer() {
+			items = append(items, r.key)
+		}
+		if r.value.MayRefer() {
+			items = append(items, r.value)
+		}
+	})
+	m.mu.Unlock()
+	refs(items, yield)
 }
 
 // Dispose implements store.Object.

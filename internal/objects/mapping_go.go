@@ -175,6 +175,9 @@ func (m *mapping) goPage(c *store.Call) (store.Item, error) {
 	m.mu.Lock()
 	keys, vals, next := m.page(cursor, limit)
 	m.mu.Unlock()
+	if err := spend(c, 2*(copyCost(c, keys)+copyCost(c, vals))); err != nil {
+		return none, err
+	}
 	return join(c, join(c, keys...), join(c, vals...), uintItem(next)), nil
 }
 

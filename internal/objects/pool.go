@@ -143,7 +143,7 @@ func (p *pool) apply(c *store.Call, then func(*result)) {
 		c.Fail(err)
 		return
 	}
-	args, err := poolArgs(newLoops(p.s), a[1], a[2])
+	args, err := poolArgs(newLoops(p.s, c.Args.Loan), a[1], a[2])
 	if err != nil {
 		c.Fail(err)
 		return
@@ -158,7 +158,7 @@ func (p *pool) mapAll(c *store.Call, star bool, then func(*result)) {
 		c.Fail(err)
 		return
 	}
-	calls, err := p.calls(a[1], star)
+	calls, err := p.calls(c.Args.Loan, a[1], star)
 	if err != nil {
 		c.Fail(err)
 		return
@@ -198,7 +198,7 @@ func (p *pool) each(c *store.Call, ordered bool) {
 		c.Fail(data.ValueError("Chunksize must be 1+, not " + data.Repr(n)))
 		return
 	}
-	calls, err := p.calls(a[1], false)
+	calls, err := p.calls(c.Args.Loan, a[1], false)
 	if err != nil {
 		c.Fail(err)
 		return

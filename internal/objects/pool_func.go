@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"multiproc/internal/budget"
 	"multiproc/internal/data"
 	"multiproc/internal/store"
 )
@@ -105,8 +106,8 @@ func poolArgs(all *loops, pos, named store.Item) (args store.Args, err error) {
 
 // calls are the arguments of each call of a map: one item, or with star the
 // items of it.
-func (p *pool) calls(iterable store.Item, star bool) ([]store.Args, error) {
-	all := newLoops(p.s)
+func (p *pool) calls(loan *budget.Loan, iterable store.Item, star bool) ([]store.Args, error) {
+	all := newLoops(p.s, loan)
 	items, err := all.over(iterable)
 	if err != nil {
 		return nil, err
@@ -132,12 +133,13 @@ func (p *pool) calls(iterable store.Item, star bool) ([]store.Args, error) {
 // maxRange bounds what a range, which is a few bytes on the wire, may become.
 const maxRange = 1 << 22
 
-func rangeItems(r data.Range) ([]data.Value, error) {
+// rangeCount is how many elements a range has that may become them.
+func rangeCount(r data.Range) (uint64, error) {
 	start, ok1 := r.Start.(int64)
 	stop, ok2 := r.Stop.(int64)
 	step, ok3 := r.Step.(int64)
 	if !ok1 || !ok2 || !ok3 || step == 0 {
-		return nil, data.ValueError("range of numbers that are too large")
+		return 0, data.ValueError("range of numbers that are too large")
 	}
 	var n uint64 // the differences may need 64 bits
 	switch {
@@ -147,8 +149,18 @@ func rangeItems(r data.Range) ([]data.Value, error) {
 		n = (uint64(start)-uint64(stop)-1)/-uint64(step) + 1
 	}
 	if n > maxRange {
-		return nil, data.ValueError("range of more than 4 million items")
+		return 0, data.ValueError("range of more than 4 million items")
 	}
+	return n, nil
+}
+
+func rangeItems(r data.Range) ([]data.Value, error) {
+	n, err := rangeCount(r)
+	if err != nil {
+		return nil, err
+	}
+	start, _ := r.Start.(int64)
+	step, _ := r.Step.(int64)
 	items := make([]data.Value, n)
 	for i := range items {
 		items[i] = start + int64(i)*step

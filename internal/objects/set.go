@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"multiproc/internal/budget"
 	"multiproc/internal/data"
 	"multiproc/internal/mperr"
 	"multiproc/internal/store"
@@ -38,7 +39,7 @@ func newSet(s *store.Store, args store.Args) (store.Object, error) {
 	}
 	o := &set{account: accountOf(s, args)}
 	if len(args.Pos) == 1 {
-		members, err := membersOf(s, args.Pos[0])
+		members, err := membersOf(s, args.Loan, args.Pos[0])
 		if err == nil {
 			_, err = o.add(members)
 		}
@@ -54,8 +55,8 @@ func (o *set) Call(c *store.Call) { setClass.call(o, c) }
 
 // membersOf makes the items of something that can be iterated over ready to be
 // members.
-func membersOf(s *store.Store, it store.Item) ([]hashed, error) {
-	return newLoops(s).members(it)
+func membersOf(s *store.Store, loan *budget.Loan, it store.Item) ([]hashed, error) {
+	return newLoops(s, loan).members(it)
 }
 
 // add puts members in, all of them or none, and returns how many were new. The
@@ -222,7 +223,7 @@ func goBatch(change func(o *set, members []hashed) (int, error)) func(*set, *sto
 		if err != nil {
 			return none, err
 		}
-		members, err := hashAll(items)
+		members, err := newLoops(o.store, c.Args.Loan).hashAll(items)
 		if err != nil {
 			return none, err
 		}
@@ -240,12 +241,34 @@ func (o *set) goPage(c *store.Call) (store.Item, error) { return o.pageKeys(&o.m
 
 // Refs implements store.Object.
 func (o *set) Refs(yield func(id uint64) bool) {
-	keys, _ := o.snapshot()
-	refs(keys, yield)
+	o.mu.Lock()
+	var items []store.Item
+	o.each(func(r *row) {
+		if r.key.MayRefer() {
+			items = append(items, r.key)
+		}
+	})
+	o.mu.Unlock()
+	refs(items, yield)
 }
 
 // Repr implements store.Object.
-func (o *set) Repr() string { return data.Repr(o.plain()) }
+func (o *set) Repr() string {
+	keys, _ := o.snapshot()
+	if len(keys) == 0 {
+		return "set()"
+	}
+	return reprOf("{", keys, "}")
+}
+
+// Cost implements store.Costly.
+func (o *set) Cost(text bool) int {
+	keys, _ := o.snapshot()
+	if text {
+		return textCost(keys)
+	}
+	return treesOf(keys)
+}
 
 // ReprWithin implements store.Abridged.
 func (o *set) ReprWithin(n int) string {

@@ -83,10 +83,18 @@ func (o *set) pyRemove(c *store.Call) (store.Item, error) {
 	return none, err
 }
 
-func (o *set) pyCopy(*store.Call) (store.Item, error) { return store.Of(o.plain()), nil }
+func (o *set) pyCopy(c *store.Call) (store.Item, error) {
+	if err := spend(c, o.Cost(false)); err != nil {
+		return none, err
+	}
+	return store.Of(o.plain()), nil
+}
 
 func (o *set) pyIter(c *store.Call) (store.Item, error) {
 	keys, _ := o.snapshot()
+	if err := spend(c, copyCost(c, keys)); err != nil {
+		return none, err
+	}
 	if !c.Python {
 		return store.Array(keys...), nil
 	}
@@ -126,8 +134,25 @@ func (o *set) setOperand(c *store.Call) (members []hashed, ok bool, err error) {
 	default:
 		return nil, false, nil
 	}
-	members, err = membersOf(o.store, it)
+	members, err = membersOf(o.store, c.Args.Loan, it)
 	return members, true, err
+}
+
+// algebra is the plain set that f makes of the members and others.
+func (o *set) algebra(c *store.Call, f func(a, b []hashed) []hashed, b []hashed) (store.Item, error) {
+	a := o.now()
+	if err := spend(c, 2*memberCost*(len(a)+len(b))); err != nil {
+		return none, err
+	}
+	members := f(a, b)
+	trees := 0
+	for _, k := range members {
+		trees += k.key.Tree()
+	}
+	if err := spend(c, trees); err != nil {
+		return none, err
+	}
+	return plainSet(members), undecided(a, b)
 }
 
 func plainSet(members []hashed) store.Item {
@@ -145,8 +170,7 @@ func operator(f func(a, b []hashed) []hashed) func(*set, *store.Call) (store.Ite
 		if !ok || err != nil {
 			return notImplemented, err
 		}
-		a := o.now()
-		return plainSet(f(a, b)), undecided(a, b)
+		return o.algebra(c, f, b)
 	}
 }
 
@@ -174,12 +198,11 @@ func combination(of operands, f func(a, b []hashed) []hashed) func(*set, *store.
 		if len(c.Args.Pos) == 0 {
 			return o.pyCopy(c)
 		}
-		b, err := of(newLoops(o.store), c.Args.Pos)
+		b, err := of(newLoops(o.store, c.Args.Loan), c.Args.Pos)
 		if err != nil {
 			return none, err
 		}
-		a := o.now()
-		return plainSet(f(a, b)), undecided(a, b)
+		return o.algebra(c, f, b)
 	}
 }
 
@@ -198,7 +221,7 @@ func comparison(f func(a, b []hashed) bool) func(*set, *store.Call) (store.Item,
 // question is a method like issubset.
 func question(f func(a, b []hashed) bool) func(*set, *store.Call) (store.Item, error) {
 	return func(o *set, c *store.Call) (store.Item, error) {
-		b, err := membersOf(o.store, c.Args.Pos[0])
+		b, err := membersOf(o.store, c.Args.Loan, c.Args.Pos[0])
 		if err != nil {
 			return none, err
 		}
@@ -213,7 +236,7 @@ func update(of operands, change func(o *set, b []hashed) error) func(*set, *stor
 		if len(c.Args.Pos) == 0 {
 			return none, nil
 		}
-		b, err := of(newLoops(o.store), c.Args.Pos)
+		b, err := of(newLoops(o.store, c.Args.Loan), c.Args.Pos)
 		if err != nil {
 			return none, err
 		}

@@ -216,7 +216,7 @@ func (d *decoder) find(of, v data.Value, n int, at func(int) data.Value) (int, e
 		return i, nil
 	}
 	t.set(k, n)
-	return n, nil
+	return n, d.charge(tableBytes + len(k.coded))
 }
 
 // sameKey compares a key with one that is there already.
@@ -250,6 +250,9 @@ func (d *decoder) tableOf(of data.Value, n int, at func(int) data.Value) (*table
 			return nil, err
 		}
 		t.set(k, i)
+		if err := d.charge(tableBytes + len(k.coded)); err != nil {
+			return nil, err
+		}
 	}
 	if d.tables == nil {
 		d.tables = map[data.Value]*table{}
@@ -257,6 +260,9 @@ func (d *decoder) tableOf(of data.Value, n int, at func(int) data.Value) (*table
 	d.tables[of] = t
 	return t, nil
 }
+
+// tableBytes is what a table takes for a key, when it has just grown.
+const tableBytes = 80
 
 func (t *table) get(k key) (i int, ok bool) {
 	switch k.kind {

@@ -24,6 +24,10 @@ type Options struct {
 	// it to the length of the pickle.
 	MaxBytes int
 
+	// Charge is asked before memory is taken, in pieces, by a calibrated estimate
+	// of what the decoder has at once. Its error refuses the pickle. Nil: nobody is.
+	Charge func(n int) error
+
 	// Object is asked about each call in the pickle at the moment when Python
 	// would make it, with its arguments complete, and returns the value that
 	// stands for it: o itself to leave it opaque. An error refuses the pickle.
@@ -126,10 +130,24 @@ const (
 
 // occupy takes n bytes from the memory that values may take.
 func (d *decoder) occupy(n int) error {
+	if err := d.charge(chargeRatio * n); err != nil {
+		return err
+	}
 	if d.memory -= n; d.memory < 0 {
 		return fmt.Errorf("the values of a pickle of %d bytes take more than %d bytes: %w", len(d.b), d.options.MaxBytes, mperr.ErrLimit)
 	}
 	return nil
+}
+
+// chargeRatio is what the decoder has in memory for each byte that occupy counts:
+// its stack grows by copying, a container is remembered when the value is weighed.
+const chargeRatio = 2
+
+func (d *decoder) charge(n int) error {
+	if d.options.Charge == nil {
+		return nil
+	}
+	return d.options.Charge(n)
 }
 
 // contain counts one more value that may hold others.

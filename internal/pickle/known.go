@@ -95,6 +95,9 @@ func (d *decoder) copyOf(name string, args data.Tuple) (data.Value, bool, error)
 			return nil, false, nil
 		}
 	}
+	if err := d.charge(32 * (len(items) + len(entries))); err != nil {
+		return nil, false, err
+	}
 	if err := d.spend(32 * (len(items) + len(entries))); err != nil {
 		return nil, false, err
 	}
@@ -149,6 +152,9 @@ func (d *decoder) latin1(args data.Tuple) (data.Value, bool, error) {
 	text, ok := args[0].(string)
 	if !ok {
 		return nil, false, nil
+	}
+	if err := d.charge(len(text)); err != nil {
+		return nil, false, err
 	}
 	if err := d.spend(len(text)); err != nil {
 		return nil, false, err

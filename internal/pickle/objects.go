@@ -35,6 +35,9 @@ func (d *decoder) global() error {
 	if err != nil {
 		return err
 	}
+	if err := d.charge(64 + len(module) + len(name)); err != nil {
+		return err
+	}
 	if !utf8.Valid(module) || !utf8.Valid(name) {
 		return corrupt("a name is not UTF-8")
 	}
@@ -92,6 +95,9 @@ func (d *decoder) reduce() error {
 			return d.push(v)
 		}
 	}
+	if err := d.charge(objectBytes); err != nil {
+		return err
+	}
 	o := &data.Object{Func: f, Args: args}
 	if d.setsState(o) {
 		return fmt.Errorf("state is set by calling %s: %w", data.ReprWithin(f, 80), errors.ErrUnsupported)
@@ -105,6 +111,9 @@ func (d *decoder) reduce() error {
 	}
 	return d.push(v)
 }
+
+// objectBytes is what an object takes beyond what other containers do.
+const objectBytes = 128
 
 // setsState reports whether the result of a call is thrown away. Python writes
 // that in two cases: for a function that puts state into its first argument, of
@@ -154,6 +163,9 @@ func (d *decoder) newObject(named bool) error {
 		return err
 	}
 	if err := d.contain(); err != nil {
+		return err
+	}
+	if err := d.charge(objectBytes); err != nil {
 		return err
 	}
 	return d.push(&data.Object{Func: class, Args: args, Kwargs: kwargs, New: true})

@@ -107,6 +107,9 @@ func (d *decoder) number(op byte) error {
 	if err != nil {
 		return err
 	}
+	if err := d.charge(4 * len(p)); err != nil { // with what the conversion takes
+		return err
+	}
 	return d.push(long(p))
 }
 
@@ -144,6 +147,9 @@ func (d *decoder) text(op byte) error {
 	if op == opBinString || op == opShortBinString {
 		return d.oldText(p)
 	}
+	if err := d.charge(16 + len(p)); err != nil {
+		return err
+	}
 	s := string(p)
 	if !utf8.ValidString(s) && data.WTF8(s) != s {
 		return corrupt("a text is not UTF-8")
@@ -154,6 +160,9 @@ func (d *decoder) text(op byte) error {
 // oldText pushes a str of Python 2. Python 3 takes those that are ASCII for
 // text, too.
 func (d *decoder) oldText(p []byte) error {
+	if err := d.charge(16 + len(p)); err != nil {
+		return err
+	}
 	for _, c := range p {
 		if c >= utf8.RuneSelf {
 			return corrupt("a str of Python 2 is not ASCII; send it as unicode or bytearray")
@@ -172,6 +181,9 @@ func (d *decoder) bytes(op byte) error {
 	}
 	p, err := d.sized(width)
 	if err != nil {
+		return err
+	}
+	if err := d.charge(24 + len(p)); err != nil {
 		return err
 	}
 	b := append(make([]byte, 0, len(p)), p...)

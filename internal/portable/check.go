@@ -23,6 +23,29 @@ type Limits struct {
 // Limits.Bytes.
 func Check(src []byte, l Limits) error { return Scan(src, l, nil) }
 
+// Measure is how much memory the values of an item take that Check accepts, when
+// they are parsed, by the estimate of Limits.Bytes and with the bytes of texts.
+func Measure(src []byte) int {
+	c := checker{src: src}
+	n, _ := c.measured()
+	return n
+}
+
+// CheckMeasured is Check and Measure at once.
+func CheckMeasured(src []byte, l Limits) (memory int, err error) {
+	c := checker{src: src, room: l.Depth, bytes: l.Bytes, most: l.Bytes}
+	return c.measured()
+}
+
+func (c *checker) measured() (memory int, err error) {
+	if c.bytes <= 0 {
+		c.bytes = math.MaxInt
+	}
+	before := c.bytes
+	err = c.all()
+	return before - c.bytes + len(c.src), err
+}
+
 // Scan is Check, and calls yield with the id of every reference on its way. If
 // it fails, yield may have been called for some.
 func Scan(src []byte, l Limits, yield func(id uint64)) error {

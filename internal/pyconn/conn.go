@@ -48,16 +48,18 @@ const (
 //
 // An idle Conn takes some 4 KiB once it has read.
 type Conn struct {
-	c    net.Conn
-	in   *prompt.Reader
-	buf  []byte // what was read ahead is buf[r:w]
-	r, w int
-	need int    // length of the frame that has begun, -1 between frames
-	big  []byte // holds the frame that does not fit into buf, or its beginning
-	out  []byte
-	over excess
-	torn bool // a part of a frame was written, and not the rest
-	ack  acker
+	c       net.Conn
+	in      *prompt.Reader
+	buf     []byte // what was read ahead is buf[r:w]
+	r, w    int
+	need    int    // length of the frame that has begun, -1 between frames
+	big     []byte // holds the frame that does not fit into buf, or its beginning
+	out     []byte
+	charge  func(delta int) error
+	charged int
+	over    excess
+	torn    bool // a part of a frame was written, and not the rest
+	ack     acker
 }
 
 // New returns a Conn over c, which belongs to it from now on. c's own
@@ -149,10 +151,7 @@ func (c *Conn) ReadFrame(limit int) ([]byte, error) {
 		return nil, c.over.refused
 	}
 	if c.need < 0 {
-		if cap(c.big) > keep {
-			c.big = nil
-		}
-		c.big = c.big[:0]
+		c.Release()
 		n, err := c.readHeader(limit)
 		if err != nil {
 			return nil, err
@@ -267,8 +266,8 @@ func (c *Conn) fill(n int, within bool) error {
 }
 
 // fillBig reads until n bytes are in c.big, from what is there already. It
-// trusts n only so far as bytes have arrived: memory stays below twice of
-// those, and 64 KiB.
+// trusts n only so far as bytes have arrived: memory stays below nine times
+// of those, and 64 KiB.
 func (c *Conn) fillBig(n int) error {
 	m := min(n-len(c.big), c.w-c.r)
 	c.big = append(c.big, c.buf[c.r:c.r+m]...)
@@ -276,9 +275,14 @@ func (c *Conn) fillBig(n int) error {
 	for len(c.big) < n {
 		got := len(c.big)
 		if got == cap(c.big) {
-			bigger := make([]byte, got, min(n, max(2*got, keep)))
+			had, size := c.charged, grown(got, n)
+			if err := c.hold(size); err != nil {
+				return c.refuse(n, err)
+			}
+			bigger := make([]byte, got, size)
 			copy(bigger, c.big)
 			c.big = bigger
+			_ = c.hold(-had)
 		}
 		m, err := c.read(c.big[got:min(cap(c.big), n)], true)
 		c.big = c.big[:got+m]

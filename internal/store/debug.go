@@ -89,3 +89,13 @@ func abridged(o Object) string {
 	}
 	return o.Repr()
 }
+
+// NamesCost is about how much memory Names and an answer made of it take.
+func (s *Store) NamesCost() (cost int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name := range s.names {
+		cost += 400 + 4*len(name)
+	}
+	return cost
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"math"
+	"unsafe"
 
 	"multiproc/internal/data"
 	"multiproc/internal/portable"
@@ -15,7 +16,7 @@ import (
 type Item struct {
 	raw  []byte     // CBOR, well formed and within limits; or
 	val  data.Value // a tree
-	size uint32     // of a tree, by estimate
+	size uint32     // of the tree, by estimate; 0: of CBOR it is not known yet
 	cbor bool
 	refs bool // it may contain references
 }
@@ -34,6 +35,59 @@ func Raw(cbor []byte) Item {
 	return Item{raw: cbor, cbor: true, refs: bytes.IndexByte(cbor, tagRefByte) >= 0}
 }
 
+// Measured is Raw for CBOR of which portable.Measure has said how much memory its
+// tree takes.
+func Measured(cbor []byte, tree int) Item {
+	it := Raw(cbor)
+	it.size = clip(tree)
+	return it
+}
+
+// Own returns the item in memory of its own, if it came as CBOR: what is kept
+// must not keep alive what came with it.
+func (it Item) Own() Item {
+	if it.cbor {
+		it.raw = append(make([]byte, 0, len(it.raw)), it.raw...)
+	}
+	return it
+}
+
+// Tree is how much memory Value takes, by estimate: what it allocates, of an item
+// that came as CBOR, or what the tree is.
+func (it Item) Tree() int {
+	if !it.cbor || it.size > 0 {
+		return int(it.size)
+	}
+	if len(it.raw) <= 64 {
+		return perByte * len(it.raw)
+	}
+	return portable.Measure(it.raw)
+}
+
+// Is reports whether two items are the same memory.
+func (it Item) Is(other Item) bool {
+	if it.cbor || other.cbor {
+		return it.cbor && other.cbor && len(it.raw) == len(other.raw) && unsafe.SliceData(it.raw) == unsafe.SliceData(other.raw)
+	}
+	id, ok := data.Identity(it.val)
+	same, both := data.Identity(other.val)
+	return ok && both && id == same
+}
+
+// MayRefer reports whether Refs may yield something.
+func (it Item) MayRefer() bool { return it.refs }
+
+// Wire is about how long the item is in CBOR.
+func (it Item) Wire() int {
+	if it.cbor {
+		return len(it.raw)
+	}
+	return int(it.size)
+}
+
+// perByte is what a byte of CBOR can become at most, nearly.
+const perByte = 96
+
 // Of returns the item of a tree, which must not change any more. It costs a
 // walk over the tree.
 func Of(v data.Value) Item {
@@ -51,25 +105,8 @@ func weigh(v data.Value) (it Item, n int) {
 	case []byte:
 		return Item{val: v, size: clip(24 + len(v))}, 1
 	}
-	it = Item{val: v}
-	size := 0
-	data.Walk(v, func(v data.Value) bool {
-		n++
-		size += 40
-		switch v := v.(type) {
-		case string:
-			size += len(v)
-		case []byte:
-			size += len(v)
-		case *data.ByteArray:
-			size += len(v.B)
-		case data.Ref:
-			it.refs = true
-		}
-		return true
-	})
-	it.size = clip(size)
-	return it, n
+	size, n, refs := data.Weigh(v)
+	return Item{val: v, size: clip(size), refs: refs}, n
 }
 
 func clip(n int) uint32 { return uint32(min(n, math.MaxUint32)) }
@@ -207,6 +244,16 @@ func (it Item) Items() ([]Item, error) {
 	return it.cut()
 }
 
+// Len is how many elements Items returns of an item that came as CBOR, if it is a
+// list.
+func (it Item) Len() int {
+	n, _, ok := arrayHead(it.raw)
+	if !ok {
+		return 0
+	}
+	return int(min(n, uint64(len(it.raw))))
+}
+
 // cut takes an array apart. Its elements may share parts among each other: they
 // do not stand alone then, and the whole is parsed. Each element of an array
 // that was written element by element does stand alone.
@@ -243,7 +290,11 @@ const tagSharedByte = 29
 // Array joins items to a list, of which each element stands alone: the form in
 // which the methods for Go clients take and return many values at once.
 func Array(items ...Item) Item {
-	raw := make([]byte, 0, 16+16*len(items))
+	size := 16
+	for _, it := range items {
+		size += it.Wire()
+	}
+	raw := make([]byte, 0, size)
 	raw = appendArrayHead(raw, uint64(len(items)))
 	refs := false
 	for _, it := range items {

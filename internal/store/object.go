@@ -49,6 +49,12 @@ type Abridged interface {
 	ReprWithin(n int) string
 }
 
+// Costly is what objects implement whose Repr or Snapshot may take much memory.
+type Costly interface {
+	// Cost is about how much Repr takes, if text is true, or Snapshot.
+	Cost(text bool) int
+}
+
 // Type is a kind of object that clients can create.
 type Type struct {
 	// ID is the type id: "dict", "Queue".

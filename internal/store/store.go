@@ -185,3 +185,13 @@ func (s *Store) Close() {
 // Bytes is how much objects keep, and calls that wait or are not acknowledged,
 // as it was charged, beside what the store itself takes for them.
 func (s *Store) Bytes() int64 { return s.budget.Kept() - s.frame.Load() }
+
+// Cost is about how much memory the Repr of an object takes, or its Snapshot.
+func (s *Store) Cost(id uint64, text bool) (cost int) {
+	if o, ok := s.Object(id); ok {
+		if c, ok := o.(Costly); ok {
+			_ = s.Safely("cost", func() { cost = c.Cost(text) })
+		}
+	}
+	return cost
+}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -47,6 +48,7 @@ func TestMain(m *testing.M) {
 const (
 	serverEnv = "INTEROP_SERVER" // where to listen
 	bytesEnv  = "INTEROP_BYTES"  // Limits.Bytes
+	spaceEnv  = "INTEROP_SPACE"  // RLIMIT_AS
 	handEnv   = "INTEROP_HANDSHAKE"
 )
 
@@ -74,6 +76,15 @@ func serve(address string) error {
 	}
 	var o manager.Options
 	o.Limits.Bytes, _ = strconv.ParseInt(os.Getenv(bytesEnv), 10, 64)
+	if o.Limits.Bytes > 0 {
+		manager.LimitMemory(o.Limits)
+	}
+	if most, _ := strconv.ParseUint(os.Getenv(spaceEnv), 10, 64); most > 0 {
+		// An attack that succeeds must not take the machine.
+		if err := syscall.Setrlimit(syscall.RLIMIT_AS, &syscall.Rlimit{Cur: most, Max: most}); err != nil {
+			return err
+		}
+	}
 	o.Limits.Handshake, _ = time.ParseDuration(os.Getenv(handEnv))
 	ctx, stop := context.WithCancel(context.Background())
 	go func() {

@@ -12,7 +12,6 @@ import (
 	"multiproc/internal/fdpass"
 	"multiproc/internal/handle"
 	"multiproc/internal/mperr"
-	"multiproc/internal/robust"
 	"multiproc/internal/shm"
 	"multiproc/internal/table"
 )
@@ -76,9 +75,6 @@ func theFamily() (*family, error) {
 }
 
 func found() (*family, error) {
-	if err := robust.Start(); err != nil {
-		return nil, err
-	}
 	t, err := table.Create("main")
 	if err != nil {
 		return nil, err
@@ -95,9 +91,6 @@ func found() (*family, error) {
 
 // join makes this process the member that its mark names.
 func join(p place) error {
-	if err := robust.Start(); err != nil {
-		return err
-	}
 	t, err := table.Attach(fdFamily, p.family, p.own)
 	if err != nil {
 		return err

@@ -1,10 +1,12 @@
 package ring
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
 	"unsafe"
 
+	"multiproc/internal/robust"
 	"multiproc/internal/shm"
 )
 
@@ -37,6 +39,9 @@ func FuzzCorruptControl(f *testing.F) {
 		func(c *control) { c.rewindAt, c.cachedHead = 1<<31, pack(1<<30, 1<<31) },
 		func(c *control) { *(*uint64)(unsafe.Pointer(&c.putLock[8])) = 0x40000000 },
 		func(c *control) { *(*uint64)(unsafe.Pointer(&c.getLock[8])) = 0x7fffffff<<32 | 0xc0000000 },
+		func(c *control) { *(*uint64)(unsafe.Pointer(&c.putLock[8])) = 1 }, // held by nobody
+		func(c *control) { *(*uint64)(unsafe.Pointer(&c.getLock[8])) = 1<<32 | 0x80000001 },
+		func(c *control) { *(*uint64)(unsafe.Pointer(&c.getLock[8])) = 1 << 63 },
 		func(c *control) { c.notEmpty, c.notFull, c.widest = ^uint64(0), 1<<63|1<<32, ^uint32(0) },
 	} {
 		for i := range fuzzConfigs {
@@ -47,8 +52,6 @@ func FuzzCorruptControl(f *testing.F) {
 		cfg := fuzzConfigs[int(kind)%len(fuzzConfigs)]
 		r := newRing(t, cfg)
 		copy(unsafe.Slice((*byte)(unsafe.Pointer(r.c)), ControlSize), raw)
-		unheld(&r.c.putLock)
-		unheld(&r.c.getLock)
 		p, err := r.seg.Map(shm.PageSize(), cfg.DataSize())
 		if err != nil {
 			t.Fatal(err)
@@ -64,13 +67,6 @@ func FuzzCorruptControl(f *testing.F) {
 			}
 		}
 	})
-}
-
-// unheld makes a lock word one that can be taken at once: a foreign thread id
-// is a lock that is held, for which it is right to wait.
-func unheld(lock *[16]byte) {
-	w := (*uint64)(unsafe.Pointer(&lock[8]))
-	*w &^= 0x3fffffff
 }
 
 func play(r *Ring, op byte) {
@@ -105,5 +101,37 @@ func play(r *Ring, op byte) {
 		_ = r.WaitDone(cancelled)
 	case 9:
 		_ = r.CloseWrite(cancelled)
+	}
+}
+
+// TestEveryFlip: whatever bit of the control block of an idle ring flips, every
+// operation ends.
+func TestEveryFlip(t *testing.T) {
+	robust.SetRecheck(5*time.Millisecond, 5*time.Millisecond)
+	t.Cleanup(func() { robust.SetRecheck(100*time.Millisecond, 6400*time.Millisecond) })
+	done, at := make(chan struct{}), new(atomic.Int64)
+	go func() {
+		defer close(done)
+		for i, cfg := range []Config{fuzzConfigs[0], fuzzConfigs[2]} {
+			r := newRing(t, cfg)
+			for range 3 {
+				play(r, 0)
+			}
+			block := unsafe.Slice((*byte)(unsafe.Pointer(r.c)), ControlSize)
+			sound := append([]byte{}, block...)
+			for bit := range 8 * ControlSize {
+				for op := range byte(10) {
+					at.Store(int64(i*1_000_000 + bit*10 + int(op)))
+					copy(block, sound)
+					block[bit/8] ^= 1 << (bit % 8)
+					play(r, op)
+				}
+			}
+		}
+	}()
+	select {
+	case <-done:
+	case <-patient(t).Done():
+		t.Errorf("bit %d of configuration %d: operation %d does not end", at.Load()%1_000_000/10, at.Load()/1_000_000, at.Load()%10)
 	}
 }

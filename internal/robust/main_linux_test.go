@@ -114,7 +114,9 @@ func addressOf(h *head) uintptr { return uintptr(unsafe.Pointer(h)) }
 
 // inWait reports whether a thread of the process sleeps on a word of shared
 // memory, by futex_waitv or, where that is refused, by a FUTEX_WAIT with a
-// time-out that is not the private kind of the Go runtime.
+// time-out that is not the private kind of the Go runtime. A brief sleep is
+// such a one too, and does not count where it can be told apart: it gives up
+// its place in the kernel's queue.
 func inWait(pid int) bool {
 	dir := fmt.Sprintf("/proc/%d/task", pid)
 	list, _ := os.ReadDir(dir)
@@ -124,9 +126,23 @@ func inWait(pid int) bool {
 		if len(f) < 5 {
 			continue
 		}
-		if f[0] == strconv.Itoa(unix.SYS_FUTEX_WAITV) || f[0] == strconv.Itoa(unix.SYS_FUTEX) && f[2] == "0x0" && f[4] != "0x0" {
+		if f[0] == strconv.Itoa(unix.SYS_FUTEX_WAITV) || !futex.Several() && f[0] == strconv.Itoa(unix.SYS_FUTEX) && f[2] == "0x0" && f[4] != "0x0" {
 			return true
 		}
 	}
 	return false
+}
+
+// threads are the thread ids of a process.
+func threads(t testing.TB, pid int) (tids []int) {
+	t.Helper()
+	list, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range list {
+		tid, _ := strconv.Atoi(e.Name())
+		tids = append(tids, tid)
+	}
+	return tids
 }

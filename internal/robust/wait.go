@@ -26,7 +26,7 @@ import (
 //
 // A reservation is no property of anybody, so nothing is lost with a waiter
 // that dies, or that is woken and does not get a processor: those who wait
-// meanwhile have slept themselves after firstRecheck/50 (2 ms), and then it
+// meanwhile have slept themselves after firstRecheck/20 (5 ms), and then it
 // counts for them as well.
 //
 // # Who waits
@@ -152,7 +152,7 @@ func (l *Lock) announce(s *sleep, t attempting) bool {
 // trusted: the sleep was long, or somebody has died.
 //
 // A wake-up may have gone to a process that does not get a processor. So the
-// leader looks again by itself after 2 ms, and later after an eighth of the time
+// leader looks again by itself after 5 ms, and later after an eighth of the time
 // that it has waited: that costs little, and nobody waits much longer than he
 // must.
 func (l *Lock) doze(ctx context.Context, s *sleep, death, heard *uint32, waited time.Duration) (suspect bool) {
@@ -166,7 +166,7 @@ func (l *Lock) doze(ctx context.Context, s *sleep, death, heard *uint32, waited 
 	if death != nil {
 		words = append(words, futex.Word{Addr: death, Old: *heard})
 	}
-	pause := min(max(firstRecheck/50, waited/8), maxRecheck)
+	pause := min(max(firstRecheck/20, waited/8), maxRecheck)
 	suspect = futex.Wait(pause, words...) != nil
 	l.gate.brief.slept(time.Since(begin))
 	if death != nil {

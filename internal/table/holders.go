@@ -3,6 +3,7 @@ package table
 import (
 	"context"
 	"fmt"
+	"math/bits"
 	"sync/atomic"
 	"unsafe"
 
@@ -25,9 +26,11 @@ const maxHolders = 126
 //	20  version  uint32, changes after an entry has appeared
 //	32  entries  maxHolders × { ref uint64, count uint64 }
 //
-// An entry counts if its count is not 0 and its process lives. A new entry's
-// ref is stored before its count; count is one word. So a death under the
-// lock leaves the change done or not done, and the next owner mends nothing.
+// An entry counts if its count is not 0 and its process lives. The high half of
+// count is made of the low half and of ref, so that damaged memory holds no pipe
+// open: such an entry does not count. A new entry's ref is stored before its count; count
+// is one word. So a death under the lock leaves the change done or not done, and
+// the next owner mends nothing.
 type Holders struct {
 	t *Table
 	m *holders
@@ -74,12 +77,13 @@ func (h *Holders) add(ref Ref, delta int) (full bool) {
 	vacant := -1
 	for i := range int(used) {
 		e := &h.m.entries[i]
-		if e.count != 0 && e.ref == ref.Pack() {
-			atomic.StoreUint64(&e.count, uint64(max(0, int64(e.count)+int64(delta))))
+		count := handles(e.count, e.ref)
+		if count != 0 && e.ref == ref.Pack() {
+			atomic.StoreUint64(&e.count, countWord(max(0, count+delta), e.ref))
 			failpoint.Hit("holders.counted")
 			return false
 		}
-		if vacant < 0 && (e.count == 0 || !h.t.Live(Unpack(e.ref))) {
+		if vacant < 0 && (count == 0 || !h.t.Live(Unpack(e.ref))) {
 			vacant = i
 		}
 	}
@@ -97,7 +101,7 @@ func (h *Holders) add(ref Ref, delta int) (full bool) {
 	failpoint.Hit("holders.vacated")
 	atomic.StoreUint64(&e.ref, ref.Pack())
 	failpoint.Hit("holders.named")
-	atomic.StoreUint64(&e.count, uint64(delta))
+	atomic.StoreUint64(&e.count, countWord(delta, e.ref))
 	failpoint.Hit("holders.entered")
 	if vacant == int(used) {
 		atomic.StoreUint32(&h.m.used, used+1)
@@ -106,6 +110,25 @@ func (h *Holders) add(ref Ref, delta int) (full bool) {
 	atomic.AddUint32(&h.m.version, 1)
 	failpoint.Hit("holders.added")
 	return false
+}
+
+// countWord is a count as it stands in memory. 0 is 0, as in fresh memory.
+func countWord(n int, ref uint64) uint64 {
+	if n == 0 {
+		return 0
+	}
+	return uint64(uint32(n)) | uint64(^uint32(n)^mix(ref))<<32
+}
+
+// mix changes in one bit if ref does.
+func mix(ref uint64) uint32 { return uint32(ref) ^ bits.RotateLeft32(uint32(ref>>32), 16) }
+
+// handles is the way back; a word that is no count is 0.
+func handles(w, ref uint64) int {
+	if w == 0 || uint32(w) != ^uint32(w>>32)^mix(ref) {
+		return 0
+	}
+	return int(uint32(w))
 }
 
 // Any reports whether a live process holds the object. It takes no lock.
@@ -129,7 +152,8 @@ func (h *Holders) any() bool {
 	used := min(atomic.LoadUint32(&h.m.used), maxHolders)
 	for i := range int(used) {
 		e := &h.m.entries[i]
-		if atomic.LoadUint64(&e.count) != 0 && h.t.Live(Unpack(atomic.LoadUint64(&e.ref))) {
+		ref := atomic.LoadUint64(&e.ref)
+		if handles(atomic.LoadUint64(&e.count), ref) != 0 && h.t.Live(Unpack(ref)) {
 			return true
 		}
 	}

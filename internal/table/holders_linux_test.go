@@ -98,10 +98,10 @@ func TestHoldersHandedOn(t *testing.T) {
 	a, b := reserve(t, tab, ""), reserve(t, tab, "")
 	h.m.used = maxHolders
 	for i := 1; i < maxHolders-1; i++ { // the dead in between make a look last
-		h.m.entries[i].ref, h.m.entries[i].count = Ref{Slot: 5, Gen: 99}.Pack(), 1
+		h.m.entries[i].ref, h.m.entries[i].count = Ref{Slot: 5, Gen: 99}.Pack(), countWord(1, Ref{Slot: 5, Gen: 99}.Pack())
 	}
 	last := &h.m.entries[maxHolders-1]
-	last.ref, last.count = a.Pack(), 1
+	last.ref, last.count = a.Pack(), countWord(1, a.Pack())
 	var stop atomic.Bool
 	done := make(chan error)
 	go func() {
@@ -111,7 +111,7 @@ func TestHoldersHandedOn(t *testing.T) {
 				err = h.Add(t.Context(), a, -1)
 			}
 			// Back to the last place, where Add would not put it.
-			atomic.StoreUint64(&last.count, 1)
+			atomic.StoreUint64(&last.count, countWord(1, last.ref))
 			atomic.AddUint32(&h.m.version, 1)
 			if err == nil {
 				err = h.Add(t.Context(), b, -1)

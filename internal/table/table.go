@@ -163,8 +163,12 @@ func (t *Table) enter(ref Ref) error {
 		return fmt.Errorf("family table: slot %d generation %d is not this process's: %w", ref.Slot, ref.Gen, mperr.ErrCorrupt)
 	}
 	s := &t.slots[ref.Slot]
+	id := t.seg.Family
+	robust.SetFamily(id[:])
 	t.life.Init(unsafe.Pointer(&s.life))
-	// The last owner of the slot never unlocked: died is expected.
+	// The last owner of the slot never unlocked: died is expected. Its word may
+	// even say that it lives, see robust's owner.go.
+	t.life.Bury()
 	ok, _, err := t.life.TryLock()
 	if err != nil {
 		return err
@@ -178,6 +182,7 @@ func (t *Table) enter(ref Ref) error {
 	atomic.StoreUint32(&s.state, state&^stateMask|running)
 	t.self = ref
 	robust.SetDeathWord(t.death)
+	robust.SetAudit(t.audit)
 	return nil
 }
 
@@ -206,7 +211,7 @@ func (t *Table) Reserve(name string) (Ref, error) {
 			if sweep == 1 {
 				t.bury(n)
 			}
-			if atomic.LoadUint32(&s.state) == free && atomic.CompareAndSwapUint32(&s.state, free, want) {
+			if atomic.LoadUint32(&s.state) == free && t.vacant(n) && atomic.CompareAndSwapUint32(&s.state, free, want) {
 				failpoint.Hit("table.reserved")
 				t.setName(n, name)
 				t.hint.Store(n + 1)
@@ -215,6 +220,35 @@ func (t *Table) Reserve(name string) (Ref, error) {
 		}
 	}
 	return Ref{}, ErrFull
+}
+
+// vacant reports whether nobody holds the life lock of a slot that is free: a
+// process may live in it whose state was damaged.
+func (t *Table) vacant(n uint32) bool {
+	var life robust.Lock
+	life.Init(unsafe.Pointer(&t.slots[n].life))
+	if life.OwnerAlive() {
+		life.Bury()
+	}
+	return !life.OwnerAlive()
+}
+
+// audit looks whether the processes live whose slots say so, and mends the slot
+// of this process if it was damaged: without that a pipe whose other end was
+// held by such a slot would never end. Those who wait for long call it.
+func (t *Table) audit() {
+	me := &t.slots[t.self.Slot]
+	if atomic.LoadUint32(&me.gen) != t.self.Gen {
+		atomic.StoreUint32(&me.gen, t.self.Gen)
+	}
+	if s := atomic.LoadUint32(&me.state); s&stateMask != running && s&stateMask != clean {
+		atomic.StoreUint32(&me.state, s&^stateMask|running)
+	}
+	for n := range t.slots {
+		if atomic.LoadUint32(&t.slots[n].state) != free {
+			t.vacant(uint32(n))
+		}
+	}
 }
 
 func (t *Table) setName(n uint32, name string) {

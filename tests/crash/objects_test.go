@@ -41,6 +41,27 @@ var (
 		return errAlive
 	}, mp.Named("update"))
 
+	// Overtake loses every race of its Update against itself, so it gets the turn.
+	Overtake = mp.Proc(func(ctx context.Context, j job) error {
+		mptest.Arm(j.Point, j.N)
+		for range enough {
+			calls := 0
+			err := j.V.Update(ctx, func(w *wide) error {
+				if calls++; calls <= 64 {
+					j.V.Store(*w)
+				}
+				w.A++
+				w.B += 2
+				w.C += 3
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return errAlive
+	}, mp.Named("overtake"))
+
 	Store = mp.Proc(func(_ context.Context, j job) error {
 		mptest.Arm(j.Point, j.N)
 		for i := range int64(enough) {
@@ -98,6 +119,18 @@ func updater(t *testing.T, point string) {
 	acked := j.Acked.Load()
 	if !before.whole() || before.A < acked || before.A > acked+1 {
 		t.Errorf("%+v after %d acknowledged updates", before, acked)
+	}
+}
+
+func overtaken(t *testing.T, point string) {
+	j := newJob(t, point, 2)
+	die(t, Overtake, j)
+	begin := time.Now()
+	var w wide
+	must(t, j.V.Update(t.Context(), func(p *wide) error { w = *p; return nil }))
+	stalled(t, time.Since(begin))
+	if !w.whole() {
+		t.Errorf("%+v", w)
 	}
 }
 

@@ -86,7 +86,8 @@ var Crowd = mp.Proc(func(ctx context.Context, j stallJob) error {
 // TestStalls measures how long one operation of this process takes while
 // another one is busy.
 func TestStalls(t *testing.T) {
-	for _, kind := range []string{"queue", "value word", "value wide", "value store", "value add", "array element"} {
+	// nothing shows what the machine itself costs.
+	for _, kind := range []string{"nothing", "queue", "value word", "value wide", "value store", "value add", "array element"} {
 		for _, busy := range []int{10, 100} {
 			for _, procs := range []int{1, 2} {
 				t.Run(fmt.Sprintf("%s/%d/%d", kind, busy, procs), func(t *testing.T) { stall(t, kind, busy, procs) })

@@ -37,7 +37,7 @@ func armed(c *childtest.Self) *memory {
 	return m
 }
 
-func inside(m *memory) {
+func pair(m *memory) {
 	m.add(wordA, 1)
 	m.add(wordB, 1)
 }
@@ -52,7 +52,7 @@ func victimLock(c *childtest.Self) {
 		if died {
 			c.Say("heard of a death")
 		}
-		inside(m)
+		pair(m)
 		l.Unlock()
 		m.add(wordOut, 1)
 	}
@@ -70,7 +70,7 @@ func victimRW(c *childtest.Self) {
 		l.RUnlock()
 		_, err := l.Lock(context.Background())
 		c.Check(err)
-		inside(m)
+		pair(m)
 		l.Unlock()
 		m.add(wordOut, 1)
 	}
@@ -152,7 +152,7 @@ func survivorLock(t *testing.T, m *memory, c *childtest.Child) time.Duration {
 			missing = a - b
 			m.store(wordB, a)
 		}
-		inside(m)
+		pair(m)
 		mine++
 		l.Unlock()
 	}

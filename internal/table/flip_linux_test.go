@@ -27,7 +27,7 @@ func TestFlipsHoldNothing(t *testing.T) {
 	c.Say("hold 1")
 	c.Expect("held")
 	for _, delta := range []int{1, -1} { // an entry that this process has left
-		if err := h.Add(tab.Self(), delta); err != nil {
+		if err := h.Add(t.Context(), tab.Self(), delta); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -49,7 +49,7 @@ func TestFlipsHoldNothing(t *testing.T) {
 	flips(unsafe.Pointer(h.m), 32+4*16, func(bit int) {
 		gone(bit)
 		for _, delta := range []int{1, -1} {
-			if err := h.Add(tab.Self(), delta); err != nil {
+			if err := h.Add(t.Context(), tab.Self(), delta); err != nil {
 				t.Errorf("bit %d: %v", bit, err)
 			}
 		}

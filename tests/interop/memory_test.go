@@ -205,7 +205,7 @@ func reached(t *testing.T, s *testServer, what string) {
 
 func attackSmallValues(t *testing.T, s *testServer) {
 	small := append(frames.AppendArray(nil, 10<<20), bytes.Repeat([]byte{0x80}, 10<<20)...) // empty lists
-	var all []*pyconn.Conn
+	var all []*session
 	for range 20 {
 		c := s.session(t)
 		id := open(t, c, "list", "small")
@@ -238,7 +238,7 @@ func attackFrames(t *testing.T, s *testServer) {
 	for i := range 100 {
 		c := s.channel(t)
 		if i%2 == 1 {
-			c = s.session(t)
+			c = s.session(t).Conn
 		}
 		wg.Go(func() {
 			conn := c.NetConn()

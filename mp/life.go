@@ -158,7 +158,7 @@ func (l *life) signal(sig os.Signal) {
 	case <-time.After(dyingDelay):
 	}
 	switch {
-	case os.Getppid() != l.starter:
+	case os.Getppid() != l.starter, !l.f.table.Live(l.f.starter):
 		l.alone()
 	case !l.shielded:
 		l.terminate(sig)

@@ -86,8 +86,14 @@ func (o *orphanage) reap() {
 	for _, orphan := range o.f.table.Orphans() {
 		byPID[orphan.PID] = orphan
 	}
-	spawn.ReapStrays(o.stray, func(pid int, m uint64, _ spawn.State) {
-		if orphan, ok := byPID[pid]; ok && mark(m).from(o.f.table.Family(), orphan.Ref) {
+	// Where there are no marks the table alone says who is an orphan.
+	known := func(pid int, m uint64) bool {
+		orphan, ok := byPID[pid]
+		return ok && (m == 0 || mark(m).from(o.f.table.Family(), orphan.Ref))
+	}
+	match := func(pid int, m uint64) bool { return o.stray(m) || known(pid, m) }
+	spawn.ReapStrays(match, func(pid int, m uint64, _ spawn.State) {
+		if orphan := byPID[pid]; known(pid, m) {
 			o.release(orphan)
 		}
 	})

@@ -30,7 +30,7 @@ func Soften() error { return refuse() }
 func Inherit() error { return refuse() }
 
 // ReapStrays does nothing: there are no children.
-func ReapStrays(func(uint64) bool, func(int, uint64, State)) {}
+func ReapStrays(func(int, uint64) bool, func(int, uint64, State)) {}
 
 // SetMark refuses and names the platform.
 func SetMark(uint64) error { return refuse() }

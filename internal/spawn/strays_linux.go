@@ -17,12 +17,12 @@ func Inherit() error {
 	return nil
 }
 
-// ReapStrays reaps the dead among the children with a mark that matches and
+// ReapStrays reaps the dead among the children that match, by pid and mark, and
 // that Start has not started, and calls f for each. Those are children that
 // this process has inherited. One that it has started by other means, with
 // os/exec for example, is as little marked as this process: its status is not
 // touched.
-func ReapStrays(match func(mark uint64) bool, f func(pid int, mark uint64, s State)) {
+func ReapStrays(match func(pid int, mark uint64) bool, f func(pid int, mark uint64, s State)) {
 	for again := true; again; {
 		again = false // the list may leave some out while it changes
 		for _, pid := range viewProc().inherited() {
@@ -34,13 +34,13 @@ func ReapStrays(match func(mark uint64) bool, f func(pid int, mark uint64, s Sta
 	}
 }
 
-func reapStray(pid int, match func(mark uint64) bool) (m uint64, s State, ok bool) {
+func reapStray(pid int, match func(pid int, mark uint64) bool) (m uint64, s State, ok bool) {
 	starting.Lock() // a pid that is free is not given to a child of Start's meanwhile
 	defer starting.Unlock()
 	if _, ours := started.Load(pid); ours {
 		return 0, s, false
 	}
-	if m = MarkOf(pid); !match(m) {
+	if m = MarkOf(pid); !match(pid, m) {
 		return 0, s, false
 	}
 	s, ok, _ = collect(unix.P_PID, pid)

@@ -100,7 +100,7 @@ func (a *Array[T]) attach(_ *family, seg *shm.Segment, _ byte) error {
 	a.lock.Init(a.body())
 	a.health = (*health)(unsafe.Add(a.body(), arrayHealthOff))
 	a.elems.init(unsafe.Add(a.body(), arrayElementOff), unsafe.Add(a.mem, arrayData[T]()), n)
-	a.detach = a.elems.lock.Detach
+	a.rest.detach = a.elems.lock.Detach
 	return nil
 }
 

@@ -218,7 +218,7 @@ func (c *Conn[S, R]) attach(f *family, seg *shm.Segment, side byte) error {
 	for _, r := range rings {
 		r.SetPeer(gone)
 	}
-	c.detach = func() { rings[0].Detach(); rings[1].Detach() }
+	c.rest.detach = func() { rings[0].Detach(); rings[1].Detach() }
 	c.out.to = handle.Carrier{Object: seg.ID, Ring: byte(out)}
 	e.carries = side != sideB1 && c.in.handles
 	e.ring = byte(in)

@@ -67,7 +67,7 @@ func (m *Mutex) attach(_ *family, seg *shm.Segment, _ byte) error {
 	}
 	m.lock.Init(m.body())
 	m.lock.AllowResident()
-	m.detach = m.lock.Detach
+	m.rest.detach, m.rest.held = m.lock.Detach, m.lock.Held
 	m.health = (*health)(unsafe.Add(m.body(), robust.LockSize))
 	return nil
 }

@@ -39,13 +39,48 @@ type object struct {
 
 	users  atomic.Int64    // calls inside, plus closedBit
 	abort  func()          // wakes this process's waiters
-	leave  func()          // tells other processes; may be nil
-	detach func()          // runs before the memory is unmapped; may be nil
+	rest   *remains        // what is given back in the end
 	forget runtime.Cleanup // in case Close is never called
 
 	moved atomic.Pointer[string] // to whom, for an end of a pipe that has
 
 	selects selects // calls of Select that look at this handle
+}
+
+// remains are what a handle leaves when nobody uses it any more. They outlive it
+// where it is forgotten, and must not refer to it.
+type remains struct {
+	seg    *shm.Segment
+	leave  func()      // tells other processes; may be nil
+	detach func()      // runs before the memory is unmapped; may be nil
+	held   func() bool // a lock is held in the memory; may be nil
+	lent   atomic.Bool // memory was given to the user, for as long as he likes
+}
+
+// giveBack gives the memory up.
+func (r *remains) giveBack() {
+	if r.leave != nil {
+		r.leave()
+	}
+	if r.detach != nil {
+		r.detach()
+	}
+	_ = r.seg.Close()
+}
+
+// forgotten is giveBack for a handle that the collector found, so that no call
+// is inside. Slices that came out of it may still be in use, and a lock that is
+// held is on a list that the kernel walks: then the memory stays mapped.
+func (r *remains) forgotten(made []byte) {
+	reportLeak(r.seg, made)
+	if !r.lent.Load() && (r.held == nil || !r.held()) {
+		r.giveBack()
+		return
+	}
+	if r.leave != nil {
+		r.leave()
+	}
+	r.seg.ReleaseFD()
 }
 
 const (
@@ -125,13 +160,7 @@ func (o *object) finish() {
 	if !o.users.CompareAndSwap(closedBit, gone) {
 		return
 	}
-	if o.leave != nil {
-		o.leave()
-	}
-	if o.detach != nil {
-		o.detach()
-	}
-	_ = o.seg.Close()
+	o.rest.giveBack()
 }
 
 // adopt makes o the handle of seg, whose first size bytes it maps. leave must
@@ -142,8 +171,9 @@ func (o *object) adopt(seg *shm.Segment, size int64, abort, leave func()) error 
 		_ = seg.Close()
 		return err
 	}
-	o.seg, o.mem, o.abort, o.leave = seg, mem, abort, leave
-	o.watch()
+	o.seg, o.mem, o.abort = seg, mem, abort
+	o.rest = &remains{seg: seg, leave: leave}
+	o.forget = runtime.AddCleanup(o, o.rest.forgotten, madeBy())
 	return nil
 }
 
@@ -151,20 +181,6 @@ func (o *object) adopt(seg *shm.Segment, size int64, abort, leave func()) error 
 func (o *object) body() unsafe.Pointer { return unsafe.Add(o.mem, shm.HeaderSize) }
 
 var reportLeaks = strings.Contains(os.Getenv("MPDEBUG"), "leaks")
-
-// watch arranges for a handle that is collected without Close: the descriptor
-// is released and other processes are told. The memory stays mapped, because
-// slices that came out of it may still be in use.
-func (o *object) watch() {
-	seg, leave := o.seg, o.leave
-	o.forget = runtime.AddCleanup(o, func(made []byte) {
-		reportLeak(seg, made)
-		if leave != nil {
-			leave()
-		}
-		seg.ReleaseFD()
-	}, madeBy())
-}
 
 // madeBy is the stack of the maker of a handle, if leaks are to be reported.
 func madeBy() []byte {

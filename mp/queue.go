@@ -151,12 +151,12 @@ func (q *Queue[T]) attach(f *family, seg *shm.Segment, _ byte) error {
 	}
 	r, err := ring.New(seg, q.body(), queueData, cfg)
 	if err != nil {
-		q.leave = nil // who counted it for us gives it back
+		q.rest.leave = nil // who counted it for us gives it back
 		_ = q.Close()
 		return err
 	}
 	q.f, q.r, q.size, q.max = f, r, q.e.size, cfg.Items
-	q.detach = r.Detach
+	q.rest.detach = r.Detach
 	return nil
 }
 

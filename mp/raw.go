@@ -130,9 +130,13 @@ func (a *RawArray[T]) mustEnter() {
 
 // Slice is the array's memory itself, in every process the same. It must not
 // be used after Close: the memory is unmapped then, and to touch it is a fault
-// that ends the process. It panics if the handle was closed.
+// that ends the process. If the handle is forgotten without Close the memory
+// stays mapped. It panics if the handle was closed.
 func (a *RawArray[T]) Slice() []T {
 	a.mustEnter()
 	defer a.exit()
+	if !a.rest.lent.Load() { // or every call would write to the line
+		a.rest.lent.Store(true)
+	}
 	return a.e.slice()
 }

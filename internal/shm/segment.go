@@ -182,8 +182,9 @@ type Segment struct {
 }
 
 type mapping struct {
-	addr uintptr
-	size uintptr
+	addr  uintptr
+	size  uintptr
+	areas int64 // that the kernel makes of it
 }
 
 // Want is what an attaching process expects of a segment.

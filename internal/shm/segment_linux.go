@@ -22,7 +22,18 @@ func pageSize() int64 { return page }
 // process can take the memory from under another. Cost: 10 to 20 µs.
 func Create(h Header) (*Segment, error) {
 	h.Size = RoundPage(h.Size)
-	fd, err := memfd("mp:" + h.Kind.String())
+	var fd int
+	var err error
+	opened := func() bool {
+		fd, err = memfd("mp:" + h.Kind.String())
+		return !errors.Is(err, unix.EMFILE)
+	}
+	if !opened() {
+		// Perhaps handles that nobody closed have the descriptors.
+		if collect(opened); errors.Is(err, unix.EMFILE) {
+			opened()
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("new %s: %w", h.Kind, err)
 	}
@@ -199,17 +210,26 @@ func (s *Segment) mapBehind(space uintptr, off int64, size uintptr, times uintpt
 	// Reserve the addresses first: between two plain maps another thread
 	// could map something into the gap.
 	whole := space + times*size
+	areas := int64(times)
+	if space > 0 {
+		areas++
+	}
+	if err := takeAreas(areas); err != nil {
+		return nil, err
+	}
 	addr, err := mmap(0, whole, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE, -1, 0)
 	if err != nil {
-		return nil, err
+		giveAreas(areas)
+		return nil, tooMany(err)
 	}
 	for i := range times {
 		if _, err := mmap(addr+space+i*size, size, protRW, unix.MAP_SHARED|unix.MAP_FIXED, s.fd, off); err != nil {
 			_ = munmap(addr, whole)
-			return nil, err
+			giveAreas(areas)
+			return nil, tooMany(err)
 		}
 	}
-	s.remember(mapping{addr, whole})
+	s.remember(mapping{addr, whole, areas})
 	return pointer(addr + space), nil
 }
 
@@ -228,6 +248,7 @@ func (s *Segment) Close() error {
 	var errs []error
 	for _, m := range s.maps {
 		errs = append(errs, munmap(m.addr, m.size))
+		giveAreas(m.areas)
 	}
 	s.maps = nil
 	if s.fd >= 0 {

@@ -11,7 +11,6 @@ import (
 )
 
 const (
-	keepOutgoing = 64 << 10
 	// rounds is how often a caller writes for others before he leaves the rest
 	// to a goroutine.
 	rounds = 4

@@ -164,7 +164,7 @@ func (c *conn) readFrame() (h frames.Head, payload []byte, err error) {
 		return h, nil, err
 	}
 	if b, err = c.in.ReadFrame(min(c.s.limits.Frame, unlimited-frames.Extra) + frames.Extra); err != nil {
-		if refusal, _, ok := c.tooLarge(err); ok {
+		if _, ok, refusal := c.tooLarge(err); ok {
 			err = fatal{refusal}
 		}
 		return h, nil, err

@@ -33,11 +33,11 @@ func (m *mine) Call(c *store.Call) {
 	}
 }
 
-func (m *mine) OwnerGone(store.Owner)            { m.mu.Lock(); m.mu.Unlock() } //nolint:staticcheck
+func (m *mine) OwnerGone(store.Owner)            { m.mu.Lock(); defer m.mu.Unlock() }
 func (m *mine) Refs(func(uint64) bool)           {}
 func (m *mine) Repr() string                     { return "<mine>" }
 func (m *mine) Snapshot() (v store.Item, _ bool) { return v, false }
-func (m *mine) Dispose()                         { m.mu.Lock(); m.mu.Unlock() } //nolint:staticcheck
+func (m *mine) Dispose()                         { m.mu.Lock(); defer m.mu.Unlock() }
 
 // A panic in an object is the failure of that call, in both languages: who made
 // it and who waits in the object are told, all other objects go on, over the

@@ -74,7 +74,7 @@ func (ch *channel) serve() {
 	ch.client.enter(ch)
 	for {
 		b, err := ch.c.in.ReadFrame(ch.s.limits.Frame)
-		refusal, _, tooLarge := ch.c.tooLarge(err)
+		_, tooLarge, refusal := ch.c.tooLarge(err)
 		if err != nil && !tooLarge {
 			ch.end(err)
 			return

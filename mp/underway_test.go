@@ -6,21 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"testing"
 
 	"multiproc/mp"
 	"multiproc/mptest"
 )
-
-// ended waits until the other end of a pipe has nobody any more.
-func ended[T any](t testing.TB, recv *mp.Conn[mp.None, T]) {
-	t.Helper()
-	if _, err := recv.Recv(t.Context()); !errors.Is(err, io.EOF) {
-		t.Errorf("the other end is gone, and Recv says %v, want io.EOF", err)
-	}
-}
 
 // settled waits until no more handles wait with the root than before.
 func settled(t testing.TB, before int) {

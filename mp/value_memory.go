@@ -2,6 +2,7 @@ package mp
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"sync/atomic"
 	"unsafe"
@@ -104,7 +105,7 @@ func (v *Value[T]) Update(ctx context.Context, f func(*T) error) error {
 	}
 	t := turn{word: v.turn, owner: &v.small, cell: c}
 	err := v.tryUpdate(ctx, x, f, &t)
-	for err == errOvertaken {
+	for errors.Is(err, errOvertaken) {
 		if err = t.lost(ctx); err == nil {
 			err = v.tryUpdate(ctx, x, f, &t)
 		}

@@ -22,10 +22,7 @@ type (
 	}
 	mixed   struct{ Name, secret string }
 	secrets struct{ a, b int }
-	guarded struct {
-		mu sync.Mutex
-		N  int
-	}
+	guarded struct{ mu sync.Mutex }
 	knot    struct{ self *knot }
 	deepJob struct {
 		Jobs []map[string]*job
@@ -57,8 +54,8 @@ func TestRefusals(t *testing.T) {
 		{reflect.TypeFor[uintptr](), "uintptr cannot travel to another process; addresses mean nothing there; for a mere number use uint64"},
 		{reflect.TypeFor[unsafe.Pointer](), "unsafe.Pointer cannot travel to another process; addresses mean nothing there; for a mere number use uint64"},
 		{reflect.TypeFor[[]context.Context](), "[]context.Context[]: context.Context cannot travel to another process; a task is given a context of its own, which ends with the starter's"},
-		{reflect.TypeFor[guarded](), "codec_test.guarded.mu: sync.Mutex cannot travel to another process; a copy would guard nothing; share a *mp.Mutex or *mp.Counter instead"},
-		{reflect.TypeFor[knot](), "codec_test.knot.self: an unexported field cannot travel to another process; export the field self, or give codec_test.knot the methods MarshalBinary and UnmarshalBinary"},
+		{reflect.TypeOf(&guarded{mu: sync.Mutex{}}), "*codec_test.guarded.mu: sync.Mutex cannot travel to another process; a copy would guard nothing; share a *mp.Mutex or *mp.Counter instead"},
+		{reflect.TypeOf(knot{self: nil}), "codec_test.knot.self: an unexported field cannot travel to another process; export the field self, or give codec_test.knot the methods MarshalBinary and UnmarshalBinary"},
 		{reflect.TypeFor[*os.File](), "*os.File.file: an unexported field cannot travel to another process; os.File is of another package and has no methods MarshalBinary and UnmarshalBinary; send what the receiver can make it of, such as a name or an address"},
 		{reflect.TypeOf(mixed{"", ""}), "codec_test.mixed.secret: an unexported field cannot travel to another process; export the field secret, or give codec_test.mixed the methods MarshalBinary and UnmarshalBinary"},
 		{reflect.TypeOf([2]secrets{{1, 2}}), "[2]codec_test.secrets[].a: an unexported field cannot travel to another process; export the field a, or give codec_test.secrets the methods MarshalBinary and UnmarshalBinary"},

@@ -1,6 +1,7 @@
 package portable
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 
@@ -24,15 +25,16 @@ func (e *encoder) error(err error) error {
 }
 
 func exceptionOf(err error) *data.Exception {
-	if x, ok := err.(*data.Exception); ok {
-		return x
+	var python *data.Exception
+	if errors.As(err, &python) && python.Error() == err.Error() {
+		return python
 	}
 	// fmt forgives a nil pointer whose Error method does not.
 	out := &data.Exception{Class: data.ToException(err).Class, Args: data.Tuple{fmt.Sprint(err)}}
 	var names data.Tuple
 	known := data.Cause(out.Class)
 	for _, name := range mperr.Names(err) {
-		if s := mperr.Sentinels([]string{name}); len(s) != 1 || s[0] != known {
+		if s := mperr.Sentinels([]string{name}); len(s) != 1 || !errors.Is(known, s[0]) {
 			names = append(names, name)
 		}
 	}

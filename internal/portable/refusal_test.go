@@ -18,11 +18,8 @@ import (
 type (
 	mixed   struct{ Name, secret string }
 	twins   struct{ A, B int }
-	guarded struct {
-		mu sync.Mutex
-		N  int
-	}
-	clash struct {
+	guarded struct{ mu sync.Mutex }
+	clash   struct {
 		twins
 		A int
 	}
@@ -61,7 +58,7 @@ func TestRefusals(t *testing.T) {
 		{reflect.TypeFor[unsafe.Pointer](), "unsafe.Pointer cannot travel to another program; addresses mean nothing there; for a mere number use uint64"},
 		{reflect.TypeFor[[]fmt.Stringer](), "[]fmt.Stringer[]: fmt.Stringer cannot travel to another program; other programs do not know the types behind it; use a concrete type, error or any"},
 		{reflect.TypeFor[map[error]int](), "map[error]int[key]: error cannot travel to another program; as a key it would not equal any pointer there"},
-		{reflect.TypeFor[guarded](), "portable_test.guarded.mu: sync.Mutex cannot travel to another program; a copy would guard nothing; share a *mp.Mutex instead"},
+		{reflect.TypeOf(&guarded{mu: sync.Mutex{}}), "*portable_test.guarded.mu: sync.Mutex cannot travel to another program; a copy would guard nothing; share a *mp.Mutex instead"},
 		{reflect.TypeFor[*os.File](), "*os.File.file: an unexported field cannot travel to another program; os.File is of another package and has no methods MarshalText and UnmarshalText; send what the receiver can make it of, such as a name or an address"},
 		{reflect.TypeOf(mixed{"", ""}), "portable_test.mixed.secret: an unexported field cannot travel to another program; export the field secret, or give portable_test.mixed the methods MarshalText and UnmarshalText"},
 		{reflect.TypeFor[struct{ Mu sync.Mutex }](), "struct { Mu sync.Mutex }.Mu: sync.Mutex cannot travel to another program; a copy would guard nothing; share a *mp.Mutex instead"},

@@ -94,7 +94,7 @@ func (r *Ring) putBurst(ctx context.Context, first, n int, rec func(i int) (unsa
 		r.passSpace()
 	}
 	rest.Do()
-	if err == errUnmapped {
+	if errors.Is(err, errUnmapped) {
 		return put, need, r.mapGeneration(atomic.LoadUint32(&r.c.putGen))
 	}
 	if err == nil && first+put < n {

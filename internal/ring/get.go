@@ -188,7 +188,7 @@ func (r *Ring) lockFront(ctx context.Context, waited bool) (src unsafe.Pointer, 
 			return src, n, next, nil
 		}
 		r.get.Free().Do()
-		if err != errUnmapped {
+		if !errors.Is(err, errUnmapped) {
 			return nil, 0, 0, err
 		}
 		if err := r.mapGeneration(atomic.LoadUint32(&r.c.getGen)); err != nil {

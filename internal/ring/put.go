@@ -59,7 +59,7 @@ func (r *Ring) tryPut(ctx context.Context, p unsafe.Pointer, n int, waited bool)
 			break
 		}
 		r.put.Free().Do()
-		if err != errUnmapped {
+		if !errors.Is(err, errUnmapped) {
 			return err
 		}
 		if err := r.mapGeneration(atomic.LoadUint32(&r.c.putGen)); err != nil {

@@ -26,7 +26,6 @@ import (
 // A process can set its limit to anything below the hard one, which is
 // infinite nearly everywhere. Where it is not, or a sandbox refuses the call,
 // there is no mark, and what depends on it does not happen.
-type mark = uint64
 
 // SetMark marks this process, and all that it starts from now on. The mark must
 // be less than 1<<63.

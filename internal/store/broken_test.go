@@ -151,7 +151,7 @@ func TestBrokenMutex(t *testing.T) {
 			go func() {
 				defer func() { ended <- recover() }()
 				m.Lock()
-				m.Unlock()
+				defer m.Unlock()
 			}()
 		}
 		m.Break(b)

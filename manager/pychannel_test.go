@@ -292,7 +292,7 @@ func TestPythonNested(t *testing.T) {
 	pyconntest.Each(t, func(t *testing.T, python string) {
 		t.Parallel()
 		s := serveTest(t, "unix")
-		p := s.python(t, python, "nested")
+		p := s.python(t, python, "reentrant")
 		p.Want("ok")
 		p.Ended()
 	})

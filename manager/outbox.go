@@ -132,6 +132,13 @@ func (o *outbox) announced() bool {
 	return o.begun
 }
 
+// forget takes an announcement for read: the next frame begins anew.
+func (o *outbox) forget() {
+	o.mu.Lock()
+	o.begun = false
+	o.mu.Unlock()
+}
+
 // cork makes frames gather until uncork.
 func (o *outbox) cork() {
 	o.mu.Lock()

@@ -117,6 +117,9 @@ func (ch *channel) turn() bool {
 		return !ch.astray
 	default:
 	}
+	// What was announced in front of the call under way, and was read, went with
+	// the wait that has ended.
+	swallowed := ch.c.out.announced() && unsent(ch.c.socket) == 0
 	var owed *store.Call
 	var id uint64
 	limit := time.Now().Add(lastWords)
@@ -129,7 +132,11 @@ func (ch *channel) turn() bool {
 		select {
 		case <-ch.free:
 			t.Stop()
-			if owed != nil {
+			switch {
+			case owed == nil:
+			case swallowed && ch.c.out.announced():
+				ch.c.out.forget()
+			default:
 				ch.owe(owed, id)
 			}
 			return !ch.astray

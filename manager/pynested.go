@@ -20,6 +20,12 @@ import (
 // is left of its time. If they are not read, they are the beginning of the answer
 // to the next request.
 //
+// A wait that has read such a beginning, of an answer that nobody waited for when
+// it was sent, takes it along if it is interrupted in turn. What then waits in
+// Python is not known any more: it is taken for a thread whose waits are ended by
+// exceptions, as the one before was. A handler's call is answered then, too, but
+// the wait around it does not return.
+//
 // Only a Unix socket tells what was read at its other end.
 
 // debt is a call that was withdrawn because another request came.

@@ -11,7 +11,7 @@ import (
 )
 
 // TestKilledAtEveryPoint kills a child at every failpoint of this package,
-// while it joins, reserves, releases and holds.
+// while it joins, reserves, releases, serves and holds.
 func TestKilledAtEveryPoint(t *testing.T) {
 	for _, name := range childtest.Failpoints(t, ".") {
 		past := false
@@ -46,7 +46,7 @@ func killAt(t *testing.T, name string, n int) bool {
 	} else if !ok {
 		alive = false
 	}
-	for _, words := range []string{"reserve", "reserve", "hold 1", "hold 1", "hold -1", "reserve", "release", "release", "hold -1", "hold 1"} {
+	for _, words := range []string{"reserve", "serve", "reserve", "hold 1", "hold 1", "hold -1", "reserve", "release", "release", "hold -1", "hold 1"} {
 		if words == "release" {
 			if len(reserved) > 0 {
 				say("release %d %d", reserved[0].Slot, reserved[0].Gen)

@@ -50,6 +50,9 @@ func converse(c *childtest.Self, t *Table) {
 		case "release":
 			t.Release(Ref{Slot: number(words[1]), Gen: number(words[2])})
 			c.Say("released")
+		case "serve":
+			t.Serve()
+			c.Say("serving")
 		case "leave":
 			t.Leave()
 			c.Say("left")

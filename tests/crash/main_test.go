@@ -135,6 +135,7 @@ func covered() map[string]func(*testing.T, string) {
 	add(parcelTaker, "parcel.fetched", "parcel.taken", "parcel.settled")
 	add(answerer, "result.offered", "result.sent")
 	add(beginner, "table.life")
+	add(server, "table.serving")
 	add(starter, "table.reserved", "table.aged")
 	return all
 }

@@ -286,6 +286,17 @@ func beginner(t *testing.T, point string) {
 	killed(t, p)
 }
 
+// server is a process on which others depend.
+func server(t *testing.T, point string) {
+	o := mptest.KillAt(t, point, 1)
+	o.IgnoreSignals = true
+	p, err := View.StartWith(t.Context(), o, newJob(t, point, 1))
+	if err != nil {
+		return
+	}
+	killed(t, p)
+}
+
 // StartOne starts a child and waits for it.
 var StartOne = mp.Proc(func(ctx context.Context, j job) error {
 	mptest.Arm(j.Point, j.N)

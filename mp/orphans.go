@@ -4,7 +4,6 @@ import (
 	"os"
 	"os/signal"
 	"sync"
-	"syscall"
 	"time"
 
 	"multiproc/internal/spawn"
@@ -37,9 +36,9 @@ func (o *orphanage) open() {
 		_ = spawn.Inherit() // if refused, the container's first process reaps
 		// A dead child that was inherited shows in no other way. If the program
 		// ignores the signal the kernel reaps, and it shall stay so.
-		if !signal.Ignored(syscall.SIGCHLD) {
+		if !signal.Ignored(spawn.ChildEnded) {
 			dead := make(chan os.Signal, 1)
-			signal.Notify(dead, syscall.SIGCHLD)
+			signal.Notify(dead, spawn.ChildEnded)
 			go o.hear(dead)
 		}
 		go o.run()

@@ -26,6 +26,9 @@ func MarkCloexec(int) error { return refuse() }
 // Soften refuses and names the platform.
 func Soften() error { return refuse() }
 
+// ChildEnded is a signal that never comes.
+const ChildEnded = syscall.Signal(-1)
+
 // Inherit refuses and names the platform.
 func Inherit() error { return refuse() }
 

@@ -2,9 +2,13 @@ package spawn
 
 import (
 	"fmt"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
+
+// ChildEnded is the signal that a process gets when a child of it has ended.
+const ChildEnded = syscall.SIGCHLD
 
 // Inherit makes this process the one that inherits the children of every
 // process below it that dies (PR_SET_CHILD_SUBREAPER), where the first process

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"multiproc/internal/frames"
+	"multiproc/internal/frames/framestest"
 	"multiproc/internal/pyconn"
 	"multiproc/manager"
 	"multiproc/mp"
@@ -61,15 +62,15 @@ func check(err error) {
 }
 
 // raw is a session whose frames the attacker writes itself.
-func (a *attacker) raw() *pyconn.Conn {
+func (a *attacker) raw() *session {
 	c, err := net.Dial("unix", a.address)
 	check(err)
 	p := pyconn.New(c)
 	check(pyconn.ClientHandshake(p, a.key))
-	check(p.WriteFrame(frames.AppendClientHello(nil, frames.ClientHello{PID: uint64(os.Getpid()), Name: "attacker"})))
-	_, err = p.ReadFrame(1 << 20)
+	x := &session{Conn: p, Peer: framestest.Peer{C: p}}
+	_, err = x.Join(frames.ClientHello{PID: uint64(os.Getpid()), Name: "attacker"})
 	check(err)
-	return p
+	return x
 }
 
 // million is a list of a million elements.
@@ -139,7 +140,7 @@ var attacks = map[string]func(a *attacker) func(){
 		check(err)
 		c := a.raw()
 		id := openRaw(c, "Queue", "victims queue")
-		go func() { _, _ = io.Copy(io.Discard, c.NetConn()) }()
+		go drain(c)
 		return func() {
 			for seq := uint64(10); a.ctx.Err() == nil; seq++ {
 				b := frames.AppendCall(nil, seq, id, "mp.getBatch", frames.NoPatience, 1)
@@ -153,20 +154,20 @@ var attacks = map[string]func(a *attacker) func(){
 	"watches of the victim's dict": func(a *attacker) func() { return waitingCalls(a, "dict", "victim", "mp.watch") },
 	"calls that wait":              func(a *attacker) func() { return waitingCalls(a, "Queue", "nothing in it", "mp.get") },
 	"a pipelined flood": func(a *attacker) func() {
-		return flood(a, func(c *pyconn.Conn) (object uint64, method string) { return 0, "ping" }, true)
+		return flood(a, func(c *session) (object uint64, method string) { return 0, "ping" }, true)
 	},
 	"a flood of counts of objects": func(a *attacker) func() {
 		for range 20_000 {
 			_, err := mp.NewEvent(mp.In(a.m))
 			check(err)
 		}
-		return flood(a, func(c *pyconn.Conn) (object uint64, method string) { return 0, "debug" }, true)
+		return flood(a, func(c *session) (object uint64, method string) { return 0, "debug" }, true)
 	},
 	"slow readers": func(a *attacker) func() {
 		d, err := mp.NewDict[string, []byte](mp.In(a.m), mp.WithName("big"))
 		check(err)
 		check(d.Set(a.ctx, "k", make([]byte, 1<<20)))
-		return flood(a, func(c *pyconn.Conn) (object uint64, method string) { return openRaw(c, "dict", "big"), "copy" }, false)
+		return flood(a, func(c *session) (object uint64, method string) { return openRaw(c, "dict", "big"), "copy" }, false)
 	},
 	"connections that say nothing": func(a *attacker) func() {
 		return func() {
@@ -185,7 +186,7 @@ var attacks = map[string]func(a *attacker) func(){
 	"deep nesting": func(a *attacker) func() {
 		c := a.raw()
 		id := openRaw(c, "list", "deep")
-		go func() { _, _ = io.Copy(io.Discard, c.NetConn()) }()
+		go drain(c)
 		deep := strings.Repeat("\x81", 1<<20) + "\x80"
 		return func() {
 			for seq := uint64(10); a.ctx.Err() == nil; seq++ {
@@ -197,8 +198,17 @@ var attacks = map[string]func(a *attacker) func(){
 	},
 }
 
+// drain reads what a server answers, and says that it came.
+func drain(c *session) {
+	for {
+		if _, err := c.ReadFrame(1 << 30); err != nil {
+			return
+		}
+	}
+}
+
 // openRaw opens a named object; the call has the number 1.
-func openRaw(c *pyconn.Conn, kind, name string) uint64 {
+func openRaw(c *session, kind, name string) uint64 {
 	b := frames.AppendCall(nil, 1, 0, "open", frames.NoPatience, 3)
 	b = append(frames.AppendText(frames.AppendText(b, kind), name), 0x80)
 	check(c.WriteFrame(b))
@@ -226,7 +236,7 @@ func waitingCalls(a *attacker, kind, name, method string) func() {
 			wg.Go(func() {
 				c := a.raw()
 				id := openRaw(c, kind, name)
-				go func() { _, _ = io.Copy(io.Discard, c.NetConn()) }()
+				go drain(c)
 				for seq := uint64(10); a.ctx.Err() == nil; seq++ {
 					_ = c.WriteFrame(frames.AppendCall(nil, seq, id, method, frames.NoPatience, 0))
 					if seq > 65_000 {
@@ -241,7 +251,7 @@ func waitingCalls(a *attacker, kind, name, method string) func() {
 
 // flood calls a method without waiting for answers, on 4 connections, and reads
 // them or not.
-func flood(a *attacker, what func(c *pyconn.Conn) (uint64, string), reads bool) func() {
+func flood(a *attacker, what func(c *session) (uint64, string), reads bool) func() {
 	return func() {
 		var wg sync.WaitGroup
 		for range 4 {
@@ -249,7 +259,7 @@ func flood(a *attacker, what func(c *pyconn.Conn) (uint64, string), reads bool) 
 				c := a.raw()
 				id, method := what(c)
 				if reads {
-					go func() { _, _ = io.Copy(io.Discard, c.NetConn()) }()
+					go drain(c)
 				}
 				context.AfterFunc(a.ctx, func() { _ = c.Close() })
 				for seq := uint64(10); a.ctx.Err() == nil; seq++ {

@@ -24,7 +24,8 @@ import (
 func TestTenThousandHalfOpen(t *testing.T) {
 	for _, kind := range []string{"unix", "tcp"} {
 		t.Run(kind, func(t *testing.T) {
-			hostile(t, kind, 48, func(s *testServer, m *manager.Manager) {
+			// 8192 of them may wait at a time, for some 8 KiB each
+			hostile(t, kind, 100, func(s *testServer, m *manager.Manager) {
 				var all []net.Conn
 				defer func() {
 					for _, c := range all {
@@ -55,7 +56,9 @@ func TestTenThousandHalfOpen(t *testing.T) {
 // Who calls and does not read gets what was promised, some time, and until
 // then no more of the server than his share.
 func TestSlowReaders(t *testing.T) {
-	const readers, share = 10, 20 // MiB: what waits for him, what the next answer needs, and what Go leaves for the next collection
+	// MiB: what waits for him, what was sent and not yet confirmed, what the next answer needs, and what Go leaves for the
+	// next collection
+	const readers, share = 10, 28
 	for _, kind := range []string{"unix", "tcp"} {
 		t.Run(kind, func(t *testing.T) {
 			hostile(t, kind, readers*share, func(s *testServer, m *manager.Manager) {

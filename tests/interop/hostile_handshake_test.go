@@ -135,15 +135,19 @@ func TestTruncatedAnywhere(t *testing.T) {
 	}
 }
 
-// Frames that are too long end the connection in each of its phases, and what
-// they announce costs nothing.
+// Frames that are beyond all measure end the connection in each of its phases.
+// Those that are too long are read past, up to 64 GiB. What either announces
+// costs nothing.
 func TestOversized(t *testing.T) {
 	headers := map[string][]byte{
-		"one more than the limit": {0x04, 0, 0, 1},
-		"2 GiB":                   {0x7f, 0xff, 0xff, 0xff},
-		"negative":                {0x80, 0, 0, 0},
-		"2⁴⁰ bytes":               {0xff, 0xff, 0xff, 0xff, 0, 0, 1, 0, 0, 0, 0, 0},
-		"2⁶⁴-1 bytes":             {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
+		"negative":    {0x80, 0, 0, 0},
+		"2⁴⁰ bytes":   {0xff, 0xff, 0xff, 0xff, 0, 0, 1, 0, 0, 0, 0, 0},
+		"2⁶⁴-1 bytes": {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
+	}
+	readPast := [][]byte{
+		{0x40, 0, 0, 1}, // one more than the limit
+		{0x7f, 0xff, 0xff, 0xff},
+		{0xff, 0xff, 0xff, 0xff, 0, 0, 0, 8, 0, 0, 0, 0}, // 32 GiB
 	}
 	phases := map[string]func(t testing.TB, s *testServer) *pyconn.Conn{
 		"first":   func(t testing.TB, s *testServer) *pyconn.Conn { return s.join(t) },
@@ -156,12 +160,19 @@ func TestOversized(t *testing.T) {
 				for phase, begin := range phases {
 					for name, header := range headers {
 						c := begin(t, s).NetConn()
-						_, err := c.Write(append(header[:len(header):len(header)], 0x80, 4))
+						// and enough for a header of a session, which has its own check
+						_, err := c.Write(append(append(header[:len(header):len(header)], 0x80, 4), random(64)...))
 						must(t, err)
 						ended(t, c, phase+": a frame of "+name)
 					}
 					// As long as is allowed, announced by many who send little of it.
 					var all []io.Closer
+					for _, header := range readPast {
+						c := begin(t, s).NetConn()
+						_, err := c.Write(append(header[:len(header):len(header)], random(1000)...))
+						must(t, err)
+						all = append(all, c)
+					}
 					for range 100 {
 						c := begin(t, s).NetConn()
 						_, err := c.Write(append([]byte{0x03, 0xff, 0xff, 0xff}, random(1000)...))

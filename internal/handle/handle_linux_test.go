@@ -116,7 +116,7 @@ func TestEndsAreCounted(t *testing.T) {
 	one.fetch(id)
 	one.Taken(id, nil)
 	want("taken", "map[{1 7}:1]")
-	f.pipes.n[end] = nil
+	f.pipes.forget(end)
 	id = one.put(queue, Entry{ID: end, Flags: End})
 	one.fetch(id)
 	one.Taken(id, []int{0})
@@ -125,13 +125,13 @@ func TestEndsAreCounted(t *testing.T) {
 	one.Revoke(id)
 	want("revoked", "map[]")
 
-	f.pipes.no, f.pipes.of = errors.New("too many hold it"), one.ref
+	f.pipes.fail(one.ref, errors.New("too many hold it"))
 	id = root.put(queue, Entry{ID: end, Flags: End})
 	if _, err := one.Fetch(t.Context(), id); err == nil || err.Error() != "too many hold it" {
 		t.Errorf("one too many: %v", err)
 	}
 	want("refused", "map[{0 0}:1]")
-	f.pipes.of = table.Root
+	f.pipes.fail(table.Root, errors.New("too many hold it"))
 	_, fd := object(t)
 	err := one.Offer(t.Context(), Parcel{ID: NewID(one.ref, 99), To: queue, Entries: []Entry{{ID: end, Flags: End}}, FDs: []int{fd}})
 	if err == nil || err.Error() != "too many hold it" {

@@ -77,6 +77,20 @@ func (h countedEnd) Hold(_ context.Context, who table.Ref, delta int) error {
 
 func (countedEnd) Close() {}
 
+// forget makes an end held by nobody.
+func (c *counts) forget(id shm.ID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.n[id] = nil
+}
+
+// fail makes Hold of a process fail.
+func (c *counts) fail(who table.Ref, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.no, c.of = err, who
+}
+
 func (c *counts) holders(id shm.ID) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

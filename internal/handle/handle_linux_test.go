@@ -139,7 +139,7 @@ func TestEndsAreCounted(t *testing.T) {
 	}
 	one.sync()
 	want("refused", "map[{0 0}:1]")
-	f.pipes.no = nil
+	f.pipes.fail(table.Root, nil)
 	root.fetch(id)
 	root.Taken(id, []int{0})
 	f.empty()

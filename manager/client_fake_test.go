@@ -122,7 +122,7 @@ func (c *fakeConn) batch(out []byte, seq uint64, more bool) []byte {
 	start := len(out)
 	out = frames.AppendTaken(frames.AppendNull(frames.AppendReturn(frames.Begin(out), seq)), false)
 	c.peer.Sent++
-	frames.End(out, start, c.peer.Sent, c.peer.Got)
+	frames.End(out, start, c.peer.Sent, c.peer.Got.Load())
 	if more {
 		return out
 	}

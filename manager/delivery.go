@@ -20,6 +20,7 @@ type delivery struct {
 	mu      sync.Mutex
 	in      inbox     // what has come from the client
 	from    *conn     // whose frames are the session's
+	coming  bool      // from is not attached yet, but is about to be
 	ledger  ledger    // what is sent
 	conn    net.Conn  // nil: the client is away
 	try     tryWriter // of conn; nil where only blocking writes exist
@@ -235,13 +236,24 @@ func (o *delivery) fail(conn net.Conn) {
 	_ = conn.SetReadDeadline(time.Now().Add(lastWords))
 }
 
-// detach lets frames gather until the client is there again. The frames of the
-// next connection are the session's from here on.
-func (o *delivery) detach(next *conn) {
+// expect lets frames gather until a connection is attached, whose frames are the
+// session's from here on.
+func (o *delivery) expect(next *conn) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.from = next
 	o.detachLocked()
+	o.coming = true
+}
+
+// detach lets frames gather until the client is there again, unless it already
+// is, over another connection than c.
+func (o *delivery) detach(c *conn) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.from == c {
+		o.detachLocked()
+	}
 }
 
 // come is how many frames have come.
@@ -252,7 +264,7 @@ func (o *delivery) come() uint64 {
 }
 
 func (o *delivery) detachLocked() {
-	o.conn, o.try, o.writing = nil, nil, 0
+	o.conn, o.try, o.writing, o.coming = nil, nil, 0, false
 	o.idle.Broadcast()
 }
 
@@ -277,7 +289,8 @@ func (o *delivery) attach(conn net.Conn) {
 	if o.over {
 		return
 	}
-	o.conn, o.try = conn, nil
+	o.conn, o.try, o.coming = conn, nil, false
+	o.idle.Broadcast()
 	if s, ok := conn.(syscall.Conn); ok {
 		if raw, err := s.SyscallConn(); err == nil {
 			o.try = newTryWriter(raw)
@@ -326,13 +339,13 @@ func (o *delivery) full() bool {
 	return o.writing+len(o.ledger.buf) > o.memory.patience(maxOut) || o.over
 }
 
-// wait returns when less than limit bytes wait to be written, or the connection
-// is another.
-func (o *delivery) wait(conn net.Conn, limit int) {
+// wait returns when less than limit bytes wait to be written to a connection, or
+// it is not the session's, or not any more.
+func (o *delivery) wait(c *conn, limit int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for o.conn == conn && !o.over && o.writing+len(o.ledger.buf) > o.memory.patience(limit) {
-		if o.writing == 0 {
+	for o.from == c && (o.coming || o.conn != nil) && !o.over && o.writing+len(o.ledger.buf) > o.memory.patience(limit) {
+		if o.conn != nil && o.writing == 0 {
 			o.flush()
 			continue
 		}

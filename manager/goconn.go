@@ -81,7 +81,7 @@ func (g *goSession) enter(c *conn) bool {
 	old, away := g.conn, g.away
 	g.conn, g.away = c, nil
 	g.mu.Unlock()
-	g.out.detach(c)
+	g.out.expect(c)
 	if old != nil {
 		_ = old.socket.Close()
 	}
@@ -132,7 +132,7 @@ func (g *goSession) read(c *conn) error {
 		// One read may bring hundreds of requests for large answers.
 		if !c.in.Ready() || g.out.full() {
 			g.out.uncork()
-			g.out.wait(c.in.NetConn(), maxOut)
+			g.out.wait(c, maxOut)
 		}
 		h, b, err := c.readFrame()
 		if err != nil {

@@ -126,7 +126,7 @@ func (s *sessions) close() {
 		c := g.conn
 		g.mu.Unlock()
 		if c != nil {
-			g.out.wait(c.in.NetConn(), 0)
+			g.out.wait(c, 0)
 		}
 		g.end()
 	}
@@ -145,7 +145,7 @@ func (g *goSession) leave(c *conn, err error) {
 	if errors.As(err, &f) {
 		if !errors.Is(err, errBye) {
 			g.out.bye(err.Error())
-			g.out.wait(c.in.NetConn(), 0)
+			g.out.wait(c, 0)
 		}
 		g.end()
 		return

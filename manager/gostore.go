@@ -239,7 +239,7 @@ func (g *goSession) shutdown() {
 	c := g.conn
 	g.mu.Unlock()
 	if c != nil {
-		g.out.wait(c.in.NetConn(), 0)
+		g.out.wait(c, 0)
 	}
 	g.s.shutdown()
 }

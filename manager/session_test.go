@@ -164,7 +164,7 @@ func TestAnswersAreSentAgain(t *testing.T) {
 	s := serveTest(t, "unix", keeping(time.Hour))
 	m := s.member(t)
 	p, hello, q, seq := lender(t, s, m)
-	got := p.Got
+	got := p.Got.Load()
 	_ = p.c.Close()
 	mptest.Eventually(t, func() bool { return s.away() == 1 }, "the client is away")
 	m.want(true, q, "empty")
@@ -172,7 +172,7 @@ func TestAnswersAreSentAgain(t *testing.T) {
 	if err != nil || again.Session != hello.Session || again.Got != p.Sent {
 		t.Fatalf("%+v, %v", again, err)
 	}
-	p.Got--
+	p.Got.Add(^uint64(0))
 	if f := p.read(); !f.Taken || f.Seq != seq {
 		t.Fatalf("%v %d", f.Kind, f.Seq)
 	}
@@ -192,7 +192,7 @@ func TestByeEndsSession(t *testing.T) {
 	p, hello, q, _ := lender(t, s, m)
 	p.write(frames.AppendBye(nil, ""))
 	m.want("item", q, "get", true, 20.0)
-	if _, err := p.resume(s, hello, p.Got); err == nil || !strings.Contains(err.Error(), "not known any more") {
+	if _, err := p.resume(s, hello, p.Got.Load()); err == nil || !strings.Contains(err.Error(), "not known any more") {
 		t.Errorf("resumed: %v", err)
 	}
 }
@@ -207,20 +207,20 @@ func TestReplays(t *testing.T) {
 	p.write(put)
 	p.read()
 	for range 3 {
-		wantNo(t, "write", p.c.WriteFrame(framestest.Seal(put, p.Sent, p.Got)))
+		wantNo(t, "write", p.c.WriteFrame(framestest.Seal(put, p.Sent, p.Got.Load())))
 	}
 	p.write(frames.AppendCall(nil, p.seq+2, q, "mp.len", frames.NoPatience, 0))
 	if n, _ := frames.Uint(p.read().Value); n != 1 {
 		t.Errorf("%d items", n)
 	}
-	damaged := framestest.Seal(put, p.Sent+1, p.Got)
+	damaged := framestest.Seal(put, p.Sent+1, p.Got.Load())
 	damaged[len(damaged)-1] ^= 1
-	for name, b := range map[string][]byte{"a gap": framestest.Seal(put, p.Sent+2, p.Got), "damage": damaged} {
+	for name, b := range map[string][]byte{"a gap": framestest.Seal(put, p.Sent+2, p.Got.Load()), "damage": damaged} {
 		wantNo(t, "write", p.c.WriteFrame(b))
 		if b, err := p.c.ReadFrame(1000); err == nil {
 			t.Errorf("%s is answered by % x", name, b)
 		}
-		if again, err := p.resume(s, hello, p.Got); err != nil || again.Got != p.Sent {
+		if again, err := p.resume(s, hello, p.Got.Load()); err != nil || again.Got != p.Sent {
 			t.Fatalf("after %s: %+v, %v", name, again, err)
 		}
 	}
@@ -237,7 +237,7 @@ func TestSessionIsTakenOver(t *testing.T) {
 	s := serveTest(t, "unix", keeping(time.Hour))
 	p, hello, _, _ := lender(t, s, s.member(t))
 	old := p.c
-	if _, err := p.resume(s, hello, p.Got); err != nil {
+	if _, err := p.resume(s, hello, p.Got.Load()); err != nil {
 		t.Fatal(err)
 	}
 	if b, err := old.ReadFrame(1000); err == nil {

@@ -5,6 +5,7 @@ package framestest
 import (
 	"encoding/binary"
 	"fmt"
+	"sync/atomic"
 
 	"multiproc/internal/frames"
 )
@@ -19,8 +20,8 @@ type Conn interface {
 // Peer is one side of a session. One goroutine may read while another writes.
 type Peer struct {
 	C    Conn
-	Sent uint64 // frames
-	Got  uint64 // frames
+	Sent uint64        // frames
+	Got  atomic.Uint64 // frames
 }
 
 // Join says a client's Hello, and takes note of what the server answers.
@@ -54,11 +55,11 @@ func Seal(payload []byte, number, got uint64) []byte {
 // WriteFrame sends the next frame.
 func (p *Peer) WriteFrame(payload []byte) error {
 	p.Sent++
-	return p.C.WriteFrame(Seal(payload, p.Sent, p.Got))
+	return p.C.WriteFrame(Seal(payload, p.Sent, p.Got.Load()))
 }
 
 // Nod says what has come, and no more.
-func (p *Peer) Nod() error { return p.C.WriteFrame(frames.AppendNod(nil, p.Sent, p.Got)[4:]) }
+func (p *Peer) Nod() error { return p.C.WriteFrame(frames.AppendNod(nil, p.Sent, p.Got.Load())[4:]) }
 
 // ReadFrame returns the payload of the next frame that has one. It belongs to
 // the Conn.
@@ -75,8 +76,8 @@ func (p *Peer) ReadFrame(limit int) ([]byte, error) {
 		if len(payload) == 0 {
 			continue
 		}
-		if p.Got++; uint32(p.Got) != number {
-			return nil, fmt.Errorf("frame %d comes after frame %d", number, p.Got-1)
+		if got := p.Got.Add(1); uint32(got) != number {
+			return nil, fmt.Errorf("frame %d comes after frame %d", number, got-1)
 		}
 		return payload, nil
 	}

@@ -126,11 +126,20 @@ func inWait(pid int) bool {
 		if len(f) < 5 {
 			continue
 		}
-		if f[0] == strconv.Itoa(unix.SYS_FUTEX_WAITV) || !futex.Several() && f[0] == strconv.Itoa(unix.SYS_FUTEX) && f[2] == "0x0" && f[4] != "0x0" {
+		if f[0] == strconv.Itoa(unix.SYS_FUTEX_WAITV) || !futex.Several() && f[0] == strconv.Itoa(sysFutex()) && f[2] == "0x0" && f[4] != "0x0" {
 			return true
 		}
 	}
 	return false
+}
+
+// sysFutex is the number of the system call on this machine. An emulator's
+// kernel is that of another architecture: of amd64, where we use one.
+func sysFutex() int {
+	if Emulated {
+		return 202
+	}
+	return unix.SYS_FUTEX
 }
 
 // threads are the thread ids of a process.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"multiproc/internal/budget"
 	"multiproc/internal/frames"
 	"multiproc/internal/mperr"
 	"multiproc/internal/pyconn"
@@ -141,6 +142,24 @@ func TestHalfOpenBelowLimit(t *testing.T) {
 	send(t, held, nil, "dummy", nil)
 	if _, err := held.ReadFrame(1000); err != nil {
 		t.Errorf("somebody with the key was dropped: %v", err)
+	}
+}
+
+// A small budget is not spent on those who have proved nothing.
+func TestHalfOpenWithinBudget(t *testing.T) {
+	const small = 8 << 20
+	for bytes, want := range map[int64]int{0: defaultHalfOpen, -1: defaultHalfOpen, 1 << 30: defaultHalfOpen, small: small / 8 / halfOpenCost, 1: 1} {
+		l := Limits{Bytes: bytes}
+		if bytes == 0 && budget.Default() < 1<<30 {
+			continue // a very small machine
+		}
+		if got := l.withDefaults().HalfOpen; got != want {
+			t.Errorf("of %d bytes: %d, want %d", bytes, got, want)
+		}
+	}
+	l := Limits{Bytes: small, HalfOpen: 5000}
+	if got := l.withDefaults().HalfOpen; got != 5000 {
+		t.Errorf("asked for 5000: %d", got)
 	}
 }
 

@@ -87,7 +87,8 @@ type Limits struct {
 	// to know the key. Beyond that one of the older half is dropped, at random; no
 	// address has more than half of the places then. So whoever proves itself
 	// before half as many have come behind it gets in. Each takes some 10 KiB.
-	// Default: 8192, or less if the process may not have so many open files.
+	// Default: 8192, or less if the process may not have so many open files, or
+	// if they would take more than an eighth of Bytes.
 	HalfOpen int
 	// Handshake is how long a connection has to prove that it knows the key.
 	// Default: 5 seconds.
@@ -118,6 +119,11 @@ const (
 	defaultDepth       = 1000
 )
 
+// halfOpenCost is what a connection takes that has proved nothing: the stack of
+// its goroutine, a buffer, and what the runtime and the gate know of it. Measured
+// by TestTenThousandHalfOpen.
+const halfOpenCost = 10 << 10
+
 // unlimited is what a field without limit becomes.
 const unlimited = 1<<31 - 1
 
@@ -133,7 +139,6 @@ func (l Limits) withDefaults() Limits {
 	set(&l.Frame, defaultFrame)
 	set(&l.Objects, defaultObjects)
 	set(&l.Connections, defaultConnections)
-	set(&l.HalfOpen, defaultHalfOpen)
 	set(&l.Waiting, defaultWaiting)
 	set(&l.Depth, defaultDepth)
 	switch {
@@ -152,6 +157,11 @@ func (l Limits) withDefaults() Limits {
 		l.Grace = 0
 	}
 	l.Bytes = max(l.Bytes, 0) // the store knows 0 as no limit
+	halfOpen := defaultHalfOpen
+	if l.Bytes > 0 {
+		halfOpen = int(max(1, min(int64(halfOpen), l.Bytes/8/halfOpenCost)))
+	}
+	set(&l.HalfOpen, halfOpen)
 	return l
 }
 

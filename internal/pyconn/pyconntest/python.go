@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -38,11 +39,24 @@ func Pythons(t testing.TB) []string {
 	return all
 }
 
-// Each runs f as a subtest for each of Pythons.
+// Each runs f as a subtest for the oldest and the newest of Pythons, which are of
+// two generations, or for each of them if MP_PYTHONS is "all".
 func Each(t *testing.T, f func(t *testing.T, python string)) {
-	for _, p := range Pythons(t) {
+	all := Pythons(t)
+	if os.Getenv("MP_PYTHONS") != "all" && len(all) > 2 {
+		byAge := slices.Clone(all)
+		slices.SortFunc(byAge, func(a, b string) int { return minor(a) - minor(b) })
+		all = []string{byAge[0], byAge[len(byAge)-1]}
+	}
+	for _, p := range all {
 		t.Run(version(p), func(t *testing.T) { f(t, p) })
 	}
+}
+
+// minor is the second number of a version: 11 of 3.11.
+func minor(python string) int {
+	n, _ := strconv.Atoi(strings.TrimPrefix(version(python), "3."))
+	return n
 }
 
 var pythons = sync.OnceValues(func() ([]string, error) {

@@ -12,7 +12,9 @@ func TestPlace(t *testing.T) {
 	for _, kind := range []string{"unix", "tcp"} {
 		t.Run(kind, func(t *testing.T) {
 			drivertest.Run(t, func(t *testing.T) driver.Place {
-				return dialTest(t, serveTest(t, kind))
+				s := serveTest(t, kind)
+				drivertest.CountWaits(t, s.waits)
+				return dialTest(t, s)
 			})
 		})
 	}
@@ -22,6 +24,7 @@ func TestPlace(t *testing.T) {
 func TestPlaceDeath(t *testing.T) {
 	drivertest.RunDeath(t, func(t *testing.T) (victim, witness driver.Place, kill func()) {
 		s := serveTest(t, "unix")
+		drivertest.CountWaits(t, s.waits)
 		m := dialTest(t, s)
 		return m, dialTest(t, s), func() { cut(m) }
 	})
@@ -41,3 +44,7 @@ func dialTest(t testing.TB, s *testServer, change ...func(*Options)) *Manager {
 	t.Cleanup(func() { _ = m.Close() })
 	return m
 }
+
+// waits is how many calls wait in the store, where no call passes unseen from one
+// state to the next.
+func (s *testServer) waits() (n int, settled bool) { return s.store.Waiting(), true }

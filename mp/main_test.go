@@ -7,6 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -70,6 +73,26 @@ func within(t testing.TB, d time.Duration) context.Context {
 
 // short is how long a call may take before it is taken to be waiting.
 const short = 20 * time.Millisecond
+
+// waiting returns when so many goroutines are waiting in one of some functions, as
+// their stacks show: "mp.Select(", for example.
+func waiting(t testing.TB, n int, functions ...string) {
+	t.Helper()
+	buf := make([]byte, 1<<20)
+	mptest.Eventually(t, func() bool {
+		have := 0
+		for _, g := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+			head, _, _ := strings.Cut(g, "\n")
+			if strings.Contains(head, "[run") { // running, runnable
+				continue
+			}
+			if slices.ContainsFunc(functions, func(f string) bool { return strings.Contains(g, f) }) {
+				have++
+			}
+		}
+		return have >= n
+	}, "%d wait in %s", n, functions)
+}
 
 type closer interface{ Close() error }
 

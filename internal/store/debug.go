@@ -25,6 +25,17 @@ func (s *Store) Size() int {
 	return s.count
 }
 
+// Waiting returns how many calls wait in objects.
+func (s *Store) Waiting() int {
+	n := 0
+	s.eachCall(func(c *Call) {
+		if c.state.Load() == parked {
+			n++
+		}
+	})
+	return n
+}
+
 // Named is an object with a name.
 type Named struct {
 	Name string

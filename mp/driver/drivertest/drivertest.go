@@ -21,6 +21,9 @@ import (
 // uses, different from those it has returned before, and sees to it that
 // t.Cleanup closes it. Kinds that the place does not offer are skipped, with a
 // message, if it refuses them as it should.
+//
+// Where open has called [CountWaits], the suite knows when a call waits;
+// elsewhere it takes one to wait that has not returned after a short time.
 func Run(t *testing.T, open func(t *testing.T) driver.Place) {
 	for _, k := range []struct {
 		name  string
@@ -231,20 +234,6 @@ func readAll(t *testing.T, what string, got [][]byte, err error, want string) {
 	if s := texts(t, got); s != want {
 		t.Errorf("%s: got %s, want %s", what, s, want)
 	}
-}
-
-// waiting starts a call that is to wait, and checks that it does.
-func waiting(t *testing.T, what string, call func(context.Context) error) (answer chan error, cancel func()) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(within(t, patience))
-	answer = make(chan error, 1)
-	go func() { answer <- call(ctx) }()
-	select {
-	case err := <-answer:
-		t.Fatalf("%s does not wait: %v", what, err)
-	case <-within(t, short).Done():
-	}
-	return answer, cancel
 }
 
 // givesUp checks that a call that waits returns its context's error, when that

@@ -27,6 +27,8 @@ type Store struct {
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced with each change
+	waits   int           // calls that wait
+	seen    int           // those of them that have looked since the last change
 	last    uint64        // the last id, version, ticket or place in an order that was given
 	objects map[uint64]*object
 	names   map[string]*object
@@ -81,6 +83,14 @@ func (s *Store) next() uint64 {
 func (s *Store) tell() {
 	close(s.changed)
 	s.changed = make(chan struct{})
+	s.seen = 0
+}
+
+// Waits is how many calls wait. See [CountWaits].
+func (s *Store) Waits() (n int, settled bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.waits, s.seen == s.waits
 }
 
 // Session is a place: a Store, seen by one of its users.
@@ -293,8 +303,10 @@ func (h *handle) do(ctx context.Context, f func() error) error {
 // when calls f with the lock held, again after each change, until it reports
 // that it is done or returns an error. An error means that f changed nothing.
 func (h *handle) when(ctx context.Context, f func() (bool, error)) error {
+	var changed chan struct{}
 	for {
-		changed, err := h.try(ctx, f)
+		var err error
+		changed, err = h.try(ctx, f, changed)
 		if changed == nil {
 			if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 				return err
@@ -310,11 +322,18 @@ func (h *handle) when(ctx context.Context, f func() (bool, error)) error {
 	}
 }
 
-// try calls f once. Where it is to be tried again, changed is what to wait for.
-func (h *handle) try(ctx context.Context, f func() (bool, error)) (changed chan struct{}, err error) {
+// try calls f once. Where it is to be tried again, changed is what to wait for;
+// waited is what was waited for, if it is tried again.
+func (h *handle) try(ctx context.Context, f func() (bool, error), waited chan struct{}) (changed chan struct{}, err error) {
 	s := h.session.store
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if waited != nil {
+		s.waits--
+	}
+	if waited == s.changed {
+		s.seen--
+	}
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
@@ -328,6 +347,8 @@ func (h *handle) try(ctx context.Context, f func() (bool, error)) (changed chan 
 		return nil, err
 	}
 	if !done {
+		s.waits++
+		s.seen++
 		return s.changed, nil
 	}
 	s.tell()

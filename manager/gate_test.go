@@ -226,7 +226,9 @@ func (k *knocker) RemoteAddr() net.Addr { return &net.TCPAddr{IP: k.ip} }
 func (k *knocker) Close() error         { k.closed = true; return nil }
 
 // Whoever proves itself before half as many as there is room for have come
-// behind it gets in, from whatever address they come; slower ones mostly do.
+// behind it gets in, from whatever address they come; of slower ones a part does:
+// 1/e of those behind whom as many have come as there is room for, 74 of 200 on
+// average, and fewer than 40 once in a million runs.
 func TestKeyHoldersGetIn(t *testing.T) {
 	flood := net.IPv4(192, 0, 2, 1)
 	for name, c := range map[string]struct {
@@ -236,8 +238,8 @@ func TestKeyHoldersGetIn(t *testing.T) {
 	}{
 		"elsewhere":              {net.IPv4(192, 0, 2, 2), 399, 200},
 		"at the flood's address": {flood, 399, 200},
-		"slowly, elsewhere":      {net.IPv4(192, 0, 2, 2), 800, 80},
-		"slowly, there":          {flood, 800, 60},
+		"slowly, elsewhere":      {net.IPv4(192, 0, 2, 2), 800, 40},
+		"slowly, there":          {flood, 800, 40},
 	} {
 		g := &gate{limit: 800}
 		in := 0

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"multiproc/internal/data"
 	"multiproc/internal/frames"
 	"multiproc/internal/frames/framestest"
 	"multiproc/internal/mperr"
@@ -229,6 +230,7 @@ func TestReplays(t *testing.T) {
 	if f := p.read(); f.Kind != frames.Bye {
 		t.Errorf("%v", f.Kind)
 	}
+	mptest.Eventually(t, func() bool { n, _ := m.call(q, "qsize"); return n == data.Value(int64(2)) }, "what was lent to the session is back")
 	m.want("item", q, "get", true, 20.0)
 }
 

@@ -94,7 +94,10 @@ func TestEventKilledWaiters(t *testing.T) {
 	if lost := given - m.load(accepted); lost > rounds/60 {
 		t.Errorf("%d given, %d accepted, more than the kills explain", given, m.load(accepted))
 	}
-	// All are dead: the first change finds that out and pays no more.
+	// All are dead, and the last may have been killed on its way from a wake-up,
+	// which a newcomer takes note of. Then the first change finds out that all are
+	// dead, and pays no more.
+	more.Leave(more.Enter())
 	more.Notify()
 	more.Notify()
 	if more.Waiting() {

@@ -74,17 +74,22 @@ var deathWord atomic.Pointer[uint32]
 // SetDeathWord names the word that every sleeper of this process also sleeps
 // on. It must stay mapped for the life of the process.
 func SetDeathWord(w *uint32) {
-	if deathWord.Swap(w) != w && !futex.Several() {
-		go spread(w, atomic.LoadUint32(w))
+	old := deathWord.Swap(w)
+	if old == w || futex.Several() {
+		return
 	}
+	if old != nil {
+		futex.Wake(old, 1<<30) // its spread
+	}
+	go spread(w, atomic.LoadUint32(w))
 }
 
 // spread tells the sleepers of this process of every change of the death word,
 // where their threads cannot sleep on it beside another: one thread does for
 // all.
 func spread(w *uint32, known uint32) {
-	for {
-		if err := futex.Wait(0, futex.Word{Addr: w, Old: known}); err != nil {
+	for deathWord.Load() == w {
+		if err := futex.Wait(0, futex.Word{Addr: w, Old: known}); err != nil || deathWord.Load() != w {
 			return
 		}
 		known = atomic.LoadUint32(w) // who sleeps from here on knows it too

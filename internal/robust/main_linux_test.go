@@ -28,8 +28,9 @@ func TestMain(m *testing.M) {
 // memory is a shared page area for tests: words, locks and events at offsets
 // that the test chooses. Word 0 is the death word.
 type memory struct {
-	seg  *shm.Segment
-	base unsafe.Pointer
+	seg   *shm.Segment
+	base  unsafe.Pointer
+	stays bool // to the end of the process
 }
 
 const memorySize = 1 << 20
@@ -44,7 +45,11 @@ func newMemory(t testing.TB) *memory {
 	if m.base, err = seg.Map(0, memorySize); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = seg.Close() })
+	t.Cleanup(func() {
+		if !m.stays {
+			_ = seg.Close()
+		}
+	})
 	return m
 }
 
@@ -67,8 +72,14 @@ func (m *memory) lock(i int) *Lock         { l := new(Lock); l.Init(m.at(i)); re
 func (m *memory) event(i int) *Event       { e := new(Event); e.Init(m.at(i)); return e }
 func (m *memory) rw(i int) *RW             { l := new(RW); l.Init(m.at(i)); return l }
 func (m *memory) deathWord() *uint32       { return (*uint32)(m.at(0)) }
-func (m *memory) useDeathWord()            { SetDeathWord(m.deathWord()) }
 func (m *memory) files() childtest.Options { return childtest.Options{Files: []*os.File{m.file()}} }
+
+// useDeathWord makes word 0 the process's death word. Where no thread sleeps on
+// several words, one sleeps on this until the process ends.
+func (m *memory) useDeathWord() {
+	m.stays = !futex.Several()
+	SetDeathWord(m.deathWord())
+}
 
 // file is the segment's descriptor as exec wants it.
 func (m *memory) file() *os.File {

@@ -37,16 +37,19 @@ func WaitAny(ctx context.Context, events []*Event, ready func() bool) error {
 			words = append(words, futex.Word{Addr: death, Old: atomic.LoadUint32(death)})
 		}
 		for i, e := range events {
-			keys[i] = e.Enter()
+			keys[i] = e.enterFresh()
 			words = append(words, e.word(keys[i]))
 		}
 		var err error
 		done := ready()
 		if !done {
+			ranOut := false
 			if err = s.cancelled(ctx); err == nil {
-				_, err = sleepOn(words, &pause)
+				ranOut, err = sleepOn(words, &pause)
 			}
-			done = ready()
+			if done = ready(); done && ranOut {
+				rescued()
+			}
 		}
 		for i, e := range events {
 			e.leave(keys[i])

@@ -33,6 +33,9 @@ func (b *brief) wait(ctx context.Context, s *sleep, ready func(*sleep) bool) boo
 		b.skip--
 		return false
 	}
+	if rescue.Load() != nil {
+		return false
+	}
 	// One processor at least stays with the scheduler.
 	defer holding.Add(-1)
 	if int(holding.Add(1)) >= runtime.GOMAXPROCS(0) {

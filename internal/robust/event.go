@@ -93,6 +93,20 @@ func (e *Event) Wait(ctx context.Context, cond func() bool) error {
 // Enter counts the caller as a waiter and returns the key for Word and Leave.
 func (e *Event) Enter() uint64 { return atomic.AddUint64(e.w, countOne) }
 
+// enterFresh is Enter for who sleeps after one look at the condition: it clears
+// woken, which may be the mark of one that was woken and died before it looked.
+// The newcomer would sleep through every change. (Wait looks twice, and leaves
+// in between.)
+func (e *Event) enterFresh() uint64 {
+	for {
+		old := atomic.LoadUint64(e.w)
+		v := (old + countOne) &^ wokenBit
+		if atomic.CompareAndSwapUint64(e.w, old, v) {
+			return v
+		}
+	}
+}
+
 // Word is what to sleep on after Enter.
 func (e *Event) Word(key uint64) futex.Word { return e.word(key) }
 

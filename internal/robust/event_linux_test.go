@@ -124,6 +124,32 @@ func TestEventStaleWokenBit(t *testing.T) {
 	}
 }
 
+// One that was woken and killed before it looked has left its mark. Whoever waits
+// for several events is woken all the same.
+func TestWaitAnyAfterTheWoken(t *testing.T) {
+	noNet(t)
+	m := newMemory(t)
+	e, other := m.event(8), m.event(9)
+	e.Enter()                        // dead
+	m.store(8, m.load(8)+1|wokenBit) // the changer that has woken it
+	ctx := patient(t)
+	came := make(chan error, 1)
+	looked := make(chan struct{}, 10)
+	var ready atomic.Bool
+	go func() {
+		came <- WaitAny(ctx, []*Event{other, e}, func() bool {
+			looked <- struct{}{}
+			return ready.Load()
+		})
+	}()
+	<-looked // and from here on it is counted
+	ready.Store(true)
+	e.Notify()
+	if err := <-came; err != nil || ctx.Err() != nil {
+		t.Errorf("nobody woke it: %v", err)
+	}
+}
+
 // Many goroutines of one process wait at two handles: every Notify chain
 // reaches all that there is something for.
 func TestEventChain(t *testing.T) {

@@ -62,6 +62,19 @@ var (
 // waits. Tests take the net away with it, so that a lost wake-up is a hang.
 func SetRecheck(first, longest time.Duration) { firstRecheck, maxRecheck = first, longest }
 
+// OnRescue names what is called when a wait that has just looked again, because
+// the re-check told it to, finds what nobody has woken it for. Storms count with
+// it how often the net was needed.
+func OnRescue(f func()) { rescue.Store(&f) }
+
+var rescue atomic.Pointer[func()]
+
+func rescued() {
+	if f := rescue.Load(); f != nil {
+		(*f)()
+	}
+}
+
 // SetAudit names what those who have waited for long call before they look
 // again: it mends words that say of the dead that they live.
 func SetAudit(f func()) { audit.Store(&f) }
@@ -225,16 +238,20 @@ func (s *sleep) run(ctx context.Context, g *gate, ready func(*sleep) bool) error
 	if death != nil {
 		words = words[:3]
 	}
+	ranOut := false
 	for pause := firstRecheck; ; {
 		// Every word is read before the condition is looked at, and slept on
 		// with that value: what happens in between ends the sleep.
 		if death != nil {
 			now := atomic.LoadUint32(death)
-			s.suspect = s.suspect || now != known
+			s.suspect, ranOut = s.suspect || now != known, ranOut && now == known
 			known = now
 			words[2] = futex.Word{Addr: death, Old: now}
 		}
 		if ready(s) {
+			if ranOut {
+				rescued()
+			}
 			return nil
 		}
 		if atomic.SwapUint32(&s.cancel, 0) != 0 {
@@ -247,10 +264,11 @@ func (s *sleep) run(ctx context.Context, g *gate, ready func(*sleep) bool) error
 		}
 		words[0], words[1] = s.word, futex.Word{Addr: &s.cancel}
 		var err error
-		if s.suspect, err = sleepOn(words, &pause); err != nil {
+		if ranOut, err = sleepOn(words, &pause); err != nil {
 			return err
 		}
-		if f := audit.Load(); s.suspect && f != nil {
+		s.suspect = ranOut
+		if f := audit.Load(); ranOut && f != nil {
 			(*f)()
 		}
 	}

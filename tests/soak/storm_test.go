@@ -51,6 +51,8 @@ func newStorm(t *testing.T) *storm {
 	s.Locks = closing(t, locks, err)
 	repairs, err := mp.NewCounter(0)
 	s.Repairs = closing(t, repairs, err)
+	rescues, err := mp.NewCounter(0)
+	s.Rescues = closing(t, rescues, err)
 	stop, err := mp.NewCounter(0)
 	s.Stop = closing(t, stop, err)
 	return s
@@ -139,6 +141,7 @@ func (s *storm) account(t *testing.T, kills int) {
 		t.Error("no kill found anybody in the critical section")
 	}
 	t.Logf("%d updates, %d critical sections, %d repairs", w.A, locks, s.Repairs.Load())
+	t.Logf("%d waits were ended by the re-check alone", s.Rescues.Load())
 	if g[0] != g[1] || g[0] > locks+1 || g[0] < locks-int64(kills) {
 		t.Errorf("guarded %d and %d, critical sections %d", g[0], g[1], locks)
 	}

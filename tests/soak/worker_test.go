@@ -34,6 +34,7 @@ type storm struct {
 	Guarded *mp.RawArray[int64] // two numbers, equal unless somebody is between
 	Locks   *mp.Array[int64]    // by place: critical sections begun
 	Repairs *mp.Counter
+	Rescues *mp.Counter // waits that only the re-check ended
 	Stop    *mp.Counter
 }
 
@@ -41,6 +42,7 @@ type storm struct {
 var Work = mp.Proc(work)
 
 func work(ctx context.Context, s storm) error {
+	countRescues(s.Rescues)
 	r := rand.New(rand.NewPCG(uint64(os.Getpid()), uint64(time.Now().UnixNano())))
 	for s.Stop.Load() == 0 && ctx.Err() == nil {
 		var err error
@@ -48,7 +50,7 @@ func work(ctx context.Context, s storm) error {
 		case 0, 1, 2:
 			err = s.put(ctx, r)
 		case 3, 4, 5:
-			err = s.get(ctx)
+			err = s.get(ctx, r)
 		case 6:
 			err = s.Value.Update(ctx, func(w *wide) error { w.A++; w.B += 2; w.C += 3; return nil })
 			if err == nil {
@@ -82,6 +84,16 @@ func idOf(b []byte) (int64, error) {
 	return int64(binary.LittleEndian.Uint64(b[4:])), nil
 }
 
+// patience is mostly short, so that work goes on, and now and then longer than
+// the pause of the re-check.
+func patience(ctx context.Context, r *rand.Rand) (context.Context, context.CancelFunc) {
+	d := time.Millisecond
+	if r.IntN(8) == 0 {
+		d = 300 * time.Millisecond
+	}
+	return context.WithTimeout(ctx, d)
+}
+
 func (s *storm) put(ctx context.Context, r *rand.Rand) error {
 	n := s.Next.Load(s.Place) + 1
 	if n >= ids {
@@ -89,7 +101,7 @@ func (s *storm) put(ctx context.Context, r *rand.Rand) error {
 	}
 	s.Next.Store(s.Place, n)
 	id := int64(s.Place)*ids + n
-	patience, cancel := context.WithTimeout(ctx, time.Millisecond)
+	patience, cancel := patience(ctx, r)
 	defer cancel()
 	err := s.Queue.Put(patience, record(id, r.IntN(2000)))
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -101,8 +113,8 @@ func (s *storm) put(ctx context.Context, r *rand.Rand) error {
 	return err
 }
 
-func (s *storm) get(ctx context.Context) error {
-	patience, cancel := context.WithTimeout(ctx, time.Millisecond)
+func (s *storm) get(ctx context.Context, r *rand.Rand) error {
+	patience, cancel := patience(ctx, r)
 	defer cancel()
 	b, err := s.Queue.Get(patience)
 	if errors.Is(err, context.DeadlineExceeded) {

@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"errors"
 	"fmt"
 	"net"
 
@@ -135,7 +136,8 @@ func (g *goSession) read(c *conn) error {
 			g.out.wait(c, maxOut)
 		}
 		h, b, err := c.readFrame()
-		if err != nil {
+		var unread refused
+		if err != nil && !errors.As(err, &unread) {
 			return err
 		}
 		fresh, err := g.out.admit(c, &h)
@@ -145,7 +147,9 @@ func (g *goSession) read(c *conn) error {
 		if !fresh {
 			continue
 		}
-		if err = frames.Parse(b, &f); err == nil {
+		if unread.error != nil {
+			err = g.refuse(b, unread.error)
+		} else if err = frames.Parse(b, &f); err == nil {
 			err = g.survive(&f)
 		}
 		if err != nil {
@@ -164,13 +168,50 @@ func (c *conn) readFrame() (h frames.Head, payload []byte, err error) {
 		return h, nil, err
 	}
 	if b, err = c.in.ReadFrame(min(c.s.limits.Frame, unlimited-frames.Extra) + frames.Extra); err != nil {
-		if _, ok, refusal := c.tooLarge(err); ok {
-			err = fatal{refusal}
-		}
-		return h, nil, err
+		return c.passOver(h, err)
 	}
 	payload = b[frames.Extra:]
 	return h, payload, h.Check(payload)
+}
+
+// refused is why a frame was read past.
+type refused struct{ error }
+
+// passOver is readFrame for a frame that was not read because of err: it returns
+// the beginning of the payload.
+func (c *conn) passOver(h frames.Head, err error) (frames.Head, []byte, error) {
+	const beginning = 16 // the kind and the number of a call
+	var (
+		passed  int
+		payload []byte
+		check   = h.Checker()
+	)
+	refusal, ok := c.tooLarge(err, func(part []byte) {
+		before := min(max(frames.Extra-passed, 0), len(part)) // what is of the header
+		passed += len(part)
+		part = part[before:]
+		check.Add(part)
+		payload = append(payload, part[:min(beginning-len(payload), len(part))]...)
+	})
+	if ok {
+		if err = check.Err(); err == nil {
+			err = refused{refusal}
+		}
+	}
+	return h, payload, err
+}
+
+// refuse answers the call of a frame that was read past.
+func (g *goSession) refuse(beginning []byte, refusal error) error {
+	seq, ok := frames.CallSeq(beginning)
+	if !ok {
+		return refusal
+	}
+	c, err := g.enroll(seq)
+	if err == nil {
+		c.Fail(refusal)
+	}
+	return err
 }
 
 // direct reports whether it is known that nothing is between us and the client:

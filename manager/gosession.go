@@ -85,18 +85,24 @@ func (g *goSession) find(seq uint64) *goCall {
 	return g.calls[seq]
 }
 
+// enroll takes note of a new call.
+func (g *goSession) enroll(seq uint64) (*goCall, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if seq <= g.last {
+		return nil, fmt.Errorf("call %d comes after call %d: %w", seq, g.last, mperr.ErrCorrupt)
+	}
+	c := &goCall{g: g, seq: seq}
+	c.loan.Begin(g.session.Works())
+	g.last, g.calls[seq] = seq, c
+	return c, nil
+}
+
 // begin begins a call.
 func (g *goSession) begin(f *frames.Frame) error {
-	c := &goCall{g: g, seq: f.Seq}
-	c.loan.Begin(g.session.Works())
-	g.mu.Lock()
-	last := g.last
-	if f.Seq > last {
-		g.last, g.calls[f.Seq] = f.Seq, c
-	}
-	g.mu.Unlock()
-	if f.Seq <= last {
-		return fmt.Errorf("call %d comes after call %d: %w", f.Seq, last, mperr.ErrCorrupt)
+	c, err := g.enroll(f.Seq)
+	if err != nil {
+		return err
 	}
 	defer c.loan.End() // what it takes while it waits is charged by the store
 	if len(f.Method) > maxMethod {

@@ -74,7 +74,7 @@ func (ch *channel) serve() {
 	ch.client.enter(ch)
 	for {
 		b, err := ch.c.in.ReadFrame(ch.s.limits.Frame)
-		_, tooLarge, refusal := ch.c.tooLarge(err)
+		refusal, tooLarge := ch.c.tooLarge(err, func([]byte) {})
 		if err != nil && !tooLarge {
 			ch.end(err)
 			return

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"multiproc/internal/data"
 	"multiproc/internal/frames"
@@ -55,27 +56,64 @@ func TestGoTooLarge(t *testing.T) {
 	}
 }
 
-// A client of our own protocol that sends more than it was told to is told why
-// it is cut off.
+// A client of our own protocol that sends more than it was told to gets an error
+// of its call, if it is one, and keeps its session. Damage on the way is none of a
+// call's.
 func TestGoFrameTooLarge(t *testing.T) {
-	s := serveTest(t, "unix", func(o *Options) { o.Limits.Frame = 1000 })
-	c := s.join(t)
-	if err := c.WriteFrame(frames.AppendClientHello(nil, frames.ClientHello{Name: "t"})); err != nil {
-		t.Fatal(err)
-	}
-	if err := c.WriteFrame(framestest.Seal(make([]byte, 100_000), 1, 0)); err != nil {
-		t.Fatal(err)
-	}
-	var last []byte
-	for {
-		p, err := c.ReadFrame(1 << 20)
-		if err != nil {
-			break
+	s := serveTest(t, "unix", func(o *Options) { o.Limits.Frame = 1000 }, keeping(time.Hour))
+	p, hello, q, seq := lender(t, s, s.member(t))
+	for _, size := range []int{1001, 100_000} {
+		seq++
+		large := frames.AppendBytes(frames.AppendCall(nil, seq, q, "mp.put", frames.NoPatience, 1), make([]byte, size))
+		damaged := framestest.Seal(large, p.Sent+1, p.Got.Load())
+		damaged[len(damaged)-1] ^= 1
+		wantNo(t, "write", p.c.WriteFrame(damaged))
+		if b, err := p.c.ReadFrame(1000); err == nil {
+			t.Errorf("damage is answered by % x", b)
 		}
-		last = bytes.Clone(p)
+		if again, err := p.resume(s, hello, p.Got.Load()); err != nil || again.Got != p.Sent {
+			t.Fatalf("after damage: %+v, %v", again, err)
+		}
+		p.write(large)
+		p.fails(seq, "ValueError", "mp.ErrTooLarge")
+		p.seq = seq
+		p.call(0, "ping")
+		seq = p.seq
 	}
-	if !bytes.Contains(last, []byte("--max-frame")) {
-		t.Errorf("the last frame is %q, want a Bye that names the limit", last)
+}
+
+// What is no call ends the session, with the reason.
+func TestGoNothingTooLarge(t *testing.T) {
+	s := serveTest(t, "unix", func(o *Options) { o.Limits.Frame = 1000 })
+	p := s.goPeer(t)
+	p.write(make([]byte, 100_000))
+	if f := p.read(); f.Kind != frames.Bye || !bytes.Contains(f.Reason, []byte("--max-frame")) {
+		t.Errorf("%v %q, want a Bye that names the limit", f.Kind, f.Reason)
+	}
+}
+
+// A value for which the server has no memory is an error of its call. The client
+// keeps what it has.
+func TestGoNoMemory(t *testing.T) {
+	for _, kind := range []string{"unix", "tcp"} {
+		s := serveTest(t, kind, func(o *Options) { o.Limits.Bytes = 16 << 20 })
+		m := dialTest(t, s)
+		d, err := mp.NewDict[string, []byte](mp.In(m))
+		wantNo(t, "dict", err)
+		l, err := mp.NewMutex(mp.In(m))
+		wantNo(t, "mutex", err)
+		wantNo(t, "lock", l.Lock(t.Context()))
+		for range 3 {
+			if err := d.Set(t.Context(), "large", make([]byte, 64<<20)); !errors.Is(err, mp.ErrLimit) {
+				t.Errorf("%s: Set of 64 MiB: %v", kind, err)
+			}
+			if err := d.Set(t.Context(), "small", make([]byte, 1000)); err != nil {
+				t.Errorf("%s: the next Set: %v", kind, err)
+			}
+		}
+		l.Unlock()
+		wantNo(t, "lock", l.Lock(t.Context()))
+		l.Unlock()
 	}
 }
 

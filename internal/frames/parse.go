@@ -31,6 +31,16 @@ type Frame struct {
 // sizes are how many items the frames of each kind have.
 var sizes = [...]byte{Hello: 3, Call: 6, Cancel: 3, Ack: 3, Return: 4, Error: 6, Event: 3, Bye: 3}
 
+// CallSeq is the number of the call that a payload begins with, of which nothing
+// more may be there.
+func CallSeq(payload []byte) (seq uint64, ok bool) {
+	if len(payload) < 3 || payload[0] != majorArray<<5|sizes[Call] || Kind(payload[1]) != Call {
+		return 0, false
+	}
+	major, n, _, ok := head(payload[2:])
+	return n, ok && major == majorUint
+}
+
 // Parse cuts a payload into its parts and sets all of f. An error wraps
 // mperr.ErrCorrupt. It takes no memory.
 func Parse(payload []byte, f *Frame) error {

@@ -70,7 +70,33 @@ func ParseHead(b []byte) (h Head, err error) {
 // Check is an error if the payload is not the one that was sent.
 func (h *Head) Check(payload []byte) error {
 	if len(payload) != h.Size || crc32.Checksum(payload, castagnoli) != h.sum {
-		return corrupt("damaged on its way: the check of its payload does not agree with it")
+		return errPayload
+	}
+	return nil
+}
+
+var errPayload = corrupt("damaged on its way: the check of its payload does not agree with it")
+
+// Checker is Check for a payload that is not kept.
+type Checker struct {
+	head Head
+	size int
+	sum  uint32
+}
+
+// Checker checks the payload of the header's frame.
+func (h Head) Checker() *Checker { return &Checker{head: h} }
+
+// Add takes the next part of the payload.
+func (c *Checker) Add(part []byte) {
+	c.size += len(part)
+	c.sum = crc32.Update(c.sum, castagnoli, part)
+}
+
+// Err is that of Check.
+func (c *Checker) Err() error {
+	if c.size != c.head.Size || c.sum != c.head.sum {
+		return errPayload
 	}
 	return nil
 }

@@ -68,12 +68,8 @@ func (c *Conn) Forget() {
 // refuse gives up a frame of n bytes of which a part was read.
 func (c *Conn) refuse(n int, cause error) error {
 	c.over = excess{refused: &TooLargeError{Size: uint64(n), Cause: cause}, left: uint64(n - len(c.big))}
-	if len(c.big) > 0 {
-		c.over.first = c.big[0]
-	}
 	c.need = -1
-	c.Forget()
-	return c.over.refused
+	return c.over.refused // Skip shows what there is in big, and lets it go
 }
 
 // grown is the size of the next buffer for a frame of n bytes of which one has
@@ -92,23 +88,25 @@ func grown(got, n int) int {
 type excess struct {
 	refused *TooLargeError // nil: there is none
 	left    uint64         // bytes of it that were not read
-	first   byte           // its first byte, once it is read
 }
 
 // Skip reads past the frame that ReadFrame has just refused with a
-// *TooLargeError, so that the next one can be read, and returns the first byte
-// of its payload. It keeps nothing of it. A frame of more than MaxSkip is not
-// read past; the error is that of ReadFrame then. After a deadline the next call
-// goes on where this one stopped.
-func (c *Conn) Skip() (first byte, err error) {
+// *TooLargeError, so that the next one can be read. It shows all bytes of its
+// payload to seen, in order and in parts that are valid only meanwhile, and keeps
+// nothing of it. A frame of more than MaxSkip is not read past; the error is that
+// of ReadFrame then. After a deadline the next call goes on where this one stopped.
+func (c *Conn) Skip(seen func(part []byte)) error {
 	over := &c.over
 	if over.refused == nil {
-		return 0, nil
+		return nil
 	}
 	if over.refused.Size > MaxSkip {
-		return 0, over.refused
+		return over.refused
 	}
-	fresh := over.left == over.refused.Size // else its beginning is known
+	if len(c.big) > 0 {
+		seen(c.big)
+		c.Forget()
+	}
 	var scratch []byte
 	for over.left > 0 {
 		part := c.buf[c.r:c.w]
@@ -118,19 +116,16 @@ func (c *Conn) Skip() (first byte, err error) {
 			}
 			n, err := c.read(scratch[:min(over.left, keep)], true)
 			if n == 0 && err != nil {
-				return 0, unexpected(err)
+				return unexpected(err)
 			}
 			part = scratch[:n]
 		} else {
 			part = part[:min(over.left, uint64(len(part)))]
 			c.r += len(part)
 		}
-		if fresh && len(part) > 0 {
-			over.first, fresh = part[0], false
-		}
+		seen(part)
 		over.left -= uint64(len(part))
 	}
-	first = over.first
 	c.over = excess{}
-	return first, nil
+	return nil
 }

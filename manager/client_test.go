@@ -220,6 +220,7 @@ func TestServerIsGone(t *testing.T) {
 
 // A server that does not even answer a Cancel.
 func TestServerHangs(t *testing.T) {
+	t.Parallel()
 	s := newFake(t, "Lock", ignore)
 	_, l := openFake[driver.Mutex](t, s)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)

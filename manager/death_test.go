@@ -104,6 +104,7 @@ func (s *testServer) pythonPID() int {
 
 // The death of a Python client releases what it held, and what it referred to.
 func TestPythonDiesHolding(t *testing.T) {
+	t.Parallel()
 	python := pyconntest.Pythons(t)[0]
 	for _, kind := range []string{"unix", "abstract", "tcp", "elsewhere"} {
 		for _, typ := range []string{"Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition"} {
@@ -131,6 +132,7 @@ func TestPythonDiesHolding(t *testing.T) {
 
 // A Go client learns that the holder of a Lock died.
 func TestPythonDiesHoldingForGo(t *testing.T) {
+	t.Parallel()
 	s := serveTest(t, "unix")
 	m := s.member(t)
 	id := m.open("Lock", "x")
@@ -151,6 +153,7 @@ func TestPythonDiesHoldingForGo(t *testing.T) {
 
 // A dead client swallows nothing.
 func TestPythonDiesWaiting(t *testing.T) {
+	t.Parallel()
 	python := pyconntest.Pythons(t)[0]
 	for _, kind := range []string{"unix", "tcp", "elsewhere"} {
 		t.Run(kind+"/Queue.get", func(t *testing.T) {
@@ -215,6 +218,7 @@ func TestPythonDiesLater(t *testing.T) {
 
 // What a process or a thread holds when it leaves in order stays held.
 func TestPythonLeavesInOrder(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []string{"unix", "abstract", "tcp", "elsewhere"} {
 		s := serveTest(t, kind)
 		p := s.python(t, pyconntest.Pythons(t)[0], "orderly")

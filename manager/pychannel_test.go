@@ -228,6 +228,7 @@ func TestChannelCutOff(t *testing.T) {
 
 // The same with real threads of Python.
 func TestPythonInterrupted(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(t *testing.T, python, kind string) {
 		s := serveTest(t, kind)
 		p := s.python(t, python, "interrupted")
@@ -254,6 +255,7 @@ func TestPythonDiesWithHeirs(t *testing.T) {
 // A daemon that goes on with the connection of its parent, as after os.fork(),
 // is served when that has ended, and what it refers to lives as long as it does.
 func TestPythonDaemon(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(t *testing.T, python, kind string) {
 		s := serveTest(t, kind)
 		m := s.member(t)
@@ -276,6 +278,7 @@ func (s *testServer) orphaned() bool { return s.pythons.heirs.Load() > 0 }
 // What a process was about to take that was killed is not lost, though a child
 // of it has its connection open and does not read.
 func TestPythonDiesWithIdleHeir(t *testing.T) {
+	t.Parallel()
 	s := serveTest(t, "unix")
 	m := s.member(t)
 	q := m.open("Queue", "x")

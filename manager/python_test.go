@@ -47,6 +47,7 @@ func everywhere(t *testing.T, f func(t *testing.T, python, kind string)) {
 // Every type of a SyncManager, as its methods are used in Python, and what the
 // server itself is asked. Nothing stays behind.
 func TestPythonTypes(t *testing.T) {
+	t.Parallel()
 	for _, program := range []string{"containers", "sync", "values", "server", "additions"} {
 		t.Run(program, func(t *testing.T) {
 			everywhere(t, func(t *testing.T, python, kind string) {
@@ -62,6 +63,7 @@ func TestPythonTypes(t *testing.T) {
 
 // Proxies in containers stand for the same objects.
 func TestPythonNesting(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(t *testing.T, python, kind string) {
 		s := serveTest(t, kind)
 		p := s.python(t, python, "nested")

@@ -100,6 +100,7 @@ func init() {
 }
 
 func TestPythonRegistered(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(t *testing.T, python, kind string) {
 		s := serveTest(t, kind)
 		p := s.python(t, python, "registered")

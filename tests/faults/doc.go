@@ -3,7 +3,7 @@
 // truncates, duplicates, drops, delays and changes bytes. What clients were told
 // is then compared with what the server has.
 //
-// Some ten thousands of calls of each kind run with all other tests, a million
+// Some thousand calls of each kind are made with all other tests, a million
 // of each with
 //
 //	go test -tags soak -timeout 30m multiproc/tests/faults

@@ -60,6 +60,8 @@ type server struct {
 	conns   map[net.Conn]*conn // nil but for Go clients
 	clients int                // those of conns that have proved themselves
 	over    bool               // no more connections
+
+	patience time.Duration // how long the end may take: maxWindUp, but for tests
 }
 
 func newServer(ctx context.Context, o Options) (*server, error) {
@@ -74,7 +76,7 @@ func newServer(ctx context.Context, o Options) (*server, error) {
 	}
 	s := &server{
 		key: key, limits: limits, opaque: !o.RefuseOpaque, tls: o.TLS, log: o.log(),
-		slow: map[string]bool{}, conns: map[net.Conn]*conn{}, peers: &peer.Finder{},
+		slow: map[string]bool{}, conns: map[net.Conn]*conn{}, peers: &peer.Finder{}, patience: maxWindUp,
 	}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	_, _ = rand.Read(s.id[:]) // never fails
@@ -122,12 +124,12 @@ func (s *server) windUp() {
 		s.wg.Wait()
 		s.store.Close()
 	})
-	limit := time.NewTimer(maxWindUp)
+	limit := time.NewTimer(s.patience)
 	defer limit.Stop()
 	select {
 	case <-done:
 	case <-limit.C:
-		s.log.Warn("the server ends although calls are still under way: they took too long", "waited", maxWindUp)
+		s.log.Warn("the server ends although calls are still under way: they took too long", "waited", s.patience)
 	}
 }
 

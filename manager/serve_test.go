@@ -14,6 +14,7 @@ import (
 	"net"
 	"os"
 	"syscall"
+	"strings"
 	"testing"
 	"time"
 
@@ -226,6 +227,20 @@ func TestStartFails(t *testing.T) {
 			_ = m.Close()
 			t.Errorf("%v has started", o)
 		}
+	}
+}
+
+// A call that does not return keeps a server for some time and no longer.
+func TestEndsAmidACall(t *testing.T) {
+	s := serveTest(t, "unix")
+	s.patience = time.Millisecond
+	s.wg.Add(1) // its connection's
+	s.stop()
+	err := <-s.ended
+	s.ended <- err // for the test's end
+	s.wg.Done()
+	if text := s.log.String(); !strings.Contains(text, "took too long") {
+		t.Errorf("the log does not say so:\n%s", text)
 	}
 }
 

@@ -13,8 +13,8 @@ import (
 	"math/big"
 	"net"
 	"os"
-	"syscall"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 

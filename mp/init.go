@@ -102,7 +102,10 @@ func serve(control *fdpass.Conn) {
 	go signals(heard, begun, starter)
 	// From here on the end of our starter is a request. Where the kernel does
 	// not take the wish it stays SIGKILL.
-	_ = spawn.Soften()
+	resting := int32(4) // this goroutine, those of signals and listen, and package os/signal's
+	if spawn.Soften() == nil {
+		resting++
+	}
 	runtime.UnlockOSThread()
 	payload, fds, err := control.ReadFrame()
 	lost := errors.Is(err, fdpass.ErrLost)
@@ -136,6 +139,7 @@ func serve(control *fdpass.Conn) {
 		f.table.Serve()
 		signal.Notify(heard, syscall.SIGQUIT)
 	}
+	life.resting.Store(resting)
 	begun <- life
 	go life.listen()
 

@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -34,13 +35,16 @@ type life struct {
 	orphan  sync.Once  // orphaned
 	ending  sync.Mutex // held for ever by whoever ends the process
 	program Programs
+
+	resting atomic.Int32 // goroutines of the library that do nothing for others, see robust.Retire
 }
 
 // listen reads what the starter says. The end of the stream is the starter's
 // end, and ours.
 func (l *life) listen() {
-	for {
+	for ; ; l.resting.Add(1) { // it is counted when it begins
 		payload, fds, err := l.control.ReadFrame()
+		l.resting.Add(-1)
 		if err != nil {
 			l.alone()
 			return
@@ -221,7 +225,7 @@ func (l *life) end(f *family, o *outcome, out *export) {
 		_ = l.control.WriteFrame(wire.Append(nil, o.answer), nil)
 	}
 	leaveAll()
-	if robust.Retire(1) { // it holds its slot's life lock
+	if robust.Retire(1, int(l.resting.Load())) { // it holds its slot's life lock
 		f.table.Leave()
 	}
 	os.Exit(o.code)

@@ -2,7 +2,6 @@ package mp
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"os"
 	"sync/atomic"
@@ -43,8 +42,6 @@ const (
 	fewRaces  = 4
 	racing    = time.Millisecond
 )
-
-var errOvertaken = errors.New("overtaken")
 
 // await lets whoever has the turn go first.
 func (t *turn) await(ctx context.Context) error {

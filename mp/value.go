@@ -3,7 +3,7 @@ package mp
 import (
 	"fmt"
 	"reflect"
-	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"multiproc/internal/codec"
@@ -30,8 +30,8 @@ type Value[T any] struct {
 	version *uint64 // nil if T fits a word
 	turn    *uint64 // see turn
 	slot    [2]unsafe.Pointer
-	scratch sync.Pool      // of *T: what functions of Update work on
-	far     *placeValue[T] // of a value in a place, which has no cell
+	scratch atomic.Pointer[T] // what a function of Update works on; nil while one does
+	far     *placeValue[T]    // of a value in a place, which has no cell
 }
 
 // The memory of a value. A value of at most 8 bytes is one word, slot 0, and

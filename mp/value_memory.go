@@ -2,7 +2,6 @@ package mp
 
 import (
 	"context"
-	"errors"
 	"runtime"
 	"sync/atomic"
 	"unsafe"
@@ -99,28 +98,50 @@ func (v *Value[T]) Update(ctx context.Context, f func(*T) error) error {
 		}
 		return v.errGone()
 	}
-	x, _ := v.scratch.Get().(*T)
+	x := v.scratch.Swap(nil)
 	if x == nil {
-		x = new(T)
+		x = new(T) // the first, or another goroutine is at it
 	}
+	var done, lost bool
+	var err error
+	if atomic.LoadUint64(v.turn) == 0 {
+		seen := v.read(x)
+		failpoint.Hit("value.copied")
+		if err = f(x); err == nil {
+			done, err = v.write(ctx, x, seen, false)
+			lost = !done
+		}
+	}
+	if err == nil && !done {
+		err = v.contend(ctx, x, f, c, lost)
+	}
+	v.scratch.Store(x)
+	runtime.KeepAlive(c)
+	return err
+}
+
+// contend is Update while others change the value too, and may have done so when
+// it was tried for the first time.
+func (v *Value[T]) contend(ctx context.Context, x *T, f func(*T) error, c *cell, lost bool) (err error) {
 	t := turn{word: v.turn, owner: &v.small, cell: c}
-	err := v.tryUpdate(ctx, x, f, &t)
-	for errors.Is(err, errOvertaken) {
-		if err = t.lost(ctx); err == nil {
-			err = v.tryUpdate(ctx, x, f, &t)
+	for done := false; err == nil && !done; {
+		if lost {
+			err = t.lost(ctx)
+		}
+		if err == nil {
+			done, err = v.tryUpdate(ctx, x, f, &t)
+			lost = !done
 		}
 	}
 	if t.mine != 0 {
 		t.end()
 	}
-	v.scratch.Put(x)
-	runtime.KeepAlive(c)
 	return err
 }
 
-func (v *Value[T]) tryUpdate(ctx context.Context, x *T, f func(*T) error, t *turn) error {
+func (v *Value[T]) tryUpdate(ctx context.Context, x *T, f func(*T) error, t *turn) (done bool, err error) {
 	if err := t.await(ctx); err != nil {
-		return err
+		return false, err
 	}
 	seen := v.read(x)
 	failpoint.Hit("value.copied")
@@ -128,16 +149,12 @@ func (v *Value[T]) tryUpdate(ctx context.Context, x *T, f func(*T) error, t *tur
 	if t.mine != 0 {
 		defer t.endUnless(&returned)
 	}
-	err := f(x)
+	err = f(x)
 	returned = true
 	if err != nil {
-		return err
+		return false, err
 	}
-	done, err := v.write(ctx, x, seen, false)
-	if err == nil && !done {
-		return errOvertaken
-	}
-	return err
+	return v.write(ctx, x, seen, false)
 }
 
 // write makes x the value, by one store: if it is what was seen, or anyway.

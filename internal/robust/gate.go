@@ -97,10 +97,15 @@ func SetDeathWord(w *uint32) {
 	go spread(w, atomic.LoadUint32(w))
 }
 
+// spreading is how many goroutines do that.
+var spreading atomic.Int32
+
 // spread tells the sleepers of this process of every change of the death word,
 // where their threads cannot sleep on it beside another: one thread does for
 // all.
 func spread(w *uint32, known uint32) {
+	spreading.Add(1)
+	defer spreading.Add(-1)
 	for deathWord.Load() == w {
 		if err := futex.Wait(0, futex.Word{Addr: w, Old: known}); err != nil || deathWord.Load() != w {
 			return

@@ -86,6 +86,9 @@ func (l *Lock) Init(p unsafe.Pointer) { l.n = (*node)(p) }
 // A lock whose word names nobody who lives becomes free after some calls: the
 // first one to find it so remembers it, and one a millisecond later looks.
 func (l *Lock) TryLock() (ok, died bool, err error) {
+	if l.takeResident(0) { // without a pin, see Lock
+		return true, false, nil
+	}
 	var gone uint32
 	for {
 		pin.On()
@@ -216,6 +219,10 @@ func (t *attempting) judge(word uint64) attempt {
 // After an error (the context's, or ErrClosed after Abort) the lock is not
 // held. Cost: 15 to 30 ns when it is free.
 func (l *Lock) Lock(ctx context.Context) (died bool, err error) {
+	// Without a pin: who has the lock goes on to code that is preempted as ever.
+	if l.takeResident(0) {
+		return false, nil
+	}
 	died, err = l.Hold(ctx)
 	if err == nil {
 		pin.Off()
@@ -242,110 +249,6 @@ func (l *Lock) Hold(ctx context.Context) (died bool, err error) {
 	}
 	pin.Off()
 	return l.wait(ctx)
-}
-
-// Unlock releases the lock, for whoever holds it; any goroutine of the process
-// may do so. It reports false if this handle does not hold the lock. Only one
-// goroutine at a time may try.
-func (l *Lock) Unlock() bool {
-	pin.On()
-	rest, ok := l.free()
-	rest.Do()
-	return ok
-}
-
-// Free gives back a lock that Hold took, and wakes a waiter. The caller remains
-// pinned: it tells others what it has changed, then calls Do of the Rest.
-func (l *Lock) Free() Rest {
-	rest, _ := l.free()
-	return rest
-}
-
-// Rest is what remains to be done after Free.
-type Rest struct {
-	l    *Lock
-	lead *sleep // the lead of the gate, to be handed on
-	more restBits
-}
-
-type restBits uint8
-
-const (
-	restPromote restBits = 1 << iota // the lock is used often
-	restDamaged                      // the word was not as this process left it
-)
-
-// Do ends the pin. It may take a few microseconds longer than Free did.
-func (r Rest) Do() {
-	pin.Off()
-	if r.lead != nil || r.more != 0 {
-		r.do()
-	}
-}
-
-func (r Rest) do() {
-	if r.lead != nil {
-		r.l.gate.resign(r.lead)
-	}
-	if r.more&restPromote != 0 {
-		r.l.promote()
-	}
-	if r.more&restDamaged != 0 {
-		r.l.bury(atomic.LoadUint64(&r.l.n.word))
-	}
-}
-
-// free releases the lock. The caller is pinned, and stays so.
-func (l *Lock) free() (rest Rest, ok bool) {
-	rest.l = l
-	if l.owned {
-		l.owned = false
-		rest.lead = l.takeLead()
-		failpoint.Hit("unlock.pending")
-		raceReleasing()
-		rest.more = l.release(l.home.at.Load())
-		return rest, true
-	}
-	k := l.keeper
-	if k == nil {
-		return rest, false
-	}
-	k.lock()
-	if l.keeper != k { // another goroutine was first
-		k.unlock()
-		return rest, false
-	}
-	rest.lead = l.takeLead()
-	k.begin(l.n)
-	failpoint.Hit("unlock.pending")
-	k.remove(l)
-	failpoint.Hit("unlock.removed")
-	l.uses++
-	if l.twin.Load() && l.uses >= promoteAfter {
-		rest.more = restPromote
-	}
-	raceReleasing()
-	more, wake := l.vacate(k.name)
-	failpoint.Hit("unlock.released")
-	k.end()
-	k.unlock()
-	// A death between the store and the wake: with pending set the kernel
-	// wakes a waiter when it finds the low half 0, afterwards the death word
-	// does.
-	failpoint.Hit("unlock.done")
-	if wake {
-		l.wakeOne()
-	}
-	rest.more |= more
-	return rest, true
-}
-
-// takeLead takes the lead of the gate from a holder that still has it.
-func (l *Lock) takeLead() *sleep {
-	if l.lead.Load() == nil {
-		return nil
-	}
-	return l.lead.Swap(nil)
 }
 
 // Deceased is the process id of the owner that died, for whoever has just taken

@@ -33,8 +33,10 @@ func Admit() { admit() }
 // Retire is for a process that is about to exit: from now on no goroutine
 // takes a lock or waits; who tries stops for good. It reports whether none was
 // about to: then nobody is left who should have woken another process, and held
-// is how many locks this process holds. Cost: some 10 µs and 1 µs a goroutine.
-func Retire(held int) (quiet bool) {
+// is how many locks this process holds. resting is how many goroutines the caller
+// knows of, itself included, none of which does anything for others. Cost: if there
+// are no more, some microseconds; else 0.3 ms, as all threads have to be stopped.
+func Retire(held, resting int) (quiet bool) {
 	// Both stay locked: they guard the ways to a lock.
 	keeperMu.Lock()
 	resident.mu.Lock()
@@ -48,7 +50,7 @@ func Retire(held int) (quiet bool) {
 	}
 	// The profile stops all goroutines at one moment. Whoever had passed the
 	// doors by then is seen inside.
-	if !nobodyInside() {
+	if runtime.NumGoroutine() > resting+len(names)+int(spreading.Load()) && !nobodyInside() {
 		return false
 	}
 	for l := resident.last; l != nil; l = l.home.next {

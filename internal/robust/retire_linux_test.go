@@ -38,7 +38,7 @@ func childRetire(c *childtest.Self) {
 			runtime.Gosched()
 		}
 	}
-	c.Say("quiet: %v", Retire(held))
+	c.Say("quiet: %v", Retire(held, 1))
 	// Nobody gets in any more.
 	done := make(chan string, 3)
 	go func() { _, _ = m.lock(24).Lock(context.Background()); done <- "locked" }()

@@ -5,7 +5,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"multiproc/internal/failpoint"
 	"multiproc/internal/fence"
 	"multiproc/internal/futex"
 	"multiproc/internal/mperr"
@@ -175,39 +174,6 @@ func (l *Lock) doze(ctx context.Context, s *sleep, death, heard *uint32, waited 
 		}
 	}
 	return suspect
-}
-
-// release gives back a lock that is held by name, and wakes a waiter.
-func (l *Lock) release(name uint64) restBits {
-	more, wake := l.vacate(name)
-	failpoint.Hit("unlock.released")
-	if wake {
-		l.wakeOne()
-	}
-	return more
-}
-
-// vacate makes the word say that nobody holds the lock. It is also the full
-// fence for callers that look for sleepers after it. wake says that somebody
-// sleeps.
-func (l *Lock) vacate(name uint64) (more restBits, wake bool) {
-	w := &l.n.word
-	if atomic.CompareAndSwapUint64(w, name, 0) {
-		return 0, false
-	}
-	for {
-		old := atomic.LoadUint64(w)
-		if old&^flags != name {
-			return restDamaged, false
-		}
-		next := uint64(0)
-		if old&flags == flags {
-			next = handOver
-		}
-		if atomic.CompareAndSwapUint64(w, old, next) {
-			return 0, old&futex.Waiters != 0
-		}
-	}
 }
 
 // wakeOne wakes one of those who sleep. If none does, the lock is reserved for

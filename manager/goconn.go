@@ -1,7 +1,6 @@
 package manager
 
 import (
-	"errors"
 	"fmt"
 	"net"
 
@@ -135,9 +134,8 @@ func (g *goSession) read(c *conn) error {
 			g.out.uncork()
 			g.out.wait(c, maxOut)
 		}
-		h, b, err := c.readFrame()
-		var unread refused
-		if err != nil && !errors.As(err, &unread) {
+		h, b, refusal, err := c.readFrame()
+		if err != nil {
 			return err
 		}
 		fresh, err := g.out.admit(c, &h)
@@ -147,8 +145,8 @@ func (g *goSession) read(c *conn) error {
 		if !fresh {
 			continue
 		}
-		if unread.error != nil {
-			err = g.refuse(b, unread.error)
+		if refusal != nil {
+			err = g.refuse(b, refusal)
 		} else if err = frames.Parse(b, &f); err == nil {
 			err = g.survive(&f)
 		}
@@ -158,34 +156,29 @@ func (g *goSession) read(c *conn) error {
 	}
 }
 
-// readFrame reads a frame and checks it.
-func (c *conn) readFrame() (h frames.Head, payload []byte, err error) {
+// readFrame reads a frame and checks it. With a refusal the frame was read past,
+// and payload is how it begins.
+func (c *conn) readFrame() (h frames.Head, payload []byte, refusal, err error) {
 	b, err := c.in.Peek(frames.HeaderSize)
 	if err != nil {
-		return h, nil, err
+		return h, nil, nil, err
 	}
 	if h, err = frames.ParseHead(b); err != nil {
-		return h, nil, err
+		return h, nil, nil, err
 	}
 	if b, err = c.in.ReadFrame(min(c.s.limits.Frame, unlimited-frames.Extra) + frames.Extra); err != nil {
-		return c.passOver(h, err)
+		payload, refusal, err = c.passOver(h, err)
+		return h, payload, refusal, err
 	}
 	payload = b[frames.Extra:]
-	return h, payload, h.Check(payload)
+	return h, payload, nil, h.Check(payload)
 }
 
-// refused is why a frame was read past.
-type refused struct{ error }
-
-// passOver is readFrame for a frame that was not read because of err: it returns
-// the beginning of the payload.
-func (c *conn) passOver(h frames.Head, err error) (frames.Head, []byte, error) {
+// passOver reads past a frame that was not read because of err, if that is
+// possible.
+func (c *conn) passOver(h frames.Head, err error) (payload []byte, refusal, _ error) {
 	const beginning = 16 // the kind and the number of a call
-	var (
-		passed  int
-		payload []byte
-		check   = h.Checker()
-	)
+	passed, check := 0, h.Checker()
 	refusal, ok := c.tooLarge(err, func(part []byte) {
 		before := min(max(frames.Extra-passed, 0), len(part)) // what is of the header
 		passed += len(part)
@@ -193,12 +186,10 @@ func (c *conn) passOver(h frames.Head, err error) (frames.Head, []byte, error) {
 		check.Add(part)
 		payload = append(payload, part[:min(beginning-len(payload), len(part))]...)
 	})
-	if ok {
-		if err = check.Err(); err == nil {
-			err = refused{refusal}
-		}
+	if !ok {
+		return nil, nil, err
 	}
-	return h, payload, err
+	return payload, refusal, check.Err()
 }
 
 // refuse answers the call of a frame that was read past.

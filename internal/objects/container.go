@@ -57,11 +57,15 @@ func (k *class[T]) call(o T, c *store.Call) {
 		return
 	}
 	if takesLong(o, c) {
-		c.Long(func() { m.answer(o, c) })
+		m.answerLater(o, c)
 		return
 	}
 	m.answer(o, c)
 }
+
+// answerLater is answer in a place for long work. The method is a copy, so that
+// others need none that outlives them.
+func (m method[T]) answerLater(o T, c *store.Call) { c.Long(func() { m.answer(o, c) }) }
 
 // answer carries the method out, and answers.
 func (m *method[T]) answer(o T, c *store.Call) {

@@ -55,9 +55,9 @@ func (k hashed) size() int {
 
 // hashOf prepares a key, or returns Python's TypeError. A key in the form that
 // is its own hash shares the memory of that.
-func hashOf(key store.Item) (hashed, error) { return hashBy(&data.Keyer{}, key) }
+func hashOf(key store.Item) (hashed, error) { return hashBy(nil, key) }
 
-// hashBy is hashOf for many keys that may share parts.
+// hashBy is hashOf for many keys that may share parts, with one Keyer.
 func hashBy(keyer *data.Keyer, key store.Item) (hashed, error) {
 	k, err := key.KeyedBy(keyer)
 	if err != nil {

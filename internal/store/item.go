@@ -172,9 +172,10 @@ func (it Item) Key() (string, error) {
 
 // Keyed is Key for those who compare it with the keys of others of which there
 // may be doubt, see data.Keyed.
-func (it Item) Keyed() (data.Keyed, error) { return it.KeyedBy(&data.Keyer{}) }
+func (it Item) Keyed() (data.Keyed, error) { return it.KeyedBy(nil) }
 
-// KeyedBy is Keyed for many items that may share parts, all by one Keyer.
+// KeyedBy is Keyed for many items that may share parts, all by one Keyer. For one
+// item alone it is nil.
 func (it Item) KeyedBy(keyer *data.Keyer) (data.Keyed, error) {
 	if it.cbor {
 		return portable.Keyed(it.raw)
@@ -183,6 +184,9 @@ func (it Item) KeyedBy(keyer *data.Keyer) (data.Keyed, error) {
 	case string, []byte, int64:
 		k, err := data.Key(it.val)
 		return data.Keyed{Key: k}, err
+	}
+	if keyer == nil {
+		keyer = &data.Keyer{}
 	}
 	return keyer.Keyed(it.val, data.MaxKeyWork)
 }

@@ -24,6 +24,7 @@ type conn struct {
 
 	session atomic.Pointer[goSession] // of a Go client that has said Hello
 	client  int                       // the process of a Go client; 0: not known
+	python  atomic.Int32              // what isPython has found out
 
 	works *budget.Share // what the connection and the work for it take
 	loan  budget.Loan   // of the request under way

@@ -119,7 +119,11 @@ func (ch *channel) turn() bool {
 	}
 	// What was announced in front of the call under way, and was read, went with
 	// the wait that has ended.
-	swallowed := ch.c.out.announced() && unsent(ch.c.socket) == 0
+	swallowed := false
+	if ch.c.out.announced() {
+		n, known := ch.c.unread()
+		swallowed = known && n == 0
+	}
 	var owed *store.Call
 	var id uint64
 	limit := time.Now().Add(lastWords)

@@ -1,9 +1,14 @@
 package manager
 
 import (
+	"fmt"
 	"net"
+	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
+	"multiproc/internal/peer"
 	"multiproc/internal/store"
 )
 
@@ -26,7 +31,9 @@ import (
 // exceptions, as the one before was. A handler's call is answered then, too, but
 // the wait around it does not return.
 //
-// Only a Unix socket tells what was read at its other end.
+// Who tells what was read at the other end is a Unix socket, and the kernel of a
+// TCP connection within this machine. There it must be known that a Python program
+// is at the other end, and not a tunnel, which reads whatever comes.
 
 // debt is a call that was withdrawn because another request came.
 type debt struct {
@@ -47,9 +54,58 @@ const (
 	debtTime = time.Minute
 )
 
+// unread is how many bytes the client has not read. known is false where nobody
+// tells.
+func (c *conn) unread() (n int, known bool) {
+	switch socket := c.socket.(type) {
+	case *net.UnixConn:
+		return unsent(socket), true
+	case *net.TCPConn:
+		if !c.isPython() {
+			return 0, false
+		}
+		n, known = peer.Unread(socket)
+		return n + unsent(socket), known
+	}
+	return 0, false
+}
+
+// isPython reports whether the process at the other end of a TCP connection
+// within this machine runs a program that is called python.
+func (c *conn) isPython() bool {
+	if c.python.Load() == 0 && c.s.peers != nil {
+		found := int32(notPython)
+		if tcp, ok := c.socket.(*net.TCPConn); ok {
+			if pid, _ := c.s.peers.Find(tcp); pid != 0 && strings.HasPrefix(programOf(pid), "python") {
+				found = isPython
+			}
+		}
+		c.python.Store(found)
+	}
+	return c.python.Load() == isPython
+}
+
+const (
+	notPython = 1 + iota
+	isPython
+)
+
+// programOf is the file name of the program that a process runs, "" if that is
+// not known.
+func programOf(pid int) string {
+	path, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	if err != nil {
+		return ""
+	}
+	return filepath.Base(path)
+}
+
 // owe remembers the call that was withdrawn. The token is in hand.
 func (ch *channel) owe(call *store.Call, id uint64) {
-	if _, unix := ch.c.socket.(*net.UnixConn); !unix || call == nil {
+	if call == nil {
+		return
+	}
+	if _, known := ch.c.unread(); !known {
 		return
 	}
 	d := debt{call: call, id: id, until: call.Until(), drop: time.Now().Add(debtTime)}
@@ -104,7 +160,7 @@ func (ch *channel) pay() (begun, again bool) {
 	if n == 0 || !ch.c.out.sound() {
 		return false, false
 	}
-	if unsent(ch.c.socket) > 0 || ch.arrived.Load() || arriving(ch.c.socket) > 0 {
+	if n, known := ch.c.unread(); n > 0 || !known || ch.arrived.Load() || arriving(ch.c.socket) > 0 {
 		ch.read = time.Time{}
 		return false, true
 	}

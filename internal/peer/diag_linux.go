@@ -12,8 +12,9 @@ import (
 
 // socket is what the kernel tells of a socket of this machine.
 type socket struct {
-	inode uint32 // 0 if no process has it any more
-	uid   uint32
+	inode  uint32 // 0 if no process has it any more
+	uid    uint32
+	unread uint32 // bytes that have come and were not read
 }
 
 // errNoSocket says that there is no such connection.
@@ -90,7 +91,7 @@ func answer(b []byte) (socket, error) {
 		return socket{}, errNoSocket
 	case byFamily:
 		if len(body) >= sizeofSocket {
-			return socket{uid: ne.Uint32(body[64:]), inode: ne.Uint32(body[68:])}, nil
+			return socket{unread: ne.Uint32(body[56:]), uid: ne.Uint32(body[64:]), inode: ne.Uint32(body[68:])}, nil
 		}
 	}
 	return socket{}, fs.ErrInvalid

@@ -43,6 +43,15 @@ func (f *Finder) find(c *net.TCPConn) (pid int, gone bool) {
 	return 0, false
 }
 
+func unread(c *net.TCPConn) (n int, ok bool) {
+	local, remote, ok := near(c)
+	if !ok {
+		return 0, false
+	}
+	s, err := lookUp(remote, local)
+	return int(s.unread), err == nil
+}
+
 // scarce reports whether an error is none of the peer's: this process lacks
 // something for the moment.
 func scarce(err error) bool {

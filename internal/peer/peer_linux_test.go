@@ -2,6 +2,7 @@ package peer
 
 import (
 	"errors"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -45,6 +46,33 @@ func TestFind(t *testing.T) {
 				t.Errorf("%s: closed: %d %v", address, pid, gone)
 			}
 		}
+	}
+}
+
+// What the other end has not read is known, also while it comes.
+func TestUnread(t *testing.T) {
+	accepted, made := pair(t, "127.0.0.1:0")
+	b := make([]byte, 700)
+	for range 3 {
+		if _, err := accepted.Write(b); err != nil {
+			t.Fatal(err)
+		}
+		for _, left := range []int{700, 300, 0} {
+			if n, ok := Unread(accepted); !ok || n != left {
+				t.Errorf("%d %v, want %d", n, ok, left)
+			}
+			if left > 0 {
+				if _, err := io.ReadFull(made, b[:min(left, 400)]); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	if err := made.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n, ok := Unread(accepted); ok && n > 0 {
+		t.Errorf("%d of a connection that was closed", n)
 	}
 }
 

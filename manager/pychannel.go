@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"multiproc/internal/budget"
 	"multiproc/internal/data"
 	"multiproc/internal/mperr"
 	"multiproc/internal/store"
@@ -36,6 +37,7 @@ type channel struct {
 	name  string
 	owner store.Owner
 	used  map[uint64]time.Time // when objects were called last; under client.mu
+	uses  *budget.Share        // charged for used
 
 	done  chan struct{} // closed at its end
 	free  chan struct{} // holds a token when no call is under way
@@ -65,6 +67,7 @@ const (
 func newChannel(p *pyCodec, name string) *channel {
 	ch := &channel{pyCodec: p, name: name, used: map[uint64]time.Time{}, done: make(chan struct{}), free: make(chan struct{}, 1)}
 	ch.owner = p.client.session.Channel()
+	ch.uses = p.s.store.Budget().Keeping()
 	ch.free <- struct{}{}
 	return ch
 }
@@ -188,7 +191,10 @@ func (ch *channel) request(b []byte) {
 		ch.reply(kindTraceback, traceback(data.KeyError(r.ident)))
 		return
 	}
-	ch.client.using(ch, id)
+	if err := ch.client.using(ch, id); err != nil {
+		ch.Fail(err)
+		return
+	}
 	if !exposes(typ, r.method) {
 		ch.s.weighty(len(b) <= longMessage && ch.s.store.Much(id), func() { ch.fallback(id, typ, &r) })
 		return

@@ -215,7 +215,9 @@ func TestChannelCutOff(t *testing.T) {
 		}
 		ch := newChannel(&pyCodec{s: s.server, client: client}, "MainProcess")
 		client.enter(ch)
-		client.using(ch, id)
+		if err := client.using(ch, id); err != nil {
+			t.Fatal(err)
+		}
 		ch.end(end.err)
 		s.pythons.mu.Lock()
 		buried := client.uses > 0

@@ -210,7 +210,7 @@ func (client *pyClient) decref(id uint64) error {
 		client.departures.decref(id, last)
 		if last { // nobody leaves it any more, in order or not
 			for ch := range client.channels {
-				delete(ch.used, id)
+				ch.forgetUse(id)
 			}
 		}
 		client.mu.Unlock()
@@ -241,6 +241,7 @@ func (client *pyClient) leave(ch *channel) (died map[uint64]time.Time) {
 	client.mu.Lock()
 	defer client.mu.Unlock()
 	delete(client.channels, ch)
+	ch.uses.Give(len(ch.used) * useCost)
 	for id, last := range ch.used {
 		if client.session.Refs(id) == 0 || client.departures.announced(id, last) {
 			delete(ch.used, id)
@@ -276,13 +277,30 @@ func (s *server) buried(client *pyClient, used map[uint64]time.Time) {
 }
 
 // using takes note of a call through a channel.
-func (client *pyClient) using(ch *channel, id uint64) {
+func (client *pyClient) using(ch *channel, id uint64) error {
 	if client.direct {
-		return
+		return nil
 	}
 	client.mu.Lock()
+	defer client.mu.Unlock()
+	if _, ok := ch.used[id]; !ok {
+		if err := ch.uses.Take(useCost); err != nil {
+			return err
+		}
+	}
 	ch.used[id] = time.Now()
-	client.mu.Unlock()
+	return nil
+}
+
+// useCost is what an entry of channel.used takes.
+const useCost = 64
+
+// forgetUse is called with client.mu held.
+func (ch *channel) forgetUse(id uint64) {
+	if _, ok := ch.used[id]; ok {
+		delete(ch.used, id)
+		ch.uses.Give(useCost)
+	}
 }
 
 // tokens is the address for tokens that are sent to the client.

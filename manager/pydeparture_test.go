@@ -1,9 +1,12 @@
 package manager
 
 import (
+	"errors"
 	"testing"
 	"time"
 
+	"multiproc/internal/budget"
+	"multiproc/internal/mperr"
 	"multiproc/internal/store"
 )
 
@@ -53,19 +56,38 @@ func TestChannelForgets(t *testing.T) {
 	s := serveTest(t, "unix")
 	client := &pyClient{session: s.store.Join(store.Client{}), channels: map[*channel]struct{}{}}
 	defer client.session.End(nil)
-	ch := &channel{used: map[uint64]time.Time{}}
+	ch := &channel{used: map[uint64]time.Time{}, uses: budget.New(20 * useCost).Keeping()}
 	client.enter(ch)
 	for range 3 {
 		id, _, err := client.session.Create("dict", store.Args{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		client.using(ch, id)
+		if err := client.using(ch, id); err != nil {
+			t.Fatal(err)
+		}
 		if err := client.decref(id); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n := len(ch.used); n != 0 {
-		t.Errorf("%d are remembered", n)
+	if n := len(ch.used); n != 0 || ch.uses.Held() != 0 {
+		t.Errorf("%d are remembered, %d bytes charged", n, ch.uses.Held())
+	}
+	if err := errors.Join(client.using(ch, 1), client.using(ch, 1)); err != nil {
+		t.Error(err)
+	}
+	if ch.uses.Held() != useCost {
+		t.Errorf("%d bytes are charged for one object", ch.uses.Held())
+	}
+	var err error
+	for id := uint64(2); err == nil && id < 100; id++ {
+		err = client.using(ch, id)
+	}
+	if !errors.Is(err, mperr.ErrLimit) || len(ch.used) > 20 {
+		t.Errorf("%d are remembered: %v", len(ch.used), err)
+	}
+	client.leave(ch)
+	if ch.uses.Held() != 0 {
+		t.Errorf("%d bytes stay charged", ch.uses.Held())
 	}
 }

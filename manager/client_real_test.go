@@ -2,21 +2,16 @@ package manager
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"math/big"
-	mathrand "math/rand/v2"
-	"net"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"multiproc/internal/mperr"
+	"multiproc/internal/tlstest"
 	"multiproc/mp"
 )
 
@@ -37,7 +32,7 @@ func TestCancelSwallowsNothing(t *testing.T) {
 	for range getters {
 		wg.Go(func() {
 			for all.Err() == nil {
-				ctx, cancel := context.WithTimeout(all, time.Duration(mathrand.IntN(200))*time.Microsecond)
+				ctx, cancel := context.WithTimeout(all, time.Duration(rand.IntN(200))*time.Microsecond)
 				v, err := q.Get(ctx)
 				cancel()
 				if err != nil {
@@ -88,7 +83,7 @@ func TestCancelledLocks(t *testing.T) {
 	for range 6 {
 		wg.Go(func() {
 			for range 200 {
-				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(mathrand.IntN(300))*time.Microsecond)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rand.IntN(300))*time.Microsecond)
 				if err := l.Lock(ctx); err == nil {
 					n++ // the race detector sees whether it excludes
 					rounds++
@@ -235,27 +230,8 @@ func TestDialTLS(t *testing.T) {
 // other, and nobody else.
 func testCertificates(t *testing.T) (server, client *tls.Config) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
-		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AddCert(cert)
-	mine := []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}
+	cert, pool := tlstest.Certificate(t)
+	mine := []tls.Certificate{cert}
 	return &tls.Config{Certificates: mine, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert},
 		&tls.Config{Certificates: mine, RootCAs: pool}
 }

@@ -2,20 +2,15 @@ package faults
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"log/slog"
-	"math/big"
-	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"multiproc/internal/tlstest"
 	"multiproc/manager"
 	"multiproc/mp"
 	"multiproc/mptest"
@@ -58,7 +53,8 @@ func stage(t *testing.T, every int, secure bool, grace time.Duration, kinds ...F
 	o := manager.Options{Authkey: key, Log: slog.New(slog.DiscardHandler), Limits: manager.Limits{Grace: grace}}
 	mine := manager.Options{Authkey: key}
 	if secure {
-		o.TLS, mine.TLS = certificates(t)
+		cert, pool := tlstest.Certificate(t)
+		o.TLS, mine.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}, &tls.Config{RootCAs: pool}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -155,28 +151,4 @@ func (s *scene) report(made int) {
 	if s.done.Load() == 0 {
 		s.t.Error("no call succeeded")
 	}
-}
-
-// certificates are configurations of a server and of clients.
-func certificates(t *testing.T) (server, client *tls.Config) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AddCert(cert)
-	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: private}}}, &tls.Config{RootCAs: pool}
 }

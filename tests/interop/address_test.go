@@ -4,21 +4,17 @@ package interop
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/big"
 	"net"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"multiproc/internal/tlstest"
 	"multiproc/manager"
 	"multiproc/mp"
 )
@@ -87,7 +83,7 @@ func TestLongPath(t *testing.T) {
 // With TLS, who listens on the way hears nothing, and who has no certificate
 // does not get as far as the key.
 func TestTLS(t *testing.T) {
-	certificate, pool := selfSigned(t)
+	certificate, pool := tlstest.Certificate(t)
 	l, err := manager.Listen("127.0.0.1:0")
 	must(t, err)
 	key := random(16)
@@ -107,7 +103,7 @@ func TestTLS(t *testing.T) {
 	}()
 	address := manager.AddressOf(l)
 	m, err := manager.Dial(t.Context(), address, manager.Options{
-		Authkey: key, TLS: &tls.Config{Certificates: []tls.Certificate{certificate}, RootCAs: pool, ServerName: "interop"},
+		Authkey: key, TLS: &tls.Config{Certificates: []tls.Certificate{certificate}, RootCAs: pool, ServerName: "localhost"},
 	})
 	must(t, err)
 	defer m.Close()
@@ -115,8 +111,8 @@ func TestTLS(t *testing.T) {
 	must(t, d.Set(t.Context(), "k", "v"))
 	for name, config := range map[string]*tls.Config{
 		"no TLS":            nil,
-		"no certificate":    {RootCAs: pool, ServerName: "interop"},
-		"an unknown server": {Certificates: []tls.Certificate{certificate}, ServerName: "interop"},
+		"no certificate":    {RootCAs: pool, ServerName: "localhost"},
+		"an unknown server": {Certificates: []tls.Certificate{certificate}, ServerName: "localhost"},
 	} {
 		if m, err := manager.Dial(t.Context(), address, manager.Options{Authkey: key, TLS: config}); err == nil {
 			t.Errorf("%s: connected", name)
@@ -125,21 +121,4 @@ func TestTLS(t *testing.T) {
 			t.Errorf("%s: it came to the key: %v", name, err)
 		}
 	}
-}
-
-func selfSigned(t *testing.T) (tls.Certificate, *x509.CertPool) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), DNSNames: []string{"interop"}, NotAfter: time.Now().Add(time.Hour),
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	must(t, err)
-	leaf, err := x509.ParseCertificate(der)
-	must(t, err)
-	pool := x509.NewCertPool()
-	pool.AddCert(leaf)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, pool
 }

@@ -44,12 +44,20 @@ func WakePinned(addr *uint32, n int) int {
 // It may return without a reason: the caller looks at its condition again in
 // every case. It holds one operating system thread while it sleeps.
 //
+// The Go runtime ends a process that needs more than 10 000 threads, so from
+// maxSleeping sleeps on a further one looks at its words now and then, first after
+// a millisecond and at last twice a second, and returns that much later.
+//
 // Where Several is false it sleeps on the first word. A change of another one
 // is noticed at once if this process wakes it or calls Kick, else within a
 // time that grows with the length of the sleep, up to a second.
 func Wait(timeout time.Duration, words ...Word) error {
 	if changed(words) {
 		return nil
+	}
+	defer sleeping.Add(-1)
+	if sleeping.Add(1) > maxSleeping {
+		return poll(timeout, words)
 	}
 	switch {
 	case len(words) == 1:
@@ -60,6 +68,31 @@ func Wait(timeout time.Duration, words ...Word) error {
 		return unix.EINVAL
 	}
 	return waitFirst(timeout, words)
+}
+
+// sleeping counts the sleeps of this process, each of which holds a thread.
+var sleeping atomic.Int32
+
+// maxSleeping leaves some threads to the program. A variable for tests.
+var maxSleeping int32 = 8000
+
+// poll is Wait without a thread.
+func poll(timeout time.Duration, words []Word) error {
+	const longest = 500 * time.Millisecond
+	begin := time.Now()
+	for pause := time.Millisecond; ; pause = min(2*pause, longest) {
+		if timeout > 0 {
+			left := timeout - time.Since(begin)
+			if left <= 0 {
+				return ErrTimeout
+			}
+			pause = min(pause, left)
+		}
+		time.Sleep(pause)
+		if changed(words) {
+			return nil
+		}
+	}
 }
 
 // changed reports whether any word holds another value than its Old.

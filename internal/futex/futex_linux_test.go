@@ -36,6 +36,47 @@ func TestWaitSeesAnotherValue(t *testing.T) {
 	}
 }
 
+// Beyond so many sleepers a further one needs no thread, and ends like the others.
+func TestManySleepers(t *testing.T) {
+	before := maxSleeping
+	maxSleeping = 3
+	t.Cleanup(func() { maxSleeping = before })
+	w := shared(t, 20)
+	ended := make(chan error)
+	for i := range w {
+		go func() {
+			words := []Word{{&w[0], 0}, {&w[i], 0}}
+			err := Wait(0, words...)
+			for err == nil && !changed(words) { // without a reason
+				err = Wait(0, words...)
+			}
+			ended <- err
+		}()
+	}
+	for sleeping.Load() < int32(len(w)) {
+		runtime.Gosched()
+	}
+	if err := Wait(3*time.Millisecond, Word{Addr: &w[1], Old: 0}); err != ErrTimeout {
+		t.Errorf("one more: %v", err)
+	}
+	for _, i := range []int{7, 0} { // a word of one, and of all
+		atomic.StoreUint32(&w[i], 1)
+		Wake(&w[i], 1<<30)
+		Kick(&w[i])
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+	for range len(w) - 2 {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+	if n := sleeping.Load(); n != 0 {
+		t.Errorf("%d are left", n)
+	}
+}
+
 func TestWaitTimesOut(t *testing.T) {
 	w := shared(t, 200)
 	for _, n := range []int{1, 2, 5, MaxWait} {
@@ -44,7 +85,11 @@ func TestWaitTimesOut(t *testing.T) {
 			list[i].Addr = &w[i]
 		}
 		begin := time.Now()
-		if err := Wait(3*time.Millisecond, list...); err != ErrTimeout {
+		err := Wait(3*time.Millisecond, list...)
+		for err == nil { // without a reason: the runtime interrupts threads by a signal
+			err = Wait(3*time.Millisecond, list...)
+		}
+		if err != ErrTimeout {
 			t.Errorf("%d words: %v", n, err)
 		}
 		if d := time.Since(begin); d < 3*time.Millisecond {

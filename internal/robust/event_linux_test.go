@@ -134,15 +134,18 @@ func TestWaitAnyAfterTheWoken(t *testing.T) {
 	m.store(8, m.load(8)+1|wokenBit) // the changer that has woken it
 	ctx := patient(t)
 	came := make(chan error, 1)
-	looked := make(chan struct{}, 10)
+	looked := make(chan struct{}, 1)
 	var ready atomic.Bool
 	go func() {
 		came <- WaitAny(ctx, []*Event{other, e}, func() bool {
-			looked <- struct{}{}
+			select {
+			case looked <- struct{}{}:
+			default:
+			}
 			return ready.Load()
 		})
 	}()
-	<-looked // and from here on it is counted
+	<-looked // it is counted, or looks once more when it is
 	ready.Store(true)
 	e.Notify()
 	if err := <-came; err != nil || ctx.Err() != nil {

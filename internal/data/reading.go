@@ -6,7 +6,8 @@ import "math/big"
 // equals depends on its class; but how Python pickles it says something:
 //
 //   - decimal.Decimal, fractions.Fraction, uuid.UUID, and dates, times and zones
-//     are known. So are the enumerations of numbers of Python's own library.
+//     are known. So are the enumerations of numbers of Python's own library, and
+//     the scalars of numpy.
 //   - NEWOBJ with arguments is an instance of a subclass of str, int, float,
 //     bytes or tuple, which give their value as the one argument, or a
 //     namedtuple, which gives its fields. Both equal what they contain. A
@@ -149,6 +150,10 @@ func readKnown(o *Object, class Global, args Tuple) (v Value, ok bool) {
 		}
 	case "collections":
 		return collectionOf(o, class, args)
+	case "numpy._core.multiarray", "numpy.core.multiarray":
+		if class.Name == "scalar" && !o.HasState {
+			return numpyScalar(args)
+		}
 	case "time", "os", "posix", "pwd", "grp", "resource":
 		// A sequence of the system: (fields, more fields by name). It equals
 		// a tuple.

@@ -91,7 +91,7 @@ func interrupt(list []*first, again time.Duration) {
 	})
 	firsts.Unlock()
 	if len(list) > 0 {
-		time.AfterFunc(again, func() { interrupt(list, min(2*again, longestPart)) })
+		time.AfterFunc(again, func() { interrupt(list, min(2*again, time.Second)) })
 	}
 }
 

@@ -36,6 +36,26 @@ func TestWaitSeesAnotherValue(t *testing.T) {
 	}
 }
 
+// waitOut is Wait for words that nobody changes: it may return without a reason,
+// as the runtime interrupts threads by a signal.
+func waitOut(timeout time.Duration, words ...Word) error {
+	for {
+		if err := Wait(timeout, words...); err != nil {
+			return err
+		}
+	}
+}
+
+// waitChange is Wait until a word has changed.
+func waitChange(words ...Word) error {
+	for !changed(words) {
+		if err := Wait(0, words...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Beyond so many sleepers a further one needs no thread, and ends like the others.
 func TestManySleepers(t *testing.T) {
 	before := maxSleeping
@@ -44,19 +64,12 @@ func TestManySleepers(t *testing.T) {
 	w := shared(t, 20)
 	ended := make(chan error)
 	for i := range w {
-		go func() {
-			words := []Word{{&w[0], 0}, {&w[i], 0}}
-			err := Wait(0, words...)
-			for err == nil && !changed(words) { // without a reason
-				err = Wait(0, words...)
-			}
-			ended <- err
-		}()
+		go func() { ended <- waitChange(Word{&w[0], 0}, Word{&w[i], 0}) }()
 	}
 	for sleeping.Load() < int32(len(w)) {
 		runtime.Gosched()
 	}
-	if err := Wait(3*time.Millisecond, Word{Addr: &w[1], Old: 0}); err != ErrTimeout {
+	if err := waitOut(3*time.Millisecond, Word{Addr: &w[1], Old: 0}); err != ErrTimeout {
 		t.Errorf("one more: %v", err)
 	}
 	for _, i := range []int{7, 0} { // a word of one, and of all
@@ -85,11 +98,7 @@ func TestWaitTimesOut(t *testing.T) {
 			list[i].Addr = &w[i]
 		}
 		begin := time.Now()
-		err := Wait(3*time.Millisecond, list...)
-		for err == nil { // without a reason: the runtime interrupts threads by a signal
-			err = Wait(3*time.Millisecond, list...)
-		}
-		if err != ErrTimeout {
+		if err := waitOut(3*time.Millisecond, list...); err != ErrTimeout {
 			t.Errorf("%d words: %v", n, err)
 		}
 		if d := time.Since(begin); d < 3*time.Millisecond {

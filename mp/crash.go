@@ -73,4 +73,7 @@ var fatalPlaces = []struct{ function, reason string }{
 	{"runtime.persistentalloc", "out of memory"},
 	{"runtime.newosproc", "out of memory, or of threads"},
 	{"runtime.newstack", "stack overflow"},
+	{"internal/sync.(*Mutex).unlockSlow", "unlock of unlocked sync.Mutex"},
+	{"sync.(*RWMutex).Unlock", "Unlock of unlocked sync.RWMutex"},
+	{"sync.(*RWMutex).rUnlockSlow", "RUnlock of unlocked sync.RWMutex"},
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"unsafe"
@@ -31,7 +32,7 @@ func TestEnds(t *testing.T) {
 		{"log.Fatal", 1, 0, ""},
 		{"goroutine panics", 2, 0, "panic: over there"},
 		{"goroutine faults", 2, 0, "[signal SIGSEGV"},
-		{"map races", 2, 0, "concurrent map"},
+		{"fatal error", 2, 0, "unlock of unlocked sync.Mutex"},
 		{"sent SIGSEGV", 2, 0, "SIGSEGV"},
 		{"killed", -1, syscall.SIGKILL, ""},
 	} {
@@ -72,16 +73,8 @@ func end(_ context.Context, how string) error {
 	case "goroutine faults":
 		go func() { *(*int)(fault()) = 1 }()
 		<-never
-	case "map races":
-		m := map[int]int{}
-		for range 4 {
-			go func() {
-				for i := 0; ; i++ {
-					m[i%10] = i
-				}
-			}()
-		}
-		<-never
+	case "fatal error": // which cannot be recovered
+		new(sync.Mutex).Unlock()
 	case "sent SIGSEGV":
 		_ = syscall.Kill(os.Getpid(), syscall.SIGSEGV)
 		<-never

@@ -116,6 +116,7 @@ func TestCrashReason(t *testing.T) {
 		"panic: over there\n\ngoroutine 7": "panic: over there",
 		"runtime stack:\nruntime.throw({0x6afd7a?, 0x2377?})\n\t/x/panic.go:1\nruntime.sysMapOS(0xc0)\n": "fatal error: out of memory",
 		"goroutine 9 [running]:\nruntime.fatal({0x1?})\n\t/x\nmain.f(1)\n":                               "fatal error in main.f",
+		"goroutine 9 [running]:\ninternal/runtime/maps.fatal({0x1?})\n\t/x\nmain.f(1)\n":                 "fatal error: concurrent map read, write or iteration",
 		"goroutine 9 [running]:\nmain.f(1)\n":                                                            "fatal error",
 		"[signal SIGBUS: bus error]\n\ngoroutine 1":                                                      "fatal error: signal SIGBUS: bus error",
 	} {

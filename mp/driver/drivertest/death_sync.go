@@ -63,6 +63,7 @@ func testDeathOfCondWaiters(t *testing.T, victim, witness driver.Place, kill fun
 	if err := <-lost; err == nil {
 		t.Error("a wait of the dead succeeded")
 	}
+	still(t, "the place does not know of the death", 1, answer)
 	must(t, c.Lock(ctx))
 	must(t, c.Signal(ctx))
 	must(t, c.Unlock(ctx))

@@ -138,11 +138,16 @@ func signals(heard <-chan os.Signal, begun <-chan *life, starter int) {
 			}
 		}
 	}
+	act := func(sig os.Signal) {
+		l.resting.Add(-1)
+		defer l.resting.Add(1)
+		l.signal(sig)
+	}
 	if early != nil && !l.spare { // for spares nobody knew of this task yet
-		l.signal(early)
+		act(early)
 	}
 	for sig := range heard {
-		l.signal(sig)
+		act(sig)
 	}
 }
 

@@ -167,7 +167,7 @@ func (l *life) signal(sig os.Signal) {
 	case <-time.After(dyingDelay):
 	}
 	switch {
-	case os.Getppid() != l.starter, !l.f.table.Live(l.f.starter):
+	case os.Getppid() != l.starter, !l.f.table.Live(l.f.starter), spawn.Dying(l.starter):
 		l.alone()
 	case !l.shielded:
 		l.terminate(sig)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -264,4 +265,5 @@ func TestConcurrentCalls(t *testing.T) {
 	if n := objects(t, m); n != 1 {
 		t.Errorf("%d objects", n)
 	}
+	runtime.KeepAlive(l) // or the collector gives it back
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -39,6 +41,32 @@ func Soften() error {
 		return err
 	}
 	return askForDeath(unix.SIGTERM)
+}
+
+// Dying reports whether a process is ending: it was sent SIGKILL, or its first
+// thread has ended. On a busy machine a process may take long from there to its
+// end, thread by thread. False if that cannot be seen.
+func Dying(pid int) bool {
+	b, err := os.ReadFile(viewProc().dir(pid) + "/status")
+	if err != nil {
+		return false
+	}
+	const kill = 1 << (unix.SIGKILL - 1)
+	for line := range strings.Lines(string(b)) {
+		name, value, _ := strings.Cut(line, ":")
+		value = strings.TrimSpace(value)
+		switch name {
+		case "State":
+			if strings.HasPrefix(value, "Z") || strings.HasPrefix(value, "X") {
+				return true
+			}
+		case "SigPnd", "ShdPnd":
+			if set, err := strconv.ParseUint(value, 16, 64); err == nil && set&kill != 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // askForDeath sets the signal that this thread's process gets when its starter

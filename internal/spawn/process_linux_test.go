@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"strconv"
 	"strings"
@@ -233,5 +234,26 @@ func TestLimits(t *testing.T) {
 		if err == nil {
 			t.Error("a limit without sense was set")
 		}
+	}
+}
+
+func TestDying(t *testing.T) {
+	c := exec.Command("/proc/self/exe", "-test.run", "^$")
+	if Dying(os.Getpid()) {
+		t.Error("this process is dying")
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	// Until it is reaped: the signal is pending, or it is a zombie.
+	if !Dying(c.Process.Pid) {
+		t.Error("a process that was killed is not dying")
+	}
+	_ = c.Wait()
+	if Dying(c.Process.Pid) {
+		t.Error("a process that was reaped is dying")
 	}
 }

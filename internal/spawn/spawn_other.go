@@ -26,6 +26,9 @@ func MarkCloexec(int) error { return refuse() }
 // Soften refuses and names the platform.
 func Soften() error { return refuse() }
 
+// Dying reports whether a process is ending.
+func Dying(int) bool { return false }
+
 // ChildEnded is a signal that never comes.
 const ChildEnded = syscall.Signal(-1)
 

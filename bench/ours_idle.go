@@ -45,7 +45,7 @@ func parkedCPU(ctx context.Context, n int) (seconds float64, err error) {
 	}
 	var parked []*mp.Process[mp.None]
 	defer func() {
-		err = errors.Join(err, never.CloseWrite())
+		err = errors.Join(err, never.CloseWrite(ctx))
 		for _, p := range parked {
 			err = errors.Join(err, p.Wait(ctx))
 		}

@@ -58,7 +58,11 @@ func updateValue(processes int) harness.Run {
 		if err != nil {
 			return 0, err
 		}
-		if got, want := value.Load(), int64((share+warm)*processes); got != want {
+		got, err := value.Load(ctx)
+		if err != nil {
+			return 0, err
+		}
+		if want := int64((share + warm) * processes); got != want {
 			return 0, fmt.Errorf("the value is %d after %d increments", got, want)
 		}
 		return took.Seconds() / float64(share*processes), nil

@@ -157,12 +157,12 @@ func TestLostLock(t *testing.T) {
 	}
 	lock()
 	lose()
-	wantIs(t, "unlock of a lost lock", l.Unlock(t.Context()), mperr.ErrNotHeld)
+	wantNo(t, "unlock of a lost lock", l.Unlock(t.Context()))
 	s.count("mp.unlock", 0)
 	lock()
 	lose()
 	lock() // by somebody else in this process
-	wantIs(t, "unlock by the one who has lost it", l.Unlock(t.Context()), mperr.ErrNotHeld)
+	wantNo(t, "unlock by the one who has lost it", l.Unlock(t.Context()))
 	s.count("mp.unlock", 0)
 	if err := l.Unlock(t.Context()); err != nil {
 		t.Errorf("unlock by the owner: %v", err)

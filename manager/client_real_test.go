@@ -66,8 +66,8 @@ func TestCancelSwallowsNothing(t *testing.T) {
 			t.Errorf("item %d was got %d times", i, seen[i])
 		}
 	}
-	if n := q.Len(); n != 0 {
-		t.Errorf("%d items are left", n)
+	if n, err := q.Len(t.Context()); n != 0 || err != nil {
+		t.Errorf("%d items are left: %v", n, err)
 	}
 }
 

@@ -85,7 +85,9 @@ func (c *condHandle) lend() *link {
 	c.state.Lock()
 	defer c.state.Unlock()
 	had := c.heldOn
-	c.heldOn = nil
+	if c.n = max(0, c.n-1); c.n == 0 {
+		c.heldOn = nil
+	}
 	return had
 }
 
@@ -158,5 +160,6 @@ func (l *rwHandle) TryRLock(ctx context.Context) (bool, error) {
 }
 
 func (l *rwHandle) RUnlock(ctx context.Context) error {
-	return l.reads.giveBack(ctx, l.handle, "mp.rUnlock")
+	held, lost := l.reads.given(l.m)
+	return l.unlock(ctx, held, lost, "mp.rUnlock")
 }

@@ -3,7 +3,6 @@ package manager
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 
 	"multiproc/internal/frames"
@@ -17,6 +16,7 @@ type mutexHandle struct {
 	*handle
 	state  sync.Mutex
 	heldOn *link // where the lock was taken, nil once it is given back
+	n      int   // how often: more than once only for a Condition that Python made, over an RLock
 	// lost counts the locks that ended with their session and of which Unlock
 	// has not been told. Whose Unlock comes first is not known here; until all
 	// have come the lock of the new session is kept.
@@ -67,18 +67,16 @@ func undoLock(ctx context.Context, m *Manager, id uint64, answer []byte) error {
 func (m *mutexHandle) locked(on *link) {
 	m.state.Lock()
 	defer m.state.Unlock()
-	if m.heldOn != nil && m.heldOn != on {
-		m.lost++
+	if m.heldOn != on {
+		m.lost, m.n = m.lost+m.n, 0
 	}
 	m.heldOn = on
+	m.n++
 }
 
 func (m *mutexHandle) Unlock(ctx context.Context) error {
 	held, lost := m.given()
-	if lost {
-		return fmt.Errorf("%s: the connection broke while the lock was held, and with it the lock was lost: %w", m, mperr.ErrNotHeld)
-	}
-	return m.giveBack(ctx, held, "mp.unlock")
+	return m.unlock(ctx, held, lost, "mp.unlock")
 }
 
 // given notes that the lock is given back. It reports whether it is held through
@@ -90,10 +88,26 @@ func (m *mutexHandle) given() (held, lost bool) {
 		m.lost--
 		return false, true
 	}
-	held = m.heldOn != nil
-	lost = held && (m.heldOn.broken.Load() || m.heldOn != m.m.link.Load())
-	m.heldOn = nil
-	return held, lost
+	if m.n == 0 {
+		return false, false
+	}
+	lost = m.heldOn.broken.Load() || m.heldOn != m.m.link.Load()
+	if m.n--; lost {
+		m.lost, m.n = m.lost+m.n, 0
+	}
+	if m.n == 0 {
+		m.heldOn = nil
+	}
+	return true, lost
+}
+
+// unlock gives back a lock by a method. One that was lost with its session is
+// gone already.
+func (h *handle) unlock(ctx context.Context, held, lost bool, method string) error {
+	if lost {
+		return nil
+	}
+	return h.giveBack(ctx, held, method)
 }
 
 // giveBack calls the method that gives back what was taken. What is held through

@@ -154,7 +154,8 @@ func (l *recursiveHandle) TryLock(ctx context.Context) (bool, error) {
 }
 
 func (l *recursiveHandle) Unlock(ctx context.Context) error {
-	return l.held.giveBack(ctx, l.handle, "release")
+	held, lost := l.held.given(l.m)
+	return l.unlock(ctx, held, lost, "release")
 }
 
 // semaphoreHandle implements driver.Semaphore. The permits that the session has

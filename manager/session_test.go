@@ -104,8 +104,8 @@ func TestSessionsOutliveConnections(t *testing.T) {
 			}
 			wantNo(t, "unlock", lock.Unlock(ctx))
 			wantNo(t, "lock", errors.Join(theirs.Lock(ctx), theirs.Unlock(ctx)))
-			if n := put.Len(); n != 0 {
-				t.Errorf("%d items are left", n)
+			if n, err := put.Len(ctx); n != 0 || err != nil {
+				t.Errorf("%d items are left: %v", n, err)
 			}
 		})
 	}
@@ -130,7 +130,7 @@ func TestSessionsEnd(t *testing.T) {
 	}
 	wantIs(t, "a call under way", <-got, mperr.ErrUnknownFate)
 	p.On()
-	wantIs(t, "unlock", lock.Unlock(ctx), mperr.ErrNotHeld)
+	wantNo(t, "unlock", lock.Unlock(ctx))
 	if n, err := q.Len(ctx); n != 0 || err != nil { // on a new session
 		t.Errorf("len %d, %v", n, err)
 	}

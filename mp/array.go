@@ -6,6 +6,7 @@ import (
 	"iter"
 	"unsafe"
 
+	"multiproc/internal/local"
 	"multiproc/internal/robust"
 	"multiproc/internal/shm"
 )
@@ -25,9 +26,11 @@ import (
 // changed. The others then get an *OwnerDiedError from every call that needs the lock,
 // until Repair succeeds.
 type Array[T any] struct {
-	object
+	travels
+	memoryOnly
+	mem    local.Memory
 	lock   robust.RW
-	health *health
+	health *local.Health
 	elems  elements[T]
 }
 
@@ -94,13 +97,13 @@ func (a *Array[T]) attach(_ *family, seg *shm.Segment, _ byte) error {
 	if err != nil {
 		return err
 	}
-	if err := a.adopt(seg, seg.Size, func() { a.lock.Abort(); a.elems.lock.Abort() }, nil); err != nil {
+	if err := a.mem.Adopt(seg, seg.Size, func() { a.lock.Abort(); a.elems.lock.Abort() }, nil); err != nil {
 		return err
 	}
-	a.lock.Init(a.body())
-	a.health = (*health)(unsafe.Add(a.body(), arrayHealthOff))
-	a.elems.init(unsafe.Add(a.body(), arrayElementOff), unsafe.Add(a.mem, arrayData[T]()), n)
-	a.rest.detach = a.elems.lock.Detach
+	a.lock.Init(a.mem.Body())
+	a.health = (*local.Health)(unsafe.Add(a.mem.Body(), arrayHealthOff))
+	a.elems.init(unsafe.Add(a.mem.Body(), arrayElementOff), unsafe.Add(a.mem.Mem, arrayData[T]()), n)
+	a.mem.Rest.Detach = a.elems.lock.Detach
 	return nil
 }
 
@@ -123,20 +126,20 @@ func (a *Array[T]) Len() int { return a.elems.n }
 // 8 bytes; others take a short lock.
 func (a *Array[T]) Load(i int) T {
 	a.mustEnter()
-	defer a.exit()
+	defer a.mem.Exit()
 	return a.elems.load(i)
 }
 
 // Store sets element i; see Load.
 func (a *Array[T]) Store(i int, v T) {
 	a.mustEnter()
-	defer a.exit()
+	defer a.mem.Exit()
 	a.elems.store(i, v)
 }
 
 func (a *Array[T]) mustEnter() {
-	if !a.enter() {
-		panic(a.errClosed())
+	if !a.mem.Enter() {
+		panic(a.mem.ErrClosed())
 	}
 }
 
@@ -159,10 +162,10 @@ func (a *Array[T]) View(ctx context.Context, f func([]T) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if !a.enter() {
-		return a.errClosed()
+	if !a.mem.Enter() {
+		return a.mem.ErrClosed()
 	}
-	defer a.exit()
+	defer a.mem.Exit()
 	for {
 		died, err := a.lock.RLock(ctx)
 		if err != nil {
@@ -209,10 +212,10 @@ func (a *Array[T]) update(ctx context.Context, f func([]T) error, repair bool) e
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if !a.enter() {
-		return a.errClosed()
+	if !a.mem.Enter() {
+		return a.mem.ErrClosed()
 	}
-	defer a.exit()
+	defer a.mem.Exit()
 	died, err := a.lock.Lock(ctx)
 	if err != nil {
 		return err
@@ -220,12 +223,12 @@ func (a *Array[T]) update(ctx context.Context, f func([]T) error, repair bool) e
 	whole := true
 	defer func() {
 		if !whole { // f did not return: the array is as after a death
-			a.health.poison(Self().PID)
+			a.health.Poison(Self().PID)
 		}
 		a.lock.Unlock()
 	}()
 	if died {
-		a.health.poison(a.lock.Deceased())
+		a.health.Poison(a.lock.Deceased())
 	}
 	if !repair {
 		if err := a.sound(); err != nil {
@@ -237,7 +240,7 @@ func (a *Array[T]) update(ctx context.Context, f func([]T) error, repair bool) e
 	err = f(a.elems.slice())
 	whole = true
 	if repair && err == nil {
-		a.health.heal()
+		a.health.Heal()
 	}
 	return err
 }
@@ -251,12 +254,12 @@ func (a *Array[T]) inherit(ctx context.Context) error {
 	}
 	defer a.lock.Unlock()
 	if died {
-		a.health.poison(a.lock.Deceased())
+		a.health.Poison(a.lock.Deceased())
 	}
 	return a.sound()
 }
 
-func (a *Array[T]) sound() error { return a.health.sound("array") }
+func (a *Array[T]) sound() error { return a.health.Sound("array") }
 
 // Values returns a copy of the whole array, taken under its lock.
 func (a *Array[T]) Values(ctx context.Context) ([]T, error) { return a.Slice(ctx, 0, a.Len()) }
@@ -292,6 +295,17 @@ type Integer interface {
 // other AtomicAdds and Stores to that element.
 func AtomicAdd[T Integer](a *Array[T], i int, d T) T {
 	a.mustEnter()
-	defer a.exit()
+	defer a.mem.Exit()
 	return addElement(&a.elems, i, d)
 }
+
+// Close gives the handle back. Calls that wait in it return ErrClosed; later
+// ones return ErrClosed or, where they return no error, panic with it.
+func (a *Array[T]) Close() error { return a.mem.Close() }
+
+// String names the object.
+func (a *Array[T]) String() string { return a.mem.String() }
+
+func (a *Array[T]) travel() traveller { return a }
+
+func (a *Array[T]) borrow() (*shm.Segment, func(), error) { return a.mem.Borrow() }

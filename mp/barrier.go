@@ -20,7 +20,8 @@ import (
 // it. A pointer to a Barrier may travel to other processes. The zero Barrier is
 // not usable.
 type Barrier struct {
-	remote[driver.Barrier]
+	travels
+	h handle[driver.Barrier]
 }
 
 // NewBarrier makes a barrier for that many parties in the place that In names,
@@ -30,61 +31,41 @@ func NewBarrier(parties int, opts ...Option) (*Barrier, error) {
 		return nil, fmt.Errorf("new %s: %d parties cannot meet, it takes one at least: %w", driver.KindBarrier, parties, ErrValue)
 	}
 	b := &Barrier{}
-	return made(b, newOf(b, driver.Spec{Kind: driver.KindBarrier, Size: parties}, opts))
+	return made(b, newOf(&b.h, driver.Spec{Kind: driver.KindBarrier, Size: parties}, opts))
 }
 
 // Wait returns when all parties have called it; index is how many came before
 // this one. An error that wraps ErrBroken says that it is in vain; ctx's own
 // error that this call has broken the barrier, unless ctx had ended before.
 func (b *Barrier) Wait(ctx context.Context) (index int, err error) {
-	o, err := b.access()
-	if err != nil {
-		return 0, err
-	}
-	return o.Wait(ctx)
+	return ask(ctx, &b.h, driver.Barrier.Wait)
 }
 
 // Abort breaks the barrier: all who wait, and who will, get ErrBroken.
-func (b *Barrier) Abort(ctx context.Context) error {
-	o, err := b.access()
-	if err != nil {
-		return err
-	}
-	return o.Abort(ctx)
-}
+func (b *Barrier) Abort(ctx context.Context) error { return b.h.do(ctx, driver.Barrier.Abort) }
 
 // Reset makes the barrier as good as new. Those who wait get ErrBroken.
-func (b *Barrier) Reset(ctx context.Context) error {
-	o, err := b.access()
-	if err != nil {
-		return err
-	}
-	return o.Reset(ctx)
-}
+func (b *Barrier) Reset(ctx context.Context) error { return b.h.do(ctx, driver.Barrier.Reset) }
 
 // Parties is how many have to come.
 func (b *Barrier) Parties(ctx context.Context) (int, error) {
-	o, err := b.access()
-	if err != nil {
-		return 0, err
-	}
-	return o.Parties(ctx)
+	return ask(ctx, &b.h, driver.Barrier.Parties)
 }
 
 // Waiting is how many have come and wait.
 func (b *Barrier) Waiting(ctx context.Context) (int, error) {
-	o, err := b.access()
-	if err != nil {
-		return 0, err
-	}
-	return o.Waiting(ctx)
+	return ask(ctx, &b.h, driver.Barrier.Waiting)
 }
 
 // Broken reports whether the barrier is broken.
 func (b *Barrier) Broken(ctx context.Context) (bool, error) {
-	o, err := b.access()
-	if err != nil {
-		return false, err
-	}
-	return o.Broken(ctx)
+	return ask(ctx, &b.h, driver.Barrier.Broken)
 }
+
+// Close gives the handle back.
+func (b *Barrier) Close() error { return b.h.Close() }
+
+// String names the object.
+func (b *Barrier) String() string { return b.h.String() }
+
+func (b *Barrier) travel() traveller { return &b.h }

@@ -60,7 +60,7 @@ func TestBatchStopsAtTheFirstError(t *testing.T) {
 	if got, err := q.GetBatch(t.Context(), 9); err != nil || !slices.Equal(got, []any{1, "two"}) {
 		t.Errorf("GetBatch = %v, %v", got, err)
 	}
-	if _, err := q.TryGet(); !errors.Is(err, mp.ErrEmpty) {
+	if _, err := q.TryGet(t.Context()); !errors.Is(err, mp.ErrEmpty) {
 		t.Errorf("the queue is not empty: %v", err)
 	}
 }

@@ -129,11 +129,11 @@ func testMutexClosedWhileHeld(t *testing.T, in ...mp.Option) {
 	other := closing(t, get(carrier.Get(ctx))(t))
 	must(t, m.Lock(ctx))
 	must(t, m.Close())
-	if ok := get(other.TryLock())(t); ok {
+	if ok := get(other.TryLock(ctx))(t); ok {
 		t.Error("a lock whose handle was closed is free")
 	}
 	m.Unlock()
-	if ok := get(other.TryLock())(t); !ok {
+	if ok := get(other.TryLock(ctx))(t); !ok {
 		t.Error("a lock that was given back by a closed handle is not free")
 	}
 	other.Unlock()
@@ -162,7 +162,7 @@ func testLocksClosedWhileHeld(t *testing.T, p driver.Place) {
 	s, otherS := get(mp.NewSemaphore(1, in("s")...))(t), closing(t, get(mp.NewSemaphore(1, in("s")...))(t))
 	must(t, s.Acquire(ctx))
 	must(t, s.Close())
-	must(t, s.Release())
-	wantErr(t, "the second release", s.Release(), mp.ErrClosed)
+	must(t, s.Release(ctx))
+	wantErr(t, "the second release", s.Release(ctx), mp.ErrClosed)
 	must(t, otherS.Acquire(ctx))
 }

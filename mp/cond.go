@@ -32,7 +32,8 @@ import (
 // A pointer to a Cond may travel to other processes. The zero Cond is not
 // usable.
 type Cond struct {
-	placeMutex[driver.Cond]
+	travels
+	h handle[driver.Cond]
 }
 
 // NewCond makes a Cond whose lock is that of m, which must be in a place; m may
@@ -42,30 +43,32 @@ type Cond struct {
 func NewCond(m *Mutex, opts ...Option) (*Cond, error) {
 	c, spec := &Cond{}, driver.Spec{Kind: driver.KindCond}
 	if m != nil {
-		spec.Lock = m.inPlace()
-		if spec.Lock == nil {
-			return nil, fmt.Errorf("new %s: its mutex is in memory, and a Cond lives in a place so far: make both with mp.In(m), where m is what manager.Start or manager.Dial returned", spec.Kind)
+		lock, err := m.h.access()
+		if err != nil {
+			return nil, fmt.Errorf("new %s: %w", spec.Kind, err)
 		}
-		opts = append([]Option{In(spec.Lock.Place())}, opts...)
+		spec.Lock = lock
+		opts = append([]Option{In(lock.Place())}, opts...)
 	}
-	return made(c, newOf(c, spec, opts))
+	return made(c, newOf(&c.h, spec, opts))
 }
 
 // Lock is as that of Mutex.
-func (c *Cond) Lock(ctx context.Context) error { return c.lock(ctx) }
+func (c *Cond) Lock(ctx context.Context) error { return c.h.do(ctx, driver.Cond.Lock) }
 
 // TryLock is as that of Mutex.
-func (c *Cond) TryLock() (bool, error) { return c.tryLock() }
+func (c *Cond) TryLock(ctx context.Context) (bool, error) {
+	return ask(ctx, &c.h, driver.Cond.TryLock)
+}
 
-// Unlock is as that of Mutex: it panics if the lock was not taken through this
-// handle.
-func (c *Cond) Unlock() { c.unlock() }
+// Unlock is as that of Mutex: it panics if the process does not hold the lock.
+func (c *Cond) Unlock() { unlock(&c.h, "unlock", driver.Cond.Unlock) }
 
 // Repair is as that of Mutex.
-func (c *Cond) Repair(ctx context.Context, f func() error) error { return c.repair(ctx, f) }
+func (c *Cond) Repair(ctx context.Context, f func() error) error { return repair(ctx, &c.h, f) }
 
 // Owner is as that of Mutex.
-func (c *Cond) Owner() int { return c.owner() }
+func (c *Cond) Owner(ctx context.Context) (int, error) { return ask(ctx, &c.h, driver.Cond.Owner) }
 
 // Wait gives the lock up, waits for Signal or Broadcast, and takes the lock
 // again. The caller holds it before and after, whatever the error, and calls
@@ -76,29 +79,19 @@ func (c *Cond) Owner() int { return c.owner() }
 //
 // Others may have run between the signal and the return, so what was waited for
 // is looked at again.
-func (c *Cond) Wait(ctx context.Context) error {
-	o, err := c.access()
-	if err != nil {
-		return err
-	}
-	return o.Wait(ctx)
-}
+func (c *Cond) Wait(ctx context.Context) error { return c.h.do(ctx, driver.Cond.Wait) }
 
 // Signal lets the first of those who wait go on. The caller holds the lock. A
 // signal to nobody is forgotten.
-func (c *Cond) Signal(ctx context.Context) error {
-	o, err := c.access()
-	if err != nil {
-		return err
-	}
-	return o.Signal(ctx)
-}
+func (c *Cond) Signal(ctx context.Context) error { return c.h.do(ctx, driver.Cond.Signal) }
 
 // Broadcast lets all go on who wait. The caller holds the lock.
-func (c *Cond) Broadcast(ctx context.Context) error {
-	o, err := c.access()
-	if err != nil {
-		return err
-	}
-	return o.Broadcast(ctx)
-}
+func (c *Cond) Broadcast(ctx context.Context) error { return c.h.do(ctx, driver.Cond.Broadcast) }
+
+// Close gives the handle back.
+func (c *Cond) Close() error { return c.h.Close() }
+
+// String names the object.
+func (c *Cond) String() string { return c.h.String() }
+
+func (c *Cond) travel() traveller { return &c.h }

@@ -9,7 +9,8 @@ import (
 	"time"
 	"unsafe"
 
-	"multiproc/internal/handle"
+	"multiproc/internal/fdbroker"
+	"multiproc/internal/local"
 	"multiproc/internal/ring"
 	"multiproc/internal/shm"
 	"multiproc/internal/table"
@@ -28,7 +29,9 @@ import (
 // What a sender did before Send happens before what the receiver of that value
 // does after Recv.
 type Conn[S, R any] struct {
-	object
+	travels
+	memoryOnly
+	mem local.Memory
 	e   *end
 	out elem[S]
 	in  elem[R]
@@ -94,7 +97,7 @@ func newPipe[S, R any](opts []Option, side byte) (*Conn[S, R], *Conn[R, S], erro
 	if _, err := b.finger(side | 1); err != nil {
 		return nil, nil, fmt.Errorf("new pipe: %w", err)
 	}
-	o, err := inMemory(opts)
+	o, err := memoryOptions(opts)
 	if err != nil {
 		return nil, nil, fmt.Errorf("new pipe: %w", err)
 	}
@@ -176,7 +179,7 @@ func (c *Conn[S, R]) attach(f *family, seg *shm.Segment, side byte) error {
 		return fmt.Errorf("%s %s: side %d: %w", seg.Kind, seg.ID, side, ErrCorrupt)
 	}
 	e := &end{f: f, number: side, object: seg.ID}
-	if err := c.adopt(seg, pipeData, e.abort, e.release); err != nil {
+	if err := c.mem.Adopt(seg, pipeData, e.abort, e.release); err != nil {
 		return err
 	}
 	fail := func(err error) error {
@@ -191,7 +194,7 @@ func (c *Conn[S, R]) attach(f *family, seg *shm.Segment, side byte) error {
 	var rings [2]*ring.Ring
 	off := pipeData
 	for i := range rings {
-		r, err := ring.New(seg, unsafe.Add(c.body(), pipeRing0+i*ring.ControlSize), off, cfg[i])
+		r, err := ring.New(seg, unsafe.Add(c.mem.Body(), pipeRing0+i*ring.ControlSize), off, cfg[i])
 		if err != nil {
 			return fail(err)
 		}
@@ -212,14 +215,14 @@ func (c *Conn[S, R]) attach(f *family, seg *shm.Segment, side byte) error {
 	if side != sideB1 {
 		e.recv = rings[in]
 	}
-	e.own.Init(f.table, unsafe.Add(c.body(), pipeHolders0+int(side&sideEndMask)*table.HoldersSize))
-	e.other.Init(f.table, unsafe.Add(c.body(), pipeHolders0+int(1-side&sideEndMask)*table.HoldersSize))
+	e.own.Init(f.table, unsafe.Add(c.mem.Body(), pipeHolders0+int(side&sideEndMask)*table.HoldersSize))
+	e.other.Init(f.table, unsafe.Add(c.mem.Body(), pipeHolders0+int(1-side&sideEndMask)*table.HoldersSize))
 	gone := func() bool { return !e.other.Any() }
 	for _, r := range rings {
 		r.SetPeer(gone)
 	}
-	c.rest.detach = func() { rings[0].Detach(); rings[1].Detach() }
-	c.out.to = handle.Carrier{Object: seg.ID, Ring: byte(out)}
+	c.mem.Rest.Detach = func() { rings[0].Detach(); rings[1].Detach() }
+	c.out.to = fdbroker.Carrier{Object: seg.ID, Ring: byte(out)}
 	e.carries = side != sideB1 && c.in.handles
 	e.ring = byte(in)
 	c.e = e
@@ -236,7 +239,7 @@ func (c *Conn[S, R]) carries() (byte, bool) { return c.e.ring, c.e.carries }
 
 // part closes a handle whose end has moved to somebody, who may have no name.
 func (c *Conn[S, R]) part(to string) {
-	c.moved.Store(&to)
+	c.mem.MovedTo(to)
 	_ = c.Close() // the only error says that it was closed meanwhile
 }
 
@@ -259,7 +262,7 @@ func (e *end) release() {
 	}
 	e.released = true
 	ends.remove(e)
-	ctx, cancel := context.WithTimeout(context.Background(), releasePatience)
+	ctx, cancel := context.WithTimeout(context.Background(), releaseTimeout)
 	defer cancel()
 	if err := e.own.Add(ctx, e.f.table.Self(), -1); err != nil {
 		return
@@ -268,17 +271,17 @@ func (e *end) release() {
 	e.hold(-1)
 }
 
-// releasePatience bounds the wait for a process that is stopped in the
+// releaseTimeout bounds the wait for a process that is stopped in the
 // microsecond for which it counts. A process that ends gives back what it holds,
 // and must come to its end.
-const releasePatience = 2 * time.Second
+const releaseTimeout = 2 * time.Second
 
 // count makes this process's new handle known.
 func (e *end) count() { e.hold(+1) }
 
 func (e *end) hold(delta int) {
 	if e.carries {
-		e.f.broker.Hold(e.f.table.Self(), handle.Carrier{Object: e.object, Ring: e.ring}, delta)
+		e.f.broker.Hold(e.f.table.Self(), fdbroker.Carrier{Object: e.object, Ring: e.ring}, delta)
 	}
 }
 
@@ -334,16 +337,16 @@ func leaveAll() {
 // Clone returns a second handle to the same end, for passing one on and
 // keeping one. The end is closed when the last handle to it is.
 func (c *Conn[S, R]) Clone() (*Conn[S, R], error) {
-	if !c.enter() {
-		return nil, c.errClosed()
+	if !c.mem.Enter() {
+		return nil, c.mem.ErrClosed()
 	}
-	defer c.exit()
-	fd, err := c.seg.Dup()
+	defer c.mem.Exit()
+	fd, err := c.mem.Seg.Dup()
 	if err != nil {
 		return nil, err
 	}
 	d := &Conn[S, R]{out: c.out, in: c.in}
-	seg, err := shm.Open(fd, shm.Want{Kind: shm.KindPipe, Family: c.seg.Family, Fingerprint: c.seg.Fingerprint})
+	seg, err := shm.Open(fd, shm.Want{Kind: shm.KindPipe, Family: c.mem.Seg.Family, Fingerprint: c.mem.Seg.Fingerprint})
 	if err != nil {
 		return nil, err
 	}
@@ -361,10 +364,10 @@ func (c *Conn[S, R]) Clone() (*Conn[S, R], error) {
 // CloseWrite says that this end sends no more, for all handles to it: the
 // other end receives what is under way and then io.EOF.
 func (c *Conn[S, R]) CloseWrite() error {
-	if !c.enter() {
-		return c.errClosed()
+	if !c.mem.Enter() {
+		return c.mem.ErrClosed()
 	}
-	defer c.exit()
+	defer c.mem.Exit()
 	if c.e.send == nil {
 		return fmt.Errorf("close the sending side of a receiving end: %w", ErrDirection)
 	}
@@ -376,3 +379,14 @@ func (c *Conn[S, R]) CloseWrite() error {
 func (c *Conn[S, R]) All(ctx context.Context) iter.Seq2[R, error] { return all(ctx, c.Recv) }
 
 var _ io.Closer = (*Conn[int, int])(nil)
+
+// Close gives the handle back. Calls that wait in it return ErrClosed. The other
+// end sees the end of the pipe when nobody holds this one any more.
+func (c *Conn[S, R]) Close() error { return c.mem.Close() }
+
+// String names the object.
+func (c *Conn[S, R]) String() string { return c.mem.String() }
+
+func (c *Conn[S, R]) travel() traveller { return c }
+
+func (c *Conn[S, R]) borrow() (*shm.Segment, func(), error) { return c.mem.Borrow() }

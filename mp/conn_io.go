@@ -17,12 +17,12 @@ func (c *Conn[S, R]) Send(ctx context.Context, v S) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if !c.enter() {
-		return c.errClosed()
+	if !c.mem.Enter() {
+		return c.mem.ErrClosed()
 	}
 	r := c.e.send
 	if r == nil {
-		c.exit()
+		c.mem.Exit()
 		return fmt.Errorf("send on a receiving end: %w", ErrDirection)
 	}
 	var err error
@@ -32,7 +32,7 @@ func (c *Conn[S, R]) Send(ctx context.Context, v S) error {
 		w := v
 		err = c.out.put(ctx, c.e.f, &w, func(p unsafe.Pointer, n int) error { return r.Put(ctx, p, n) })
 	}
-	c.exit()
+	c.mem.Exit()
 	return err
 }
 
@@ -45,12 +45,12 @@ func (c *Conn[S, R]) Recv(ctx context.Context) (R, error) {
 	if err := ctx.Err(); err != nil {
 		return v, err
 	}
-	if !c.enter() {
-		return v, c.errClosed()
+	if !c.mem.Enter() {
+		return v, c.mem.ErrClosed()
 	}
 	r := c.e.recv
 	if r == nil {
-		c.exit()
+		c.mem.Exit()
 		return v, fmt.Errorf("receive on a sending end: %w", ErrDirection)
 	}
 	var err error
@@ -62,17 +62,17 @@ func (c *Conn[S, R]) Recv(ctx context.Context) (R, error) {
 			v = *w
 		}
 	}
-	c.exit()
+	c.mem.Exit()
 	return v, err
 }
 
 // TryRecv is Recv that returns ErrEmpty instead of waiting.
 func (c *Conn[S, R]) TryRecv() (R, error) {
 	var v R
-	if !c.enter() {
-		return v, c.errClosed()
+	if !c.mem.Enter() {
+		return v, c.mem.ErrClosed()
 	}
-	defer c.exit()
+	defer c.mem.Exit()
 	r := c.e.recv
 	if r == nil {
 		return v, fmt.Errorf("receive on a sending end: %w", ErrDirection)
@@ -91,10 +91,10 @@ func (c *Conn[S, R]) TryRecv() (R, error) {
 // deadline in ctx that is "is there anything within a second"; without
 // waiting, use TryRecv. It takes nothing.
 func (c *Conn[S, R]) Poll(ctx context.Context) error {
-	if !c.enter() {
-		return c.errClosed()
+	if !c.mem.Enter() {
+		return c.mem.ErrClosed()
 	}
-	defer c.exit()
+	defer c.mem.Exit()
 	if c.e.recv == nil {
 		return fmt.Errorf("poll a sending end: %w", ErrDirection)
 	}
@@ -109,13 +109,29 @@ func (c *Conn[S, R]) Poll(ctx context.Context) error {
 }
 
 func (c *Conn[S, R]) source() (*waitSource, error) {
-	if !c.enter() {
-		return nil, c.errClosed()
+	if !c.mem.Enter() {
+		return nil, c.mem.ErrClosed()
 	}
 	r := c.e.recv
 	if r == nil {
-		c.exit()
+		c.mem.Exit()
 		return nil, fmt.Errorf("wait for a sending end: %w", mperr.ErrDirection)
 	}
-	return c.look(r), nil
+	return lookAt(&c.mem, r), nil
+}
+
+// RecvAppend is Recv for a pipe of byte slices that appends the value to buf;
+// see GetAppend.
+func RecvAppend[S any, B ~[]byte](ctx context.Context, c *Conn[S, B], buf B) (B, error) {
+	if err := ctx.Err(); err != nil {
+		return buf, err
+	}
+	if !c.mem.Enter() {
+		return buf, c.mem.ErrClosed()
+	}
+	defer c.mem.Exit()
+	if c.e.recv == nil {
+		return buf, fmt.Errorf("receive on a sending end: %w", ErrDirection)
+	}
+	return c.e.recv.GetAppend(ctx, buf)
 }

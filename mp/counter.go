@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"sync/atomic"
 
+	"multiproc/internal/local"
 	"multiproc/internal/shm"
 )
 
@@ -14,7 +15,9 @@ import (
 //
 // Its operations are sequentially consistent, like those of atomic.Int64.
 type Counter struct {
-	small
+	travels
+	memoryOnly
+	cell local.Small
 }
 
 // counterWord is where the number stands: a cache line of its own.
@@ -42,42 +45,53 @@ func (c *Counter) attach(_ *family, seg *shm.Segment, _ byte) error {
 		_ = seg.Close()
 		return fmt.Errorf("%s %s: %d bytes: %w", seg.Kind, seg.ID, seg.Size, ErrCorrupt)
 	}
-	m, err := newCell(seg, shm.HeaderSize+counterWord+64, nil)
+	m, err := local.NewCell(seg, shm.HeaderSize+counterWord+64, nil)
 	if err == nil {
-		c.p.Store(m)
+		c.cell.P.Store(m)
 	}
 	return err
 }
 
-func (c *cell) number() *atomic.Int64 { return (*atomic.Int64)(c.body(counterWord)) }
+// wordOf is the word in the memory of a counter.
+func wordOf(c *local.Cell) *atomic.Int64 { return (*atomic.Int64)(c.Body(counterWord)) }
 
 // Add adds d and returns the sum. Cost: that of an atomic add.
 func (c *Counter) Add(d int64) int64 {
-	m := c.cell()
-	n := m.number().Add(d)
+	m := c.cell.Cell()
+	n := wordOf(m).Add(d)
 	runtime.KeepAlive(m)
 	return n
 }
 
 // Load returns the number.
 func (c *Counter) Load() int64 {
-	m := c.cell()
-	n := m.number().Load()
+	m := c.cell.Cell()
+	n := wordOf(m).Load()
 	runtime.KeepAlive(m)
 	return n
 }
 
 // Store sets the number.
 func (c *Counter) Store(n int64) {
-	m := c.cell()
-	m.number().Store(n)
+	m := c.cell.Cell()
+	wordOf(m).Store(n)
 	runtime.KeepAlive(m)
 }
 
 // CompareAndSwap sets the number to n if it is old, and reports whether it did.
 func (c *Counter) CompareAndSwap(old, n int64) bool {
-	m := c.cell()
-	ok := m.number().CompareAndSwap(old, n)
+	m := c.cell.Cell()
+	ok := wordOf(m).CompareAndSwap(old, n)
 	runtime.KeepAlive(m)
 	return ok
 }
+
+// Close gives the handle back; later calls panic.
+func (c *Counter) Close() error { return c.cell.Close() }
+
+// String names the object.
+func (c *Counter) String() string { return c.cell.String() }
+
+func (c *Counter) travel() traveller { return c }
+
+func (c *Counter) borrow() (*shm.Segment, func(), error) { return c.cell.Borrow() }

@@ -34,7 +34,7 @@ func TestFIFOAcrossProcesses(t *testing.T) {
 	finish(t, start(t, PutNumbers, numbers{q, 10, 100_000}))
 	must(t, putNumbers(t.Context(), numbers{q, 100_010, 10}))
 	for i := range 100_020 {
-		if v := get(q.TryGet())(t); v != i {
+		if v := get(q.TryGet(t.Context()))(t); v != i {
 			t.Fatalf("item %d is %d", i, v)
 		}
 	}
@@ -52,12 +52,12 @@ func TestManyPuttersAndGetters(t *testing.T) {
 	for _, p := range putters {
 		finish(t, p)
 	}
-	must(t, q.CloseWrite())
+	must(t, q.CloseWrite(t.Context()))
 	seen := make([]bool, each*procs)
 	for _, p := range getters {
 		finish(t, p)
 		last := make([]int, procs)
-		for _, v := range get(out.TryGet())(t) {
+		for _, v := range get(out.TryGet(t.Context()))(t) {
 			if seen[v] {
 				t.Fatalf("%d came twice", v)
 			}

@@ -7,7 +7,7 @@ import (
 	"unsafe"
 
 	"multiproc/internal/codec"
-	"multiproc/internal/handle"
+	"multiproc/internal/fdbroker"
 	"multiproc/internal/ring"
 )
 
@@ -19,7 +19,7 @@ type elem[T any] struct {
 	raw     bool
 	handles bool // a value may mention handles
 	size    int
-	to      handle.Carrier // what the records are in, for those with handles
+	to      fdbroker.Carrier // what the records are in, for those with handles
 }
 
 func newElem[T any]() (elem[T], error) {

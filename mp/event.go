@@ -14,49 +14,36 @@ import (
 // may travel to other processes. The zero Event is not usable. After an error
 // nothing was changed, unless it wraps ErrUnknownFate.
 type Event struct {
-	remote[driver.Event]
+	travels
+	h handle[driver.Event]
 }
 
 // NewEvent makes an event that is not set in the place that In names, or finds
 // the one that has the name of WithName.
 func NewEvent(opts ...Option) (*Event, error) {
 	e := &Event{}
-	return made(e, newInPlace(e, driver.KindEvent, opts))
+	return made(e, newObject(&e.h, driver.KindEvent, opts))
 }
 
 // Set sets the flag: all who wait go on, and nobody waits until Clear.
-func (e *Event) Set(ctx context.Context) error {
-	o, err := e.access()
-	if err != nil {
-		return err
-	}
-	return o.Set(ctx)
-}
+func (e *Event) Set(ctx context.Context) error { return e.h.do(ctx, driver.Event.Set) }
 
 // Clear takes the flag back.
-func (e *Event) Clear(ctx context.Context) error {
-	o, err := e.access()
-	if err != nil {
-		return err
-	}
-	return o.Clear(ctx)
-}
+func (e *Event) Clear(ctx context.Context) error { return e.h.do(ctx, driver.Event.Clear) }
 
 // IsSet reports whether the flag is set.
 func (e *Event) IsSet(ctx context.Context) (bool, error) {
-	o, err := e.access()
-	if err != nil {
-		return false, err
-	}
-	return o.IsSet(ctx)
+	return ask(ctx, &e.h, driver.Event.IsSet)
 }
 
 // Wait returns when the flag is set. It does not miss a Set that is followed by
 // Clear at once.
-func (e *Event) Wait(ctx context.Context) error {
-	o, err := e.access()
-	if err != nil {
-		return err
-	}
-	return o.Wait(ctx)
-}
+func (e *Event) Wait(ctx context.Context) error { return e.h.do(ctx, driver.Event.Wait) }
+
+// Close gives the handle back.
+func (e *Event) Close() error { return e.h.Close() }
+
+// String names the object.
+func (e *Event) String() string { return e.h.String() }
+
+func (e *Event) travel() traveller { return &e.h }

@@ -57,9 +57,9 @@ func ExampleSemaphore() {
 	if err := s.Acquire(ctx); err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(s.TryAcquire())
-	fmt.Println(s.TryAcquire())
-	fmt.Println(s.Release())
+	fmt.Println(s.TryAcquire(ctx))
+	fmt.Println(s.TryAcquire(ctx))
+	fmt.Println(s.Release(ctx))
 	// Output:
 	// true <nil>
 	// false <nil>
@@ -76,11 +76,11 @@ func ExampleRWMutex() {
 	if err := l.RLock(ctx); err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(l.TryRLock())
-	fmt.Println(l.TryLock())
+	fmt.Println(l.TryRLock(ctx))
+	fmt.Println(l.TryLock(ctx))
 	l.RUnlock()
 	l.RUnlock()
-	fmt.Println(l.TryLock())
+	fmt.Println(l.TryLock(ctx))
 	l.Unlock()
 	// Output:
 	// true <nil>

@@ -72,8 +72,10 @@ func ExampleQueue() {
 		log.Fatal(err)
 	}
 	// The putter is gone, what it has put is not.
-	for !q.Empty() {
-		v, err := q.Get(ctx)
+	if err := q.CloseWrite(ctx); err != nil {
+		log.Fatal(err)
+	}
+	for v, err := range q.All(ctx) {
 		fmt.Println(v, err)
 	}
 	// Output:
@@ -114,8 +116,11 @@ func ExampleValue_Update() {
 		log.Fatal(err)
 	}
 	defer v.Close()
-	err = v.Update(context.Background(), func(n *int) error { *n += 2; return nil })
-	fmt.Println(v.Load(), err)
+	ctx := context.Background()
+	if err := v.Update(ctx, func(n *int) error { *n += 2; return nil }); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(v.Load(ctx))
 	// Output: 42 <nil>
 }
 

@@ -18,16 +18,30 @@ import (
 func Declared(symbol string) bool { return declared(symbol) }
 
 // BodyOf is the memory of an object behind its header, for spoiling it.
-func BodyOf(o interface{ body() unsafe.Pointer }, n int) []byte {
-	return unsafe.Slice((*byte)(o.body()), n)
+func BodyOf(h codec.Handle, n int) []byte {
+	seg, release, err := borrow(h)
+	if err != nil {
+		panic(err)
+	}
+	defer release()
+	mem, err := seg.Map(0, shm.RoundPage(int64(shm.HeaderSize+n)))
+	if err != nil {
+		panic(err)
+	}
+	return unsafe.Slice((*byte)(unsafe.Add(mem, shm.HeaderSize)), n)
+}
+
+func borrow(h codec.Handle) (*shm.Segment, func(), error) {
+	t, ok := travellerOf(h)
+	if !ok {
+		panic(fmt.Sprintf("%T is no handle", h))
+	}
+	return t.borrow()
 }
 
 // HeaderOf describes the segment of a handle.
-func HeaderOf(h interface {
-	borrow() (*shm.Segment, func(), error)
-},
-) shm.Header {
-	seg, release, err := h.borrow()
+func HeaderOf(h codec.Handle) shm.Header {
+	seg, release, err := borrow(h)
 	if err != nil {
 		panic(err)
 	}
@@ -37,7 +51,7 @@ func HeaderOf(h interface {
 
 // Arrive fills a handle in as if its descriptor had come beside a message. It
 // takes fd over.
-func Arrive(h shared, fd int, side byte) error {
+func Arrive(h codec.Handle, fd int, side byte) error {
 	f, err := theFamily()
 	if err != nil {
 		return err
@@ -65,8 +79,8 @@ func ArriveBy(h codec.Handle, ref []byte) error {
 }
 
 // FD is a duplicate of the descriptor of a handle.
-func FD(h shared) int {
-	seg, release, err := h.borrow()
+func FD(h codec.Handle) int {
+	seg, release, err := borrow(h)
 	if err != nil {
 		panic(err)
 	}
@@ -88,13 +102,13 @@ func Deposits() int {
 }
 
 // Turn is the word that says which Update has the turn.
-func (v *Value[T]) Turn() *uint64 { return v.turn }
+func (v *Value[T]) Turn() *uint64 { return v.b.(*memoryValue[T]).turn }
 
 // CrashReason is what an ExitError says of a crash report.
 func CrashReason(report string) string { return crashReason(report) }
 
 // ArriveAs is Arrive with a reference that names an object.
-func ArriveAs(h shared, fd int, id shm.ID) error {
+func ArriveAs(h codec.Handle, fd int, id shm.ID) error {
 	f, err := theFamily()
 	if err != nil {
 		return err

@@ -9,8 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"multiproc/internal/fdbroker"
 	"multiproc/internal/fdpass"
-	"multiproc/internal/handle"
 	"multiproc/internal/mperr"
 	"multiproc/internal/shm"
 	"multiproc/internal/table"
@@ -20,8 +20,8 @@ import (
 // and the way to the root. A process has one for its whole life.
 type family struct {
 	table  *table.Table
-	broker handle.Broker
-	root   *handle.Root // nil unless this process is the root
+	broker fdbroker.Broker
+	root   *fdbroker.Root // nil unless this process is the root
 
 	orphans *orphanage // nil unless this process is the root
 
@@ -31,7 +31,7 @@ type family struct {
 }
 
 // nextParcel names a parcel.
-func (f *family) nextParcel() handle.ID { return handle.NewID(f.table.Self(), f.parcels.Add(1)) }
+func (f *family) nextParcel() fdbroker.ID { return fdbroker.NewID(f.table.Self(), f.parcels.Add(1)) }
 
 // envMark tells a process that it is a child:
 // "version:family:slot:gen:slot:gen", its own and its starter's place.
@@ -79,7 +79,7 @@ func found() (*family, error) {
 	if err != nil {
 		return nil, err
 	}
-	root := handle.NewRoot(t.Self(), openEnd(t))
+	root := fdbroker.NewRoot(t.Self(), openEnd(t))
 	f := &family{table: t, broker: root.Broker(), root: root}
 	f.orphans = newOrphanage(f)
 	root.Nested, root.Ended = f.orphans.open, f.orphans.poke
@@ -101,7 +101,7 @@ func join(p place) error {
 	}
 	membership.Lock()
 	defer membership.Unlock()
-	membership.f = &family{table: t, broker: handle.NewClient(conn), starter: p.starter}
+	membership.f = &family{table: t, broker: fdbroker.NewClient(conn), starter: p.starter}
 	return nil
 }
 

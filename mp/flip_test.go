@@ -31,14 +31,14 @@ func TestFlipsEndEveryCall(t *testing.T) {
 	}
 	v := value(t, wide{A: 1})
 	flips(unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(v.Turn()), -24)), 128), func(bit int) {
-		_ = v.Load()
-		v.Store(wide{A: 2})
+		_ = get(v.Load(ctx))(t)
+		must(t, v.Store(ctx, wide{A: 2}))
 		_ = v.Update(ctx, func(*wide) error { return nil })
 		ended("value", bit)
 	})
 	m := mutex(t)
 	flips(mp.BodyOf(m, 32), func(bit int) {
-		if ok, err := m.TryLock(); ok && err == nil {
+		if ok, err := m.TryLock(ctx); ok && err == nil {
 			m.Unlock()
 		}
 		if m.Lock(ctx) == nil {

@@ -71,7 +71,7 @@ func crowded() {
 			q, err := mp.NewQueue[int](1)
 			if err == nil {
 				all = append(all, q)
-				err = q.TryPut(1)
+				err = q.TryPut(context.Background(), 1)
 			}
 			if err == nil {
 				continue

@@ -24,7 +24,7 @@ func makeQueue(ctx context.Context, _ mp.None) (*mp.Queue[string], error) {
 
 func TestHandleInResult(t *testing.T) {
 	q := closing(t, get(MakeQueue.Run(t.Context(), mp.None{}))(t))
-	if s := get(q.TryGet())(t); s != "made by a child" {
+	if s := get(q.TryGet(t.Context()))(t); s != "made by a child" {
 		t.Errorf("got %q", s)
 	}
 }
@@ -97,13 +97,13 @@ func TestHandlesNested(t *testing.T) {
 		t.Errorf("over the pipe: %q, %v", s, err)
 	}
 	finish(t, p)
-	if n, err := e.Q.TryGet(); n != 3 || err != nil {
+	if n, err := e.Q.TryGet(t.Context()); n != 3 || err != nil {
 		t.Errorf("queue: %d, %v", n, err)
 	}
-	if s, err := inAny.TryGet(); s != "in any" || err != nil {
+	if s, err := inAny.TryGet(t.Context()); s != "in any" || err != nil {
 		t.Errorf("in any: %q, %v", s, err)
 	}
-	if e.Nested.V.Load() != 42 || e.List[2].Load() != 22 || e.ByName["ab"].Load(2) != 5 || e.RV.Load() != 2.5 || e.RA.Load(3) != 4 {
+	if get(e.Nested.V.Load(t.Context()))(t) != 42 || e.List[2].Load() != 22 || e.ByName["ab"].Load(2) != 5 || e.RV.Load() != 2.5 || e.RA.Load(3) != 4 {
 		t.Error("an object does not carry the child's mark")
 	}
 	wantErr(t, "a Conn that has moved", theirs.Send(t.Context(), "x"), mp.ErrClosed)
@@ -158,7 +158,7 @@ func TestHandleThroughQueueOfTheDead(t *testing.T) {
 	// Once fetched by the root itself, once by a child.
 	q := closing(t, get(carrier.Get(t.Context()))(t))
 	for i := range 3 {
-		if v := get(q.TryGet())(t); v != i {
+		if v := get(q.TryGet(t.Context()))(t); v != i {
 			t.Errorf("item %d is %d", i, v)
 		}
 	}
@@ -179,7 +179,10 @@ func drain(ctx context.Context, in *mp.Queue[*mp.Queue[int]]) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	n := q.Len()
+	n, err := q.Len(ctx)
+	if err != nil {
+		return 0, err
+	}
 	for range n {
 		if _, err := q.Get(ctx); err != nil {
 			return 0, err
@@ -194,7 +197,7 @@ func TestFailedPutTakesItsDepositBack(t *testing.T) {
 	c := counter(t, 1)
 	must(t, carrier.Put(t.Context(), c))
 	before := mp.Deposits()
-	wantErr(t, "TryPut", carrier.TryPut(c), mp.ErrFull)
+	wantErr(t, "TryPut", carrier.TryPut(t.Context(), c), mp.ErrFull)
 	wantErr(t, "Put", carrier.Put(within(t, short), c), context.DeadlineExceeded)
 	if n := mp.Deposits(); n != before {
 		t.Errorf("%d deposits, want %d", n, before)

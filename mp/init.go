@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"multiproc/internal/failpoint"
+	"multiproc/internal/fdbroker"
 	"multiproc/internal/fdpass"
-	"multiproc/internal/handle"
 	"multiproc/internal/mperr"
 	"multiproc/internal/shm"
 	"multiproc/internal/spawn"
@@ -146,7 +146,7 @@ func serve(control *fdpass.Conn) {
 	in := &arrival{f: f, fds: fds}
 	// The answer's handles wait with the root until the starter asks for them.
 	// Its patience for that is what ends this process by force.
-	out := &export{f: f, ctx: context.Background(), to: handle.ToProcess(f.starter)}
+	out := &export{f: f, ctx: context.Background(), to: fdbroker.ToProcess(f.starter)}
 	// Deferred: also when the task has ended this goroutine by runtime.Goexit.
 	var o outcome
 	defer func() {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"multiproc/internal/codec"
+	"multiproc/internal/local"
 	"multiproc/internal/mperr"
 	"multiproc/internal/portable"
 	"multiproc/mp/driver"
@@ -15,7 +16,7 @@ import (
 type inside struct {
 	ctx   context.Context // of the call that the value belongs to
 	place driver.Place
-	got   []placeable // the handles that were filled in
+	got   []traveller // the handles that were filled in
 }
 
 func init() {
@@ -27,21 +28,19 @@ func init() {
 
 // Export implements codec.Session.
 func (s *inside) Export(h codec.Handle) ([]byte, error) {
-	p, ok := placeOf(h)
+	t, ok := travellerOf(h)
 	if !ok {
 		return nil, s.foreign(h)
 	}
-	obj := p.inPlace()
-	if obj == nil {
-		if m, ok := h.(shared); ok {
-			if _, release, err := m.borrow(); err == nil {
-				release()
-				return nil, s.foreign(h)
-			}
-		}
-		return nil, errNoObject
+	if obj := t.remote(); obj != nil {
+		return obj.Embed(s.place)
 	}
-	return obj.Embed(s.place)
+	_, release, err := t.borrow()
+	if err != nil {
+		return nil, local.ErrNoObject
+	}
+	release()
+	return nil, s.foreign(h)
 }
 
 func (s *inside) foreign(h codec.Handle) error {
@@ -50,7 +49,7 @@ func (s *inside) foreign(h codec.Handle) error {
 
 // Import implements codec.Session.
 func (s *inside) Import(h codec.Handle, ref []byte) error {
-	p, ok := placeOf(h)
+	t, ok := travellerOf(h)
 	if !ok {
 		return fmt.Errorf("%v holds no %T: %w", s.place, h, mperr.ErrType)
 	}
@@ -58,10 +57,10 @@ func (s *inside) Import(h codec.Handle, ref []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := p.open(obj); err != nil {
+	if err := t.open(obj); err != nil {
 		return err
 	}
-	s.got = append(s.got, p)
+	s.got = append(s.got, t)
 	return nil
 }
 
@@ -134,7 +133,7 @@ func decodeAll[T any](ctx context.Context, o driver.Object, t *portable.Type[T],
 }
 
 // taken decodes what is no longer in the place. That ctx may have ended since
-// is no reason to lose it: handles in it are opened with patience of their own.
+// is no reason to lose it: handles in it are opened with openTimeout of their own.
 func taken[T any](ctx context.Context, o driver.Object, t *portable.Type[T], b []byte) (T, error) {
 	if t.HasHandles() {
 		own, cancel := grace(ctx)
@@ -146,7 +145,7 @@ func taken[T any](ctx context.Context, o driver.Object, t *portable.Type[T], b [
 }
 
 func grace(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), patience)
+	return context.WithTimeout(context.WithoutCancel(ctx), openTimeout)
 }
 
 func lost(err error) error {

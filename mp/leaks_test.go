@@ -44,7 +44,7 @@ var kinds = []struct {
 	{"queue", func() (made, error) {
 		q, err := mp.NewQueue[int](1)
 		if err == nil {
-			err = q.TryPut(1)
+			err = q.TryPut(context.Background(), 1)
 		}
 		return q, err
 	}},
@@ -61,7 +61,7 @@ var kinds = []struct {
 	{"mutex", func() (made, error) {
 		m, err := mp.NewMutex()
 		if err == nil {
-			_, err = m.TryLock()
+			_, err = m.TryLock(context.Background())
 			m.Unlock()
 		}
 		return m, err

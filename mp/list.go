@@ -3,6 +3,7 @@ package mp
 import (
 	"context"
 	"iter"
+	"math"
 
 	"multiproc/internal/portable"
 	"multiproc/mp/driver"
@@ -23,7 +24,8 @@ import (
 // it wraps ErrUnknownFate, or says of Add or Pop that what came of it is no T:
 // then the sum is there, and what was taken is gone.
 type List[T any] struct {
-	remote[driver.List]
+	travels
+	h handle[driver.List]
 	t *portable.Type[T]
 }
 
@@ -31,7 +33,7 @@ type List[T any] struct {
 // that has the name of WithName.
 func NewList[T any](opts ...Option) (*List[T], error) {
 	l := &List[T]{}
-	return made(l, newInPlace(l, driver.KindList, opts))
+	return made(l, newObject(l.travel(), driver.KindList, opts))
 }
 
 func (l *List[T]) plan() (err error) {
@@ -39,17 +41,11 @@ func (l *List[T]) plan() (err error) {
 	return err
 }
 
-func (l *List[T]) open(obj driver.Object) error {
-	if err := l.plan(); err != nil {
-		_ = obj.Close()
-		return err
-	}
-	return l.remote.open(obj)
-}
+func (l *List[T]) travel() traveller { return planned[driver.List]{&l.h, l.plan} }
 
 // with is the list and a value as it is there.
 func (l *List[T]) with(ctx context.Context, v T) (driver.List, []byte, error) {
-	o, err := l.access()
+	o, err := l.h.access()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -59,7 +55,7 @@ func (l *List[T]) with(ctx context.Context, v T) (driver.List, []byte, error) {
 
 // withAll is with for many values.
 func (l *List[T]) withAll(ctx context.Context, vs []T) (driver.List, [][]byte, error) {
-	o, err := l.access()
+	o, err := l.h.access()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -69,7 +65,7 @@ func (l *List[T]) withAll(ctx context.Context, vs []T) (driver.List, [][]byte, e
 
 // Get returns element i.
 func (l *List[T]) Get(ctx context.Context, i int) (v T, err error) {
-	o, err := l.access()
+	o, err := l.h.access()
 	if err != nil {
 		return v, err
 	}
@@ -119,7 +115,7 @@ func (l *List[T]) Insert(ctx context.Context, i int, v T) error {
 
 // Pop takes element i out and returns it: -1 is the last one.
 func (l *List[T]) Pop(ctx context.Context, i int) (v T, err error) {
-	o, err := l.access()
+	o, err := l.h.access()
 	if err != nil {
 		return v, err
 	}
@@ -132,7 +128,7 @@ func (l *List[T]) Pop(ctx context.Context, i int) (v T, err error) {
 
 // Delete takes element i out.
 func (l *List[T]) Delete(ctx context.Context, i int) error {
-	o, err := l.access()
+	o, err := l.h.access()
 	if err != nil {
 		return err
 	}
@@ -154,7 +150,7 @@ func (l *List[T]) Remove(ctx context.Context, v T) error {
 // wrap: the element becomes the sum, also where T is too small for it and Add
 // returns an error that says so.
 func (l *List[T]) Add(ctx context.Context, i int, delta T) (sum T, err error) {
-	o, err := l.access()
+	o, err := l.h.access()
 	if err != nil {
 		return sum, err
 	}
@@ -164,7 +160,7 @@ func (l *List[T]) Add(ctx context.Context, i int, delta T) (sum T, err error) {
 // CompareAndSwap sets element i to v if it equals old, as Python compares, and
 // reports whether it did.
 func (l *List[T]) CompareAndSwap(ctx context.Context, i int, old, v T) (bool, error) {
-	o, err := l.access()
+	o, err := l.h.access()
 	if err != nil {
 		return false, err
 	}
@@ -181,7 +177,7 @@ func (l *List[T]) CompareAndSwap(ctx context.Context, i int, old, v T) (bool, er
 // Cost: two round trips, and again as many for each change of somebody else
 // that came between.
 func (l *List[T]) Update(ctx context.Context, i int, f func(*T) error) error {
-	o, err := l.access()
+	o, err := l.h.access()
 	if err != nil {
 		return err
 	}
@@ -196,21 +192,11 @@ func (l *List[T]) Update(ctx context.Context, i int, f func(*T) error) error {
 
 // Len is the number of elements.
 func (l *List[T]) Len(ctx context.Context) (int, error) {
-	o, err := l.access()
-	if err != nil {
-		return 0, err
-	}
-	return o.Len(ctx)
+	return ask(ctx, &l.h, driver.List.Len)
 }
 
 // Clear takes all elements out.
-func (l *List[T]) Clear(ctx context.Context) error {
-	o, err := l.access()
-	if err != nil {
-		return err
-	}
-	return o.Clear(ctx)
-}
+func (l *List[T]) Clear(ctx context.Context) error { return l.h.do(ctx, driver.List.Clear) }
 
 // All iterates over the elements in order, some hundreds a round trip, so that
 // a list of any length costs little memory. An error is the last pair, as with
@@ -219,7 +205,7 @@ func (l *List[T]) Clear(ctx context.Context) error {
 // moment's state. For elements with handles see Dict.All.
 func (l *List[T]) All(ctx context.Context) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		o, err := l.access()
+		o, err := l.h.access()
 		if err != nil {
 			yield(*new(T), err)
 			return
@@ -254,7 +240,7 @@ type ListChange[T any] struct {
 // Watch yields every change that is made after it has returned, in order; see
 // Dict.Watch.
 func (l *List[T]) Watch(ctx context.Context) iter.Seq2[ListChange[T], error] {
-	o, err := l.access()
+	o, err := l.h.access()
 	if err != nil {
 		return failing[ListChange[T]](err)
 	}
@@ -271,3 +257,136 @@ func (l *List[T]) Watch(ctx context.Context) iter.Seq2[ListChange[T], error] {
 		}
 	}
 }
+
+// Begin and End are the bounds of slices of a List that are left out in
+// Python: l[:3] is Slice(ctx, mp.Begin, 3, 1), l[::-1] is
+// Slice(ctx, mp.End, mp.Begin, -1).
+const (
+	Begin = math.MinInt
+	End   = math.MaxInt
+)
+
+// bounds are a slice's bounds for the place: nil is one that is left out.
+func bounds(start, stop, step int) (a, b, s *int) {
+	first, last := Begin, End
+	if step < 0 {
+		first, last = End, Begin
+	}
+	if start != first {
+		a = &start
+	}
+	if stop != last {
+		b = &stop
+	}
+	if step != 1 {
+		s = &step
+	}
+	return a, b, s
+}
+
+// Slice returns the elements from start up to, not including, stop, each
+// step-th of them: Python's l[start:stop:step]. Bounds may be negative, Begin
+// or End; what lies outside of the list is left out, so there is no ErrIndex. A
+// negative step goes backwards; step 0 is an error that wraps ErrValue.
+func (l *List[T]) Slice(ctx context.Context, start, stop, step int) ([]T, error) {
+	o, err := l.h.access()
+	if err != nil {
+		return nil, err
+	}
+	a, b, s := bounds(start, stop, step)
+	bs, err := o.Slice(ctx, a, b, s)
+	if err != nil {
+		return nil, err
+	}
+	return decodeWhole(ctx, o, l.t, bs)
+}
+
+// Copy returns all elements as they are at one moment.
+func (l *List[T]) Copy(ctx context.Context) ([]T, error) { return l.Slice(ctx, Begin, End, 1) }
+
+// SetSlice puts vs in the place of a slice: Python's l[start:stop:step] = vs.
+// With step 1 their number may differ from that of the elements they replace;
+// with another step the error wraps ErrValue then.
+func (l *List[T]) SetSlice(ctx context.Context, start, stop, step int, vs []T) error {
+	o, bs, err := l.withAll(ctx, vs)
+	if err != nil {
+		return err
+	}
+	a, b, s := bounds(start, stop, step)
+	return o.SetSlice(ctx, a, b, s, bs)
+}
+
+// DeleteSlice takes a slice out: Python's del l[start:stop:step].
+func (l *List[T]) DeleteSlice(ctx context.Context, start, stop, step int) error {
+	o, err := l.h.access()
+	if err != nil {
+		return err
+	}
+	a, b, s := bounds(start, stop, step)
+	return o.DeleteSlice(ctx, a, b, s)
+}
+
+// Repeat makes the list n times what it is: Python's l *= n. With n < 1 it is
+// empty then.
+func (l *List[T]) Repeat(ctx context.Context, n int) error {
+	o, err := l.h.access()
+	if err != nil {
+		return err
+	}
+	return o.Repeat(ctx, n)
+}
+
+// Index returns where v, as Python compares, first stands in the list, or an
+// error that wraps ErrNoValue.
+func (l *List[T]) Index(ctx context.Context, v T) (int, error) {
+	return l.IndexIn(ctx, v, 0, End)
+}
+
+// IndexIn is Index that looks from start up to, not including, stop. The
+// result counts from the beginning of the list all the same.
+func (l *List[T]) IndexIn(ctx context.Context, v T, start, stop int) (int, error) {
+	o, b, err := l.with(ctx, v)
+	if err != nil {
+		return 0, err
+	}
+	return o.Index(ctx, b, start, stop)
+}
+
+// Count is how many elements equal v, as Python compares.
+func (l *List[T]) Count(ctx context.Context, v T) (int, error) {
+	o, b, err := l.with(ctx, v)
+	if err != nil {
+		return 0, err
+	}
+	return o.Count(ctx, b)
+}
+
+// Has reports whether an element equals v, as Python compares.
+func (l *List[T]) Has(ctx context.Context, v T) (bool, error) {
+	o, b, err := l.with(ctx, v)
+	if err != nil {
+		return false, err
+	}
+	return o.Has(ctx, b)
+}
+
+// Reverse turns the order round.
+func (l *List[T]) Reverse(ctx context.Context) error { return l.h.do(ctx, driver.List.Reverse) }
+
+// Sort orders the elements by Python's <, or descending; equal ones keep their
+// order either way. Times are ordered by the instant, to the nanosecond. If two
+// elements have no order (a number and a string, two maps) the error wraps
+// ErrType and the list stays as it was.
+func (l *List[T]) Sort(ctx context.Context, descending bool) error {
+	o, err := l.h.access()
+	if err != nil {
+		return err
+	}
+	return o.Sort(ctx, descending)
+}
+
+// Close gives the handle back.
+func (l *List[T]) Close() error { return l.h.Close() }
+
+// String names the object.
+func (l *List[T]) String() string { return l.h.String() }

@@ -18,14 +18,14 @@ func TestMutex(t *testing.T) { everywhere(t, testMutex) }
 
 func testMutex(t *testing.T, in ...mp.Option) {
 	m := mutex(t, in...)
-	if m.Owner() != 0 {
-		t.Errorf("a new mutex is held by %d", m.Owner())
+	if get(m.Owner(t.Context()))(t) != 0 {
+		t.Errorf("a new mutex is held by %d", get(m.Owner(t.Context()))(t))
 	}
 	must(t, m.Lock(t.Context()))
-	if m.Owner() != os.Getpid() {
-		t.Errorf("held by %d", m.Owner())
+	if get(m.Owner(t.Context()))(t) != os.Getpid() {
+		t.Errorf("held by %d", get(m.Owner(t.Context()))(t))
 	}
-	if ok, err := m.TryLock(); ok || err != nil {
+	if ok, err := m.TryLock(t.Context()); ok || err != nil {
 		t.Errorf("TryLock of a held one: %v, %v", ok, err)
 	}
 	wantErr(t, "Lock", m.Lock(within(t, short)), context.DeadlineExceeded)
@@ -33,7 +33,7 @@ func testMutex(t *testing.T, in ...mp.Option) {
 	go func() { m.Unlock(); close(other) }() // any goroutine may
 	<-other
 	wantPanic(t, "does not hold", m.Unlock)
-	if ok, err := m.TryLock(); !ok || err != nil {
+	if ok, err := m.TryLock(t.Context()); !ok || err != nil {
 		t.Errorf("TryLock of a free one: %v, %v", ok, err)
 	}
 	m.Unlock()
@@ -98,8 +98,8 @@ func TestMutexOwnerDies(t *testing.T) {
 		waiting := make(chan error)
 		go func() { waiting <- m.Lock(context.Background()) }()
 		if killed {
-			if m.Owner() != p.PID() {
-				t.Errorf("held by %d, want %d", m.Owner(), p.PID())
+			if get(m.Owner(t.Context()))(t) != p.PID() {
+				t.Errorf("held by %d, want %d", get(m.Owner(t.Context()))(t), p.PID())
 			}
 			must(t, p.Kill())
 		}
@@ -107,7 +107,7 @@ func TestMutexOwnerDies(t *testing.T) {
 		if err := <-waiting; !errors.As(err, &died) || died.PID != p.PID() || died.Object != "mutex" {
 			t.Fatalf("got %v, want the death of %d", err, p.PID())
 		}
-		if ok, err := m.TryLock(); ok || !errors.As(err, &died) {
+		if ok, err := m.TryLock(t.Context()); ok || !errors.As(err, &died) {
 			t.Errorf("TryLock: %v, %v", ok, err)
 		}
 		wantErr(t, "a Repair that fails", m.Repair(t.Context(), func() error { return errMine }), errMine)
@@ -115,8 +115,8 @@ func TestMutexOwnerDies(t *testing.T) {
 			t.Errorf("Lock after it: %v", err)
 		}
 		must(t, m.Repair(t.Context(), func() error {
-			if m.Owner() != os.Getpid() {
-				t.Errorf("during the repair held by %d", m.Owner())
+			if get(m.Owner(t.Context()))(t) != os.Getpid() {
+				t.Errorf("during the repair held by %d", get(m.Owner(t.Context()))(t))
 			}
 			return nil
 		}))

@@ -23,23 +23,24 @@ import (
 // the namespace. The zero Namespace is not usable. After an error nothing was
 // changed, unless it wraps ErrUnknownFate.
 type Namespace struct {
-	remote[driver.Dict]
+	travels
+	h handle[driver.Dict]
 }
 
 // NewNamespace makes an empty namespace in the place that In names, or finds
 // the one that has the name of WithName.
 func NewNamespace(opts ...Option) (*Namespace, error) {
 	ns := &Namespace{}
-	return made(ns, newInPlace(ns, driver.KindNamespace, opts))
+	return made(ns, newObject(ns.travel(), driver.KindNamespace, opts))
 }
 
 // attr is the dict that a namespace is, with values of one type.
 func attr[T any](ns *Namespace) (*Dict[string, T], error) {
-	o, err := ns.access()
+	o, err := ns.h.access()
 	if err != nil {
 		return nil, err
 	}
-	d := &Dict[string, T]{remote: remote[driver.Dict]{obj: o}}
+	d := &Dict[string, T]{h: handle[driver.Dict]{obj: o}}
 	return d, d.plan()
 }
 
@@ -122,11 +123,7 @@ func (ns *Namespace) Has(ctx context.Context, name string) (bool, error) {
 
 // Len is the number of names.
 func (ns *Namespace) Len(ctx context.Context) (int, error) {
-	o, err := ns.access()
-	if err != nil {
-		return 0, err
-	}
-	return o.Len(ctx)
+	return ask(ctx, &ns.h, driver.Dict.Len)
 }
 
 // Copy returns all names and values as they are at one moment.
@@ -156,3 +153,11 @@ func (ns *Namespace) Watch(ctx context.Context) iter.Seq2[Change[string, any], e
 	}
 	return d.Watch(ctx)
 }
+
+// Close gives the handle back.
+func (ns *Namespace) Close() error { return ns.h.Close() }
+
+// String names the object.
+func (ns *Namespace) String() string { return ns.h.String() }
+
+func (ns *Namespace) travel() traveller { return &ns.h }

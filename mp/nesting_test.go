@@ -32,8 +32,8 @@ func testNesting(t *testing.T, m driver.Place) {
 		t.Errorf("got %d in %+v", v, p)
 	}
 	must(t, get2(p.Sum.Add(ctx, 41)))
-	if sum.Load() != 42 {
-		t.Errorf("got %d", sum.Load())
+	if get(sum.Load(ctx))(t) != 42 {
+		t.Errorf("got %d", get(sum.Load(ctx))(t))
 	}
 	// The handles that Update was given are its own.
 	var kept *mp.List[int]
@@ -99,7 +99,7 @@ func useFar(t *testing.T, e farThings) {
 	if e.Q.Cap() != 3 {
 		t.Errorf("a queue of %d", e.Q.Cap())
 	}
-	must(t, e.V.Set(ctx, "v"))
+	must(t, e.V.Store(ctx, "v"))
 	must(t, e.M.Lock(ctx))
 	must(t, e.D.Set(ctx, "d", 1))
 	must(t, e.L.Append(ctx, "l"))
@@ -115,10 +115,10 @@ func checkFar(t *testing.T, e farThings) {
 	ctx := t.Context()
 	d, l := get(e.D.Get(ctx, "d"))(t), get(e.L.Get(ctx, 0))(t)
 	s, ns := get(e.S.Has(ctx, "s"))(t), get(mp.Attr[int](ctx, e.NS, "ns"))(t)
-	if q := get(e.Q.TryGet())(t); q != "q" || e.V.Load() != "v" || d != 1 || l != "l" || !s || ns != 1 {
-		t.Errorf("got %q %q %d %q %v %d", q, e.V.Load(), d, l, s, ns)
+	if q := get(e.Q.TryGet(ctx))(t); q != "q" || get(e.V.Load(ctx))(t) != "v" || d != 1 || l != "l" || !s || ns != 1 {
+		t.Errorf("got %q %q %d %q %v %d", q, get(e.V.Load(ctx))(t), d, l, s, ns)
 	}
-	if ok, err := e.M.TryLock(); ok || err != nil {
+	if ok, err := e.M.TryLock(ctx); ok || err != nil {
 		t.Errorf("the mutex that somebody holds: %v, %v", ok, err)
 	}
 }

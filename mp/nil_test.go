@@ -108,14 +108,14 @@ func nilThroughQueue[T any](t *testing.T, v T, in ...mp.Option) {
 	q := queue[T](t, 20, in...)
 	must(t, q.Put(ctx, v))
 	wantNils(t, "Get", get(q.Get(ctx))(t), v)
-	must(t, q.TryPut(v))
-	wantNils(t, "TryGet", get(q.TryGet())(t), v)
+	must(t, q.TryPut(ctx, v))
+	wantNils(t, "TryGet", get(q.TryGet(ctx))(t), v)
 	get(q.PutBatch(ctx, []T{v, v}))(t)
 	for _, got := range get(q.GetBatch(ctx, 2))(t) {
 		wantNils(t, "GetBatch", got, v)
 	}
 	must(t, q.Put(ctx, v))
-	must(t, q.CloseWrite())
+	must(t, q.CloseWrite(ctx))
 	for got, err := range q.All(ctx) {
 		must(t, err)
 		wantNils(t, "All", got, v)

@@ -141,8 +141,8 @@ func unbounded(opts []Option) (objectOptions, error) {
 	return o, err
 }
 
-// inMemory are the options of objects that live in memory only.
-func inMemory(opts []Option) (objectOptions, error) {
+// memoryOptions are the options of objects that live in memory only.
+func memoryOptions(opts []Option) (objectOptions, error) {
 	o, err := collectOptions(opts)
 	if err == nil && o.in {
 		err = fmt.Errorf("In(%v): it lives in this machine's memory only; in a place use a Queue", o.place)

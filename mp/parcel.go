@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"multiproc/internal/failpoint"
-	"multiproc/internal/handle"
+	"multiproc/internal/fdbroker"
 	"multiproc/internal/ring"
 )
 
@@ -15,10 +15,10 @@ import (
 // it is decoded, and also when it cannot be.
 const (
 	parcelTag  = 0xc8
-	parcelSize = 2 + len(handle.ID{})
+	parcelSize = 2 + len(fdbroker.ID{})
 )
 
-var noParcel = [parcelSize]byte{0: parcelTag, 1: 0x40 | byte(len(handle.ID{}))}
+var noParcel = [parcelSize]byte{0: parcelTag, 1: 0x40 | byte(len(fdbroker.ID{}))}
 
 // hasParcel reports whether handles of a record wait with the root.
 func hasParcel(rec []byte) bool {
@@ -86,7 +86,7 @@ func (e *elem[T]) getHandles(ctx context.Context, f *family, r *ring.Ring, v *T,
 		if !left {
 			return e.decode(b, v, &arrival{f: f})
 		}
-		in, err := f.fetch(ctx, handle.ID(b[2:parcelSize]))
+		in, err := f.fetch(ctx, fdbroker.ID(b[2:parcelSize]))
 		if err != nil && !revoked(err) {
 			r.Leave(mark)
 			return fmt.Errorf("an item stays where it is, for its handles cannot come: %w", err)

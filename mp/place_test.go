@@ -65,22 +65,22 @@ func TestNames(t *testing.T) {
 	in := []mp.Option{mp.In(m), mp.WithName("orders")}
 	a, b := queue[string](t, 3, in...), queue[string](t, 5, in...)
 	must(t, a.Put(ctx, "x"))
-	if s := get(b.TryGet())(t); s != "x" || b.Cap() != 3 {
+	if s := get(b.TryGet(ctx))(t); s != "x" || b.Cap() != 3 {
 		t.Errorf("got %q from a queue of %d", s, b.Cap())
 	}
 	wantErr(t, "a queue as a dict", get2(mp.NewDict[string, int](in...)), mp.ErrType)
 	in[1] = mp.WithName("n")
 	v, w := value(t, 1, in...), value(t, 2, in...)
-	if v.Store(7); w.Load() != 7 {
-		t.Errorf("got %d", w.Load())
+	if must(t, v.Store(ctx, 7)); get(w.Load(ctx))(t) != 7 {
+		t.Errorf("got %d", get(w.Load(ctx))(t))
 	}
 	// The same integer, as wide as each likes it.
 	narrow := value(t, int8(0), in...)
-	if narrow.Load() != 7 {
-		t.Errorf("got %d", narrow.Load())
+	if get(narrow.Load(ctx))(t) != 7 {
+		t.Errorf("got %d", get(narrow.Load(ctx))(t))
 	}
-	v.Store(1000)
-	if _, err := narrow.Get(ctx); err == nil {
+	must(t, v.Store(ctx, 1000))
+	if _, err := narrow.Load(ctx); err == nil {
 		t.Error("1000 is an int8")
 	}
 }

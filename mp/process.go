@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"multiproc/internal/codec"
-	"multiproc/internal/handle"
+	"multiproc/internal/fdbroker"
 	"multiproc/internal/mperr"
 	"multiproc/internal/wire"
 )
@@ -292,12 +292,12 @@ func (c *child) settle() {
 	if !c.parcel {
 		return
 	}
-	var id handle.ID
+	var id fdbroker.ID
 	if m, ok := c.answer.(*wire.Result); ok {
 		id = m.Parcel
 	}
 	c.l.f.broker.Reaped(c.l.ref, id)
-	if id != (handle.ID{}) {
+	if id != (fdbroker.ID{}) {
 		c.unread()
 	}
 }
@@ -329,7 +329,7 @@ func (p *Process[R]) Result(ctx context.Context) (R, error) {
 func (p *Process[R]) decode(ctx context.Context) error {
 	m := p.answer.(*wire.Result)
 	in := &arrival{f: p.l.f}
-	if m.Parcel != (handle.ID{}) {
+	if m.Parcel != (fdbroker.ID{}) {
 		var err error
 		if in, err = p.l.f.fetch(ctx, m.Parcel); err != nil {
 			return fmt.Errorf("result of %s: its handles cannot come: %w", p.task, err)
@@ -349,5 +349,5 @@ func (p *Process[R]) decode(ctx context.Context) error {
 // given back when the Process is forgotten.
 func (p *Process[R]) keepUnread() {
 	broker := p.l.f.broker
-	p.pool = runtime.AddCleanup(p, func(id handle.ID) { broker.Taken(id, nil) }, handle.ID(p.answer.(*wire.Result).Parcel))
+	p.pool = runtime.AddCleanup(p, func(id fdbroker.ID) { broker.Taken(id, nil) }, fdbroker.ID(p.answer.(*wire.Result).Parcel))
 }

@@ -3,6 +3,7 @@ package mp
 import (
 	"context"
 	"errors"
+	"unsafe"
 
 	"multiproc/internal/portable"
 	"multiproc/mp/driver"
@@ -10,41 +11,8 @@ import (
 
 // placeQueue is a queue in a place.
 type placeQueue[T any] struct {
-	remote[driver.Queue]
+	handle[driver.Queue]
 	t *portable.Type[T]
-}
-
-func (q *Queue[T]) plan() error {
-	_, err := portable.For[T]()
-	return err
-}
-
-func (q *Queue[T]) openIn(n int, o objectOptions) (*Queue[T], error) {
-	if err := openIn(q, o, driver.Spec{Kind: driver.KindQueue, Size: n}); err != nil {
-		return nil, err
-	}
-	return q, nil
-}
-
-func (q *Queue[T]) open(obj driver.Object) error {
-	t, err := portable.For[T]()
-	if err != nil {
-		_ = obj.Close()
-		return err
-	}
-	far := &placeQueue[T]{t: t}
-	if err := far.open(obj); err != nil {
-		return err
-	}
-	q.far, q.max = far, far.obj.Cap()
-	return nil
-}
-
-func (q *Queue[T]) inPlace() driver.Object {
-	if q.far == nil {
-		return nil
-	}
-	return q.far.obj
 }
 
 func (q *placeQueue[T]) put(ctx context.Context, v T) error {
@@ -55,8 +23,7 @@ func (q *placeQueue[T]) put(ctx context.Context, v T) error {
 	return q.obj.Put(ctx, b)
 }
 
-func (q *placeQueue[T]) tryPut(v T) error {
-	ctx := context.Background()
+func (q *placeQueue[T]) tryPut(ctx context.Context, v T) error {
 	b, err := encode(ctx, q.obj, q.t, v)
 	if err != nil {
 		return err
@@ -72,8 +39,7 @@ func (q *placeQueue[T]) get(ctx context.Context) (v T, err error) {
 	return taken(ctx, q.obj, q.t, b)
 }
 
-func (q *placeQueue[T]) tryGet() (v T, err error) {
-	ctx := context.Background()
+func (q *placeQueue[T]) tryGet(ctx context.Context) (v T, err error) {
 	b, err := q.obj.TryGet(ctx)
 	if err != nil {
 		return v, err
@@ -104,25 +70,51 @@ func (q *placeQueue[T]) getBatch(ctx context.Context, limit int) ([]T, error) {
 	return out, lost(err)
 }
 
-// len is 0, as on a closed handle, if the place does not answer any more.
-func (q *placeQueue[T]) len() int {
-	n, _ := q.obj.Len(context.Background())
-	return n
+// getAppend is for byte slices.
+func (q *placeQueue[T]) getAppend(ctx context.Context, buf []byte) ([]byte, error) {
+	v, err := q.get(ctx)
+	if err != nil {
+		return buf, err
+	}
+	return append(buf, *(*[]byte)(unsafe.Pointer(&v))...), nil
 }
 
-func (q *placeQueue[T]) full() bool {
-	full, _ := q.obj.Full(context.Background())
-	return full
+func (q *placeQueue[T]) length(ctx context.Context) (int, error) {
+	return ask(ctx, &q.handle, driver.Queue.Len)
+}
+
+func (q *placeQueue[T]) full(ctx context.Context) (bool, error) {
+	return ask(ctx, &q.handle, driver.Queue.Full)
+}
+
+func (q *placeQueue[T]) capacity() int {
+	o, err := q.access()
+	if err != nil {
+		return 0
+	}
+	return o.Cap()
+}
+
+func (q *placeQueue[T]) taskDone(ctx context.Context) error { return q.do(ctx, driver.Queue.TaskDone) }
+
+func (q *placeQueue[T]) join(ctx context.Context) error { return q.do(ctx, driver.Queue.Join) }
+
+func (q *placeQueue[T]) closeWrite(ctx context.Context) error {
+	return q.do(ctx, driver.Queue.CloseWrite)
 }
 
 // source lets Select wait for the queue.
-func (q *placeQueue[T]) source() *waitSource {
+func (q *placeQueue[T]) source() (*waitSource, error) {
+	o, err := q.access()
+	if err != nil {
+		return nil, err
+	}
 	return &waitSource{
 		poll: func(ctx context.Context) (bool, error) {
-			n, err := q.obj.Len(ctx)
+			n, err := o.Len(ctx)
 			return n > 0, err
 		},
-		await:   q.obj.Await,
+		await:   o.Await,
 		release: func() {},
-	}
+	}, nil
 }

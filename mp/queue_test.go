@@ -92,29 +92,29 @@ func TestQueueFullAndEmpty(t *testing.T) { everywhere(t, testQueueFullAndEmpty) 
 func testQueueFullAndEmpty(t *testing.T, in ...mp.Option) {
 	for _, n := range []int{1, 2, 6} {
 		q := queue[int](t, n, in...)
-		if q.Cap() != n || !q.Empty() || q.Full() || q.Len() != 0 {
-			t.Errorf("a new queue of %d: cap %d, len %d", n, q.Cap(), q.Len())
+		if q.Cap() != n || !get(q.Empty(t.Context()))(t) || get(q.Full(t.Context()))(t) || get(q.Len(t.Context()))(t) != 0 {
+			t.Errorf("a new queue of %d: cap %d, len %d", n, q.Cap(), get(q.Len(t.Context()))(t))
 		}
-		if _, err := q.TryGet(); !errors.Is(err, mp.ErrEmpty) {
+		if _, err := q.TryGet(t.Context()); !errors.Is(err, mp.ErrEmpty) {
 			t.Errorf("TryGet: %v", err)
 		}
 		if _, err := q.Get(within(t, short)); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Get: %v", err)
 		}
 		for i := range n {
-			must(t, q.TryPut(i))
-			if q.Len() != i+1 || q.Empty() || q.Full() != (i+1 == n) {
-				t.Errorf("after %d of %d: len %d, full %v", i+1, n, q.Len(), q.Full())
+			must(t, q.TryPut(t.Context(), i))
+			if get(q.Len(t.Context()))(t) != i+1 || get(q.Empty(t.Context()))(t) || get(q.Full(t.Context()))(t) != (i+1 == n) {
+				t.Errorf("after %d of %d: len %d, full %v", i+1, n, get(q.Len(t.Context()))(t), get(q.Full(t.Context()))(t))
 			}
 		}
-		wantErr(t, "TryPut", q.TryPut(9), mp.ErrFull)
+		wantErr(t, "TryPut", q.TryPut(t.Context(), 9), mp.ErrFull)
 		wantErr(t, "Put", q.Put(within(t, short), 9), context.DeadlineExceeded)
-		if q.Len() != n {
-			t.Errorf("failed puts changed the length to %d", q.Len())
+		if get(q.Len(t.Context()))(t) != n {
+			t.Errorf("failed puts changed the length to %d", get(q.Len(t.Context()))(t))
 		}
 		for i := range n {
-			if v := get(q.TryGet())(t); v != i || q.Len() != n-i-1 {
-				t.Errorf("got %d, len %d", v, q.Len())
+			if v := get(q.TryGet(t.Context()))(t); v != i || get(q.Len(t.Context()))(t) != n-i-1 {
+				t.Errorf("got %d, len %d", v, get(q.Len(t.Context()))(t))
 			}
 		}
 	}
@@ -132,15 +132,15 @@ func testTooLarge(t *testing.T, in ...mp.Option) {
 	q := queue[[]byte](t, 0, append(in, mp.MaxBytes(1024))...)
 	must(t, q.Put(t.Context(), []byte("before")))
 	wantErr(t, "Put", q.Put(t.Context(), make([]byte, 1025)), mp.ErrTooLarge)
-	wantErr(t, "TryPut", q.TryPut(make([]byte, 1<<20)), mp.ErrTooLarge)
+	wantErr(t, "TryPut", q.TryPut(t.Context(), make([]byte, 1<<20)), mp.ErrTooLarge)
 	must(t, q.Put(t.Context(), []byte("after")))
 	for _, want := range []string{"before", "after"} {
-		if b := get(q.TryGet())(t); string(b) != want {
+		if b := get(q.TryGet(t.Context()))(t); string(b) != want {
 			t.Errorf("got %q, want %q", b, want)
 		}
 	}
 	must(t, q.Put(t.Context(), make([]byte, 1016)))
-	if b := get(q.TryGet())(t); len(b) != 1016 {
+	if b := get(q.TryGet(t.Context()))(t); len(b) != 1016 {
 		t.Errorf("the largest record has %d bytes", len(b))
 	}
 }
@@ -160,11 +160,11 @@ func testPutThatCannotBeEncoded(t *testing.T, in ...mp.Option) {
 	if err := q.Put(t.Context(), make(chan int)); err == nil {
 		t.Error("a channel was put")
 	}
-	if q.Len() != 0 {
-		t.Errorf("len %d", q.Len())
+	if get(q.Len(t.Context()))(t) != 0 {
+		t.Errorf("len %d", get(q.Len(t.Context()))(t))
 	}
-	must(t, q.TryPut(true))
-	if v := get(q.TryGet())(t); v != true {
+	must(t, q.TryPut(t.Context(), true))
+	if v := get(q.TryGet(t.Context()))(t); v != true {
 		t.Errorf("got %v", v)
 	}
 }
@@ -172,7 +172,7 @@ func testPutThatCannotBeEncoded(t *testing.T, in ...mp.Option) {
 func TestTaskDoneAndJoin(t *testing.T) {
 	q := queue[int](t, 0)
 	must(t, q.Join(t.Context()))
-	wantErr(t, "TaskDone of nothing", q.TaskDone(), mp.ErrTaskDone)
+	wantErr(t, "TaskDone of nothing", q.TaskDone(t.Context()), mp.ErrTaskDone)
 	for i := range 10 {
 		must(t, q.Put(t.Context(), i))
 	}
@@ -182,8 +182,8 @@ func TestTaskDoneAndJoin(t *testing.T) {
 		workers = append(workers, start(t, Work, q))
 	}
 	must(t, q.Join(t.Context()))
-	wantErr(t, "TaskDone", q.TaskDone(), mp.ErrTaskDone)
-	must(t, q.CloseWrite())
+	wantErr(t, "TaskDone", q.TaskDone(t.Context()), mp.ErrTaskDone)
+	must(t, q.CloseWrite(t.Context()))
 	for _, w := range workers {
 		finish(t, w)
 	}
@@ -195,7 +195,7 @@ var Work = mp.Proc(func(ctx context.Context, q *mp.Queue[int]) error {
 		if err != nil {
 			return err
 		}
-		if err := q.TaskDone(); err != nil {
+		if err := q.TaskDone(ctx); err != nil {
 			return err
 		}
 	}
@@ -210,9 +210,9 @@ func testCloseWrite(t *testing.T, in ...mp.Option) {
 	must(t, q.Put(t.Context(), "b"))
 	waiting := make(chan error)
 	go func() { waiting <- q.Put(context.Background(), "c") }()
-	must(t, q.CloseWrite())
+	must(t, q.CloseWrite(t.Context()))
 	wantErr(t, "a Put that waited", <-waiting, mp.ErrClosed)
-	must(t, q.CloseWrite())
+	must(t, q.CloseWrite(t.Context()))
 	wantErr(t, "Put", q.Put(t.Context(), "c"), mp.ErrClosed)
 	var got []string
 	for s, err := range q.All(t.Context()) {
@@ -225,7 +225,7 @@ func testCloseWrite(t *testing.T, in ...mp.Option) {
 	if _, err := q.Get(t.Context()); !errors.Is(err, io.EOF) {
 		t.Errorf("Get: %v", err)
 	}
-	if _, err := q.TryGet(); !errors.Is(err, io.EOF) {
+	if _, err := q.TryGet(t.Context()); !errors.Is(err, io.EOF) {
 		t.Errorf("TryGet: %v", err)
 	}
 	if _, err := q.GetBatch(t.Context(), 3); !errors.Is(err, io.EOF) {

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"unsafe"
 
+	"multiproc/internal/local"
 	"multiproc/internal/shm"
 )
 
@@ -12,8 +13,10 @@ import (
 // most 8 bytes are atomic, those of larger types may be torn. For everything
 // that several processes change at once use Value.
 type RawValue[T any] struct {
-	small
-	e elements[T]
+	travels
+	memoryOnly
+	cell local.Small
+	e    elements[T]
 }
 
 // NewRawValue makes a shared value without a lock that is v at first.
@@ -44,18 +47,18 @@ func (v *RawValue[T]) attach(_ *family, seg *shm.Segment, _ byte) error {
 		_ = seg.Close()
 		return fmt.Errorf("%s %s: %d bytes for a value of %d: %w", seg.Kind, seg.ID, seg.Size, size, ErrCorrupt)
 	}
-	c, err := newCell(seg, shm.HeaderSize+size, nil)
+	c, err := local.NewCell(seg, shm.HeaderSize+size, nil)
 	if err != nil {
 		return err
 	}
-	v.e = elements[T]{base: c.body(0), n: 1}
-	v.p.Store(c)
+	v.e = elements[T]{base: c.Body(0), n: 1}
+	v.cell.P.Store(c)
 	return nil
 }
 
 // Load returns the value. It panics if the handle was closed.
 func (v *RawValue[T]) Load() T {
-	c := v.cell()
+	c := v.cell.Cell()
 	x := v.e.loadRaw(0)
 	runtime.KeepAlive(c)
 	return x
@@ -63,17 +66,29 @@ func (v *RawValue[T]) Load() T {
 
 // Store sets the value. It panics if the handle was closed.
 func (v *RawValue[T]) Store(x T) {
-	c := v.cell()
+	c := v.cell.Cell()
 	v.e.storeRaw(0, x)
 	runtime.KeepAlive(c)
 }
+
+// Close gives the handle back; later calls panic.
+func (v *RawValue[T]) Close() error { return v.cell.Close() }
+
+// String names the object.
+func (v *RawValue[T]) String() string { return v.cell.String() }
+
+func (v *RawValue[T]) travel() traveller { return v }
+
+func (v *RawValue[T]) borrow() (*shm.Segment, func(), error) { return v.cell.Borrow() }
 
 // RawArray is an array in shared memory without a lock: what Python calls
 // RawArray. Load and Store of elements of at most 8 bytes are atomic; Slice is
 // the memory itself, for the processor's full speed.
 type RawArray[T any] struct {
-	object
-	e elements[T]
+	travels
+	memoryOnly
+	mem local.Memory
+	e   elements[T]
 }
 
 // NewRawArray makes a shared array of n zero elements without a lock.
@@ -97,10 +112,10 @@ func (a *RawArray[T]) attach(_ *family, seg *shm.Segment, _ byte) error {
 	if err != nil {
 		return err
 	}
-	if err := a.adopt(seg, seg.Size, func() {}, nil); err != nil {
+	if err := a.mem.Adopt(seg, seg.Size, func() {}, nil); err != nil {
 		return err
 	}
-	a.e = elements[T]{base: unsafe.Add(a.mem, arrayData[T]()), n: n}
+	a.e = elements[T]{base: unsafe.Add(a.mem.Mem, arrayData[T]()), n: n}
 	return nil
 }
 
@@ -111,20 +126,20 @@ func (a *RawArray[T]) Len() int { return a.e.n }
 // closed.
 func (a *RawArray[T]) Load(i int) T {
 	a.mustEnter()
-	defer a.exit()
+	defer a.mem.Exit()
 	return a.e.loadRaw(i)
 }
 
 // Store sets element i; see Load.
 func (a *RawArray[T]) Store(i int, v T) {
 	a.mustEnter()
-	defer a.exit()
+	defer a.mem.Exit()
 	a.e.storeRaw(i, v)
 }
 
 func (a *RawArray[T]) mustEnter() {
-	if !a.enter() {
-		panic(a.errClosed())
+	if !a.mem.Enter() {
+		panic(a.mem.ErrClosed())
 	}
 }
 
@@ -134,9 +149,18 @@ func (a *RawArray[T]) mustEnter() {
 // stays mapped. It panics if the handle was closed.
 func (a *RawArray[T]) Slice() []T {
 	a.mustEnter()
-	defer a.exit()
-	if !a.rest.lent.Load() { // or every call would write to the line
-		a.rest.lent.Store(true)
-	}
+	defer a.mem.Exit()
+	a.mem.Rest.Lend()
 	return a.e.slice()
 }
+
+// Close gives the handle back; later calls panic. Slices that Slice returned
+// must not be used any more.
+func (a *RawArray[T]) Close() error { return a.mem.Close() }
+
+// String names the object.
+func (a *RawArray[T]) String() string { return a.mem.String() }
+
+func (a *RawArray[T]) travel() traveller { return a }
+
+func (a *RawArray[T]) borrow() (*shm.Segment, func(), error) { return a.mem.Borrow() }

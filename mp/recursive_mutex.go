@@ -2,7 +2,6 @@ package mp
 
 import (
 	"context"
-	"sync/atomic"
 
 	"multiproc/mp/driver"
 )
@@ -22,49 +21,38 @@ import (
 // does after Lock. A pointer to a RecursiveMutex may travel to other processes.
 // The zero RecursiveMutex is not usable.
 type RecursiveMutex struct {
-	remote[driver.RecursiveMutex]
-	held atomic.Int64 // as in placeMutex
+	travels
+	h handle[driver.RecursiveMutex]
 }
 
 // NewRecursiveMutex makes a mutex that nobody holds in the place that In names,
 // or finds the one that has the name of WithName.
 func NewRecursiveMutex(opts ...Option) (*RecursiveMutex, error) {
 	m := &RecursiveMutex{}
-	return made(m, newInPlace(m, driver.KindRecursiveMutex, opts))
+	return made(m, newObject(&m.h, driver.KindRecursiveMutex, opts))
 }
 
 // Lock takes the mutex, waiting while another process holds it. After an error
 // this Lock has not taken it.
 func (m *RecursiveMutex) Lock(ctx context.Context) error {
-	o, err := m.access()
-	if err != nil {
-		return err
-	}
-	if err := o.Lock(ctx); err != nil {
-		return err
-	}
-	m.held.Add(1)
-	return nil
+	return m.h.do(ctx, driver.RecursiveMutex.Lock)
 }
 
 // TryLock takes the mutex unless another process holds it, and reports whether
 // it did.
-func (m *RecursiveMutex) TryLock() (bool, error) {
-	o, err := m.access()
-	if err != nil {
-		return false, err
-	}
-	ok, err := o.TryLock(context.Background())
-	if ok && err == nil {
-		m.held.Add(1)
-	}
-	return ok, err
+func (m *RecursiveMutex) TryLock(ctx context.Context) (bool, error) {
+	return ask(ctx, &m.h, driver.RecursiveMutex.TryLock)
 }
 
-// Unlock takes back one Lock through this handle; it panics if there is none.
+// Unlock takes back one Lock; it panics if there is none.
 // If the connection to the place was lost since, the mutex is no longer held,
 // and Unlock returns.
-func (m *RecursiveMutex) Unlock() {
-	unhold(&m.held, "unlock", m)
-	_ = m.obj.Unlock(context.Background()) // an error says that the lock was lost
-}
+func (m *RecursiveMutex) Unlock() { unlock(&m.h, "unlock", driver.RecursiveMutex.Unlock) }
+
+// Close gives the handle back.
+func (m *RecursiveMutex) Close() error { return m.h.Close() }
+
+// String names the object.
+func (m *RecursiveMutex) String() string { return m.h.String() }
+
+func (m *RecursiveMutex) travel() traveller { return &m.h }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 
-	"multiproc/internal/codec"
 	"multiproc/internal/mperr"
 	"multiproc/mp/driver"
 )
@@ -14,7 +13,7 @@ import (
 // reader into the place: it goes to processes of this family only, through
 // memory and sockets that nobody else has.
 func (e *export) refer(obj driver.Object) ([]byte, error) {
-	ctx, cancel := patient()
+	ctx, cancel := openContext()
 	defer cancel()
 	name, body, err := obj.Reference(ctx)
 	if err != nil {
@@ -35,24 +34,20 @@ func openReference(ref []byte) (driver.Object, error) {
 		return nil, fmt.Errorf("reference of %d bytes to an object in a place: %w", len(ref), mperr.ErrCorrupt)
 	}
 	name, body := ref[2:2+int(ref[1])], ref[2+int(ref[1]):]
-	ctx, cancel := patient()
+	ctx, cancel := openContext()
 	defer cancel()
 	return driver.Open(ctx, string(name), body)
 }
 
 // visit fills in a handle to an object in a place.
-func (a *arrival) visit(h codec.Handle, ref []byte) error {
-	p, ok := placeOf(h)
-	if !ok {
-		return fmt.Errorf("reference to an object in a place for a %T: %w", h, mperr.ErrType)
-	}
+func (a *arrival) visit(h traveller, ref []byte) error {
 	obj, err := openReference(ref)
 	if err != nil {
 		return err
 	}
-	if err := p.open(obj); err != nil {
+	if err := h.open(obj); err != nil {
 		return err
 	}
-	a.got = append(a.got, p)
+	a.got = append(a.got, h)
 	return nil
 }

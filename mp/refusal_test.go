@@ -62,16 +62,16 @@ func second[T any](_ T, err error) error { return err }
 // The bound in items is what was asked for, whatever the size of an item.
 func TestCapIsKept(t *testing.T) {
 	q := must1(mp.NewQueue[[65536]byte](17_000))(t) // above the default of 1 GiB
-	if q.Cap() != 17_000 || q.Full() {
-		t.Fatalf("Cap %d, Full %v", q.Cap(), q.Full())
+	if q.Cap() != 17_000 || get(q.Full(t.Context()))(t) {
+		t.Fatalf("Cap %d, Full %v", q.Cap(), get(q.Full(t.Context()))(t))
 	}
 	small := must1(mp.NewQueue[[100]byte](50))(t)
 	for i := range 50 {
-		if err := small.TryPut([100]byte{}); err != nil {
+		if err := small.TryPut(t.Context(), [100]byte{}); err != nil {
 			t.Fatalf("put %d of %d: %v", i+1, small.Cap(), err)
 		}
 	}
-	if err := small.TryPut([100]byte{}); !errors.Is(err, mp.ErrFull) {
+	if err := small.TryPut(t.Context(), [100]byte{}); !errors.Is(err, mp.ErrFull) {
 		t.Errorf("put behind the last: %v", err)
 	}
 	if _, err := mp.NewQueue[[65536]byte](1 << 20); err == nil {

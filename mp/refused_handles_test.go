@@ -69,10 +69,10 @@ func TestSpoiltQueue(t *testing.T) {
 	if err := mp.Arrive(&mp.Queue[string]{}, mp.FD(q), 0); !errors.Is(err, mp.ErrCorrupt) {
 		t.Errorf("attach to a spoilt queue: %v", err)
 	}
-	if _, err := q.TryGet(); err == nil {
+	if _, err := q.TryGet(t.Context()); err == nil {
 		t.Error("Get from a spoilt queue succeeds")
 	}
-	if err := q.TryPut("y"); err == nil {
+	if err := q.TryPut(t.Context(), "y"); err == nil {
 		t.Error("Put into a spoilt queue succeeds")
 	}
 }
@@ -89,7 +89,7 @@ func TestClosedHandleCannotTravel(t *testing.T) {
 	_, err = Sum.Start(t.Context(), []*mp.Counter{counter(t, 1), c})
 	wantErr(t, "Start", err, mp.ErrClosed)
 	wantErr(t, "Start with the zero handle", get2(Sum.Start(t.Context(), []*mp.Counter{{}})), mp.ErrClosed)
-	if carrier.Len() != 0 || len(mp.Children()) != 0 {
+	if get(carrier.Len(t.Context()))(t) != 0 || len(mp.Children()) != 0 {
 		t.Error("something was put or started all the same")
 	}
 }

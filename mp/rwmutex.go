@@ -2,7 +2,6 @@ package mp
 
 import (
 	"context"
-	"sync/atomic"
 
 	"multiproc/mp/driver"
 )
@@ -24,68 +23,59 @@ import (
 // A pointer to an RWMutex may travel to other processes. The zero RWMutex is not
 // usable.
 type RWMutex struct {
-	placeMutex[driver.RWMutex]
-	reads atomic.Int64 // as held is of writes
+	travels
+	h handle[driver.RWMutex]
 }
 
 // NewRWMutex makes a lock that nobody holds in the place that In names, or
 // finds the one that has the name of WithName.
 func NewRWMutex(opts ...Option) (*RWMutex, error) {
 	m := &RWMutex{}
-	return made(m, newInPlace(m, driver.KindRWMutex, opts))
+	return made(m, newObject(&m.h, driver.KindRWMutex, opts))
 }
 
 // Lock takes the lock for writing, waiting while anybody holds it. After an
 // error it is not held.
-func (m *RWMutex) Lock(ctx context.Context) error { return m.lock(ctx) }
+func (m *RWMutex) Lock(ctx context.Context) error { return m.h.do(ctx, driver.RWMutex.Lock) }
 
 // TryLock takes the lock for writing if nobody holds it, and reports whether it
 // did. After an error it is not held.
-func (m *RWMutex) TryLock() (bool, error) { return m.tryLock() }
+func (m *RWMutex) TryLock(ctx context.Context) (bool, error) {
+	return ask(ctx, &m.h, driver.RWMutex.TryLock)
+}
 
 // Unlock gives back what Lock took, as that of Mutex does.
-func (m *RWMutex) Unlock() { m.unlock() }
+func (m *RWMutex) Unlock() { unlock(&m.h, "unlock", driver.RWMutex.Unlock) }
 
 // Repair takes the lock for writing, calls f to put in order what a dead writer
 // left, and gives the lock back. If f returns nil the lock works again.
-func (m *RWMutex) Repair(ctx context.Context, f func() error) error { return m.repair(ctx, f) }
+func (m *RWMutex) Repair(ctx context.Context, f func() error) error { return repair(ctx, &m.h, f) }
 
 // Owner is the process id of the writer, 0 if there is none, or on another
 // machine. By the time it returns that may have changed.
-func (m *RWMutex) Owner() int { return m.owner() }
+func (m *RWMutex) Owner(ctx context.Context) (int, error) {
+	return ask(ctx, &m.h, driver.RWMutex.Owner)
+}
 
 // RLock takes the lock for reading, waiting while one writes or waits to. After
 // an error it is not held.
-func (m *RWMutex) RLock(ctx context.Context) error {
-	o, err := m.access()
-	if err != nil {
-		return err
-	}
-	if err := o.RLock(ctx); err != nil {
-		return err
-	}
-	m.reads.Add(1)
-	return nil
-}
+func (m *RWMutex) RLock(ctx context.Context) error { return m.h.do(ctx, driver.RWMutex.RLock) }
 
 // TryRLock takes the lock for reading if nobody writes or waits to, and reports
-// whether it did. After an error it is not held.
-func (m *RWMutex) TryRLock() (bool, error) {
-	o, err := m.access()
-	if err != nil {
-		return false, err
-	}
-	ok, err := o.TryRLock(context.Background())
-	if ok && err == nil {
-		m.reads.Add(1)
-	}
-	return ok, err
+// whether it did.
+func (m *RWMutex) TryRLock(ctx context.Context) (bool, error) {
+	return ask(ctx, &m.h, driver.RWMutex.TryRLock)
 }
 
-// RUnlock takes back one RLock through this handle; it panics if there is none.
+// RUnlock takes back one RLock; it panics if there is none.
 // If the connection to the place was lost since, the lock is no longer held, and
 // RUnlock returns.
-func (m *RWMutex) RUnlock() {
-	unhold(&m.reads, "read unlock", m)
-	_ = m.obj.RUnlock(context.Background()) // an error says that the lock was lost
-}
+func (m *RWMutex) RUnlock() { unlock(&m.h, "read unlock", driver.RWMutex.RUnlock) }
+
+// Close gives the handle back.
+func (m *RWMutex) Close() error { return m.h.Close() }
+
+// String names the object.
+func (m *RWMutex) String() string { return m.h.String() }
+
+func (m *RWMutex) travel() traveller { return &m.h }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"multiproc/internal/local"
 	"multiproc/internal/ring"
 	"multiproc/internal/robust"
 )
@@ -23,7 +24,7 @@ type waitSource struct {
 	ready   func() bool
 	event   *robust.Event   // notified when ready may have changed; or
 	done    <-chan struct{} // closed when ready
-	handle  *object         // whose Close ends the wait; nil for a process
+	handle  *local.Memory   // whose Close ends the wait; nil for a process
 	release func()
 
 	// Those of an object in a place, instead of ready, event and done: poll
@@ -41,47 +42,16 @@ func (l *waitSource) look(ctx context.Context) (bool, error) {
 	return l.poll(ctx)
 }
 
-// look makes a waitSource of a handle that was entered.
-func (o *object) look(r *ring.Ring) *waitSource {
-	return &waitSource{ready: r.Readable, event: r.ReadEvent(), handle: o, release: o.exit}
-}
-
-// selects are the waits of Select that a handle's Close must end: they do not
-// sleep at the gate that its abort closes.
-type selects struct {
-	mu sync.Mutex
-	m  map[*func()]struct{}
-}
-
-// add calls f when the handle is closed, until remove is called.
-func (s *selects) add(f *func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.m == nil {
-		s.m = map[*func()]struct{}{}
-	}
-	s.m[f] = struct{}{}
-}
-
-func (s *selects) remove(f *func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.m, f)
-}
-
-func (s *selects) wake() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for f := range s.m {
-		(*f)()
-	}
+// lookAt makes a waitSource of a handle that was entered.
+func lookAt(m *local.Memory, r *ring.Ring) *waitSource {
+	return &waitSource{ready: r.Readable, event: r.ReadEvent(), handle: m, release: m.Exit}
 }
 
 // closed returns the error of a source that was closed.
 func closed(looks []*waitSource) error {
 	for _, l := range looks {
-		if l.handle != nil && l.handle.users.Load() >= closedBit {
-			return l.handle.errClosed()
+		if l.handle != nil && l.handle.Closed() {
+			return l.handle.ErrClosed()
 		}
 	}
 	return nil
@@ -149,12 +119,11 @@ func waitAny(ctx context.Context, looks []*waitSource) error {
 	defer waiting.Wait()
 	defer cancel()
 
-	end := func() { cancel() }
 	var events []*waitSource
 	for _, l := range looks {
 		if l.handle != nil {
-			l.handle.selects.add(&end)
-			defer l.handle.selects.remove(&end)
+			// They do not sleep where the abort of a handle wakes.
+			defer l.handle.OnClose(cancel)()
 		}
 		if l.event != nil {
 			events = append(events, l)

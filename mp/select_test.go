@@ -37,7 +37,7 @@ func TestSelect(t *testing.T) {
 	must(t, q.Put(t.Context(), 1))
 	want(q, a)
 	want(q, a) // it takes nothing
-	_ = get(q.TryGet())(t)
+	_ = get(q.TryGet(t.Context()))(t)
 	_ = get(a.TryRecv())(t)
 	p.Cancel(nil)
 	want(p)
@@ -63,8 +63,8 @@ func TestSelectIsWoken(t *testing.T) {
 		want  mp.Source
 		take  func()
 	}{
-		{func() { must(t, q.Put(t.Context(), 1)) }, q, func() { _ = get(q.TryGet())(t) }},
-		{func() { must(t, far.Put(t.Context(), 1)) }, far, func() { _ = get(far.TryGet())(t) }},
+		{func() { must(t, q.Put(t.Context(), 1)) }, q, func() { _ = get(q.TryGet(t.Context()))(t) }},
+		{func() { must(t, far.Put(t.Context(), 1)) }, far, func() { _ = get(far.TryGet(t.Context()))(t) }},
 		{func() { must(t, b.Send(t.Context(), 1)) }, a, func() { _ = get(a.TryRecv())(t) }},
 		{func() { p.Cancel(nil) }, p, func() {}},
 	} {
@@ -109,7 +109,7 @@ func TestSelectOfMany(t *testing.T) {
 		if s := <-ready; len(s) != 1 || s[0] != sources[i] {
 			t.Errorf("queue %d: %d ready", i, len(s))
 		}
-		_ = get(queues[i].TryGet())(t)
+		_ = get(queues[i].TryGet(t.Context()))(t)
 	}
 }
 
@@ -139,7 +139,7 @@ func TestWaitersGiveUp(t *testing.T) {
 		"Queue.Join": func(t *testing.T) object {
 			q := queue[int](t, 1)
 			must(t, q.Put(bg, 1))
-			return object{q.Join, q.Close, func() error { return errors.Join(get2(q.Get(bg)), q.TaskDone(), q.Join(bg), q.Put(bg, 1)) }}
+			return object{q.Join, q.Close, func() error { return errors.Join(get2(q.Get(bg)), q.TaskDone(t.Context()), q.Join(bg), q.Put(bg, 1)) }}
 		},
 		"Queue.Get in a place": func(t *testing.T) object {
 			q := queue[int](t, 1, mp.In(drivertest.Memory()))

@@ -21,7 +21,8 @@ import (
 // Semaphore is not usable. After an error nothing was changed, unless it wraps
 // ErrUnknownFate.
 type Semaphore struct {
-	remote[driver.Semaphore]
+	travels
+	h handle[driver.Semaphore]
 }
 
 // NewSemaphore makes a semaphore with n permits in the place that In names, or
@@ -41,36 +42,30 @@ func newSemaphore(kind driver.Kind, n int, opts []Option) (*Semaphore, error) {
 		return nil, fmt.Errorf("new %s: %d permits are not possible: %w", kind, n, ErrValue)
 	}
 	s := &Semaphore{}
-	return made(s, newOf(s, driver.Spec{Kind: kind, Size: n}, opts))
+	return made(s, newOf(&s.h, driver.Spec{Kind: kind, Size: n}, opts))
 }
 
 // Acquire takes a permit, waiting while there is none. Who waits first is served
 // first.
-func (s *Semaphore) Acquire(ctx context.Context) error {
-	o, err := s.access()
-	if err != nil {
-		return err
-	}
-	return o.Acquire(ctx)
-}
+func (s *Semaphore) Acquire(ctx context.Context) error { return s.h.do(ctx, driver.Semaphore.Acquire) }
 
 // TryAcquire takes a permit if there is one, and reports whether it did.
-func (s *Semaphore) TryAcquire() (bool, error) {
-	o, err := s.access()
-	if err != nil {
-		return false, err
-	}
-	return o.TryAcquire(context.Background())
+func (s *Semaphore) TryAcquire(ctx context.Context) (bool, error) {
+	return ask(ctx, &s.h, driver.Semaphore.TryAcquire)
 }
 
 // Release gives a permit back, or adds one: any process may, whether it has
 // acquired or not. The error wraps ErrValue if the semaphore is bounded and has
 // all its permits, and ErrNotHeld if the connection to the place was lost since
 // Acquire: then the permit has come back already.
-func (s *Semaphore) Release() error {
-	o, err := s.access()
-	if err != nil {
-		return err
-	}
-	return o.Release(context.Background())
+func (s *Semaphore) Release(ctx context.Context) error {
+	return s.h.do(ctx, driver.Semaphore.Release)
 }
+
+// Close gives the handle back.
+func (s *Semaphore) Close() error { return s.h.Close() }
+
+// String names the object.
+func (s *Semaphore) String() string { return s.h.String() }
+
+func (s *Semaphore) travel() traveller { return &s.h }

@@ -8,7 +8,8 @@ import (
 	"io"
 
 	"multiproc/internal/codec"
-	"multiproc/internal/handle"
+	"multiproc/internal/fdbroker"
+	"multiproc/internal/local"
 	"multiproc/internal/mperr"
 	"multiproc/internal/shm"
 	"multiproc/internal/table"
@@ -44,12 +45,12 @@ type export struct {
 	// while it lives.
 	child *table.Ref
 	// Of other messages: what they go into. Their descriptors are a parcel.
-	to handle.Carrier
-	id handle.ID // of the parcel, once it is offered
+	to fdbroker.Carrier
+	id fdbroker.ID // of the parcel, once it is offered
 
 	ctx     context.Context // of the call
 	fds     []int
-	entries []handle.Entry
+	entries []fdbroker.Entry
 	moved   []moving
 	counted []func() // undo what was counted for the child
 	places  [][]byte // references to objects in places
@@ -57,7 +58,7 @@ type export struct {
 
 // moving is a handle that belongs to one holder at a time: an end of a pipe.
 type moving interface {
-	shared
+	traveller
 	hold(ctx context.Context, who table.Ref, delta int) error
 	// part closes the handle, which has gone to somebody.
 	part(to string)
@@ -71,16 +72,12 @@ type carrying interface {
 
 // Export implements codec.Session.
 func (e *export) Export(h codec.Handle) ([]byte, error) {
-	p, ok := placeOf(h)
-	if ok && p.inPlace() != nil {
-		return e.refer(p.inPlace())
-	}
-	s, isShared := h.(shared)
-	switch {
-	case ok && !isShared:
-		return nil, errNoObject
-	case !isShared:
+	s, ok := travellerOf(h)
+	if !ok {
 		return nil, fmt.Errorf("%T cannot travel to another process: %w", h, mperr.ErrType)
+	}
+	if obj := s.remote(); obj != nil {
+		return e.refer(obj)
 	}
 	seg, release, err := s.borrow()
 	if err != nil {
@@ -97,23 +94,23 @@ func (e *export) Export(h codec.Handle) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	entry := handle.Entry{ID: seg.ID, Side: s.side()}
+	entry := fdbroker.Entry{ID: seg.ID, Side: s.side()}
 	ref := make([]byte, refSize)
 	ref[0], ref[1] = refBeside, entry.Side
 	binary.LittleEndian.PutUint16(ref[2:], uint16(len(e.fds)))
 	copy(ref[4:], seg.ID[:])
 	e.fds = append(e.fds, fd)
-	if m, ok := h.(moving); ok {
+	if m, ok := s.(moving); ok {
 		if err := e.countEnd(m); err != nil {
 			return nil, err
 		}
-		entry.Flags |= handle.End
+		entry.Flags |= fdbroker.End
 	}
-	if c, ok := h.(carrying); ok {
+	if c, ok := s.(carrying); ok {
 		if ring, ok := c.carries(); ok {
 			entry.Ring = ring
-			entry.Flags |= handle.Carries
-			e.countCarrier(handle.Carrier{Object: seg.ID, Ring: ring})
+			entry.Flags |= fdbroker.Carries
+			e.countCarrier(fdbroker.Carrier{Object: seg.ID, Ring: ring})
 		}
 	}
 	e.entries = append(e.entries, entry)
@@ -136,7 +133,7 @@ func (e *export) countEnd(m moving) error {
 	return nil
 }
 
-func (e *export) countCarrier(c handle.Carrier) {
+func (e *export) countCarrier(c fdbroker.Carrier) {
 	if e.child != nil {
 		e.f.broker.Hold(*e.child, c, +1)
 		e.counted = append(e.counted, func() { e.f.broker.Hold(*e.child, c, -1) })
@@ -153,7 +150,7 @@ func (e *export) offer() error {
 		return nil
 	}
 	id := e.f.nextParcel()
-	p := handle.Parcel{ID: id, To: e.to, Entries: e.entries, FDs: e.fds}
+	p := fdbroker.Parcel{ID: id, To: e.to, Entries: e.entries, FDs: e.fds}
 	e.fds = nil // the broker's, whatever comes of it
 	if err := e.f.broker.Offer(e.ctx, p); err != nil {
 		return err
@@ -166,7 +163,7 @@ func (e *export) offer() error {
 // that of who is said.
 func (e *export) commit(to string) {
 	e.closeFDs()
-	if e.id != (handle.ID{}) {
+	if e.id != (fdbroker.ID{}) {
 		e.f.broker.Commit(e.id)
 	}
 	for _, m := range e.moved {
@@ -177,7 +174,7 @@ func (e *export) commit(to string) {
 // rollback is called when the message will not be sent.
 func (e *export) rollback() {
 	e.closeFDs()
-	if e.id != (handle.ID{}) {
+	if e.id != (fdbroker.ID{}) {
 		e.f.broker.Revoke(e.id)
 	}
 	for _, undo := range e.counted {
@@ -188,7 +185,7 @@ func (e *export) rollback() {
 			_ = obj.Close()
 		}
 	}
-	e.id, e.moved, e.counted, e.places = handle.ID{}, nil, nil, nil
+	e.id, e.moved, e.counted, e.places = fdbroker.ID{}, nil, nil, nil
 }
 
 func (e *export) closeFDs() {
@@ -203,13 +200,13 @@ func (e *export) closeFDs() {
 type arrival struct {
 	f      *family
 	fds    []int
-	parcel handle.ID   // that they were in; zero if they came beside the message
+	parcel fdbroker.ID // that they were in; zero if they came beside the message
 	used   []int       // indexes of those that became handles
 	got    []io.Closer // these handles
 }
 
 // fetch lends the parcel of a message: close must follow.
-func (f *family) fetch(ctx context.Context, id handle.ID) (*arrival, error) {
+func (f *family) fetch(ctx context.Context, id fdbroker.ID) (*arrival, error) {
 	p, err := f.broker.Fetch(ctx, id)
 	if err != nil {
 		return nil, err
@@ -225,10 +222,13 @@ func (a *arrival) Export(codec.Handle) ([]byte, error) {
 // Import implements codec.Session. What is counted of the handle, an end of a
 // pipe for example, was counted for this process by who gave it the descriptor.
 func (a *arrival) Import(h codec.Handle, ref []byte) error {
-	if len(ref) > 0 && ref[0] == refPlace {
-		return a.visit(h, ref)
+	s, ok := travellerOf(h)
+	if ok && len(ref) > 0 && ref[0] == refPlace {
+		if _, ok := s.(interface{ onlyMemory() }); ok {
+			return fmt.Errorf("reference to an object in a place for a %T: %w", h, mperr.ErrType)
+		}
+		return a.visit(s, ref)
 	}
-	s, ok := h.(shared)
 	if !ok || len(ref) != refSize {
 		return fmt.Errorf("reference of %d bytes to a %T: %w", len(ref), h, mperr.ErrCorrupt)
 	}
@@ -270,7 +270,7 @@ func (a *arrival) drop() {
 // wanted of it.
 func (a *arrival) close() {
 	a.closeFDs()
-	if a.parcel == (handle.ID{}) {
+	if a.parcel == (fdbroker.ID{}) {
 		return
 	}
 	used := make([]bool, len(a.fds))
@@ -301,4 +301,14 @@ func (a *arrival) closeFDs() {
 }
 
 // revoked reports whether an error says that a message counts as never sent.
-func revoked(err error) bool { return errors.Is(err, handle.ErrRevoked) }
+func revoked(err error) bool { return errors.Is(err, fdbroker.ErrRevoked) }
+
+// newSegment makes the segment of a new object of this process's family.
+func newSegment(kind shm.Kind, finger [16]byte, size int64, params [4]uint64) (*family, *shm.Segment, error) {
+	f, err := theFamily()
+	if err != nil {
+		return nil, nil, err
+	}
+	seg, err := local.Create(f.table.Family(), kind, finger, size, params)
+	return f, seg, err
+}

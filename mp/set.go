@@ -17,7 +17,8 @@ import (
 // The zero Set is not usable. After an error nothing was changed, unless it
 // wraps ErrUnknownFate, or says of Pop that what was taken is no T.
 type Set[T comparable] struct {
-	remote[driver.Set]
+	travels
+	h handle[driver.Set]
 	t *portable.Type[T]
 }
 
@@ -25,7 +26,7 @@ type Set[T comparable] struct {
 // has the name of WithName.
 func NewSet[T comparable](opts ...Option) (*Set[T], error) {
 	s := &Set[T]{}
-	return made(s, newInPlace(s, driver.KindSet, opts))
+	return made(s, newObject(s.travel(), driver.KindSet, opts))
 }
 
 func (s *Set[T]) plan() (err error) {
@@ -33,16 +34,10 @@ func (s *Set[T]) plan() (err error) {
 	return err
 }
 
-func (s *Set[T]) open(obj driver.Object) error {
-	if err := s.plan(); err != nil {
-		_ = obj.Close()
-		return err
-	}
-	return s.remote.open(obj)
-}
+func (s *Set[T]) travel() traveller { return planned[driver.Set]{&s.h, s.plan} }
 
 func (s *Set[T]) with(ctx context.Context, v T) (driver.Set, []byte, error) {
-	o, err := s.access()
+	o, err := s.h.access()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -51,7 +46,7 @@ func (s *Set[T]) with(ctx context.Context, v T) (driver.Set, []byte, error) {
 }
 
 func (s *Set[T]) withAll(ctx context.Context, vs []T) (driver.Set, [][]byte, error) {
-	o, err := s.access()
+	o, err := s.h.access()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -109,7 +104,7 @@ func (s *Set[T]) Retain(ctx context.Context, vs []T) (removed int, err error) {
 
 // Pop takes some value out, or returns an error that wraps ErrEmpty.
 func (s *Set[T]) Pop(ctx context.Context) (v T, err error) {
-	o, err := s.access()
+	o, err := s.h.access()
 	if err != nil {
 		return v, err
 	}
@@ -131,28 +126,18 @@ func (s *Set[T]) Has(ctx context.Context, v T) (bool, error) {
 
 // Len is the number of values.
 func (s *Set[T]) Len(ctx context.Context) (int, error) {
-	o, err := s.access()
-	if err != nil {
-		return 0, err
-	}
-	return o.Len(ctx)
+	return ask(ctx, &s.h, driver.Set.Len)
 }
 
 // Clear takes all values out.
-func (s *Set[T]) Clear(ctx context.Context) error {
-	o, err := s.access()
-	if err != nil {
-		return err
-	}
-	return o.Clear(ctx)
-}
+func (s *Set[T]) Clear(ctx context.Context) error { return s.h.do(ctx, driver.Set.Clear) }
 
 // All iterates over the values, some hundreds a round trip; an error is the
 // last pair, as with Queue.All. Others may change the set meanwhile: values
 // that stay throughout are seen exactly once.
 func (s *Set[T]) All(ctx context.Context) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		o, err := s.access()
+		o, err := s.h.access()
 		if err != nil {
 			yield(*new(T), err)
 			return
@@ -164,7 +149,7 @@ func (s *Set[T]) All(ctx context.Context) iter.Seq2[T, error] {
 // Copy returns all values as they are at one moment. The map is the caller's.
 // Not all values of a Set[any] can be in a map, see Dict.Copy.
 func (s *Set[T]) Copy(ctx context.Context) (map[T]struct{}, error) {
-	o, err := s.access()
+	o, err := s.h.access()
 	if err != nil {
 		return nil, err
 	}
@@ -182,3 +167,9 @@ func (s *Set[T]) Copy(ctx context.Context) (map[T]struct{}, error) {
 	}
 	return m, nil
 }
+
+// Close gives the handle back.
+func (s *Set[T]) Close() error { return s.h.Close() }
+
+// String names the object.
+func (s *Set[T]) String() string { return s.h.String() }

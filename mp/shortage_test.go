@@ -88,7 +88,7 @@ var ShortOnce = mp.Proc(func(ctx context.Context, a shortArgs) error {
 	if _, err := a.Many.Get(ctx); !errors.Is(err, syscall.EMFILE) {
 		return fmt.Errorf("Get: %w", err)
 	}
-	if _, err := a.Many.TryGet(); !errors.Is(err, syscall.EMFILE) {
+	if _, err := a.Many.TryGet(ctx); !errors.Is(err, syscall.EMFILE) {
 		return fmt.Errorf("TryGet: %w", err)
 	}
 	if err := a.Many.Put(ctx, many); !errors.Is(err, syscall.EMFILE) {
@@ -102,8 +102,8 @@ var ShortOnce = mp.Proc(func(ctx context.Context, a shortArgs) error {
 		return fmt.Errorf("Result: %w", err)
 	}
 	back()
-	if n := a.Many.Len(); n != 1 {
-		return fmt.Errorf("%d items, want the one that could not come", n)
+	if n, err := a.Many.Len(ctx); n != 1 || err != nil {
+		return fmt.Errorf("%d items, want the one that could not come: %w", n, err)
 	}
 	got, err := a.Many.Get(ctx)
 	if err != nil || len(got) != 3 {
@@ -153,8 +153,9 @@ func runShort(ctx context.Context) error {
 	if _, err := PutUntilShort.Run(ctx, a); err != nil {
 		return err
 	}
-	if n := a.N.Load(); n < 10 || a.Queue.Len() != int(n) {
-		return fmt.Errorf("%d items, %d were put", a.Queue.Len(), n)
+	items, err := a.Queue.Len(ctx)
+	if n := a.N.Load(); n < 10 || items != int(n) {
+		return fmt.Errorf("%d items, %d were put: %w", items, n, err)
 	}
 	for range a.N.Load() {
 		c, err := a.Queue.Get(ctx)

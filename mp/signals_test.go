@@ -160,7 +160,7 @@ func servedTask(ctx context.Context, q *mp.Queue[int]) error {
 	<-ctx.Done()
 	<-mp.Parent().Done()
 	err := q.Put(context.Background(), 1)
-	n := q.Len()
+	n, _ := q.Len(context.Background())
 	fmt.Println("put:", n, err)
 	return nil
 }

@@ -72,8 +72,13 @@ func stopRoot(ctx context.Context, a stopArgs) error {
 	if err := syscall.Kill(root, syscall.SIGCONT); err != nil {
 		return err
 	}
-	if n, m := a.Empty.Len(), a.Full.Len(); n != 0 || m != 1 {
-		return fmt.Errorf("%d items where none was put, %d where one was", n, m)
+	n, err := a.Empty.Len(ctx)
+	if err != nil {
+		return err
+	}
+	m, err := a.Full.Len(ctx)
+	if n != 0 || m != 1 || err != nil {
+		return fmt.Errorf("%d items where none was put, %d where one was: %w", n, m, err)
 	}
 	if err := a.Empty.Put(ctx, a.Child); err != nil {
 		return err

@@ -64,21 +64,20 @@ func TestZeroSync(t *testing.T) {
 	var b mp.Barrier
 	var w mp.RWMutex
 	for what, err := range map[string]error{
-		"Semaphore.Acquire": s.Acquire(ctx), "Semaphore.TryAcquire": get2(s.TryAcquire()), "Semaphore.Release": s.Release(), "Semaphore.Close": s.Close(),
-		"RecursiveMutex.Lock": r.Lock(ctx), "RecursiveMutex.TryLock": get2(r.TryLock()),
+		"Semaphore.Acquire": s.Acquire(ctx), "Semaphore.TryAcquire": get2(s.TryAcquire(ctx)), "Semaphore.Release": s.Release(ctx), "Semaphore.Close": s.Close(),
+		"RecursiveMutex.Lock": r.Lock(ctx), "RecursiveMutex.TryLock": get2(r.TryLock(ctx)),
 		"Event.Set": e.Set(ctx), "Event.Clear": e.Clear(ctx), "Event.IsSet": get2(e.IsSet(ctx)), "Event.Wait": e.Wait(ctx),
-		"Cond.Lock": c.Lock(ctx), "Cond.TryLock": get2(c.TryLock()), "Cond.Wait": c.Wait(ctx), "Cond.Signal": c.Signal(ctx),
+		"Cond.Lock": c.Lock(ctx), "Cond.TryLock": get2(c.TryLock(ctx)), "Cond.Wait": c.Wait(ctx), "Cond.Signal": c.Signal(ctx),
 		"Cond.Broadcast": c.Broadcast(ctx), "Cond.Repair": c.Repair(ctx, nothing),
 		"Barrier.Wait": get2(b.Wait(ctx)), "Barrier.Abort": b.Abort(ctx), "Barrier.Reset": b.Reset(ctx), "Barrier.Parties": get2(b.Parties(ctx)),
 		"Barrier.Waiting": get2(b.Waiting(ctx)), "Barrier.Broken": get2(b.Broken(ctx)),
-		"RWMutex.Lock": w.Lock(ctx), "RWMutex.TryLock": get2(w.TryLock()), "RWMutex.RLock": w.RLock(ctx), "RWMutex.TryRLock": get2(w.TryRLock()),
+		"RWMutex.Lock": w.Lock(ctx), "RWMutex.TryLock": get2(w.TryLock(ctx)), "RWMutex.RLock": w.RLock(ctx), "RWMutex.TryRLock": get2(w.TryRLock(ctx)),
 		"RWMutex.Repair": w.Repair(ctx, nothing),
 	} {
 		wantErr(t, what, err, mp.ErrClosed)
 	}
-	if c.Owner() != 0 || w.Owner() != 0 {
-		t.Error("a zero handle has an owner")
-	}
+	wantErr(t, "Cond.Owner", get2(c.Owner(ctx)), mp.ErrClosed)
+	wantErr(t, "RWMutex.Owner", get2(w.Owner(ctx)), mp.ErrClosed)
 	wantPanic(t, "does not hold", r.Unlock)
 	wantPanic(t, "does not hold", c.Unlock)
 	wantPanic(t, "does not hold", w.Unlock)
@@ -89,19 +88,19 @@ func TestSemaphore(t *testing.T) {
 	inPlaces(t, func(t *testing.T, p driver.Place) {
 		s, ctx := in(t, p, newSemaphore(1)), t.Context()
 		must(t, s.Acquire(ctx))
-		if get(s.TryAcquire())(t) {
+		if get(s.TryAcquire(ctx))(t) {
 			t.Error("two permits")
 		}
 		wantErr(t, "Acquire", s.Acquire(within(t, short)), context.DeadlineExceeded)
-		must(t, s.Release())
-		must(t, s.Release())
+		must(t, s.Release(ctx))
+		must(t, s.Release(ctx))
 		for range 2 {
-			if !get(s.TryAcquire())(t) {
+			if !get(s.TryAcquire(ctx))(t) {
 				t.Error("Release gives no permit")
 			}
 		}
 		b := in(t, p, newBounded(1))
-		wantErr(t, "Release", b.Release(), mp.ErrValue)
+		wantErr(t, "Release", b.Release(ctx), mp.ErrValue)
 	})
 }
 
@@ -109,7 +108,7 @@ func TestRecursiveMutex(t *testing.T) {
 	inPlaces(t, func(t *testing.T, p driver.Place) {
 		m, ctx := in(t, p, mp.NewRecursiveMutex), t.Context()
 		must(t, m.Lock(ctx))
-		if !get(m.TryLock())(t) {
+		if !get(m.TryLock(ctx))(t) {
 			t.Error("it is not recursive")
 		}
 		m.Unlock()
@@ -197,12 +196,12 @@ func TestCond(t *testing.T) {
 		wantPanic(t, "does not hold", c.Unlock)
 		must(t, c.Lock(t.Context()))
 		wantErr(t, "Wait", c.Wait(within(t, short)), context.DeadlineExceeded)
-		if c.Owner() == 0 {
+		if get(c.Owner(t.Context()))(t) == 0 {
 			t.Error("the lock is not held after Wait")
 		}
 		must(t, c.Signal(t.Context()))
 		c.Unlock()
-		if !get(c.TryLock())(t) {
+		if !get(c.TryLock(t.Context()))(t) {
 			t.Error("it is not free")
 		}
 		c.Unlock()
@@ -214,7 +213,7 @@ func TestRWMutex(t *testing.T) {
 	inPlaces(t, func(t *testing.T, p driver.Place) {
 		m, ctx := in(t, p, mp.NewRWMutex), t.Context()
 		must(t, m.RLock(ctx))
-		if !get(m.TryRLock())(t) || get(m.TryLock())(t) {
+		if !get(m.TryRLock(ctx))(t) || get(m.TryLock(ctx))(t) {
 			t.Error("readers do not share")
 		}
 		wantErr(t, "Lock", m.Lock(within(t, short)), context.DeadlineExceeded)
@@ -222,7 +221,7 @@ func TestRWMutex(t *testing.T) {
 		m.RUnlock()
 		wantPanic(t, "does not hold", m.RUnlock)
 		must(t, m.Lock(ctx))
-		if m.Owner() == 0 || get(m.TryRLock())(t) {
+		if get(m.Owner(ctx))(t) == 0 || get(m.TryRLock(ctx))(t) {
 			t.Error("a writer does not exclude")
 		}
 		wantErr(t, "RLock", m.RLock(within(t, short)), context.DeadlineExceeded)
@@ -244,7 +243,7 @@ func TestSyncDeath(t *testing.T) {
 	must(t, errors.Join(r.Lock(ctx), s.Acquire(ctx)))
 	var died *mp.OwnerDiedError
 	for what, err := range map[string]error{
-		"RLock": m.RLock(ctx), "Lock": m.Lock(ctx), "TryRLock": get2(m.TryRLock()), "Cond.Lock": c.Lock(ctx),
+		"RLock": m.RLock(ctx), "Lock": m.Lock(ctx), "TryRLock": get2(m.TryRLock(ctx)), "Cond.Lock": c.Lock(ctx),
 	} {
 		if !errors.As(err, &died) {
 			t.Errorf("%s: %v", what, err)
@@ -259,7 +258,7 @@ func TestSyncDeath(t *testing.T) {
 	theirs.Unlock() // what was lost is no mistake
 	theirCond.Unlock()
 	theirR.Unlock()
-	wantErr(t, "Release of the dead", theirS.Release(), mp.ErrUnknownFate)
+	wantErr(t, "Release of the dead", theirS.Release(ctx), mp.ErrUnknownFate)
 }
 
 // together is one handle of each kind.
@@ -283,7 +282,7 @@ var Meet = mp.Proc(func(ctx context.Context, x together) error {
 	}
 	x.W.Unlock()
 	x.R.Unlock()
-	if err := errors.Join(x.S.Release(), x.C.Lock(ctx)); err != nil {
+	if err := errors.Join(x.S.Release(ctx), x.C.Lock(ctx)); err != nil {
 		return err
 	}
 	defer x.C.Unlock()
@@ -307,7 +306,7 @@ func TestSyncTravels(t *testing.T) {
 		t.Errorf("index %d", i)
 	}
 	must(t, x.E.Wait(ctx))
-	for x.N.Load() < 2 {
+	for get(x.N.Load(ctx))(t) < 2 {
 		must(t, x.C.Wait(ctx))
 	}
 	x.C.Unlock()
@@ -318,7 +317,7 @@ func TestSyncTravels(t *testing.T) {
 	must(t, q.Put(ctx, x))
 	y := get(q.Get(ctx))(t)
 	must(t, x.S.Acquire(ctx))
-	if get(y.S.TryAcquire())(t) || !get(y.E.IsSet(ctx))(t) || get(y.B.Parties(ctx))(t) != 3 {
+	if get(y.S.TryAcquire(ctx))(t) || !get(y.E.IsSet(ctx))(t) || get(y.B.Parties(ctx))(t) != 3 {
 		t.Error("they are others")
 	}
 	must(t, errors.Join(y.S.Close(), y.R.Close(), y.E.Close(), y.C.Close(), y.B.Close(), y.W.Close(), y.N.Close()))

@@ -43,7 +43,7 @@ func TestFailedPutTakesReferencesBack(t *testing.T) {
 	d := dict[int, int](t, store.Join())
 	carrier := queue[*mp.Dict[int, int]](t, 1)
 	must(t, carrier.Put(t.Context(), d))
-	wantErr(t, "TryPut", carrier.TryPut(d), mp.ErrFull)
+	wantErr(t, "TryPut", carrier.TryPut(t.Context(), d), mp.ErrFull)
 	wantErr(t, "Put", carrier.Put(within(t, short), d), context.DeadlineExceeded)
 	if n := store.Tickets(); n != 1 {
 		t.Errorf("%d references, want that of the message in the queue", n)
@@ -119,5 +119,5 @@ func TestSpoiltReferences(t *testing.T) {
 	}
 	wantText(t, "a driver that is not there", mp.ArriveBy(&mp.List[int]{}, []byte{3, 1, 'x'}), `"x"`, "import")
 	wantErr(t, "cut short", mp.ArriveBy(&mp.List[int]{}, []byte{3, 9}), mp.ErrCorrupt)
-	wantErr(t, "a handle that is in no place", mp.ArriveBy(&mp.Counter{}, []byte{3, 1, 'x'}), mp.ErrType)
+	wantErr(t, "a handle that lives in memory only", mp.ArriveBy(&mp.Counter{}, []byte{3, 1, 'x'}), mp.ErrType)
 }

@@ -8,23 +8,24 @@ import (
 	"time"
 
 	"multiproc/internal/failpoint"
+	"multiproc/internal/local"
 )
 
 // turn is how an Update that is overtaken again and again comes to its end: it
 // leaves its name in a word of the value, and others hold back for a while
 // before they change the value. Nobody has to: what they change meanwhile is
 // seen by the Update, as ever. So whoever has the turn may die, stop or take too
-// long, and the others go on when their patience is over. It is longer each time
+// long, and the others go on when their wait is over. It is longer each time
 // that the same Update asks, for a function may take long.
 //
-//	bits  0..7   level: patience is firstTurn << level
+//	bits  0..7   level: wait is firstTurn << level
 //	bits  8..15  its complement: other words are damaged
 //	bits 16..31  random
 //	bits 32..63  process id
 type turn struct {
 	word  *uint64
-	owner *small // of the handle, to hear of Close
-	cell  *cell
+	owner *local.Small // of the handle, to hear of Close
+	cell  *local.Cell
 
 	mine  uint64 // what the word is while we have the turn
 	level int
@@ -54,11 +55,11 @@ func (t *turn) await(ctx context.Context) error {
 func (t *turn) holdBack(ctx context.Context) error {
 	w := atomic.LoadUint64(t.word)
 	level, check := byte(w), byte(w>>8)
-	patience := firstTurn << min(level, maxLevel)
+	wait := firstTurn << min(level, maxLevel)
 	if level != ^check {
-		patience = 0
+		wait = 0
 	}
-	end := time.Now().Add(patience)
+	end := time.Now().Add(wait)
 	for pause := 50 * time.Microsecond; time.Now().Before(end); pause = min(2*pause, time.Millisecond) {
 		timer := time.NewTimer(pause)
 		select {
@@ -67,8 +68,8 @@ func (t *turn) holdBack(ctx context.Context) error {
 			return ctx.Err()
 		case <-timer.C:
 		}
-		if t.owner.p.Load() != t.cell {
-			return t.owner.errGone()
+		if t.owner.P.Load() != t.cell {
+			return t.owner.ErrGone()
 		}
 		if atomic.LoadUint64(t.word) != w {
 			return nil
@@ -84,8 +85,8 @@ func (t *turn) lost(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if t.owner.p.Load() != t.cell {
-		return t.owner.errGone()
+	if t.owner.P.Load() != t.cell {
+		return t.owner.ErrGone()
 	}
 	if t.races++; t.races == 1 {
 		t.since = time.Now()

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"unsafe"
 
-	"multiproc/internal/handle"
+	"multiproc/internal/fdbroker"
 	"multiproc/internal/ring"
 	"multiproc/internal/shm"
 	"multiproc/internal/table"
@@ -20,8 +20,8 @@ type endUnderWay struct {
 }
 
 // openEnd gives the root access to the holders of ends under way.
-func openEnd(t *table.Table) handle.OpenEnd {
-	return func(fd int, e handle.Entry) (handle.Holder, error) {
+func openEnd(t *table.Table) fdbroker.OpenEnd {
+	return func(fd int, e fdbroker.Entry) (fdbroker.Holder, error) {
 		if e.Side > sideB1 {
 			return nil, fmt.Errorf("pipe %s: side %d: %w", shm.ID(e.ID), e.Side, ErrCorrupt)
 		}
@@ -35,7 +35,7 @@ func openEnd(t *table.Table) handle.OpenEnd {
 	}
 }
 
-// Hold implements handle.Holder. If nobody is left, the other end is told.
+// Hold implements fdbroker.Holder. If nobody is left, the other end is told.
 func (h *endUnderWay) Hold(ctx context.Context, who table.Ref, delta int) error {
 	if err := h.own.Add(ctx, who, delta); err != nil || delta > 0 {
 		return err
@@ -47,5 +47,5 @@ func (h *endUnderWay) Hold(ctx context.Context, who table.Ref, delta int) error 
 	return nil
 }
 
-// Close implements handle.Holder.
+// Close implements fdbroker.Holder.
 func (h *endUnderWay) Close() { _ = h.seg.Close() }

@@ -42,7 +42,7 @@ func TestSenderKilledBeforeItIsPut(t *testing.T) {
 	}, "the sender's death was seen at the other end")
 	settled(t, before)
 	closing(t, get(carrier.Get(t.Context()))(t))
-	if _, err := carrier.TryGet(); !errors.Is(err, mp.ErrEmpty) {
+	if _, err := carrier.TryGet(t.Context()); !errors.Is(err, mp.ErrEmpty) {
 		t.Errorf("something was put: %v", err)
 	}
 }
@@ -81,7 +81,7 @@ func init() { mp.RegisterType[*mp.Conn[mp.None, int]]("mp_test.Receiver") }
 func TestSpoiltMessageHoldsNothing(t *testing.T) {
 	for name, take := range map[string]func(t *testing.T, carrier *mp.Queue[spoiltMessage]) error{
 		"Get":      func(t *testing.T, c *mp.Queue[spoiltMessage]) error { _, err := c.Get(t.Context()); return err },
-		"TryGet":   func(_ *testing.T, c *mp.Queue[spoiltMessage]) error { _, err := c.TryGet(); return err },
+		"TryGet":   func(_ *testing.T, c *mp.Queue[spoiltMessage]) error { _, err := c.TryGet(t.Context()); return err },
 		"GetBatch": func(t *testing.T, c *mp.Queue[spoiltMessage]) error { _, err := c.GetBatch(t.Context(), 9); return err },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -188,7 +188,7 @@ func TestWhatNobodyTakes(t *testing.T) {
 			p := start(t, ReturnCarrier, carrier)
 			must(t, carrier.Close())
 			got := get(p.Result(t.Context()))(t)
-			if n := got.Len(); n != 5 {
+			if n := get(got.Len(t.Context()))(t); n != 5 {
 				t.Errorf("%d items came back", n)
 			}
 			must(t, got.Close())

@@ -2,32 +2,110 @@ package mp
 
 import (
 	"context"
+	"fmt"
+	"reflect"
 	"runtime"
 	"sync/atomic"
 	"unsafe"
 
+	"multiproc/internal/codec"
 	"multiproc/internal/failpoint"
 	"multiproc/internal/fence"
+	"multiproc/internal/local"
+	"multiproc/internal/robust"
+	"multiproc/internal/shm"
 )
 
-// Load returns the value. In memory it never waits. It panics if the handle
-// was closed, and in a place if that does not answer; see Get.
-func (v *Value[T]) Load() (x T) {
-	c := v.p.Load()
-	if c == nil {
-		if v.far != nil {
-			return v.far.load()
-		}
-		panic(v.errGone())
+// memoryValue is a value in this machine's memory.
+type memoryValue[T any] struct {
+	local.Small
+	lock    *robust.Lock
+	version *uint64 // nil if T fits a word
+	turn    *uint64 // see turn
+	slot    [2]unsafe.Pointer
+	scratch atomic.Pointer[T] // what a function of Update works on; nil while one does
+}
+
+// The memory of a value. A value of at most 8 bytes is one word, slot 0, and
+// needs no lock. A larger one has two slots, and the low bit of version says
+// which is the value; the other is where the next is prepared.
+//
+//	 0  lock     robust; held for the time of a copy
+//	16  version  uint64, written under the lock
+//	24  turn     uint64, who has been overtaken often, see turn
+//	64  slot 0   size of T, rounded up to 64
+//	    slot 1   the same
+//
+// Whoever dies before the store of the word or of the version has changed
+// nothing; what the slot that is not the value holds does not matter.
+const (
+	valueVersion = robust.LockSize
+	valueTurn    = robust.LockSize + 8
+	valueSlots   = 64
+)
+
+func valueStride(size uintptr) uintptr { return (size + 63) &^ 63 }
+
+func newMemoryValue[T any](x T) (*memoryValue[T], error) {
+	finger, err := fixedFinger[T]()
+	if err != nil {
+		return nil, err
 	}
-	v.read(&x)
-	runtime.KeepAlive(c)
-	return x
+	size := unsafe.Sizeof(x)
+	_, seg, err := newSegment(shm.KindValue, finger, int64(shm.HeaderSize+valueSlots+2*valueStride(size)), [4]uint64{uint64(size)})
+	if err != nil {
+		return nil, err
+	}
+	v := &memoryValue[T]{}
+	if err := v.attach(seg); err != nil {
+		return nil, err
+	}
+	return v, v.store(context.Background(), x)
+}
+
+// fixedType is the plan for a type that can live in shared memory.
+func fixedType[T any]() (*codec.Typed[T], error) {
+	if err := codec.InMemory(reflect.TypeFor[T]()); err != nil {
+		return nil, err
+	}
+	return codec.For[T]()
+}
+
+func fixedFinger[T any]() (sum [16]byte, err error) {
+	c, err := fixedType[T]()
+	if err != nil {
+		return sum, err
+	}
+	return c.Fingerprint(), nil
+}
+
+func (v *memoryValue[T]) attach(seg *shm.Segment) error {
+	size := unsafe.Sizeof(*new(T))
+	need := int64(shm.HeaderSize + valueSlots + 2*valueStride(size))
+	if seg.Params[0] != uint64(size) || seg.Size < need {
+		_ = seg.Close()
+		return fmt.Errorf("%s %s: %d bytes for a value of %d: %w", seg.Kind, seg.ID, seg.Size, size, ErrCorrupt)
+	}
+	v.lock = &robust.Lock{}
+	c, err := local.NewCell(seg, need, v.lock.Detach)
+	if err != nil {
+		return err
+	}
+	v.lock.Init(c.Body(0))
+	if size > 8 {
+		v.lock.AllowResident()
+		v.version = (*uint64)(c.Body(valueVersion))
+	}
+	v.turn = (*uint64)(c.Body(valueTurn))
+	v.slot[0] = c.Body(valueSlots)
+	v.slot[1] = c.Body(valueSlots + valueStride(size))
+	v.P.Store(c)
+	return nil
 }
 
 // read copies the value to x and returns what tells whether it has changed
 // since: the word itself, or the version.
-func (v *Value[T]) read(x *T) (seen uint64) {
+func (v *memoryValue[T]) read(x *T) (seen uint64) {
 	if v.version == nil {
 		w := atomic.LoadUint64((*uint64)(v.slot[0]))
 		*x = *(*T)(unsafe.Pointer(&w))
@@ -44,59 +122,74 @@ func (v *Value[T]) read(x *T) (seen uint64) {
 	}
 }
 
-// Store sets the value. It panics if the handle was closed, and in a place if
-// that does not answer; see Set.
-func (v *Value[T]) Store(x T) {
-	if v.far != nil {
-		v.far.store(x)
-		return
+func (v *memoryValue[T]) load(ctx context.Context) (x T, err error) {
+	if err := ctx.Err(); err != nil {
+		return x, err
 	}
-	if err := v.set(context.Background(), &x); err != nil {
-		panic(err)
+	c := v.P.Load()
+	if c == nil {
+		return x, v.ErrGone()
 	}
+	v.read(&x)
+	runtime.KeepAlive(c)
+	return x, nil
 }
 
-func (v *Value[T]) set(ctx context.Context, x *T) error {
-	c := v.p.Load()
-	if c == nil {
-		return v.errGone()
+func (v *memoryValue[T]) store(ctx context.Context, x T) error {
+	if err := ctx.Err(); err != nil {
+		return err
 	}
-	t := turn{word: v.turn, owner: &v.small, cell: c}
+	c := v.P.Load()
+	if c == nil {
+		return v.ErrGone()
+	}
+	t := turn{word: v.turn, owner: &v.Small, cell: c}
 	err := t.await(ctx)
 	if err == nil {
-		_, err = v.write(ctx, x, 0, true)
+		_, err = v.write(ctx, &x, 0, true)
 	}
 	runtime.KeepAlive(c)
 	return err
 }
 
-// Update changes the value by f, with no other change in between:
-// v.Update(ctx, func(x *int) error { *x++; return nil }). If f returns an error
-// or panics, nothing is changed. If the process is killed inside f, nothing is
-// changed and others go on. f must not keep its argument.
-//
-// Nobody waits for f, so it may be called several times: if somebody has changed
-// the value meanwhile it is called again, on what the value is by then, until
-// its change comes in time or ctx ends. So f should have no other effect than on
-// its argument. An Update that has lost against others for a millisecond has the
-// turn: the others hold back for up to 10 ms, and longer each time that this was
-// not enough.
-//
-// Handles in the value that came from a place are closed when f's change is
-// made.
-//
-// Cost: 15 to 40 ns, and f. In a place: two round trips, and again as many for
-// each change of somebody else that came between.
-func (v *Value[T]) Update(ctx context.Context, f func(*T) error) error {
+func (v *memoryValue[T]) add(ctx context.Context, delta T) (sum T, err error) {
+	add, err := summer[T]()
+	if err != nil {
+		return sum, err
+	}
+	err = v.update(ctx, func(p *T) error {
+		add(p, &delta)
+		sum = *p
+		return nil
+	})
+	return sum, err
+}
+
+func (v *memoryValue[T]) compareAndSwap(ctx context.Context, old, x T) (swapped bool, err error) {
+	err = v.update(ctx, func(p *T) error {
+		if swapped = any(*p) == any(old); swapped {
+			*p = x
+		}
+		return nil
+	})
+	return swapped && err == nil, err
+}
+
+func (v *memoryValue[T]) Close() error {
+	err := v.Small.Close()
+	if err == nil {
+		v.lock.Abort()
+	}
+	return err
+}
+
+func (v *memoryValue[T]) update(ctx context.Context, f func(*T) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	c := v.p.Load()
+	c := v.P.Load()
 	if c == nil {
-		if v.far != nil {
-			return v.far.update(ctx, f)
-		}
-		return v.errGone()
+		return v.ErrGone()
 	}
 	x := v.scratch.Swap(nil)
 	if x == nil {
@@ -122,8 +215,8 @@ func (v *Value[T]) Update(ctx context.Context, f func(*T) error) error {
 
 // contend is Update while others change the value too, and may have done so when
 // it was tried for the first time.
-func (v *Value[T]) contend(ctx context.Context, x *T, f func(*T) error, c *cell, lost bool) (err error) {
-	t := turn{word: v.turn, owner: &v.small, cell: c}
+func (v *memoryValue[T]) contend(ctx context.Context, x *T, f func(*T) error, c *local.Cell, lost bool) (err error) {
+	t := turn{word: v.turn, owner: &v.Small, cell: c}
 	for done := false; err == nil && !done; {
 		if lost {
 			err = t.lost(ctx)
@@ -139,7 +232,7 @@ func (v *Value[T]) contend(ctx context.Context, x *T, f func(*T) error, c *cell,
 	return err
 }
 
-func (v *Value[T]) tryUpdate(ctx context.Context, x *T, f func(*T) error, t *turn) (done bool, err error) {
+func (v *memoryValue[T]) tryUpdate(ctx context.Context, x *T, f func(*T) error, t *turn) (done bool, err error) {
 	if err := t.await(ctx); err != nil {
 		return false, err
 	}
@@ -158,7 +251,7 @@ func (v *Value[T]) tryUpdate(ctx context.Context, x *T, f func(*T) error, t *tur
 }
 
 // write makes x the value, by one store: if it is what was seen, or anyway.
-func (v *Value[T]) write(ctx context.Context, x *T, seen uint64, anyway bool) (done bool, err error) {
+func (v *memoryValue[T]) write(ctx context.Context, x *T, seen uint64, anyway bool) (done bool, err error) {
 	if v.version == nil {
 		var w uint64
 		*(*T)(unsafe.Pointer(&w)) = *x

@@ -11,48 +11,23 @@ import (
 
 // placeValue is a value in a place.
 type placeValue[T any] struct {
-	remote[driver.Value]
+	handle[driver.Value]
 	t *portable.Type[T]
 }
 
-// openIn opens the value, and makes it v if it is new.
-func (v *Value[T]) openIn(x T, o objectOptions) (*Value[T], error) {
+// openValue opens the value, and makes it x if it is new.
+func openValue[T any](v *Value[T], x T, o objectOptions) error {
 	t, err := portable.For[T]()
 	if err != nil {
-		return nil, fmt.Errorf("new value: %w", err)
+		return fmt.Errorf("new value: %w", err)
 	}
-	ctx, cancel := patient()
+	ctx, cancel := openContext()
 	defer cancel()
 	init, err := t.Append(nil, &x, &inside{ctx: ctx, place: o.place})
 	if err != nil {
-		return nil, fmt.Errorf("new value: %w", err)
+		return fmt.Errorf("new value: %w", err)
 	}
-	spec := driver.Spec{Kind: driver.KindValue, Code: typeCode(reflect.TypeFor[T]()), Init: init}
-	if err := openIn(v, o, spec); err != nil {
-		return nil, err
-	}
-	return v, nil
-}
-
-func (v *Value[T]) open(obj driver.Object) error {
-	t, err := portable.For[T]()
-	if err != nil {
-		_ = obj.Close()
-		return err
-	}
-	far := &placeValue[T]{t: t}
-	if err := far.open(obj); err != nil {
-		return err
-	}
-	v.far = far
-	return nil
-}
-
-func (v *Value[T]) inPlace() driver.Object {
-	if v.far == nil {
-		return nil
-	}
-	return v.far.obj
+	return openIn(v, o, driver.Spec{Kind: driver.KindValue, Code: typeCode(reflect.TypeFor[T]()), Init: init})
 }
 
 // typeCode is what Python shows as the type of such a value.
@@ -64,7 +39,7 @@ func typeCode(t reflect.Type) string {
 	}[t.Kind()]
 }
 
-func (v *placeValue[T]) get(ctx context.Context) (x T, err error) {
+func (v *placeValue[T]) load(ctx context.Context) (x T, err error) {
 	now, err := v.obj.Get(ctx)
 	if err != nil {
 		return x, err
@@ -72,7 +47,7 @@ func (v *placeValue[T]) get(ctx context.Context) (x T, err error) {
 	return decode(ctx, v.obj, v.t, now.Value)
 }
 
-func (v *placeValue[T]) set(ctx context.Context, x T) error {
+func (v *placeValue[T]) store(ctx context.Context, x T) error {
 	b, err := encode(ctx, v.obj, v.t, x)
 	if err != nil {
 		return err
@@ -84,27 +59,12 @@ func (v *placeValue[T]) add(ctx context.Context, delta T) (T, error) {
 	return addAt(ctx, v.obj, v.t, delta, func(b []byte) ([]byte, error) { return v.obj.Add(ctx, b) })
 }
 
-func (v *placeValue[T]) swap(ctx context.Context, old, x T) (bool, error) {
+func (v *placeValue[T]) compareAndSwap(ctx context.Context, old, x T) (bool, error) {
 	return swapAt(ctx, v.obj, v.t, old, x, func(a, b []byte) (bool, error) { return v.obj.CompareAndSwap(ctx, a, b) })
 }
 
 func (v *placeValue[T]) update(ctx context.Context, f func(*T) error) error {
 	return update(ctx, spot{obj: v.obj, get: v.obj.Get, set: v.obj.SetVersion}, v.t, f)
-}
-
-// load and store are for the methods that return no error.
-func (v *placeValue[T]) load() T {
-	x, err := v.get(context.Background())
-	if err != nil {
-		panic(err)
-	}
-	return x
-}
-
-func (v *placeValue[T]) store(x T) {
-	if err := v.set(context.Background(), x); err != nil {
-		panic(err)
-	}
 }
 
 // addAt and swapAt are Add and CompareAndSwap wherever a value is kept.

@@ -28,7 +28,9 @@ func squareList(ctx context.Context, j job) error {
 	for _, n := range j.Result.All() {
 		sum += n
 	}
-	j.Sum.Store(sum)
+	if err := j.Sum.Store(ctx, sum); err != nil {
+		return err
+	}
 	return show(ctx, "process p1", j)
 }
 
@@ -39,8 +41,12 @@ func show(ctx context.Context, where string, j job) error {
 	if err != nil {
 		return err
 	}
+	sum, err := j.Sum.Load(ctx)
+	if err != nil {
+		return err
+	}
 	fmt.Printf("Result(in %s): %v\n", where, squares)
-	fmt.Printf("Sum of squares(in %s): %d\n", where, j.Sum.Load())
+	fmt.Printf("Sum of squares(in %s): %d\n", where, sum)
 	return nil
 }
 

@@ -24,7 +24,11 @@ func put(ctx context.Context, j job) error {
 	if err := j.Queue.Put(ctx, j.N); err != nil {
 		return err
 	}
-	fmt.Println("--->", j.N, j.Queue.Len())
+	n, err := j.Queue.Len(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Println("--->", j.N, n)
 	return nil
 }
 

@@ -26,6 +26,18 @@ func fill(ctx context.Context, q *mp.Queue[any]) error {
 
 var Fill = mp.Proc(fill)
 
+func show(ctx context.Context, when string, q *mp.Queue[any]) {
+	full, err := q.Full(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	empty, err := q.Empty(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(when+": full", full, "empty", empty)
+}
+
 func main() {
 	mp.Init()
 	ctx := context.Background()
@@ -35,12 +47,12 @@ func main() {
 		log.Fatal(err)
 	}
 	defer q.Close()
-	fmt.Println("new: full", q.Full(), "empty", q.Empty())
+	show(ctx, "new", q)
 
 	if _, err := Fill.Run(ctx, q); err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println("filled: full", q.Full(), "empty", q.Empty())
+	show(ctx, "filled", q)
 
 	for range q.Cap() {
 		v, err := q.Get(ctx)
@@ -49,10 +61,10 @@ func main() {
 		}
 		fmt.Printf("%T %v\n", v, v)
 	}
-	fmt.Println("drained: full", q.Full(), "empty", q.Empty())
+	show(ctx, "drained", q)
 
 	// Get would wait now. TryGet says at once that there is nothing.
-	if _, err := q.TryGet(); !errors.Is(err, mp.ErrEmpty) {
+	if _, err := q.TryGet(ctx); !errors.Is(err, mp.ErrEmpty) {
 		log.Fatalf("TryGet on an empty queue: %v", err)
 	}
 	fmt.Println("TryGet: the queue is empty")

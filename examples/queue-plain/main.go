@@ -22,7 +22,11 @@ func put(ctx context.Context, j job) error {
 	if err := j.Queue.Put(ctx, j.N); err != nil {
 		return err
 	}
-	fmt.Println("--->", j.N, j.Queue.Len())
+	n, err := j.Queue.Len(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Println("--->", j.N, n)
 	return nil
 }
 
@@ -53,7 +57,7 @@ func main() {
 	}
 
 	// Nobody puts any more: after CloseWrite, All ends when the queue is drained.
-	if err := q.CloseWrite(); err != nil {
+	if err := q.CloseWrite(ctx); err != nil {
 		log.Fatal(err)
 	}
 	var values []int

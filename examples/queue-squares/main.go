@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 
@@ -26,12 +27,15 @@ func squareList(ctx context.Context, j job) error {
 	return nil // and exits at once: the squares stay in the queue
 }
 
-// Empty is exact here, where Python's is a guess. With several getters, range over q.All
-// instead: between Empty and Get another one may have been faster.
+// Python asks q.empty() and then gets: between the two another getter may have been faster.
+// TryGet does both at once.
 func printQueue(ctx context.Context, q *mp.Queue[int]) error {
 	fmt.Println("Queue elements:")
-	for !q.Empty() {
-		n, err := q.Get(ctx)
+	for {
+		n, err := q.TryGet(ctx)
+		if errors.Is(err, mp.ErrEmpty) {
+			break
+		}
 		if err != nil {
 			return err
 		}

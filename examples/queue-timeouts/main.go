@@ -25,7 +25,7 @@ type job struct {
 
 func put(ctx context.Context, j job) error {
 	if j.Wait == 0 {
-		return j.Queue.TryPut(j.N)
+		return j.Queue.TryPut(ctx, j.N)
 	}
 	ctx, cancel := context.WithTimeout(ctx, j.Wait)
 	defer cancel()
@@ -34,7 +34,7 @@ func put(ctx context.Context, j job) error {
 
 func get(ctx context.Context, j job) (int, error) {
 	if j.Wait == 0 {
-		return j.Queue.TryGet()
+		return j.Queue.TryGet(ctx)
 	}
 	ctx, cancel := context.WithTimeout(ctx, j.Wait)
 	defer cancel()

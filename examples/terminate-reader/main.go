@@ -37,7 +37,7 @@ func read(ctx context.Context, q *mp.Queue[string]) error {
 			return err
 		}
 		fmt.Printf("Get %s from queue.\n", value)
-		if err := q.TaskDone(); err != nil { // this value is dealt with, see Join below
+		if err := q.TaskDone(ctx); err != nil { // this value is dealt with, see Join below
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"math"
@@ -31,20 +32,21 @@ type job struct {
 	Double *mp.Value[float64] // 'd'
 }
 
-func set(_ context.Context, j job) error {
-	j.Char.Store('z')
-	j.Wchar.Store(unicode.MaxRune)
-	j.Byte.Store(math.MaxInt8)
-	j.Ubyte.Store(math.MaxUint8)
-	j.Short.Store(math.MaxInt16)
-	j.Ushort.Store(math.MaxUint16)
-	j.Int.Store(math.MaxInt32)
-	j.Uint.Store(math.MaxUint32)
-	j.Long.Store(math.MaxInt64)
-	j.Ulong.Store(math.MaxUint64)
-	j.Float.Store(math.MaxFloat32)
-	j.Double.Store(math.MaxFloat64)
-	return nil
+func set(ctx context.Context, j job) error {
+	return errors.Join(
+		j.Char.Store(ctx, 'z'),
+		j.Wchar.Store(ctx, unicode.MaxRune),
+		j.Byte.Store(ctx, math.MaxInt8),
+		j.Ubyte.Store(ctx, math.MaxUint8),
+		j.Short.Store(ctx, math.MaxInt16),
+		j.Ushort.Store(ctx, math.MaxUint16),
+		j.Int.Store(ctx, math.MaxInt32),
+		j.Uint.Store(ctx, math.MaxUint32),
+		j.Long.Store(ctx, math.MaxInt64),
+		j.Ulong.Store(ctx, math.MaxUint64),
+		j.Float.Store(ctx, math.MaxFloat32),
+		j.Double.Store(ctx, math.MaxFloat64),
+	)
 }
 
 var Set = mp.Proc(set)
@@ -56,6 +58,14 @@ func value[T any]() *mp.Value[T] {
 		log.Fatal(err)
 	}
 	return v
+}
+
+func load[T any](ctx context.Context, v *mp.Value[T]) T {
+	x, err := v.Load(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return x
 }
 
 func main() {
@@ -73,16 +83,16 @@ func main() {
 	if _, err := Set.Run(ctx, j); err != nil {
 		log.Fatal(err)
 	}
-	fmt.Printf("c   %c\n", j.Char.Load())
-	fmt.Printf("u   %U\n", j.Wchar.Load())
-	fmt.Printf("b   %d\n", j.Byte.Load())
-	fmt.Printf("B   %d\n", j.Ubyte.Load())
-	fmt.Printf("h   %d\n", j.Short.Load())
-	fmt.Printf("H   %d\n", j.Ushort.Load())
-	fmt.Printf("i   %d\n", j.Int.Load())
-	fmt.Printf("I   %d\n", j.Uint.Load())
-	fmt.Printf("l q %d\n", j.Long.Load())
-	fmt.Printf("L Q %d\n", j.Ulong.Load())
-	fmt.Printf("f   %g\n", j.Float.Load())
-	fmt.Printf("d   %g\n", j.Double.Load())
+	fmt.Printf("c   %c\n", load(ctx, j.Char))
+	fmt.Printf("u   %U\n", load(ctx, j.Wchar))
+	fmt.Printf("b   %d\n", load(ctx, j.Byte))
+	fmt.Printf("B   %d\n", load(ctx, j.Ubyte))
+	fmt.Printf("h   %d\n", load(ctx, j.Short))
+	fmt.Printf("H   %d\n", load(ctx, j.Ushort))
+	fmt.Printf("i   %d\n", load(ctx, j.Int))
+	fmt.Printf("I   %d\n", load(ctx, j.Uint))
+	fmt.Printf("l q %d\n", load(ctx, j.Long))
+	fmt.Printf("L Q %d\n", load(ctx, j.Ulong))
+	fmt.Printf("f   %g\n", load(ctx, j.Float))
+	fmt.Printf("d   %g\n", load(ctx, j.Double))
 }

@@ -12,11 +12,12 @@ var storeys = [][]string{
 	{"internal/mperr", "internal/failpoint", "internal/fence", "internal/pin", "internal/randtype", "internal/tlstest"}, // leaves: they import nothing but each other's errors
 	{"internal/data"}, // the model of a manager's values
 	{"internal/futex", "internal/shm", "internal/fdpass", "internal/spawn", "internal/prompt", "internal/peer", "internal/machine", "internal/budget"}, // the operating system
-	{"internal/robust", "internal/table", "internal/ring"},                                                                               // structures in shared memory
-	{"internal/codec", "internal/wire", "internal/handle", "internal/portable", "internal/pickle", "internal/pyconn", "internal/frames"}, // meaning
+	{"internal/robust", "internal/table", "internal/ring"},                                                                                 // structures in shared memory
+	{"internal/codec", "internal/wire", "internal/fdbroker", "internal/portable", "internal/pickle", "internal/pyconn", "internal/frames"}, // meaning
 	{"internal/store"},   // what a manager's objects have in common
 	{"internal/objects"}, // the objects of a manager
 	{"mp/driver"},        // what a place must offer
+	{"internal/local"},   // the place in memory
 	{"mp"},               // what users see
 	{"manager", "pymp"},  // what programs add to it: a server for shared objects, Python's side
 	{"internal/childtest", "internal/deps", "mptest", "examples", "tests", "cmd"}, // tests, examples, commands
@@ -27,7 +28,7 @@ var beside = map[string][]string{
 	"internal/budget":   {"internal/machine"},
 	"internal/table":    {"internal/robust"},
 	"internal/ring":     {"internal/robust"},
-	"internal/handle":   {"internal/wire"},
+	"internal/fdbroker": {"internal/wire"},
 	"internal/portable": {"internal/codec"},
 	"internal/pyconn":   {"internal/pyconn"}, // its test helpers
 	"internal/frames":   {"internal/frames"}, // its test helpers

@@ -10,7 +10,7 @@ import (
 )
 
 // maxLines is how long a file may be: what is longer is two files.
-const maxLines = 400
+const maxLines = 500
 
 func TestFilesAreShort(t *testing.T) {
 	for _, name := range files(t, ".go", ".s", ".c", ".h", ".py") {

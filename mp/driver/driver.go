@@ -243,7 +243,11 @@ type Mutex interface {
 	Object
 	Lock(ctx context.Context) error
 	TryLock(ctx context.Context) (bool, error)
-	Unlock(ctx context.Context) error // ErrNotHeld
+	// Unlock returns ErrNotHeld if the session does not hold the lock; a place may
+	// also insist on the handle through which it was taken. A lock that was lost
+	// with its session counts as held until Unlock, and there is no error then. Unlock waits for a bounded time, of the
+	// place's own choice, whatever ctx says.
+	Unlock(ctx context.Context) error
 	// LockBroken takes the lock also if a holder died; Heal, with the lock
 	// held, says that what it protects is sound again.
 	LockBroken(ctx context.Context) error

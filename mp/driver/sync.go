@@ -21,7 +21,7 @@ type RecursiveMutex interface {
 	Object
 	Lock(ctx context.Context) error
 	TryLock(ctx context.Context) (bool, error)
-	Unlock(ctx context.Context) error // ErrNotHeld
+	Unlock(ctx context.Context) error // as that of Mutex
 }
 
 // Semaphore is a number of permits. Spec.Size is how many there are at first.
@@ -84,5 +84,5 @@ type RWMutex interface {
 	Mutex
 	RLock(ctx context.Context) error
 	TryRLock(ctx context.Context) (bool, error)
-	RUnlock(ctx context.Context) error // ErrNotHeld
+	RUnlock(ctx context.Context) error // as Unlock of Mutex
 }

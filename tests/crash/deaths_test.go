@@ -46,12 +46,13 @@ func batchPutter(t *testing.T, point string) {
 	begin := time.Now()
 	must(t, q.Put(t.Context(), kilobytes(1000, 1)[0]))
 	stalled(t, time.Since(begin))
-	n := q.Len()
+	n, err := q.Len(t.Context())
+	must(t, err)
 	if n < 2 || n > 500 {
 		t.Errorf("%d records, want a part of the batch and one more", n)
 	}
 	for i := range n {
-		r, err := q.TryGet()
+		r, err := q.TryGet(t.Context())
 		must(t, err)
 		want := i
 		if i == n-1 {
@@ -69,9 +70,9 @@ func waker(t *testing.T, point string) {
 	go y.get(t.Context())
 	_, death := die(t, PutSlowly, y.deed)
 	// What it had put comes to the getter that sleeps.
-	mptest.Eventually(t, y.Q.Empty, "the sleeping getter took what the victim had put")
+	mptest.Eventually(t, func() bool { empty, err := y.Q.Empty(t.Context()); return empty && err == nil }, "the sleeping getter took what the victim had put")
 	stalled(t, time.Since(death))
-	must(t, y.Q.CloseWrite())
+	must(t, y.Q.CloseWrite(t.Context()))
 	must(t, <-y.getters)
 	if n, acked := y.victims(), int(y.Acked.Load()); n < acked || n > acked+1 {
 		t.Errorf("%d items, %d were acknowledged", n, acked)
@@ -91,8 +92,8 @@ func rewinder(t *testing.T, point string) {
 		must(t, y.Q.Put(t.Context(), item(survivors+i, 9_000)))
 	}
 	stalled(t, time.Since(begin))
-	if n := y.Q.Len(); n != 100 {
-		t.Fatalf("%d items, want 100", n)
+	if n, err := y.Q.Len(t.Context()); n != 100 || err != nil {
+		t.Fatalf("%d items, want 100: %v", n, err)
 	}
 	for i := range 100 {
 		b, err := y.Q.Get(t.Context())
@@ -127,7 +128,7 @@ func getter(t *testing.T, point string) {
 	id, err := whole(first)
 	must(t, err)
 	y.got[id]++
-	must(t, y.Q.CloseWrite())
+	must(t, y.Q.CloseWrite(t.Context()))
 	go y.get(t.Context())
 	must(t, <-y.getters)
 	missing := 0
@@ -161,7 +162,7 @@ func batchGetter(t *testing.T, point string) {
 	y := newYard(t, point, 1, 1000)
 	must(t, put2(t.Context(), y, n))
 	die(t, GetBatch, y.deed)
-	must(t, y.Q.CloseWrite())
+	must(t, y.Q.CloseWrite(t.Context()))
 	begin := time.Now()
 	go y.get(t.Context())
 	must(t, <-y.getters)
@@ -218,7 +219,7 @@ func getHeir(t *testing.T, point string) {
 	die(t, Get, y.deed)
 	y.Point = point
 	die(t, Get, y.deed)
-	must(t, y.Q.CloseWrite())
+	must(t, y.Q.CloseWrite(t.Context()))
 	begin := time.Now()
 	go y.get(t.Context())
 	must(t, <-y.getters)

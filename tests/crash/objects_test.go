@@ -48,7 +48,9 @@ var (
 			calls := 0
 			err := j.V.Update(ctx, func(w *wide) error {
 				if calls++; calls <= 64 {
-					j.V.Store(*w)
+					if err := j.V.Store(ctx, *w); err != nil {
+						return err
+					}
 				}
 				w.A++
 				w.B += 2

@@ -47,7 +47,7 @@ func (w way) over(t *testing.T) {
 		t.Errorf("after the death: %v, want io.EOF", err)
 	}
 	stalled(t, time.Since(begin))
-	if _, err := w.Carrier.TryGet(); !errors.Is(err, mp.ErrEmpty) {
+	if _, err := w.Carrier.TryGet(t.Context()); !errors.Is(err, mp.ErrEmpty) {
 		t.Errorf("in the queue: %v, want ErrEmpty", err)
 	}
 	must(t, w.recv.Close())
@@ -80,7 +80,7 @@ func parcelPutter(t *testing.T, point string) {
 	if point == "parcel.committed" {
 		c, err := w.Carrier.Get(t.Context())
 		must(t, err)
-		must(t, w.Carrier.TaskDone())
+		must(t, w.Carrier.TaskDone(t.Context()))
 		w.works(t, c)
 	}
 	w.over(t)

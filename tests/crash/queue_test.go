@@ -156,7 +156,7 @@ func putGet(ctx context.Context, d deed) error {
 
 func closeIt(_ context.Context, d deed) error {
 	mptest.Arm(d.Point, d.N)
-	_ = d.Q.CloseWrite()
+	_ = d.Q.CloseWrite(context.Background())
 	return errAlive
 }
 
@@ -231,7 +231,7 @@ func (y *yard) settle(t *testing.T) {
 	t.Helper()
 	close(y.stop)
 	must(t, <-y.putters)
-	must(t, y.Q.CloseWrite())
+	must(t, y.Q.CloseWrite(t.Context()))
 	must(t, <-y.getters)
 	stalled(t, y.longest)
 	for i := range y.own {

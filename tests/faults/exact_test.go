@@ -58,7 +58,7 @@ func TestSums(t *testing.T) {
 func drain(t *testing.T, q *mp.Queue[int]) (left []int) {
 	t.Helper()
 	for {
-		v, err := q.TryGet()
+		v, err := q.TryGet(t.Context())
 		if errors.Is(err, mp.ErrEmpty) {
 			return left
 		}
@@ -87,7 +87,7 @@ func TestItems(t *testing.T) {
 				}
 				return
 			}
-			v, err := behind[m].TryGet()
+			v, err := behind[m].TryGet(t.Context())
 			if errors.Is(err, mp.ErrEmpty) {
 				return
 			}

@@ -49,7 +49,7 @@ func (s *storm) account() {
 	}
 	received := len(a.got)
 	for {
-		it, err := s.items.TryGet()
+		it, err := s.items.TryGet(t.Context())
 		if errors.Is(err, mp.ErrEmpty) {
 			break
 		}

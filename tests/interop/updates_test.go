@@ -140,7 +140,7 @@ func TestNothingIsLost(t *testing.T) {
 
 				n, err := counts.Get(t.Context(), "k")
 				must(t, err)
-				v, err := value.Get(t.Context())
+				v, err := value.Load(t.Context())
 				must(t, err)
 				if want := (c.gos + c.python) * c.times; n+v != want {
 					t.Errorf("%d of %d additions arrived", n+v, want)

@@ -114,11 +114,11 @@ func TestForwardersKilled(t *testing.T) {
 	}
 	close(stop)
 	all := <-made
-	must(t, f.From.CloseWrite())
+	must(t, f.From.CloseWrite(t.Context()))
 	for _, p := range list {
 		must(t, p.Wait(t.Context()))
 	}
-	must(t, f.To.CloseWrite())
+	must(t, f.To.CloseWrite(t.Context()))
 	t.Logf("%d kills, %d ends arrived", n, <-arrived)
 	held := 0
 	for _, recv := range all {

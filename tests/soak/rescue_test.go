@@ -40,8 +40,16 @@ func play(ctx context.Context, p pair) error {
 	if p.Second {
 		in, out = out, in
 	}
-	if p.A.Len()+p.B.Len() == 0 { // the item is with the other, or has died with the last one
-		_ = out.TryPut(1)
+	a, err := p.A.Len(ctx)
+	if err != nil {
+		return err
+	}
+	b, err := p.B.Len(ctx)
+	if err != nil {
+		return err
+	}
+	if a+b == 0 { // the item is with the other, or has died with the last one
+		_ = out.TryPut(ctx, 1)
 	}
 	for p.Stop.Load() == 0 {
 		// Whoever waits in vain for so long has lost the item with the other.
@@ -53,7 +61,7 @@ func play(ctx context.Context, p pair) error {
 		case errors.As(err, &died):
 			err = p.Mutex.Repair(ctx, func() error { return nil })
 		case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil && p.Stop.Load() == 0:
-			if err = out.TryPut(1); errors.Is(err, mp.ErrFull) {
+			if err = out.TryPut(ctx, 1); errors.Is(err, mp.ErrFull) {
 				err = nil
 			}
 		}

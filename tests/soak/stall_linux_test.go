@@ -48,7 +48,7 @@ func (j *stallJob) touch(ctx context.Context) error {
 	case "value wide":
 		return j.W.Update(ctx, func(x *big) error { x[0]++; return nil })
 	case "value store":
-		j.W.Store(big{1})
+		return j.W.Store(ctx, big{1})
 	case "value add":
 		_, err := j.V.Add(ctx, 1)
 		return err

@@ -91,7 +91,7 @@ func TestStorm(t *testing.T) {
 	for _, w := range workers {
 		must(t, w.Wait(t.Context()))
 	}
-	must(t, s.Queue.CloseWrite())
+	must(t, s.Queue.CloseWrite(t.Context()))
 	for b, err := range s.Queue.All(t.Context()) {
 		must(t, err)
 		must(t, s.receive(b))
@@ -129,7 +129,10 @@ func (s *storm) account(t *testing.T, kills int) {
 		updates += s.Updates.Load(place)
 		locks += s.Locks.Load(place)
 	}
-	w := s.Value.Load()
+	w, err := s.Value.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	if w.B != 2*w.A || w.C != 3*w.A || w.A < updates || w.A > updates+int64(kills) {
 		t.Errorf("value %+v, acknowledged %d", w, updates)
 	}

@@ -70,7 +70,7 @@ func (h *mutexHandle) owned(f func()) func() error {
 }
 
 func (h *mutexHandle) Unlock(ctx context.Context) error {
-	return h.giveBack(ctx, h.owned(func() { h.m.owner = nil }))
+	return h.unlock(ctx, h.owned(func() { h.m.owner = nil }))
 }
 
 func (h *mutexHandle) LockBroken(ctx context.Context) error {

@@ -70,7 +70,7 @@ func (h *rwHandle) TryRLock(ctx context.Context) (ok bool, err error) {
 }
 
 func (h *rwHandle) RUnlock(ctx context.Context) error {
-	return h.giveBack(ctx, func() error {
+	return h.unlock(ctx, func() error {
 		switch n := h.l.readers[h.session]; n {
 		case 0:
 			return mperr.ErrNotHeld

@@ -60,18 +60,29 @@ func (h *handle) always(f func()) {
 	s.tell()
 }
 
-// giveBack calls f, which gives something back that the session holds, also if
-// the handle was closed since it was taken.
-func (h *handle) giveBack(ctx context.Context, f func() error) error {
-	lost := false
+// unlock is giveBack for locks: one that was lost with the session is gone
+// already.
+func (h *handle) unlock(ctx context.Context, f func() error) error {
+	if h.wasLost() {
+		return nil
+	}
+	return h.giveBack(ctx, f)
+}
+
+// wasLost counts one of what was lost with the session as given back, if
+// anything was.
+func (h *handle) wasLost() (lost bool) {
 	h.always(func() {
 		if lost = h.lost > 0; lost {
 			h.lost--
 		}
 	})
-	if lost {
-		return fmt.Errorf("%v: %w", h, mperr.ErrNotHeld)
-	}
+	return lost
+}
+
+// giveBack calls f, which gives something back that the session holds, also if
+// the handle was closed since it was taken.
+func (h *handle) giveBack(ctx context.Context, f func() error) error {
 	give := func() error {
 		err := f()
 		if err == nil && h.held > 0 {
@@ -125,7 +136,7 @@ func (h *recursiveHandle) TryLock(ctx context.Context) (ok bool, err error) {
 }
 
 func (h *recursiveHandle) Unlock(ctx context.Context) error {
-	return h.giveBack(ctx, func() error {
+	return h.unlock(ctx, func() error {
 		if h.r.owner != h.session {
 			return mperr.ErrNotHeld
 		}
@@ -182,6 +193,9 @@ func (h *semaphoreHandle) TryAcquire(ctx context.Context) (ok bool, err error) {
 }
 
 func (h *semaphoreHandle) Release(ctx context.Context) error {
+	if h.wasLost() {
+		return fmt.Errorf("%v: the permit came back with its session: %w", h, mperr.ErrNotHeld)
+	}
 	return h.giveBack(ctx, func() error {
 		if h.s.bounded && h.s.value == h.s.initial {
 			return fmt.Errorf("released too many times: %w", mperr.ErrValue)

@@ -1,4 +1,4 @@
-package mp
+package local
 
 import (
 	"fmt"
@@ -10,15 +10,15 @@ import (
 	"multiproc/internal/shm"
 )
 
-// cell is the memory of a small object (Value, Counter, RawValue): one or a
+// Cell is the memory of a small object (Value, Counter, RawValue): one or a
 // few pages that no slice ever points into.
 //
-// Its handles do not count who is inside, as object does: two atomic adds are
+// Its handles do not count the calls inside, as Memory does: two atomic adds are
 // more than a whole Counter.Add should cost. A call loads the handle's pointer
 // to the cell and keeps the cell alive until it returns; Close takes the
 // pointer away, and the collector, which sees every call in progress, runs the
 // cleanup that unmaps.
-type cell struct {
+type Cell struct {
 	seg *shm.Segment
 	mem unsafe.Pointer
 }
@@ -29,21 +29,21 @@ var retired atomic.Int64
 // maxRetired bounds them: a process may have 65 530 mappings.
 const maxRetired = 4096
 
-// newCell maps the memory. detach, which may be nil, runs before it is
+// NewCell maps the memory. detach, which may be nil, runs before it is
 // unmapped, and must not refer to the handle.
-func newCell(seg *shm.Segment, size int64, detach func()) (*cell, error) {
+func NewCell(seg *shm.Segment, size int64, detach func()) (*Cell, error) {
 	mem, err := seg.Map(0, min(shm.RoundPage(size), seg.Size))
 	if err != nil {
 		_ = seg.Close()
 		return nil, err
 	}
-	c := &cell{seg: seg, mem: mem}
-	made := madeBy()
+	c := &Cell{seg: seg, mem: mem}
+	made := MadeBy()
 	runtime.AddCleanup(c, func(seg *shm.Segment) {
 		if seg.FD() < 0 {
 			retired.Add(-1)
 		} else {
-			reportLeak(seg, made)
+			ReportLeak(seg, made)
 		}
 		if detach != nil {
 			detach()
@@ -53,38 +53,34 @@ func newCell(seg *shm.Segment, size int64, detach func()) (*cell, error) {
 	return c, nil
 }
 
-func (c *cell) retire() {
+func (c *Cell) retire() {
 	c.seg.ReleaseFD()
 	if retired.Add(1)%maxRetired == 0 {
 		runtime.GC()
 	}
 }
 
-// small is what handles to cells have in common.
-type small struct {
-	p      atomic.Pointer[cell]
+// Small is what handles to cells have in common.
+type Small struct {
+	P      atomic.Pointer[Cell] // nil: closed, or never made
 	closed atomic.Bool
 }
 
-// MultiprocHandle marks the type as one that may travel between processes.
-func (s *small) MultiprocHandle() {}
-
-func (s *small) side() byte { return 0 }
-
-func (s *small) borrow() (*shm.Segment, func(), error) {
-	c := s.p.Load()
+// Borrow is as that of Memory.
+func (s *Small) Borrow() (seg *shm.Segment, release func(), err error) {
+	c := s.P.Load()
 	if c == nil {
-		return nil, nil, s.errGone()
+		return nil, nil, s.ErrGone()
 	}
 	return c.seg, func() { runtime.KeepAlive(c) }, nil
 }
 
-// errGone says why there is no memory: the handle was closed, or never made.
-func (s *small) errGone() error {
+// ErrGone says why there is no memory: the handle was closed, or never made.
+func (s *Small) ErrGone() error {
 	if s.closed.Load() {
 		return errSmallClosed
 	}
-	return errNoObject
+	return ErrNoObject
 }
 
 var errSmallClosed = fmt.Errorf("multiproc: value or counter: %w", mperr.ErrClosed)
@@ -92,24 +88,35 @@ var errSmallClosed = fmt.Errorf("multiproc: value or counter: %w", mperr.ErrClos
 // Close gives back this process's handle; later calls that return an error
 // return ErrClosed, the others panic with it. The object lives for as long as
 // another handle to it exists in any process. A second Close returns ErrClosed.
-func (s *small) Close() error {
-	c := s.p.Swap(nil)
+func (s *Small) Close() error {
+	c := s.P.Swap(nil)
 	if c == nil {
-		return s.errGone()
+		return s.ErrGone()
 	}
 	s.closed.Store(true)
 	c.retire()
 	return nil
 }
 
-// cell returns the memory, or panics if the handle was closed. The caller
-// keeps the cell alive until it no longer touches the memory.
-func (s *small) cell() *cell {
-	c := s.p.Load()
+// String names the object in messages.
+func (s *Small) String() string {
+	c := s.P.Load()
 	if c == nil {
-		panic(s.errGone())
+		return s.ErrGone().Error()
+	}
+	defer runtime.KeepAlive(c)
+	return fmt.Sprintf("%s %s", c.seg.Kind, c.seg.ID)
+}
+
+// Cell returns the memory, or panics if the handle was closed. The caller
+// keeps the cell alive until it no longer touches the memory.
+func (s *Small) Cell() *Cell {
+	c := s.P.Load()
+	if c == nil {
+		panic(s.ErrGone())
 	}
 	return c
 }
 
-func (c *cell) body(off uintptr) unsafe.Pointer { return unsafe.Add(c.mem, shm.HeaderSize+off) }
+// Body is the object's own memory at off, behind the header.
+func (c *Cell) Body(off uintptr) unsafe.Pointer { return unsafe.Add(c.mem, shm.HeaderSize+off) }

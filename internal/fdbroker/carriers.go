@@ -1,4 +1,4 @@
-package handle
+package fdbroker
 
 // carrier returns a carrier's record, which is made when it is first asked for.
 func (r *Root) carrier(c Carrier) *carrier {

@@ -1,4 +1,4 @@
-package mp
+package local
 
 import (
 	"sync/atomic"
@@ -7,7 +7,7 @@ import (
 	"multiproc/internal/mperr"
 )
 
-// health is the part of an object's memory that says whether a process died
+// Health is the part of an object's memory that says whether a process died
 // while it changed the object in place:
 //
 //	0  poisoned  uint32, 1 from then on until Repair succeeds
@@ -15,28 +15,28 @@ import (
 //
 // It is written under the object's lock. A death between the two stores, or
 // before them, leaves the lock's own mark for the next one to take it.
-type health struct {
+type Health struct {
 	poisoned uint32
 	pid      uint32
 }
 
-// poison notes that a holder of the lock died. The lock is held.
-func (h *health) poison(pid int) {
+// Poison notes that a holder of the lock died. The lock is held.
+func (h *Health) Poison(pid int) {
 	atomic.StoreUint32(&h.pid, uint32(pid))
 	failpoint.Hit("poison.pid")
 	atomic.StoreUint32(&h.poisoned, 1)
 	failpoint.Hit("poison.done")
 }
 
-// heal makes the object usable again. The lock is held: a death before it is
+// Heal makes the object usable again. The lock is held: a death before it is
 // given back poisons the object anew.
-func (h *health) heal() {
+func (h *Health) Heal() {
 	atomic.StoreUint32(&h.poisoned, 0)
 	failpoint.Hit("poison.healed")
 }
 
-// sound returns an *OwnerDiedError if a holder of the lock died.
-func (h *health) sound(object string) error {
+// Sound returns an *OwnerDiedError if a holder of the lock died.
+func (h *Health) Sound(object string) error {
 	if atomic.LoadUint32(&h.poisoned) == 0 {
 		return nil
 	}

@@ -1,4 +1,4 @@
-// Package handle brings shared objects to processes that have no socket in
+// Package fdbroker brings shared objects to processes that have no socket in
 // common with the one that holds them.
 //
 // An object that is put into a queue may be taken out by any process of the
@@ -54,7 +54,7 @@
 // killed, short of descriptors or out of patience loses it); to announce the
 // taking under the ring's lock (it would be held while a socket is written); one
 // ticket for each handle (a message with an error leaves those behind it).
-package handle
+package fdbroker
 
 import (
 	"context"

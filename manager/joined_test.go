@@ -10,7 +10,7 @@ import (
 // Values that share parts, each among its own, stay what they are where one
 // result holds several of them.
 func TestJoinedValuesThatShare(t *testing.T) {
-	s := serveTest(t, "unix")
+	s := serveTest(t)
 	m := dialTest(t, s)
 	ctx := t.Context()
 	pair := func(n int) any {

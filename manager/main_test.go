@@ -1,17 +1,13 @@
 package manager
 
 import (
-	"bytes"
 	"context"
-	"io"
-	"log/slog"
-	"net"
+	"errors"
+	"os"
 	"path/filepath"
-	"sync"
 	"testing"
-	"time"
 
-	"multiproc/internal/pyconn"
+	"multiproc/internal/pyconn/pyconntest"
 	"multiproc/mptest"
 )
 
@@ -19,113 +15,52 @@ func TestMain(m *testing.M) { mptest.Main(m) }
 
 var testKey = []byte("a key of the tests")
 
-// testServer is a server in this process.
-type testServer struct {
-	*server
-	address string
-	log     *testLog
-	ended   chan error
-	stop    context.CancelFunc
-}
-
-// listenFor makes a listener of a kind that the tests know.
-func listenFor(t testing.TB, kind string) net.Listener {
+// serveTest starts a server that ends with the test, and returns its address.
+func serveTest(t testing.TB) string {
 	t.Helper()
-	dir := t.TempDir()
-	address := map[string]string{
-		"unix": filepath.Join(dir, "s"), "abstract": "@mp-test" + dir, "tcp": "127.0.0.1:0", "tcp6": "[::1]:0",
-		"elsewhere": "127.0.0.1:0",
-	}[kind]
-	l, err := Listen(address)
+	l, err := Listen(filepath.Join(t.TempDir(), "s"))
 	if err != nil {
 		t.Fatal(err)
-	}
-	return l
-}
-
-// serveTest starts a server that ends with the test, which fails if it does
-// not end well, or if its log tells the key.
-func serveTest(t testing.TB, kind string, change ...func(*Options)) *testServer {
-	t.Helper()
-	l := listenFor(t, kind)
-	log := &testLog{}
-	// Most tests are about what the end of a session leaves, and a connection is
-	// ended more easily than a process.
-	o := Options{Authkey: testKey, Limits: Limits{Grace: -1}, Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
-	for _, f := range change {
-		f(&o)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	s, err := newServer(ctx, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if kind == "elsewhere" { // TCP clients whose processes are not known
-		s.peers = nil
-	}
-	ts := &testServer{server: s, address: AddressOf(l), log: log, ended: make(chan error, 1), stop: stop}
-	go func() { ts.ended <- s.serve(l) }()
+	ended := make(chan error, 1)
+	go func() { ended <- Serve(ctx, l, Options{Authkey: testKey, Limits: Limits{Grace: -1}}) }()
 	t.Cleanup(func() {
 		stop()
-		if err := <-ts.ended; err != nil {
+		if err := <-ended; err != nil {
 			t.Errorf("the server ended with %v", err)
 		}
-		if text := log.String(); bytes.Contains([]byte(text), testKey) {
-			t.Errorf("the log tells the key:\n%s", text)
-		}
 	})
-	return ts
+	return AddressOf(l)
 }
 
-// dial connects, without a handshake.
-func (s *testServer) dial(t testing.TB) net.Conn {
+func dialTest(t testing.TB, address string) *Manager {
 	t.Helper()
-	network, err := networkOf(s.address)
+	m, err := Dial(t.Context(), address, Options{Authkey: testKey})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := net.Dial(network, s.address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Close() })
-	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
-	return c
+	t.Cleanup(func() { _ = m.Close() })
+	return m
 }
 
-// join connects and proves to know the key.
-func (s *testServer) join(t testing.TB) *pyconn.Conn {
+// startPython starts one of the programs that the server's tests have as well.
+func startPython(t testing.TB, python, address, program string) *pyconntest.Script {
 	t.Helper()
-	c := pyconn.New(s.dial(t))
-	if err := pyconn.ClientHandshake(c, testKey); err != nil {
-		t.Fatal(err)
+	var text []byte
+	for _, name := range []string{"prelude", program} {
+		b, err := os.ReadFile(filepath.Join("..", "internal", "server", "testdata", "py", name+".py"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = append(text, b...)
 	}
-	return c
+	return pyconntest.Start(t, python, string(text), address)
 }
 
-// connections is how many the server has.
-func (s *testServer) connections() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.conns)
+func wantIs(t testing.TB, what string, err, target error) {
+	t.Helper()
+	if !errors.Is(err, target) {
+		t.Errorf("%s: %v, want %v", what, err, target)
+	}
 }
-
-// testLog gathers what is logged.
-type testLog struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *testLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *testLog) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-var _ io.Writer = (*testLog)(nil)

@@ -50,7 +50,7 @@ func (s *tally) Each() iter.Seq[string] { return slices.Values([]string{"a", "b"
 func (s *tally) Wait(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
 
 func TestObjects(t *testing.T) {
-	s := serveTest(t, "unix")
+	s := serveTest(t)
 	m := dialTest(t, s)
 	ctx := t.Context()
 	o, err := New(ctx, m, "test.Tally", 5)
@@ -84,7 +84,7 @@ func TestObjects(t *testing.T) {
 }
 
 func TestObjectErrors(t *testing.T) {
-	s := serveTest(t, "unix")
+	s := serveTest(t)
 	m := dialTest(t, s)
 	ctx := t.Context()
 	o, err := New(ctx, m, "test.Tally", 5)
@@ -126,7 +126,7 @@ func TestObjectErrors(t *testing.T) {
 
 // Objects come as results and go as arguments.
 func TestObjectsInValues(t *testing.T) {
-	s := serveTest(t, "unix")
+	s := serveTest(t)
 	m := dialTest(t, s)
 	ctx := t.Context()
 	o, err := New(ctx, m, "test.Tally", 5)

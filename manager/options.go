@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
-
-	"multiproc/internal/budget"
 )
 
 // Options configure Serve, Start and Dial. The zero value works; each of the
@@ -105,71 +103,6 @@ type Limits struct {
 	Waiting int
 	// Depth is how deep values may be nested. Default: 1000.
 	Depth int
-}
-
-// Default limits.
-const (
-	defaultFrame       = 1 << 30
-	defaultObjects     = 1_000_000
-	defaultConnections = 10_000
-	defaultHalfOpen    = 8192
-	defaultHandshake   = 5 * time.Second
-	defaultGrace       = 10 * time.Second
-	defaultWaiting     = 65_536
-	defaultDepth       = 1000
-)
-
-// halfOpenCost is what a connection takes that has proved nothing: the stack of
-// its goroutine, a buffer, and what the runtime and the gate know of it. Measured
-// by TestTenThousandHalfOpen.
-const halfOpenCost = 10 << 10
-
-// unlimited is what a field without limit becomes.
-const unlimited = 1<<31 - 1
-
-func (l Limits) withDefaults() Limits {
-	set := func(field *int, value int) {
-		switch {
-		case *field == 0:
-			*field = value
-		case *field < 0:
-			*field = unlimited
-		}
-	}
-	set(&l.Frame, defaultFrame)
-	set(&l.Objects, defaultObjects)
-	set(&l.Connections, defaultConnections)
-	set(&l.Waiting, defaultWaiting)
-	set(&l.Depth, defaultDepth)
-	switch {
-	case l.Handshake == 0:
-		l.Handshake = defaultHandshake
-	case l.Handshake < 0:
-		l.Handshake = 100 * 365 * 24 * time.Hour
-	}
-	if l.Bytes == 0 {
-		l.Bytes = budget.Default()
-	}
-	switch {
-	case l.Grace == 0:
-		l.Grace = defaultGrace
-	case l.Grace < 0:
-		l.Grace = 0
-	}
-	l.Bytes = max(l.Bytes, 0) // the store knows 0 as no limit
-	halfOpen := defaultHalfOpen
-	if l.Bytes > 0 {
-		halfOpen = int(max(1, min(int64(halfOpen), l.Bytes/8/halfOpenCost)))
-	}
-	set(&l.HalfOpen, halfOpen)
-	return l
-}
-
-func (o *Options) log() *slog.Logger {
-	if o.Log != nil {
-		return o.Log
-	}
-	return slog.Default()
 }
 
 // Format prints the options without the key, whatever the verb.

@@ -1,27 +1,18 @@
 package manager
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"reflect"
 	"runtime"
-	"slices"
-	"strings"
-	"sync"
 
-	"multiproc/internal/objects"
-	"multiproc/internal/store"
+	"multiproc/internal/registry"
 )
 
 // RegisterOption changes how Register offers a type.
-type RegisterOption func(*registration)
+type RegisterOption = registry.Option
 
 // Expose offers only the methods that are named here, and under these names:
 // it maps the names by which clients call them to those in Go, "_h" to "H".
-func Expose(names map[string]string) RegisterOption {
-	return func(r *registration) { r.expose = names }
-}
+func Expose(names map[string]string) RegisterOption { return registry.Expose(names) }
 
 // Register offers a type of the program to the clients of every server of
 // this process: they create objects of it under the name typeid. Call it
@@ -47,19 +38,7 @@ func Expose(names map[string]string) RegisterOption {
 // Register panics if typeid is taken or if ctor or a method cannot be called
 // from afar, and says why.
 func Register(typeid string, ctor any, opts ...RegisterOption) {
-	r := &registration{typeid: typeid, where: callSite()}
-	for _, opt := range opts {
-		opt(r)
-	}
-	if err := r.examine(ctor); err != nil {
-		panic(fmt.Sprintf("manager: type %q, registered at %s: %v", typeid, r.where, err))
-	}
-	registry.Lock()
-	defer registry.Unlock()
-	if old := registry.types[typeid]; old != nil {
-		panic(fmt.Sprintf("manager: the type %q is registered twice: at %s and at %s", typeid, old.where, r.where))
-	}
-	registry.types[typeid] = r
+	registry.Register(callSite(), typeid, ctor, opts...)
 }
 
 // RegisterFunc offers a function of the program under the name that a Python
@@ -69,131 +48,14 @@ func Register(typeid string, ctor any, opts ...RegisterOption) {
 // without a context, for callers who name their arguments; without params they
 // cannot. RegisterFunc panics as Register does.
 func RegisterFunc(name string, f any, params ...string) {
-	where := callSite()
-	c, err := newCallable(name, reflect.ValueOf(f))
-	if err == nil {
-		err = c.setParams(params)
-	}
-	if err == nil && !strings.Contains(name, ".") {
-		err = fmt.Errorf("want the name of a Python function, with its module: %q", "module.name")
-	}
-	if err != nil {
-		panic(fmt.Sprintf("manager: function %q, registered at %s: %v", name, where, err))
-	}
-	registry.Lock()
-	defer registry.Unlock()
-	if old, ok := registry.funcs[name]; ok {
-		panic(fmt.Sprintf("manager: the function %q is registered twice: at %s and at %s", name, old.where, where))
-	}
-	registry.funcs[name] = function{c, where}
+	registry.RegisterFunc(callSite(), name, f, params...)
 }
 
-var registry = struct {
-	sync.Mutex
-	types map[string]*registration
-	funcs map[string]function
-}{types: map[string]*registration{}, funcs: map[string]function{}}
-
-// function is one that RegisterFunc was given.
-type function struct {
-	*callable
-	where string
-}
-
-// registration is a type that Register was given.
-type registration struct {
-	typeid string
-	where  string
-	expose map[string]string
-
-	ctor    *callable
-	made    reflect.Type // what ctor makes
-	methods map[string]*callable
-	exposed []string // what Python may call, in order
-}
-
-func (r *registration) examine(ctor any) (err error) {
-	if r.typeid == "" {
-		return errors.New("it has no name")
-	}
-	if builtin().Type(r.typeid) != nil {
-		return fmt.Errorf("the type %q is the server's own", r.typeid)
-	}
-	if r.ctor, err = newCallable("constructor", reflect.ValueOf(ctor)); err != nil {
-		return err
-	}
-	if len(r.ctor.out) != 1 {
-		return fmt.Errorf("the constructor returns %d values: want the object, and an error if it can fail", len(r.ctor.out))
-	}
-	r.made = r.ctor.out[0]
-	if isSeq(r.made) {
-		r.exposed = iteratorMethods
-		return nil
-	}
-	return r.findMethods()
-}
-
-// builtin is a store that has the types of every server, and no others.
-var builtin = sync.OnceValue(func() *store.Store {
-	s := store.New(store.Limits{})
-	objects.Register(s)
-	return s
-})
-
-// findMethods examines the methods that clients may call.
-func (r *registration) findMethods() error {
-	r.methods = map[string]*callable{}
-	names := r.expose
-	if names == nil {
-		if names = exportedMethods(r.made); len(names) == 0 {
-			return fmt.Errorf("%v has no exported methods", r.made)
-		}
-	}
-	for name, method := range names {
-		m, ok := r.made.MethodByName(method)
-		if !ok {
-			return fmt.Errorf("%v has no exported method %s", r.made, method)
-		}
-		c, err := newMethod(r.made, m)
-		if err != nil {
-			return err
-		}
-		r.methods[name], r.methods[method] = c, c
-		r.exposed = append(r.exposed, name)
-	}
-	slices.Sort(r.exposed)
-	return nil
-}
-
-// exportedMethods maps the names of a type's methods, and those in Python's
-// style, to the methods.
-func exportedMethods(t reflect.Type) map[string]string {
-	names := map[string]string{}
-	for m := range t.Methods() {
-		if m.IsExported() {
-			names[m.Name] = m.Name
-		}
-	}
-	for m := range t.Methods() {
-		if s := snake(m.Name); m.IsExported() && names[s] == "" {
-			names[s] = m.Name
-		}
-	}
-	return names
-}
-
-// snake is a name in Python's style: HTTPGet becomes http_get.
-func snake(name string) string {
-	upper := func(i int) bool { return i < len(name) && 'A' <= name[i] && name[i] <= 'Z' }
-	var b strings.Builder
-	for i := range len(name) {
-		if upper(i) && i > 0 && name[i-1] != '_' && (!upper(i-1) || i+1 < len(name) && !upper(i+1)) {
-			b.WriteByte('_')
-		}
-		b.WriteString(strings.ToLower(name[i : i+1]))
-	}
-	return b.String()
-}
+// NewException is an error that arrives in Python as an exception of this
+// class, "builtins.ValueError" or "queue.Empty", made from args. In Go clients
+// errors.Is finds the sentinel that the class stands for, if there is one. It
+// panics if args are not plain values.
+func NewException(class string, args ...any) error { return registry.NewException(class, args...) }
 
 // callSite is where the program called a function of this package.
 func callSite() string {
@@ -201,14 +63,4 @@ func callSite() string {
 		return fmt.Sprintf("%s:%d", file, line)
 	}
 	return "an unknown place"
-}
-
-var (
-	contextType = reflect.TypeFor[context.Context]()
-	errorType   = reflect.TypeFor[error]()
-)
-
-// isSeq reports whether t is an iter.Seq of any type.
-func isSeq(t reflect.Type) bool {
-	return t.Kind() == reflect.Func && t.NumOut() == 0 && t.NumIn() == 1 && t.CanSeq()
 }

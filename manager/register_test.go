@@ -1,132 +1,26 @@
 package manager
 
 import (
-	"context"
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
-	"iter"
-	"slices"
 	"strings"
 	"testing"
 )
 
-func TestSnake(t *testing.T) {
-	for name, want := range map[string]string{
-		"F": "f", "Add": "add", "GetItem": "get_item", "HTTPGet": "http_get", "NewID": "new_id",
-		"X1Y": "x1_y", "Already_Snake": "already_snake", "A": "a", "ABC": "abc",
-	} {
-		if got := snake(name); got != want {
-			t.Errorf("%s became %s, want %s", name, got, want)
-		}
+// A mistake is found when the program starts, with the places of the calls.
+func TestRegisterNamesPlaces(t *testing.T) {
+	panics := func(f func()) (text string) {
+		defer func() { text = fmt.Sprint(recover()) }()
+		f()
+		return ""
 	}
-}
-
-type empty struct{}
-
-type withChan struct{}
-
-// Run cannot be called from afar.
-func (withChan) Run(chan int) {}
-
-type account struct{ n int }
-
-// Deposit has all that a method may have.
-func (a *account) Deposit(_ context.Context, n int, more ...int) (int, error) {
-	for _, m := range more {
-		n += m
-	}
-	a.n += n
-	return a.n, nil
-}
-
-// Each is a sequence.
-func (a *account) Each() iter.Seq[int] { return slices.Values([]int{1, 2}) }
-
-// HTTPGet has two results.
-func (a *account) HTTPGet() (string, int) { return "x", 1 }
-
-func TestRegisterExamines(t *testing.T) {
-	r := &registration{typeid: "Account"}
-	if err := r.examine(func() *account { return &account{} }); err != nil {
-		t.Fatal(err)
-	}
-	want := []string{"Deposit", "Each", "HTTPGet", "deposit", "each", "http_get"}
-	if !slices.Equal(r.exposed, want) {
-		t.Errorf("exposed %v, want %v", r.exposed, want)
-	}
-	r = &registration{typeid: "Bank", expose: map[string]string{"_add": "Deposit", "__iter__": "Each"}}
-	if err := r.examine(func() (*account, error) { return &account{}, nil }); err != nil {
-		t.Fatal(err)
-	}
-	if want := []string{"__iter__", "_add"}; !slices.Equal(r.exposed, want) || r.methods["Deposit"] == nil || r.methods["HTTPGet"] != nil {
-		t.Errorf("exposed %v, methods %v", r.exposed, r.methods)
-	}
-}
-
-func TestRegisterRefuses(t *testing.T) {
-	for want, c := range map[string]struct {
-		typeid string
-		ctor   any
-		opts   []RegisterOption
-	}{
-		"it has no name":                {"", func() *account { return nil }, nil},
-		"want a function":               {"X", 17, nil},
-		"returns 0 values":              {"X", func() {}, nil},
-		"returns 2 values":              {"X", func() (*account, int) { return nil, 0 }, nil},
-		"has no exported methods":       {"X", func() *empty { return nil }, nil},
-		"Run, argument 1":               {"X", func() withChan { return withChan{} }, nil},
-		"constructor, argument 1":       {"X", func(func()) *account { return nil }, nil},
-		"no exported method Nonsense":   {"X", func() *account { return nil }, []RegisterOption{Expose(map[string]string{"n": "Nonsense"})}},
-		`the type "list" is the server`: {"list", func() *account { return nil }, nil},
-	} {
-		text := panics(func() { Register(c.typeid, c.ctor, c.opts...) })
-		if !strings.Contains(text, want) || !strings.Contains(text, "register_test.go:") {
-			t.Errorf("%s: it said %q", want, text)
-		}
-	}
-}
-
-func TestRegisterTwice(t *testing.T) {
-	Register("test.Twice", func() *account { return &account{} })
-	text := panics(func() { Register("test.Twice", func() *account { return &account{} }) })
-	if strings.Count(text, "register_test.go:") != 2 {
+	if text := panics(func() { Register("", func() *tally { return nil }) }); strings.Count(text, "register_test.go:") != 1 {
 		t.Errorf("it said %q", text)
 	}
-	if text := panics(func() { RegisterFunc("nodot", func() {}) }); !strings.Contains(text, "module.name") {
+	Register("test.Twice", func() *tally { return nil })
+	if text := panics(func() { Register("test.Twice", func() *tally { return nil }) }); strings.Count(text, "register_test.go:") != 2 {
 		t.Errorf("it said %q", text)
 	}
-	if text := panics(func() { NewException("X", make(chan int)) }); !strings.Contains(text, "NewException") {
+	if text := panics(func() { RegisterFunc("nodot", func() {}) }); strings.Count(text, "register_test.go:") != 1 {
 		t.Errorf("it said %q", text)
-	}
-}
-
-func panics(f func()) (text string) {
-	defer func() { text = fmt.Sprint(recover()) }()
-	f()
-	return ""
-}
-
-// Nor in what is made of options to be read by programs.
-func TestOptionsAsJSON(t *testing.T) {
-	b, err := json.Marshal(map[string]any{"options": Options{Authkey: testKey}})
-	if key := base64.StdEncoding.EncodeToString(testKey); err != nil || strings.Contains(string(b), key) {
-		t.Errorf("%s, %v", b, err)
-	}
-}
-
-// The key is in nothing that can be printed.
-func TestOptionsHideTheKey(t *testing.T) {
-	o := Options{Authkey: testKey, AuthkeyFile: "/etc/key"}
-	a := startArgs{Key: testKey}
-	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
-		for _, v := range []any{o, &o, a, &a, []Options{o}} {
-			text := fmt.Sprintf(format, v)
-			for _, form := range []string{"%s", "%x", "%v", "%q", "%#v"} {
-				if strings.Contains(text, strings.Trim(fmt.Sprintf(form, testKey), "[]\"")) {
-					t.Errorf("%s of %T shows the key: %s", format, v, text)
-				}
-			}
-		}
 	}
 }

@@ -11,6 +11,9 @@ import (
 	"runtime"
 	"time"
 
+	impl "multiproc/internal/client"
+	"multiproc/internal/endpoint"
+	"multiproc/internal/server"
 	"multiproc/mp"
 )
 
@@ -32,11 +35,11 @@ var serverTask = mp.Proc(serveTask, mp.Named("multiproc/manager.Serve"))
 // serveTask is the server's process.
 func serveTask(ctx context.Context, a startArgs) error {
 	defer func() { _ = a.Ready.Close() }()
-	l, err := Listen(a.Address)
+	l, err := server.Listen(a.Address)
 	if err != nil {
 		return err
 	}
-	if err := a.Ready.Send(ctx, AddressOf(l)); err != nil {
+	if err := a.Ready.Send(ctx, server.AddressOf(l)); err != nil {
 		_ = l.Close()
 		return fmt.Errorf("tell the address: %w", err)
 	}
@@ -71,7 +74,7 @@ func start(ctx context.Context, o Options) (*Manager, error) {
 	if o.TLS != nil {
 		return nil, errors.New("a TLS configuration cannot be handed to another process: call Serve in a task of your own")
 	}
-	key, err := o.key()
+	key, err := endpoint.Secret{Key: o.Authkey, File: o.AuthkeyFile}.Given()
 	if err != nil {
 		return nil, err
 	}
@@ -102,21 +105,20 @@ func start(ctx context.Context, o Options) (*Manager, error) {
 	if err != nil {
 		return nil, endStart(p, err)
 	}
-	m.process = p
-	m.end = func(ctx context.Context) error {
+	impl.OwnServer(m, func(ctx context.Context) error {
 		p.Cancel(errClosed)
 		return p.Wait(ctx)
-	}
+	})
 	return m, nil
 }
 
 // freshKey is $MP_AUTHKEY, or one of the new server's own: who knows that
 // knows no other server's.
 func freshKey() []byte {
-	if s := os.Getenv(EnvAuthkey); s != "" {
+	if s := os.Getenv(endpoint.EnvAuthkey); s != "" {
 		return []byte(s)
 	}
-	return randomKey()
+	return endpoint.RandomKey()
 }
 
 var errClosed = errors.New("the manager was closed by the one who started it")

@@ -62,7 +62,7 @@ func noCell[T any](t *testing.T, m *Manager, row string) {
 // Each row of the table of types in docs/python.md, in both directions and back.
 func TestTableOfTypes(t *testing.T) {
 	pyconntest.Each(t, func(t *testing.T, python string) {
-		s := serveTest(t, "unix")
+		s := serveTest(t)
 		m := dialTest(t, s)
 		stored := make(map[string]*mp.Dict[string, any])
 		for _, name := range []string{"python", "again", "go"} {
@@ -78,7 +78,7 @@ func TestTableOfTypes(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer turn.Close()
-		p := s.python(t, python, "table")
+		p := startPython(t, python, s, "table")
 		p.Want("stored 52")
 		typedCells(t, m)
 		anyCells(t, stored["python"])

@@ -24,7 +24,7 @@ func TestObjectsTravel(t *testing.T) {
 		t.Skip("starts a process")
 	}
 	ctx := t.Context()
-	m := dialTest(t, serveTest(t, "unix"))
+	m := dialTest(t, serveTest(t))
 	o, err := New(ctx, m, "test.Tally", 5)
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +49,7 @@ func TestObjectsTravel(t *testing.T) {
 	if n, err := Call[int](ctx, again, "Add", "start", 0); n != 6 || err != nil {
 		t.Errorf("taken out: %d, %v", n, err)
 	}
-	elsewhere := dialTest(t, serveTest(t, "unix"))
+	elsewhere := dialTest(t, serveTest(t))
 	far, err := mp.NewDict[string, *Object](mp.In(elsewhere))
 	if err != nil {
 		t.Fatal(err)

@@ -14,12 +14,16 @@ var storeys = [][]string{
 	{"internal/futex", "internal/shm", "internal/fdpass", "internal/spawn", "internal/prompt", "internal/peer", "internal/machine", "internal/budget"}, // the operating system
 	{"internal/robust", "internal/table", "internal/ring"},                                                                                 // structures in shared memory
 	{"internal/codec", "internal/wire", "internal/fdbroker", "internal/portable", "internal/pickle", "internal/pyconn", "internal/frames"}, // meaning
-	{"internal/store"},   // what a manager's objects have in common
-	{"internal/objects"}, // the objects of a manager
-	{"mp/driver"},        // what a place must offer
-	{"internal/local"},   // the place in memory
-	{"mp"},               // what users see
-	{"manager", "pymp"},  // what programs add to it: a server for shared objects, Python's side
+	{"internal/endpoint"},                 // what both ends of a connection to a manager share
+	{"internal/store"},                    // what a manager's objects have in common
+	{"internal/objects"},                  // the objects of a manager
+	{"internal/registry"},                 // and those of the program's own types
+	{"internal/server"},                   // the server of a manager
+	{"mp/driver"},                         // what a place must offer
+	{"internal/local", "internal/client"}, // the places: memory, and a manager
+	{"mp"},                                // what users see
+	{"manager/client"},                    // what programs add to it: connections to a server for shared objects
+	{"manager", "pymp"},                   // that server, Python's side
 	{"internal/childtest", "internal/deps", "mptest", "examples", "tests", "cmd"}, // tests, examples, commands
 }
 
@@ -40,7 +44,7 @@ var beside = map[string][]string{
 
 // outside are the modules that a child process may link, and who uses them.
 var outside = map[string][]string{
-	"golang.org/x/sys/unix":        {"internal/futex", "internal/shm", "internal/fdpass", "internal/spawn", "internal/peer", "internal/machine", "internal/robust", "internal/prompt", "internal/pyconn", "manager"},
+	"golang.org/x/sys/unix":        {"internal/futex", "internal/shm", "internal/fdpass", "internal/spawn", "internal/peer", "internal/machine", "internal/robust", "internal/prompt", "internal/pyconn", "internal/endpoint", "internal/server"},
 	"github.com/fxamacker/cbor/v2": {"internal/codec", "internal/portable"},
 }
 
@@ -117,6 +121,20 @@ func TestMPNeverLinks(t *testing.T) {
 				}
 			}
 			checkOutside(t, p.Deps)
+		}
+	}
+}
+
+// A program that only connects to a manager does not link the server.
+func TestClientLinksNoServer(t *testing.T) {
+	server := []string{"internal/server", "internal/registry", "internal/objects", "internal/store", "internal/pickle"}
+	for _, platform := range platforms {
+		for _, p := range list(t, platform[0], platform[1], "./manager/client") {
+			for _, s := range server {
+				if slices.Contains(p.Deps, module+"/"+s) {
+					t.Errorf("on %s/%s %s links %s", platform[0], platform[1], p.ImportPath, s)
+				}
+			}
 		}
 	}
 }

@@ -1,0 +1,9 @@
+package endpoint
+
+import (
+	"testing"
+
+	"multiproc/mptest"
+)
+
+func TestMain(m *testing.M) { mptest.Main(m) }

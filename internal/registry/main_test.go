@@ -1,0 +1,9 @@
+package registry
+
+import (
+	"testing"
+
+	"multiproc/mptest"
+)
+
+func TestMain(m *testing.M) { mptest.Main(m) }

@@ -1,0 +1,173 @@
+package server
+
+import (
+	"slices"
+	"strings"
+
+	"multiproc/internal/data"
+	"multiproc/internal/pickle"
+	"multiproc/internal/store"
+)
+
+// pyCodec reads and writes the pickles of one connection.
+type pyCodec struct {
+	s      *Server
+	client *pyClient
+	c      *conn
+
+	// What many references in one message expose, each list once: by its tuple or
+	// list when it is read, by its first name when it is written.
+	exposed map[data.ID][]string
+	named   map[*string]data.Tuple
+}
+
+// decode reads a pickle as data. Proxies become references.
+func (p *pyCodec) decode(b []byte) (data.Value, error) {
+	l := p.s.valueLimits()
+	v, err := pickle.Decode(b, pickle.Options{MaxDepth: l.Depth, MaxBytes: l.Bytes, Object: p.object, Charge: p.c.loan.Meter()})
+	p.exposed = nil
+	if err == nil && !p.s.opaque {
+		err = refuseOpaque(v)
+	}
+	return v, err
+}
+
+// object looks at what a pickle would have called a function for.
+func (p *pyCodec) object(o *data.Object) (data.Value, error) {
+	ref, address, ok, err := p.parseProxy(o)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return o, nil
+	}
+	_, known := p.s.store.Lookup(ref.ID)
+	switch {
+	case known:
+		p.client.told(address)
+		if !p.s.opaque && (ref.Proxy.Module != managersModule || strings.Contains(ref.Proxy.Name, ".")) {
+			ref.Proxy = data.Global{} // the one of its type will do
+		}
+		return ref, nil
+	case data.Equal(address, p.client.tokens(p.c)), data.Equal(address, pythonAddress(p.c.socket)):
+		return nil, data.KeyError(store.Ident(ref.ID))
+	}
+	return o, nil // a proxy of another manager, which is nothing to us
+}
+
+// plain are the classes that are known well enough not to be opaque.
+var plain = []data.Global{
+	tokenClass,
+	{Module: "datetime", Name: "datetime"},
+	{Module: "datetime", Name: "timedelta"},
+	{Module: "datetime", Name: "timezone"},
+	{Module: "array", Name: "array"},
+	{Module: "array", Name: "_array_reconstructor"},
+}
+
+// refuseOpaque refuses objects of classes that are not known here, and the names
+// of classes, for which a Python program would import their modules.
+func refuseOpaque(v data.Value) (err error) {
+	data.Walk(v, func(v data.Value) bool {
+		name := ""
+		switch v := v.(type) {
+		case *data.Object:
+			if class, _ := v.Func.(data.Global); !slices.Contains(plain, class) {
+				name = className(v)
+			}
+		case *data.Exception: // it becomes a call of its class
+			if data.Cause(v.Class) == nil {
+				name = v.Class.String()
+			}
+		case data.Global:
+			if v.Module != "builtins" && !slices.Contains(plain, v) {
+				name = v.String()
+			}
+		}
+		if name != "" {
+			err = data.TypeError("this server refuses objects of classes that it does not know: " + name)
+		}
+		return err == nil
+	})
+	return err
+}
+
+// className names the class of an object, for messages.
+func className(o *data.Object) string {
+	if g, ok := o.Func.(data.Global); ok && !(g.Module == "copyreg" || g.Module == "copy_reg") {
+		return g.String()
+	}
+	if args, ok := o.Args.(data.Tuple); ok && len(args) > 0 {
+		if g, ok := args[0].(data.Global); ok {
+			return g.String()
+		}
+	}
+	return "of an unnamed class"
+}
+
+// encode appends the pickle of a message.
+func (p *pyCodec) encode(dst []byte, kind string, value data.Value) ([]byte, error) {
+	defer func() { p.named = nil }()
+	return pickle.Encode(dst, data.Tuple{kind, value}, pickle.EncodeOptions{Ref: p.ref})
+}
+
+// ref makes a reference into a proxy for this client.
+func (p *pyCodec) ref(r data.Ref) (data.Value, error) {
+	typ, ok := p.s.store.Lookup(r.ID)
+	if !ok {
+		typ = &store.Type{ID: r.Type} // it is gone: the client will be told when it uses it
+	}
+	if r.Type == "" {
+		r.Type = typ.ID
+	}
+	return p.newProxy(r, typ.Proxy, typ.Exposed, p.client.tokens(p.c)), nil
+}
+
+// pyRequest is a request of a Python client.
+type pyRequest struct {
+	ident  data.Value
+	method string
+	args   data.Tuple
+	named  map[string]store.Item
+	order  []string // the names of named, as they came
+}
+
+// parseRequest takes a request apart.
+func parseRequest(v data.Value) (r pyRequest, err error) {
+	t, _ := v.(data.Tuple)
+	if len(t) != 4 {
+		return r, data.ValueError("a request has 4 parts: ident, method, args, kwds")
+	}
+	r.ident = t[0]
+	var isText, isTuple, isDict bool
+	r.method, isText = t[1].(string)
+	r.args, isTuple = t[2].(data.Tuple)
+	if l, ok := t[2].(*data.List); ok {
+		r.args, isTuple = data.Tuple(l.Items), true
+	}
+	d, isDict := t[3].(*data.Dict)
+	if !isText || !isTuple || !isDict {
+		return r, data.TypeError("a request is (ident, method name, args tuple, kwds dict)")
+	}
+	for _, e := range d.Entries {
+		name, ok := e.Key.(string)
+		if !ok {
+			return r, data.TypeError("keywords must be strings")
+		}
+		if r.named == nil {
+			r.named = make(map[string]store.Item, len(d.Entries))
+		}
+		r.named[name] = store.Of(e.Value)
+		r.order = append(r.order, name)
+	}
+	return r, nil
+}
+
+// pyArgs are the arguments of a request from number first on.
+func (r *pyRequest) pyArgs(first int) store.Args {
+	args := store.Args{Named: r.named, Order: r.order}
+	for _, v := range r.args[first:] {
+		args.Pos = append(args.Pos, store.Of(v))
+	}
+	return args
+}

@@ -73,8 +73,8 @@ type dialling struct {
 	err    error
 }
 
-// dialPatience bounds an attempt to connect.
-const dialPatience = 10 * time.Second
+// dialTimeout bounds an attempt to connect.
+const dialTimeout = 10 * time.Second
 
 // connected returns the connection, a new one if the last has ended.
 func (m *Manager) connected(ctx context.Context) (*link, error) {
@@ -94,7 +94,7 @@ func (m *Manager) connected(ctx context.Context) (*link, error) {
 	if d == nil {
 		d = &dialling{done: make(chan struct{})}
 		var own context.Context
-		own, d.cancel = context.WithTimeout(context.Background(), dialPatience)
+		own, d.cancel = context.WithTimeout(context.Background(), dialTimeout)
 		m.dialling = d
 		go m.dial(own, d)
 	}
@@ -121,7 +121,7 @@ func (m *Manager) dial(ctx context.Context, d *dialling) {
 	if err != nil {
 		l = nil
 		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
-			err = fmt.Errorf("no connection after %v: %w", dialPatience, err)
+			err = fmt.Errorf("no connection after %v: %w", dialTimeout, err)
 		}
 	} else {
 		m.link.Store(l)

@@ -39,8 +39,8 @@ type fakeConn struct {
 	peer framestest.Peer
 }
 
-// testPatience is how long a state may take to come about.
-const testPatience = 10 * time.Second
+// testTimeout is how long a state may take to come about.
+const testTimeout = 10 * time.Second
 
 var fakeKey = []byte("fake key")
 
@@ -177,7 +177,7 @@ func (s *fakeServer) count(what string, n int) {
 
 func (s *fakeServer) until(ok func(log []string) bool, want any) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), testPatience)
+	ctx, cancel := context.WithTimeout(s.t.Context(), testTimeout)
 	defer cancel()
 	for {
 		s.mu.Lock()

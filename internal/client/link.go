@@ -67,7 +67,7 @@ type link struct {
 	in   endpoint.Inbox
 	owed int // bytes that have come since the server was told what has
 
-	vigil vigil
+	watchdog watchdog
 }
 
 // errNotSent is how a call ends of which the server cannot have seen all: it
@@ -89,7 +89,7 @@ func (l *link) call(ctx context.Context, r *request) error {
 	l.mu.Lock()
 	err := l.awaitRoom(ctx, r)
 	if err == nil {
-		err = l.enqueue(r, patienceOf(ctx))
+		err = l.enqueue(r, timeoutOf(ctx))
 	}
 	if err != nil {
 		l.mu.Unlock()
@@ -127,8 +127,8 @@ func (l *link) answer(ctx context.Context, r *request) {
 	}
 }
 
-// patienceOf is how many milliseconds ctx leaves.
-func patienceOf(ctx context.Context) int64 {
+// timeoutOf is how many milliseconds ctx leaves.
+func timeoutOf(ctx context.Context) int64 {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		return frames.NoPatience
@@ -138,7 +138,7 @@ func patienceOf(ctx context.Context) int64 {
 
 // enqueue puts a call among those under way, and its frame into out. It is
 // called with mu held.
-func (l *link) enqueue(r *request, patience int64) error {
+func (l *link) enqueue(r *request, timeout int64) error {
 	if l.err != nil {
 		return errNotSent
 	}
@@ -146,7 +146,7 @@ func (l *link) enqueue(r *request, patience int64) error {
 		return mperr.ErrClosed // Close has seen the calls under way, and not this one
 	}
 	start := len(l.out.Buf)
-	b := frames.AppendCall(frames.Begin(l.out.Buf), l.seq+1, r.id, r.method, patience, r.n)
+	b := frames.AppendCall(frames.Begin(l.out.Buf), l.seq+1, r.id, r.method, timeout, r.n)
 	b = append(b, r.args...)
 	if n := len(b) - start - frames.HeaderSize; n > min(l.frame, math.MaxInt32-frames.HeaderSize) {
 		return fmt.Errorf("the arguments take %d bytes, over the server's limit of %d: "+
@@ -158,7 +158,7 @@ func (l *link) enqueue(r *request, patience int64) error {
 	r.frame = l.out.Number
 	l.calls[r.seq] = r
 	l.begun++
-	l.vigil.begin(l)
+	l.watchdog.begin(l)
 	return nil
 }
 

@@ -236,11 +236,11 @@ func TestServerHangs(t *testing.T) {
 	s.wait("mp.unlock")
 }
 
-// The patience of a context reaches the server.
-func TestPatience(t *testing.T) {
-	patience := make(chan int64, 1)
+// The deadline of a context reaches the server.
+func TestDeadline(t *testing.T) {
+	timeout := make(chan int64, 1)
 	s := newFake(t, "Queue", func(c *fakeConn, f *frames.Frame) {
-		patience <- f.Patience
+		timeout <- f.Patience
 		c.fail(f.Seq, "TimeoutError", "context.DeadlineExceeded")
 	})
 	_, q := openFake[driver.Queue](t, s)
@@ -248,12 +248,12 @@ func TestPatience(t *testing.T) {
 	defer cancel()
 	_, err := q.Get(ctx)
 	wantIs(t, "get", err, context.DeadlineExceeded)
-	if p := time.Duration(<-patience) * time.Millisecond; p > time.Hour || p < 59*time.Minute {
-		t.Errorf("patience %v", p)
+	if p := time.Duration(<-timeout) * time.Millisecond; p > time.Hour || p < 59*time.Minute {
+		t.Errorf("timeout %v", p)
 	}
 	_, _ = q.Get(t.Context())
-	if p := <-patience; p != frames.NoPatience {
-		t.Errorf("patience %d without a deadline", p)
+	if p := <-timeout; p != frames.NoPatience {
+		t.Errorf("timeout %d without a deadline", p)
 	}
 	cancel()
 	_, err = q.Get(ctx)

@@ -61,13 +61,13 @@ func (m *Manager) GoString() string { return m.String() }
 // made the Manager, the server's process is ended as well. A second Close
 // returns mp.ErrClosed.
 func (m *Manager) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), closePatience)
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	return m.close(ctx)
 }
 
-// closePatience is how long the end of a server process may take.
-const closePatience = 10 * time.Second
+// closeTimeout is how long the end of a server process may take.
+const closeTimeout = 10 * time.Second
 
 // OwnServer makes the end of m the end of a server, by a function that waits for
 // that.

@@ -169,11 +169,11 @@ func (h *handle) object() driver.Object {
 	case string(driver.KindQueue), "JoinableQueue":
 		return &queueHandle{h}
 	case string(driver.KindDict), string(driver.KindNamespace):
-		return &dictHandle{h}
+		return &dictHandle{cells[[]byte]{container{h}}}
 	case string(driver.KindList):
-		return &listHandle{h}
+		return &listHandle{cells[int]{container{h}}}
 	case string(driver.KindSet):
-		return &setHandle{h}
+		return &setHandle{container{h}}
 	case string(driver.KindValue):
 		return &valueHandle{h}
 	}

@@ -57,7 +57,7 @@ func TestCancelSwallowsNothing(t *testing.T) {
 	}
 	select {
 	case <-all.Done():
-	case <-time.After(testPatience * 3):
+	case <-time.After(testTimeout * 3):
 		t.Error("some items do not come")
 		done()
 	}
@@ -97,7 +97,7 @@ func TestCancelledLocks(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	ctx, cancel := context.WithTimeout(t.Context(), testPatience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	if err := l.Lock(ctx); err != nil {
 		t.Fatalf("after %d rounds: %v", rounds, err)
@@ -215,7 +215,7 @@ func TestDialTLS(t *testing.T) {
 		"no TLS":         {Options{Authkey: testKey}, "it may want TLS"},
 		"another key":    {Options{Authkey: []byte("x"), TLS: ours}, "another authkey"},
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), testPatience)
+		ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 		m, err := Dial(ctx, s.address, c.o)
 		if err == nil {
 			_ = m.Close()

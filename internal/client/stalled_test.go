@@ -37,7 +37,7 @@ func stalled(t *testing.T, typ string, get func(c *fakeConn, seq uint64)) (s *fa
 // fill stalls a server and makes calls that cannot be written any more: it
 // returns when one caller writes and another waits for him.
 func fill(t *testing.T, ctx context.Context, s *fakeServer, m *Manager, h driver.Object, got chan<- error) *link {
-	d := dictHandle{h.(interface{ base() *handle }).base()}
+	d := dictHandle{cells[[]byte]{container{h.(interface{ base() *handle }).base()}}}
 	l := m.link.Load()
 	begun := l.count()
 	go func() { got <- d.Clear(ctx) }()
@@ -56,7 +56,7 @@ func wantReturns(t *testing.T, got <-chan error, n int) {
 		select {
 		case err := <-got:
 			wantIs(t, "a call", err, context.Canceled, mperr.ErrUnknownFate)
-		case <-time.After(testPatience):
+		case <-time.After(testTimeout):
 			t.Fatal("a call does not return though its context has ended")
 		}
 	}
@@ -157,7 +157,7 @@ func TestBacklogIsBounded(t *testing.T) {
 		if !errors.Is(err, context.Canceled) || errors.Is(err, mperr.ErrUnknownFate) {
 			t.Errorf("one who gives up gets %v", err)
 		}
-	case <-time.After(testPatience):
+	case <-time.After(testTimeout):
 		t.Fatal("a call does not return though its context has ended")
 	}
 	if n := l.count(); n != 1 {

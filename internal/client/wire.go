@@ -81,7 +81,7 @@ func (l *link) resume(cause error) {
 	}()
 	pause := shortPause
 	for attempt := firstAttempt; ; attempt *= 2 {
-		err := l.reconnect(ctx, min(attempt, dialPatience))
+		err := l.reconnect(ctx, min(attempt, dialTimeout))
 		switch {
 		case err == nil || ctx.Err() != nil:
 			return
@@ -151,7 +151,7 @@ func (l *link) join(w *wire, came uint64) error {
 	l.given = max(l.given, came)
 	l.sent = max(l.sent, came)
 	l.on = w
-	l.vigil.heard = true
+	l.watchdog.heard = true
 	if len(l.calls) > 0 {
 		l.wakePump()
 	}
@@ -183,10 +183,10 @@ func (l *link) sendAgain(w *wire, again net.Buffers, last uint64) {
 	}
 }
 
-// vigil finds connections that only seem to live: a server that lives says what
+// watchdog finds connections that only seem to live: a server that lives says what
 // has come to it as soon as it is asked, also while it is at work. It is under
 // the link's mutex.
-type vigil struct {
+type watchdog struct {
 	timer *time.Timer
 	on    bool // the timer runs
 	heard bool // the server has said something since the last look
@@ -203,7 +203,7 @@ const (
 )
 
 // begin sees to it that somebody looks while calls are under way.
-func (w *vigil) begin(l *link) {
+func (w *watchdog) begin(l *link) {
 	if w.on || l.m == nil || l.grace <= 0 {
 		return
 	}
@@ -219,7 +219,7 @@ func (w *vigil) begin(l *link) {
 func (l *link) look() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	w := &l.vigil
+	w := &l.watchdog
 	waits := len(l.calls) > 0 || l.out.Acked < l.out.Number
 	if l.err != nil || !waits && l.owed == 0 {
 		w.on = false
@@ -270,7 +270,7 @@ func (l *link) accept(h *frames.Head) (fresh bool, err error) {
 		return false, err
 	}
 	if news || h.Size == 0 {
-		l.vigil.heard = true
+		l.watchdog.heard = true
 	}
 	if h.Size == 0 {
 		return false, nil

@@ -161,7 +161,7 @@ func (l *link) acknowledge(ctx context.Context, r *request) error {
 	}
 	start := len(l.out.Buf)
 	l.put(frames.AppendAck(frames.Begin(l.out.Buf), r.seq, !l.direct), start)
-	l.vigil.begin(l)
+	l.watchdog.begin(l)
 	if !l.direct {
 		r.frame, r.kept = l.out.Number, true
 		l.calls[r.seq] = r
@@ -187,10 +187,10 @@ func (l *link) acknowledge(ctx context.Context, r *request) error {
 
 // awaitSent waits for whoever writes the frame end, and for so long after ctx
 // has ended. It is called with mu held, and gives it up meanwhile.
-func (l *link) awaitSent(ctx context.Context, patience time.Duration, end uint64) error {
+func (l *link) awaitSent(ctx context.Context, timeout time.Duration, end uint64) error {
 	late := false
 	stop := context.AfterFunc(ctx, func() {
-		time.AfterFunc(patience, func() {
+		time.AfterFunc(timeout, func() {
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			late = true

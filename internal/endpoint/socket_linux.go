@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 
@@ -51,4 +52,94 @@ func NewTryWriter(raw syscall.RawConn) TryWriter {
 		}
 		return n, nil
 	}
+}
+
+// pulse finds peers whose machine is gone while something is on its way to them:
+// keep-alives rest then, and the kernel itself gives up after a quarter of an
+// hour. Its option TCP_USER_TIMEOUT is no way out, for it also ends connections
+// whose peer has closed its window: a program that stands in a debugger, and
+// does not read, would lose its locks. Here a peer is alive as long as its kernel
+// acknowledges anything, probes of a closed window too.
+type pulse struct {
+	mu    sync.Mutex
+	conns map[*net.TCPConn]syscall.RawConn
+	timer *time.Timer // nil: there are no connections
+}
+
+var pulses pulse
+
+const (
+	// pulseEvery is the time between two looks at all connections.
+	pulseEvery = 2 * time.Second
+	// deadAfter is how long a peer may acknowledge nothing although it should.
+	deadAfter = 10 * time.Second
+	// retryEvery bounds the time between two attempts of the kernel to reach a
+	// peer, in milliseconds, where it knows this option, from Linux 6.15 on. It
+	// doubles up to two minutes otherwise, so that the end of a machine whose
+	// program has not read for long is noticed as much later.
+	retryEvery  = 2000
+	tcpRTOMaxMS = 44
+)
+
+// WatchTCP looks after a connection until it is closed, and closes it when its
+// peer is gone.
+func WatchTCP(c net.Conn) {
+	tcp, ok := c.(*net.TCPConn)
+	if !ok {
+		return
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = raw.Control(func(fd uintptr) {
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, tcpRTOMaxMS, retryEvery)
+	})
+	p := &pulses
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.conns == nil {
+		p.conns = map[*net.TCPConn]syscall.RawConn{}
+	}
+	p.conns[tcp] = raw
+	if p.timer == nil {
+		p.timer = time.AfterFunc(pulseEvery, p.feel)
+	}
+}
+
+// feel looks at all connections, as long as there are some.
+func (p *pulse) feel() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c, raw := range p.conns {
+		info, err := tcpInfo(raw)
+		if err == nil && silent(info) {
+			_ = c.Close()
+		}
+		if err != nil || silent(info) {
+			delete(p.conns, c)
+		}
+	}
+	if len(p.conns) == 0 {
+		p.conns, p.timer = nil, nil
+		return
+	}
+	p.timer.Reset(pulseEvery)
+}
+
+func tcpInfo(raw syscall.RawConn) (info *unix.TCPInfo, err error) {
+	cerr := raw.Control(func(fd uintptr) {
+		info, err = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+	})
+	if cerr != nil {
+		return nil, cerr
+	}
+	return info, err
+}
+
+// silent reports whether a peer has not answered for long, though the kernel has
+// tried several times to reach it: with data, or with probes of a closed window.
+func silent(info *unix.TCPInfo) bool {
+	long := time.Duration(info.Last_ack_recv)*time.Millisecond >= deadAfter
+	return long && (info.Unacked > 0 && info.Retransmits >= 2 || info.Probes >= 4)
 }

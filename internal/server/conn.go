@@ -2,11 +2,14 @@ package server
 
 import (
 	"crypto/rand"
+	"errors"
+	"fmt"
 	"net"
 	"sync/atomic"
 
 	"multiproc/internal/budget"
 	"multiproc/internal/frames"
+	"multiproc/internal/mperr"
 	"multiproc/internal/pyconn"
 )
 
@@ -48,7 +51,7 @@ func (c *conn) answer() error    { return pyconn.Answer(c.in, c.s.key) }
 // serve finds out by the first frame which language the peer speaks.
 func (c *conn) serve() {
 	if err := c.works.Take(connCost); err != nil {
-		if c.s.gate.refused.speak() {
+		if c.s.handshakes.refused.allow() {
 			c.s.log.Warn("a connection was turned away", "peer", peerName(c.socket), "error", err)
 		}
 		return
@@ -99,4 +102,54 @@ func (c *conn) bye(reason string) {
 		return
 	}
 	_, _ = c.out.send(func(dst []byte) ([]byte, error) { return frames.AppendBye(dst, reason), nil })
+}
+
+// A message above Limits.Frame, or one for which there is no memory, is an error
+// of its call, and not the end of the connection: CPython keeps one connection for
+// each thread, with which all of the thread's proxies would break, and a Go client
+// has its locks by its session. So the server reads past the message, keeps nothing
+// of it, and answers.
+
+// tooLarge reads past a frame that in has refused with err, and shows it to seen.
+// It logs that, and returns the error for the client; ok is false if err is
+// another error, or the connection is of no more use.
+func (c *conn) tooLarge(err error, seen func(part []byte)) (refusal error, ok bool) {
+	var large *pyconn.TooLargeError
+	if !errors.As(err, &large) {
+		return nil, false
+	}
+	if refusal = large.Cause; refusal != nil {
+		if c.s.oversize.allow() {
+			c.s.log.Warn("a message was refused: there is no memory for it", "peer", peerName(c.socket), "bytes", large.Size, "error", refusal)
+		}
+	} else {
+		if c.s.oversize.allow() {
+			c.s.log.Warn("a message was refused: it is above Limits.Frame, the flag --max-frame",
+				"peer", peerName(c.socket), "bytes", large.Size, "limit", large.Limit)
+		}
+		refusal = fmt.Errorf("a message of %d bytes is over this server's limit of %d: "+
+			"manager.Limits.Frame, or mp serve --max-frame, raises it: %w", large.Size, large.Limit, mperr.ErrTooLarge)
+	}
+	return refusal, c.in.Skip(seen) == nil
+}
+
+// refuseFirst answers a connection whose first frame was not read. Only
+// CPython's requests to the server itself, with the arguments of a new object,
+// can be as large.
+func (c *conn) refuseFirst(err error) {
+	first := -1
+	refusal, ok := c.tooLarge(err, func(part []byte) {
+		if first < 0 && len(part) > 0 {
+			first = int(part[0])
+		}
+	})
+	if !ok {
+		return
+	}
+	if first != firstPickle {
+		c.bye(refusal.Error())
+		return
+	}
+	p := &pyCodec{s: c.s, c: c}
+	p.answerLast(kindError, exceptionOf(refusal))
 }

@@ -331,7 +331,7 @@ func (o *delivery) end() {
 func (o *delivery) full() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.writing+len(o.ledger.Buf) > o.memory.patience(maxOut) || o.over
+	return o.writing+len(o.ledger.Buf) > o.memory.backlog(maxOut) || o.over
 }
 
 // wait returns when less than limit bytes wait to be written to a connection, or
@@ -339,7 +339,7 @@ func (o *delivery) full() bool {
 func (o *delivery) wait(c *conn, limit int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for o.from == c && (o.coming || o.conn != nil) && !o.over && o.writing+len(o.ledger.Buf) > o.memory.patience(limit) {
+	for o.from == c && (o.coming || o.conn != nil) && !o.over && o.writing+len(o.ledger.Buf) > o.memory.backlog(limit) {
 		if o.conn != nil && o.writing == 0 {
 			o.flush()
 			continue

@@ -29,7 +29,7 @@ func testDelivery(t *testing.T) (*delivery, *conn, *pyconn.Conn) {
 	t.Helper()
 	a, b := net.Pipe()
 	t.Cleanup(func() { _, _ = a.Close(), b.Close() })
-	_ = b.SetDeadline(time.Now().Add(testPatience))
+	_ = b.SetDeadline(time.Now().Add(testTimeout))
 	d := &delivery{keeps: budget.New(1 << 30).Working()}
 	d.memory.share = d.keeps
 	d.idle.L = &d.mu

@@ -53,10 +53,10 @@ func (p *goPeer) read() *frames.Frame {
 }
 
 // begin sends a call and returns its number.
-func (p *goPeer) begin(object uint64, method string, patience int64, args ...data.Value) uint64 {
+func (p *goPeer) begin(object uint64, method string, timeout int64, args ...data.Value) uint64 {
 	p.t.Helper()
 	p.seq++
-	b := frames.AppendCall(nil, p.seq, object, method, patience, len(args))
+	b := frames.AppendCall(nil, p.seq, object, method, timeout, len(args))
 	for _, a := range args {
 		var err error
 		if b, err = portable.AppendValue(b, a); err != nil {
@@ -131,7 +131,7 @@ func TestGoCalls(t *testing.T) {
 	}
 }
 
-// A call that waits lets others pass; it ends by its patience or by Cancel.
+// A call that waits lets others pass; it ends by its timeout or by Cancel.
 func TestGoWaits(t *testing.T) {
 	s := serveTest(t, "unix")
 	p := s.goPeer(t)

@@ -29,7 +29,7 @@ func (g *goSession) storeCall(c *goCall, method string, args []store.Item) {
 		values[i] = a.Value()
 	}
 	answer := func() {
-		v, err := m.run(&asking{g, &c.loan}, values)
+		v, err := m.run(&storeRequest{g, &c.loan}, values)
 		if err != nil {
 			c.Fail(err)
 			return
@@ -52,8 +52,8 @@ func (g *goSession) storeCall(c *goCall, method string, args []store.Item) {
 	g.s.weighty(m.all && g.s.store.Size() > manyObjects, answer)
 }
 
-// asking is a session with the loan of the call under way.
-type asking struct {
+// storeRequest is a session with the loan of the call under way.
+type storeRequest struct {
 	*goSession
 	loan *budget.Loan
 }
@@ -61,7 +61,7 @@ type asking struct {
 type storeMethod struct {
 	args  int
 	makes bool // an object: its constructor may run the program's code
-	run   func(g *asking, args []data.Value) (data.Value, error)
+	run   func(g *storeRequest, args []data.Value) (data.Value, error)
 	all   bool // looks at all objects
 }
 
@@ -69,23 +69,23 @@ type storeMethod struct {
 const manyObjects = 1 << 12
 
 var storeMethods = map[string]storeMethod{
-	"open":     {3, true, (*asking).open, false},
-	"create":   {2, true, (*asking).create, false},
-	"attach":   {1, false, (*asking).attach, false},
-	"release":  {1, false, (*asking).release, false},
-	"ticket":   {1, false, (*asking).ticket, false},
-	"redeem":   {1, false, (*asking).redeem, false},
-	"forget":   {1, false, (*asking).forget, false},
-	"names":    {0, false, (*asking).names, true},
-	"count":    {0, false, (*asking).count, true},
-	"debug":    {0, false, (*asking).debug, true},
-	"ping":     {0, false, (*asking).ping, false},
-	"info":     {0, false, (*asking).info, true},
-	"shutdown": {0, false, (*asking).ping, false}, // and what comes after the answer
+	"open":     {3, true, (*storeRequest).open, false},
+	"create":   {2, true, (*storeRequest).create, false},
+	"attach":   {1, false, (*storeRequest).attach, false},
+	"release":  {1, false, (*storeRequest).release, false},
+	"ticket":   {1, false, (*storeRequest).ticket, false},
+	"redeem":   {1, false, (*storeRequest).redeem, false},
+	"forget":   {1, false, (*storeRequest).forget, false},
+	"names":    {0, false, (*storeRequest).names, true},
+	"count":    {0, false, (*storeRequest).count, true},
+	"debug":    {0, false, (*storeRequest).debug, true},
+	"ping":     {0, false, (*storeRequest).ping, false},
+	"info":     {0, false, (*storeRequest).info, true},
+	"shutdown": {0, false, (*storeRequest).ping, false}, // and what comes after the answer
 }
 
 // open finds the object of a name or makes it: [kind, name or null, [args]].
-func (g *asking) open(args []data.Value) (data.Value, error) {
+func (g *storeRequest) open(args []data.Value) (data.Value, error) {
 	kind, ok := args[0].(string)
 	name, named := args[1].(string)
 	ctor, isList := args[2].(*data.List)
@@ -131,7 +131,7 @@ func parseID(v data.Value) (uint64, error) {
 func (g *goSession) capacity(id uint64) data.Value { return int64(g.s.store.Cap(id)) }
 
 // create makes an object as a Python client does: [typeid, [args]].
-func (g *asking) create(args []data.Value) (data.Value, error) {
+func (g *storeRequest) create(args []data.Value) (data.Value, error) {
 	typeid, ok := args[0].(string)
 	ctor, isList := args[1].(*data.List)
 	if !ok || !isList {
@@ -200,7 +200,7 @@ func (g *goSession) forget(args []data.Value) (data.Value, error) {
 }
 
 // names lists the objects that have a name.
-func (g *asking) names([]data.Value) (data.Value, error) {
+func (g *storeRequest) names([]data.Value) (data.Value, error) {
 	if err := g.loan.Take(g.s.store.NamesCost()); err != nil {
 		return nil, err
 	}
@@ -215,7 +215,7 @@ func (g *goSession) count([]data.Value) (data.Value, error) {
 	return int64(g.s.store.NumberOfObjects()), nil
 }
 
-func (g *asking) debug([]data.Value) (data.Value, error) {
+func (g *storeRequest) debug([]data.Value) (data.Value, error) {
 	if err := g.loan.Take(debugCost * g.s.store.Size()); err != nil {
 		return nil, err
 	}

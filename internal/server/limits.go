@@ -47,7 +47,7 @@ const (
 )
 
 // halfOpenCost is what a connection takes that has proved nothing: the stack of
-// its goroutine, a buffer, and what the runtime and the gate know of it. Measured
+// its goroutine, a buffer, and what the runtime and the handshakeLimiter know of it. Measured
 // by TestTenThousandHalfOpen.
 const halfOpenCost = 10 << 10
 

@@ -23,8 +23,8 @@ func TestMain(m *testing.M) { mptest.Main(m) }
 
 var testKey = []byte("a key of the tests")
 
-// testPatience is how long a state may take to come about.
-const testPatience = 10 * time.Second
+// testTimeout is how long a state may take to come about.
+const testTimeout = 10 * time.Second
 
 // testServer is a server in this process.
 type testServer struct {

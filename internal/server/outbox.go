@@ -8,6 +8,7 @@ import (
 	"sync"
 	"syscall"
 
+	"multiproc/internal/budget"
 	"multiproc/internal/endpoint"
 	"multiproc/internal/mperr"
 	"multiproc/internal/registry"
@@ -217,7 +218,7 @@ func (o *outbox) fail(err error) {
 func (o *outbox) full() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.writing+len(o.buf) > o.memory.patience(maxOut) || o.err != nil
+	return o.writing+len(o.buf) > o.memory.backlog(maxOut) || o.err != nil
 }
 
 // wait returns when less than limit bytes wait to be written, or the
@@ -225,7 +226,7 @@ func (o *outbox) full() bool {
 func (o *outbox) wait(limit int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for o.err == nil && o.writing+len(o.buf) > o.memory.patience(limit) {
+	for o.err == nil && o.writing+len(o.buf) > o.memory.backlog(limit) {
 		if o.writing == 0 {
 			o.flush()
 			continue
@@ -242,3 +243,54 @@ func (o *outbox) sound() bool {
 }
 
 var errFrameTooLong = fmt.Errorf("the answer is longer than 2 GiB, the limit of a message: ask for it in parts: %w", mperr.ErrTooLarge)
+
+// outMemory is what an outbox has charged for its buffers. The outbox's mutex
+// guards it.
+type outMemory struct {
+	share   *budget.Share // nil: nothing is charged
+	charged int
+	flight  int  // the size of the buffer that is being written
+	short   bool // a charge was refused since the outbox was last empty
+}
+
+// reserve charges what a frame of about size bytes will take behind what is in
+// buf. A buffer grows by copying, so that both are there for a moment.
+func (m *outMemory) reserve(buf []byte, size int) error {
+	if size <= cap(buf)-len(buf) || len(buf)+size <= keepOut {
+		return nil
+	}
+	most := 2*size + len(buf)
+	if err := m.share.Take(most); err != nil {
+		m.short = true
+		return err
+	}
+	m.charged += most
+	return nil
+}
+
+// settle makes the charge what the buffers are.
+func (m *outMemory) settle(buf []byte) {
+	size := m.flight
+	if cap(buf) > keepOut {
+		size += cap(buf)
+	}
+	if size == 0 {
+		m.short = false
+	}
+	switch {
+	case size > m.charged:
+		m.share.Force(size - m.charged)
+	case size < m.charged:
+		m.share.Give(m.charged - size)
+	}
+	m.charged = size
+}
+
+// backlog is how much may wait for the client before it is not read from:
+// little if there is no memory for more. What is sent then are errors.
+func (m *outMemory) backlog(limit int) int {
+	if m.short {
+		return min(limit, flushOut)
+	}
+	return limit
+}

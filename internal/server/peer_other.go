@@ -2,7 +2,12 @@
 
 package server
 
-import "net"
+import (
+	"net"
+	"runtime"
+
+	"multiproc/internal/mperr"
+)
 
 func peerMayConnect(*net.UnixConn) bool { return false }
 
@@ -24,3 +29,7 @@ func (*lifeline) wait(closed <-chan struct{}) { <-closed }
 func (*lifeline) close() {}
 
 func maxFiles() int { return 0 }
+
+func listenUnix(string) (*net.UnixListener, error) {
+	return nil, &mperr.UnsupportedError{Facility: "a private Unix socket", Platform: runtime.GOOS + "/" + runtime.GOARCH}
+}

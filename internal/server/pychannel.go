@@ -362,7 +362,7 @@ func (ch *channel) end(err error) {
 	case !ch.client.direct:
 		sess.EndOwner(ch.owner, func(id uint64) bool { _, dead := died[id]; return !dead })
 		if isMainThread(ch.name) && !cutOff(err) {
-			ch.s.bury(ch.client, died)
+			ch.s.dropRefs(ch.client, died)
 		}
 	case !idle || !ch.owner.Holding():
 		sess.EndOwner(ch.owner, nil)

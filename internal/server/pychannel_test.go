@@ -92,7 +92,7 @@ func TestChannelLeavesAtOnce(t *testing.T) {
 			_ = c.Close()
 			select {
 			case <-served:
-			case <-time.After(50 * time.Millisecond): // it waits for the gate
+			case <-time.After(50 * time.Millisecond): // it waits
 			}
 			close(gate)
 			<-answered

@@ -30,7 +30,7 @@ import (
 //   - A client elsewhere is known by its channels. When one ends although its
 //     client has not given back, after its last call, what it used, then it has
 //     died: the end of a thread looks like that as well, and releases what the
-//     thread holds. See departures.
+//     thread holds. See leaveTracker.
 //   - A TCP client on this machine is both. Its process is watched; but that
 //     may be a tunnel's, which lives on when the Python process behind it has
 //     died, so the ends of its channels mean what they mean elsewhere.
@@ -41,10 +41,10 @@ type pyClient struct {
 	direct  bool      // the watched process is the client, no tunnel
 	uses    int       // connections under way; under pythons.mu
 
-	mu         sync.Mutex
-	address    data.Value // of the server, as the client's tokens say it
-	channels   map[*channel]struct{}
-	departures departures // if it is not direct
+	mu       sync.Mutex
+	address  data.Value // of the server, as the client's tokens say it
+	channels map[*channel]struct{}
+	leaves   leaveTracker // if it is not direct
 }
 
 // pythons are the Python clients that are known.
@@ -207,7 +207,7 @@ func (client *pyClient) decref(id uint64) error {
 	if !client.direct {
 		client.mu.Lock()
 		last := client.session.Refs(id) == 0
-		client.departures.decref(id, last)
+		client.leaves.decref(id, last)
 		if last { // nobody leaves it any more, in order or not
 			for ch := range client.channels {
 				ch.forgetUse(id)
@@ -224,7 +224,7 @@ func (client *pyClient) gave(id uint64) {
 		return
 	}
 	client.mu.Lock()
-	client.departures.gave(id)
+	client.leaves.gave(id)
 	client.mu.Unlock()
 }
 
@@ -243,29 +243,29 @@ func (client *pyClient) leave(ch *channel) (died map[uint64]time.Time) {
 	delete(client.channels, ch)
 	ch.uses.Give(len(ch.used) * useCost)
 	for id, last := range ch.used {
-		if client.session.Refs(id) == 0 || client.departures.announced(id, last) {
+		if client.session.Refs(id) == 0 || client.leaves.announced(id, last) {
 			delete(ch.used, id)
 		}
 	}
 	return ch.used
 }
 
-// bury counts down the references of a process that has died without having
+// dropRefs counts down the references of a process that has died without having
 // given back what it used. It waits for what the process may have sent before:
 // that is on another connection.
-func (s *Server) bury(client *pyClient, used map[uint64]time.Time) {
+func (s *Server) dropRefs(client *pyClient, used map[uint64]time.Time) {
 	s.pythons.mu.Lock()
 	client.uses++
 	s.pythons.mu.Unlock()
 	time.AfterFunc(lastWords, func() {
-		_ = s.store.Safely("the end of a process", func() { s.buried(client, used) })
+		_ = s.store.Safely("the end of a process", func() { s.dropRefsNow(client, used) })
 	})
 }
 
-func (s *Server) buried(client *pyClient, used map[uint64]time.Time) {
+func (s *Server) dropRefsNow(client *pyClient, used map[uint64]time.Time) {
 	client.mu.Lock()
 	for id, last := range used {
-		if client.departures.since(id, last) {
+		if client.leaves.since(id, last) {
 			delete(used, id)
 		}
 	}

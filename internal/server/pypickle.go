@@ -55,8 +55,8 @@ func (p *pyCodec) object(o *data.Object) (data.Value, error) {
 	return o, nil // a proxy of another manager, which is nothing to us
 }
 
-// plain are the classes that are known well enough not to be opaque.
-var plain = []data.Global{
+// knownClasses are the classes that are known well enough not to be opaque.
+var knownClasses = []data.Global{
 	tokenClass,
 	{Module: "datetime", Name: "datetime"},
 	{Module: "datetime", Name: "timedelta"},
@@ -72,7 +72,7 @@ func refuseOpaque(v data.Value) (err error) {
 		name := ""
 		switch v := v.(type) {
 		case *data.Object:
-			if class, _ := v.Func.(data.Global); !slices.Contains(plain, class) {
+			if class, _ := v.Func.(data.Global); !slices.Contains(knownClasses, class) {
 				name = className(v)
 			}
 		case *data.Exception: // it becomes a call of its class
@@ -80,7 +80,7 @@ func refuseOpaque(v data.Value) (err error) {
 				name = v.Class.String()
 			}
 		case data.Global:
-			if v.Module != "builtins" && !slices.Contains(plain, v) {
+			if v.Module != "builtins" && !slices.Contains(knownClasses, v) {
 				name = v.String()
 			}
 		}

@@ -74,7 +74,7 @@ func (c *counter) Panic() { panic("something went wrong") }
 // Goexit ends its goroutine.
 func (c *counter) Goexit() { runtime.Goexit() }
 
-// Wait ends with its caller's patience.
+// Wait ends with its caller's context.
 func (c *counter) Wait(ctx context.Context) error {
 	waits <- struct{}{}
 	<-ctx.Done()

@@ -44,11 +44,11 @@ type Server struct {
 	id     [16]byte // the identity of the store, for handles
 	store  *store.Store
 
-	program  *registry.Program // its types and functions
-	gate     gate
-	pythons  pythons
-	oversize quiet        // tells the log of messages above Limits.Frame
-	peers    *peer.Finder // of processes that connect by TCP; nil: they count as elsewhere
+	program    *registry.Program // its types and functions
+	handshakes handshakeLimiter
+	pythons    pythons
+	oversize   logLimiter   // tells the log of messages above Limits.Frame
+	peers      *peer.Finder // of processes that connect by TCP; nil: they count as elsewhere
 
 	sessions sessions // of Go clients
 
@@ -58,7 +58,7 @@ type Server struct {
 	clients int                // those of conns that have proved themselves
 	over    bool               // no more connections
 
-	patience time.Duration // how long the end may take: maxWindUp, but for tests
+	endTimeout time.Duration // how long the end may take: maxWindUp, but for tests
 }
 
 // New makes a server that ends with ctx.
@@ -74,11 +74,11 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	}
 	s := &Server{
 		key: key, limits: limits, opaque: !o.RefuseOpaque, tls: o.TLS, log: o.log(),
-		conns: map[net.Conn]*conn{}, peers: &peer.Finder{}, patience: maxWindUp,
+		conns: map[net.Conn]*conn{}, peers: &peer.Finder{}, endTimeout: maxWindUp,
 	}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	_, _ = rand.Read(s.id[:]) // never fails
-	s.gate.limit = limits.HalfOpen
+	s.handshakes.limit = limits.HalfOpen
 	s.sessions.limit = limits.Connections
 	s.store = store.New(store.Limits{
 		Objects: limits.Objects, Bytes: limits.Bytes, Calls: limits.Waiting,
@@ -127,12 +127,12 @@ func (s *Server) windUp() {
 		s.wg.Wait()
 		s.store.Close()
 	})
-	limit := time.NewTimer(s.patience)
+	limit := time.NewTimer(s.endTimeout)
 	defer limit.Stop()
 	select {
 	case <-done:
 	case <-limit.C:
-		s.log.Warn("the server ends although calls are still under way: they took too long", "waited", s.patience)
+		s.log.Warn("the server ends although calls are still under way: they took too long", "waited", s.endTimeout)
 	}
 }
 
@@ -152,7 +152,7 @@ func (s *Server) weighty(long bool, f func()) {
 
 // acceptAll accepts until the listener fails for good.
 func (s *Server) acceptAll(l net.Listener) error {
-	var troubled quiet
+	var troubled logLimiter
 	for {
 		c, err := l.Accept()
 		if err == nil {
@@ -163,10 +163,10 @@ func (s *Server) acceptAll(l net.Listener) error {
 			return err
 		}
 		// Without descriptors, for example: who proves nothing goes first.
-		if troubled.speak() {
+		if troubled.allow() {
 			s.log.Warn("connections cannot be accepted", "error", err)
 		}
-		s.gate.dropOne()
+		s.handshakes.dropOne()
 		select {
 		case <-s.ctx.Done():
 		case <-time.After(50 * time.Millisecond):
@@ -184,8 +184,8 @@ func (s *Server) admit(c net.Conn) {
 		s.conns[c] = nil
 		s.wg.Add(1)
 		s.mu.Unlock()
-		place := s.gate.enter(c)
-		go s.handle(c, place)
+		h := s.handshakes.enter(c)
+		go s.handle(c, h)
 		return
 	}
 	s.mu.Unlock()
@@ -196,7 +196,7 @@ func (s *Server) admit(c net.Conn) {
 // has not proved to be one does not count, or they would keep others out.
 func (s *Server) crowdedLocked() bool {
 	crowded := s.clients >= s.limits.Connections
-	if crowded && s.gate.refused.speak() {
+	if crowded && s.handshakes.refused.allow() {
 		s.log.Warn("too many connections: one was turned away", "limit", s.limits.Connections)
 	}
 	return crowded
@@ -245,25 +245,25 @@ func (s *Server) farewell(c *conn) {
 }
 
 // handle serves a connection to its end.
-func (s *Server) handle(c net.Conn, place *place) {
+func (s *Server) handle(c net.Conn, h *handshake) {
 	defer s.wg.Done()
 	defer func() {
 		_ = c.Close()
-		s.gate.leave(place)
+		s.handshakes.leave(h)
 		s.mu.Lock()
 		delete(s.conns, c)
 		s.mu.Unlock()
 	}()
-	_ = s.store.Safely("a connection", func() { s.converse(c, place) })
+	_ = s.store.Safely("a connection", func() { s.converse(c, h) })
 }
 
 // converse serves a connection whose end is the caller's affair. A panic in it
 // ends it, and nothing else: whatever belongs to it is given back on the way.
-func (s *Server) converse(c net.Conn, place *place) {
-	conn, err := s.handshake(c, place)
-	s.gate.leave(place)
+func (s *Server) converse(c net.Conn, h *handshake) {
+	conn, err := s.authenticate(c, h)
+	s.handshakes.leave(h)
 	if err != nil {
-		if s.ctx.Err() == nil && s.gate.refused.speak() {
+		if s.ctx.Err() == nil && s.handshakes.refused.allow() {
 			s.log.Info("a connection was refused", "peer", peerName(c), "error", err)
 		}
 		return
@@ -275,9 +275,10 @@ func (s *Server) converse(c net.Conn, place *place) {
 	}
 }
 
-// handshake lets a peer prove that it knows the key, in bounded time.
-// It leaves the gate as soon as it has, before it asks the server for the same.
-func (s *Server) handshake(c net.Conn, place *place) (*conn, error) {
+// authenticate lets a peer prove that it knows the key, in bounded time. It does
+// not count as half open any more as soon as it has, before it asks the server for
+// the same.
+func (s *Server) authenticate(c net.Conn, h *handshake) (*conn, error) {
 	endpoint.TuneTCP(c)
 	if err := c.SetDeadline(time.Now().Add(s.limits.Handshake)); err != nil {
 		return nil, err
@@ -295,7 +296,7 @@ func (s *Server) handshake(c net.Conn, place *place) (*conn, error) {
 	if err := conn.challenge(); err != nil {
 		return nil, err
 	}
-	s.gate.leave(place)
+	s.handshakes.leave(h)
 	if err := conn.answer(); err != nil {
 		return nil, err
 	}

@@ -162,7 +162,7 @@ func TestPythonIsFastOverTCP(t *testing.T) {
 // A call that does not return keeps a server for some time and no longer.
 func TestEndsAmidACall(t *testing.T) {
 	s := serveTest(t, "unix")
-	s.patience = time.Millisecond
+	s.endTimeout = time.Millisecond
 	s.wg.Add(1) // its connection's
 	s.stop()
 	err := <-s.ended

@@ -315,7 +315,7 @@ func TestDeathIsPrompt(t *testing.T) {
 			_, err = held.Get(t.Context())
 			wantNo(t, "get", err)
 			_ = p.Kill()
-			ctx, cancel := context.WithTimeout(t.Context(), testPatience)
+			ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 			defer cancel()
 			var died *mp.OwnerDiedError
 			if err := l.Lock(ctx); !errors.As(err, &died) {

@@ -2,7 +2,7 @@ package server
 
 import "time"
 
-// departures tells the processes of another machine that leave in order from
+// leaveTracker tells the processes of another machine that leave in order from
 // those that die. All that is seen of them are channels that end, and
 // references that are given back over connections of their own: a process that
 // leaves gives back its proxies, one that dies does not. So each reference that
@@ -22,31 +22,31 @@ import "time"
 // under those who use it: a death counts it down only if nobody there has given
 // back a reference to the object since the dead one used it.
 //
-// A pyClient's mutex guards it. The zero departures is ready for use.
-type departures struct {
+// A pyClient's mutex guards it. The zero leaveTracker is ready for use.
+type leaveTracker struct {
 	given map[uint64]int         // references that came with an answer, until they are given back
 	back  map[uint64][]time.Time // when others were, until it has been made use of
 	last  map[uint64]time.Time   // when any was
 }
 
-func (d *departures) init() {
+func (d *leaveTracker) init() {
 	if d.given == nil {
 		d.given, d.back, d.last = map[uint64]int{}, map[uint64][]time.Time{}, map[uint64]time.Time{}
 	}
 }
 
-// soon is how long a process may take to end its channel after it gave a
+// leaveTimeout is how long a process may take to end its channel after it gave a
 // reference back.
-const soon = 5 * time.Second
+const leaveTimeout = 5 * time.Second
 
 // gave takes note of a reference that came with an answer.
-func (d *departures) gave(id uint64) {
+func (d *leaveTracker) gave(id uint64) {
 	d.init()
 	d.given[id]++
 }
 
 // decref takes note of a reference that was given back, the last one or not.
-func (d *departures) decref(id uint64, last bool) {
+func (d *leaveTracker) decref(id uint64, last bool) {
 	d.init()
 	now := time.Now()
 	d.last[id] = now
@@ -66,7 +66,7 @@ func (d *departures) decref(id uint64, last bool) {
 
 // announced reports whether a reference was given back after that moment, and
 // takes note that its giver has left.
-func (d *departures) announced(id uint64, since time.Time) bool {
+func (d *leaveTracker) announced(id uint64, since time.Time) bool {
 	fresh := d.fresh(id)
 	for i, t := range fresh {
 		if t.Before(since) {
@@ -81,12 +81,12 @@ func (d *departures) announced(id uint64, since time.Time) bool {
 }
 
 // since reports whether any reference was given back after that moment.
-func (d *departures) since(id uint64, t time.Time) bool { return d.last[id].After(t) }
+func (d *leaveTracker) since(id uint64, t time.Time) bool { return d.last[id].After(t) }
 
 // fresh forgets what was announced too long ago.
-func (d *departures) fresh(id uint64) []time.Time {
+func (d *leaveTracker) fresh(id uint64) []time.Time {
 	all := d.back[id]
-	for len(all) > 0 && time.Since(all[0]) > soon {
+	for len(all) > 0 && time.Since(all[0]) > leaveTimeout {
 		all = all[1:]
 	}
 	if len(all) == 0 {

@@ -40,7 +40,7 @@ func TestHalfOpen(t *testing.T) {
 					_ = s.join(t) // somebody with the key, in the middle of them
 				}
 			}
-			mptest.Eventually(t, func() bool { return s.gate.len() <= half }, "%d at most are half open", half)
+			mptest.Eventually(t, func() bool { return s.handshakes.len() <= half }, "%d at most are half open", half)
 			mptest.Eventually(t, func() bool { return s.connections() <= half+crowd/500+1 }, "the others are gone")
 			if grown := memory() - before; grown > 16<<20 {
 				t.Errorf("%d half-open connections cost %d KiB", crowd, grown>>10)
@@ -49,10 +49,10 @@ func TestHalfOpen(t *testing.T) {
 	}
 }
 
-func (g *gate) len() int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.young.Len() + len(g.old)
+func (l *handshakeLimiter) len() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.young.Len() + len(l.old)
 }
 
 func memory() int64 {
@@ -170,7 +170,7 @@ func TestConnectionLimitAtOnce(t *testing.T) {
 	served := make(chan bool)
 	const crowd = 20
 	var conns [crowd]*pyconn.Conn
-	for i := range conns { // all are at the gate before the first is through
+	for i := range conns { // all have begun before the first is through
 		conns[i] = pyconn.New(s.dial(t))
 		mptest.Eventually(t, func() bool { return s.connections() == i+1 }, "one more has come")
 	}
@@ -216,7 +216,7 @@ func TestIdleClients(t *testing.T) {
 	}
 }
 
-// knocker is a connection at the gate, of which the end is seen.
+// knocker is a connection in its handshake, of which the end is seen.
 type knocker struct {
 	net.Conn
 	ip     net.IP
@@ -242,7 +242,7 @@ func TestKeyHoldersGetIn(t *testing.T) {
 		"slowly, elsewhere":      {net.IPv4(192, 0, 2, 2), 800, 40},
 		"slowly, there":          {flood, 800, 40},
 	} {
-		g := &gate{limit: 800}
+		g := &handshakeLimiter{limit: 800}
 		in := 0
 		for range 200 {
 			k := &knocker{ip: c.ip}
@@ -254,7 +254,7 @@ func TestKeyHoldersGetIn(t *testing.T) {
 				in++
 			}
 			if n := g.len(); n > g.limit {
-				t.Fatalf("%d are at the gate", n)
+				t.Fatalf("%d are let in", n)
 			}
 		}
 		if in < c.least {
@@ -264,8 +264,8 @@ func TestKeyHoldersGetIn(t *testing.T) {
 }
 
 // One address leaves room for others, however long it has been there.
-func TestGateIsShared(t *testing.T) {
-	g := &gate{limit: 100}
+func TestHandshakesAreShared(t *testing.T) {
+	g := &handshakeLimiter{limit: 100}
 	var others []*knocker
 	for range 50 {
 		k := &knocker{ip: net.ParseIP("2001:db8:1::1")}
@@ -284,7 +284,7 @@ func TestGateIsShared(t *testing.T) {
 		g.dropOne()
 	}
 	if g.len() != 0 || len(g.from) != 0 {
-		t.Errorf("%d are left at the gate, of %d addresses", g.len(), len(g.from))
+		t.Errorf("%d are left, of %d addresses", g.len(), len(g.from))
 	}
 }
 

@@ -12,9 +12,9 @@ import (
 
 // Each reference that is given back announces the end of one channel that used
 // the object before, and not since.
-func TestDepartures(t *testing.T) {
+func TestLeaves(t *testing.T) {
 	const id = 7
-	var d departures
+	var d leaveTracker
 	if d.announced(id, time.Time{}) || d.since(id, time.Time{}) {
 		t.Error("something was announced")
 	}
@@ -38,7 +38,7 @@ func TestDepartures(t *testing.T) {
 		t.Error("one reference announces two ends")
 	}
 	d.decref(id, false)
-	d.back[id][0] = d.back[id][0].Add(-soon)
+	d.back[id][0] = d.back[id][0].Add(-leaveTimeout)
 	if d.announced(id, time.Time{}) {
 		t.Error("an end was announced long ago")
 	}

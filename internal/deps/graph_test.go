@@ -1,7 +1,10 @@
 package deps
 
 import (
+	"go/ast"
+	"path"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -135,6 +138,45 @@ func TestClientLinksNoServer(t *testing.T) {
 					t.Errorf("on %s/%s %s links %s", platform[0], platform[1], p.ImportPath, s)
 				}
 			}
+		}
+	}
+}
+
+// The server's files for Go clients and those for Python's use no name of each
+// other, though they are one package: what both need is in its other files.
+func TestFrontsAreApart(t *testing.T) {
+	names := map[string]map[string]string{"go": {}, "py": {}} // where what is declared
+	trees := map[string][]*ast.File{}
+	for _, name := range files(t, ".go") {
+		dir, file := path.Split(name)
+		front := file[:2]
+		if dir != "internal/server/" || names[front] == nil || strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		f := parse(t, name)
+		trees[front] = append(trees[front], f)
+		for _, d := range f.Decls {
+			for _, n := range declared(d) {
+				names[front][n] = name
+			}
+		}
+	}
+	for front, other := range map[string]string{"go": "py", "py": "go"} {
+		for _, f := range trees[front] {
+			selected := map[*ast.Ident]bool{} // fields and methods, of which types say whose they are
+			ast.Inspect(f, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.SelectorExpr:
+					selected[n.Sel] = true
+				case *ast.FuncDecl:
+					selected[n.Name] = true
+				case *ast.Ident:
+					if where := names[other][n.Name]; where != "" && !selected[n] {
+						t.Errorf("%s uses %s of %s", positions.Position(n.Pos()), n.Name, where)
+					}
+				}
+				return true
+			})
 		}
 	}
 }

@@ -150,6 +150,5 @@ func (c *conn) refuseFirst(err error) {
 		c.bye(refusal.Error())
 		return
 	}
-	p := &pyCodec{s: c.s, c: c}
-	p.answerLast(kindError, exceptionOf(refusal))
+	c.refusePython(refusal)
 }

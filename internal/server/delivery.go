@@ -95,7 +95,7 @@ func (o *delivery) nod() {
 
 // bye tells the client that its session ends.
 func (o *delivery) bye(reason string) {
-	_, _ = o.send(func(dst []byte) ([]byte, error) { return frames.AppendBye(dst, text(reason)), nil })
+	_, _ = o.send(func(dst []byte) ([]byte, error) { return frames.AppendBye(dst, toUTF8(reason)), nil })
 	o.uncork()
 }
 

@@ -102,21 +102,21 @@ func appendError(dst []byte, seq uint64, err error) []byte {
 	e := data.ToException(err)
 	names := mperr.Names(err)
 	start := len(dst)
-	dst = frames.AppendError(dst, seq, text(e.Class.Module), text(e.Class.Name), len(e.Args))
+	dst = frames.AppendError(dst, seq, toUTF8(e.Class.Module), toUTF8(e.Class.Name), len(e.Args))
 	for _, arg := range e.Args {
 		var encErr error
 		if dst, encErr = portable.AppendValue(dst, arg); encErr != nil {
 			// Something that only Python can say: its text must do.
-			dst = frames.AppendError(dst[:start], seq, text(e.Class.Module), text(e.Class.Name), 1)
-			dst = frames.AppendText(dst, text(e.Error()))
+			dst = frames.AppendError(dst[:start], seq, toUTF8(e.Class.Module), toUTF8(e.Class.Name), 1)
+			dst = frames.AppendText(dst, toUTF8(e.Error()))
 			break
 		}
 	}
 	return frames.AppendNames(dst, names)
 }
 
-// text makes a name fit for CBOR's text.
-func text(s string) string { return strings.ToValidUTF8(s, "\ufffd") }
+// toUTF8 makes a name fit for CBOR's text.
+func toUTF8(s string) string { return strings.ToValidUTF8(s, "\ufffd") }
 
 // Emit sends an item of a stream. It refuses if the client is behind.
 func (c *goCall) Emit(v store.Item) bool {
@@ -240,13 +240,3 @@ func shortName(name []byte) []byte { return name[:min(len(name), maxMethod)] }
 
 // maxMethod is how long the name of a method may be.
 const maxMethod = 256
-
-// refuseOpaqueItem is refuseOpaque for an item that was checked: what a Go client
-// says of a Python object becomes one in a Python program.
-func refuseOpaqueItem(item []byte) error {
-	v, err := portable.ParseValue(item)
-	if err == nil {
-		err = refuseOpaque(v)
-	}
-	return err
-}

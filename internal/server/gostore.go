@@ -65,9 +65,6 @@ type storeMethod struct {
 	all   bool // looks at all objects
 }
 
-// manyObjects is from how many objects on it takes long to look at all of them.
-const manyObjects = 1 << 12
-
 var storeMethods = map[string]storeMethod{
 	"open":     {3, true, (*storeRequest).open, false},
 	"create":   {2, true, (*storeRequest).create, false},
@@ -92,15 +89,15 @@ func (g *storeRequest) open(args []data.Value) (data.Value, error) {
 	if !ok || !isList || !named && args[1] != nil {
 		return nil, data.TypeError("open takes a kind, a name or none, and a list of arguments")
 	}
-	id, typ, created, err := g.session.Open(kind, name, items(ctor, g.loan))
+	id, typ, created, err := g.session.Open(kind, name, constructorArgs(ctor, g.loan))
 	if err != nil {
 		return nil, err
 	}
 	return listOf(wireID(id), typ.ID, created, g.capacity(id)), nil
 }
 
-// items are the arguments in a list.
-func items(l *data.List, loan *budget.Loan) (args store.Args) {
+// constructorArgs are the arguments in a list.
+func constructorArgs(l *data.List, loan *budget.Loan) (args store.Args) {
 	args.Loan = loan
 	for _, v := range l.Items {
 		args.Pos = append(args.Pos, store.Of(v))
@@ -137,7 +134,7 @@ func (g *storeRequest) create(args []data.Value) (data.Value, error) {
 	if !ok || !isList {
 		return nil, data.TypeError("create takes a typeid and a list of arguments")
 	}
-	id, typ, err := g.session.Create(typeid, items(ctor, g.loan))
+	id, typ, err := g.session.Create(typeid, constructorArgs(ctor, g.loan))
 	if err != nil {
 		return nil, err
 	}

@@ -255,7 +255,7 @@ func notExposed(method string, typ *store.Type) error {
 	return &data.Exception{
 		Class: data.Global{Module: "builtins", Name: "AttributeError"},
 		Args: data.Tuple{fmt.Sprintf("method %s of '%s' object is not in exposed=%s",
-			data.Repr(method), typ.ID, data.Repr(names(typ.Exposed)))},
+			data.Repr(method), typ.ID, data.Repr(stringTuple(typ.Exposed)))},
 	}
 }
 

@@ -154,7 +154,7 @@ func (client *pyClient) inherited() (heirs []*channel) {
 		case <-ch.done:
 			continue
 		case <-limit:
-			limit = passed
+			limit = hasPassed
 		}
 		select {
 		case <-ch.done:
@@ -166,16 +166,12 @@ func (client *pyClient) inherited() (heirs []*channel) {
 	return heirs
 }
 
-// passed is a time that has come.
-var passed = func() <-chan time.Time {
+// hasPassed is a time that has come.
+var hasPassed = func() <-chan time.Time {
 	c := make(chan time.Time)
 	close(c)
 	return c
 }()
-
-// lastWords is how long the ends of all of a dead process's sockets may take to
-// be read.
-const lastWords = time.Second
 
 // open are the client's channels.
 func (client *pyClient) open() []*channel {

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"slices"
 	"strings"
 
 	"multiproc/internal/data"
@@ -53,56 +52,6 @@ func (p *pyCodec) object(o *data.Object) (data.Value, error) {
 		return nil, data.KeyError(store.Ident(ref.ID))
 	}
 	return o, nil // a proxy of another manager, which is nothing to us
-}
-
-// knownClasses are the classes that are known well enough not to be opaque.
-var knownClasses = []data.Global{
-	tokenClass,
-	{Module: "datetime", Name: "datetime"},
-	{Module: "datetime", Name: "timedelta"},
-	{Module: "datetime", Name: "timezone"},
-	{Module: "array", Name: "array"},
-	{Module: "array", Name: "_array_reconstructor"},
-}
-
-// refuseOpaque refuses objects of classes that are not known here, and the names
-// of classes, for which a Python program would import their modules.
-func refuseOpaque(v data.Value) (err error) {
-	data.Walk(v, func(v data.Value) bool {
-		name := ""
-		switch v := v.(type) {
-		case *data.Object:
-			if class, _ := v.Func.(data.Global); !slices.Contains(knownClasses, class) {
-				name = className(v)
-			}
-		case *data.Exception: // it becomes a call of its class
-			if data.Cause(v.Class) == nil {
-				name = v.Class.String()
-			}
-		case data.Global:
-			if v.Module != "builtins" && !slices.Contains(knownClasses, v) {
-				name = v.String()
-			}
-		}
-		if name != "" {
-			err = data.TypeError("this server refuses objects of classes that it does not know: " + name)
-		}
-		return err == nil
-	})
-	return err
-}
-
-// className names the class of an object, for messages.
-func className(o *data.Object) string {
-	if g, ok := o.Func.(data.Global); ok && !(g.Module == "copyreg" || g.Module == "copy_reg") {
-		return g.String()
-	}
-	if args, ok := o.Args.(data.Tuple); ok && len(args) > 0 {
-		if g, ok := args[0].(data.Global); ok {
-			return g.String()
-		}
-	}
-	return "of an unnamed class"
 }
 
 // encode appends the pickle of a message.

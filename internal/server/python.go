@@ -67,6 +67,12 @@ func (c *conn) servePython(first []byte) {
 	}
 }
 
+// refusePython answers a connection whose first frame was read past.
+func (c *conn) refusePython(refusal error) {
+	p := &pyCodec{s: c.s, c: c}
+	p.answerLast(kindError, exceptionOf(refusal))
+}
+
 func (p *pyCodec) request(b []byte) (pyRequest, error) {
 	v, err := p.decode(b)
 	if err != nil {
@@ -97,10 +103,6 @@ func (p *pyCodec) serverRequest(r *pyRequest) (data.Value, error) {
 	return nil, data.AssertionError(fmt.Sprintf("%s unrecognized", data.Repr(r.method)))
 }
 
-// debugCost is what the description of an object takes: the text, twice, and what
-// it is made of.
-const debugCost = 1 << 10
-
 // create makes an object. A typeid that is the name of an object, which a Go
 // client has given it, stands for that object: Python programs see it after
 // BaseManager.register(name).
@@ -125,13 +127,13 @@ func (p *pyCodec) create(r *pyRequest) (data.Value, error) {
 // exposedBy are the names that go with a new proxy. Like CPython's server it
 // repeats those of methods that return proxies.
 func exposedBy(typ *store.Type) data.Tuple {
-	t := names(typ.Exposed)
+	t := stringTuple(typ.Exposed)
 	var returns []string
 	for method := range typ.Returns {
 		returns = append(returns, method)
 	}
 	slices.Sort(returns)
-	return append(t, names(returns)...)
+	return append(t, stringTuple(returns)...)
 }
 
 // count changes a reference count.
@@ -164,24 +166,12 @@ func (p *pyCodec) methods(r *pyRequest) (data.Value, error) {
 		return nil, data.KeyError(store.Ident(id))
 	}
 	p.client.told(address)
-	return names(typ.Exposed), nil
+	return stringTuple(typ.Exposed), nil
 }
 
 // answer sends an answer. What cannot be pickled is told instead of sent.
 func (p *pyCodec) answer(kind string, value data.Value) (sound bool) {
 	return p.answerSized(kind, value, sizeOf(value))
-}
-
-// sizeOf is the memory that a value takes, which is about what its pickle takes
-// at most.
-func sizeOf(value data.Value) int {
-	switch v := value.(type) {
-	case nil, bool, int64:
-		return 0
-	case string:
-		return len(v)
-	}
-	return data.Size(value)
 }
 
 // answerSized is answer for a value whose size is known.
@@ -200,9 +190,6 @@ func (p *pyCodec) answerSized(kind string, value data.Value, size int) (sound bo
 	}
 	return sound
 }
-
-// smallAnswer is what an answer takes beside its value.
-const smallAnswer = 64
 
 // answerLast is answer for the last one before the connection is closed.
 func (p *pyCodec) answerLast(kind string, value data.Value) {

@@ -16,8 +16,6 @@ import (
 // with the token as an object whose state is the tuple of the three. A value
 // that we keep has a data.Ref in its place.
 
-const managersModule = "multiprocessing.managers"
-
 var (
 	rebuildProxy = data.Global{Module: managersModule, Name: "RebuildProxy"}
 	tokenClass   = data.Global{Module: managersModule, Name: "Token"}
@@ -130,7 +128,7 @@ func (p *pyCodec) newProxy(ref data.Ref, class string, exposed []string, address
 	return &data.Object{Func: rebuildProxy, Args: data.Tuple{proxy, newToken(ref.Type, address, ref.ID), "pickle", named}}
 }
 
-// names is the function names, for one message: the same list is written once.
+// names is stringTuple for one message: the same list is written once.
 func (p *pyCodec) names(list []string) data.Tuple {
 	if len(list) == 0 {
 		return data.Tuple{}
@@ -141,13 +139,13 @@ func (p *pyCodec) names(list []string) data.Tuple {
 	if p.named == nil {
 		p.named = map[*string]data.Tuple{}
 	}
-	t := names(list)
+	t := stringTuple(list)
 	p.named[&list[0]] = t
 	return t
 }
 
-// names is a tuple of strings.
-func names(list []string) data.Tuple {
+// stringTuple is a tuple of strings.
+func stringTuple(list []string) data.Tuple {
 	t := make(data.Tuple, len(list))
 	for i, s := range list {
 		t[i] = s

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"net"
 	"sync"
 	"syscall"
@@ -16,7 +15,6 @@ import (
 	"multiproc/internal/endpoint"
 	"multiproc/internal/objects"
 	"multiproc/internal/peer"
-	"multiproc/internal/portable"
 	"multiproc/internal/registry"
 	"multiproc/internal/store"
 )
@@ -113,6 +111,10 @@ func (s *Server) Serve(l net.Listener) error {
 // Waiting is how many calls wait in the store, where no call passes unseen from
 // one state to the next. It is for tests.
 func (s *Server) Waiting() int { return s.store.Waiting() }
+
+// lastWords bounds the end of a connection: how long the last frames may take to be
+// written, and what was sent before it ended to be read.
+const lastWords = time.Second
 
 // maxWindUp bounds how long a server takes to end. Long work is told to stop,
 // and does within some milliseconds; but a comparison of two large values, or
@@ -316,19 +318,6 @@ func (s *Server) background(what string, f func()) {
 
 // shutdown ends the server because a client asked for it.
 func (s *Server) shutdown() { s.cancel() }
-
-// valueLimits are those of the values in messages. One byte of a message can be
-// a whole list, which takes some hundred bytes in memory; but what a client means
-// to store seldom takes more than sixteen times its message.
-func (s *Server) valueLimits() portable.Limits {
-	const times = 16
-	bytes := min(times*int64(s.limits.Frame), max(1<<30, 2*int64(s.limits.Frame)))
-	l := portable.Limits{Depth: min(s.limits.Depth, defaultDepth), Bytes: int(min(bytes, math.MaxInt))}
-	if s.limits.Bytes > 0 {
-		l.Bytes = int(min(int64(l.Bytes), s.limits.Bytes))
-	}
-	return l
-}
 
 // peerName names a peer in messages.
 func peerName(c net.Conn) string {

@@ -32,6 +32,7 @@ var classes = []struct {
 	{mperr.ErrTaskDone, Global{"builtins", "ValueError"}, 0},
 	{mperr.ErrTooLarge, Global{"builtins", "ValueError"}, 0},
 	{mperr.ErrType, Global{"builtins", "TypeError"}, 0},
+	{mperr.ErrType, Global{"decimal", "InvalidOperation"}, 0},
 	{mperr.ErrNotHeld, Global{"builtins", "RuntimeError"}, 0},
 	{mperr.ErrBroken, Global{"threading", "BrokenBarrierError"}, 0},
 	{mperr.ErrAuth, Global{"multiprocessing.context", "AuthenticationError"}, 0},

@@ -50,7 +50,10 @@ func (c *comparer) leaves(a, b Value) (int, error) {
 	a, b = ordered(a), ordered(b)
 	if x, ok := numberOf(a); ok {
 		if y, ok := numberOf(b); ok {
-			n, _ := compareNumbers(x, y)
+			n, ok := compareNumbers(x, y)
+			if !ok && (isDecimal(was) || isDecimal(other)) {
+				return 0, invalidOperation()
+			}
 			return n, nil
 		}
 	}
@@ -78,6 +81,13 @@ func (c *comparer) leaves(a, b Value) (int, error) {
 		return compareLengths(a, b)
 	}
 	return 0, TypeError("'<' not supported between instances of '" + TypeName(was) + "' and '" + TypeName(other) + "'")
+}
+
+// isDecimal reports whether v is a decimal.Decimal, whose comparison with NaN is an
+// error, as one of Python's floats is not.
+func isDecimal(v Value) bool {
+	o, ok := v.(*Object)
+	return ok && o.Func == Value(Global{"decimal", "Decimal"})
 }
 
 // compareText orders by code points, which is the order of the bytes.

@@ -1,5 +1,7 @@
-// Package data is the model of the values that a manager keeps: what a Python
-// program can pickle and what a Go program can send, in one set of Go types.
+// Package data is Python's model of values in Go: the types of what a Python
+// program can pickle and a Go program can send, and what Python's operators do with
+// them: equality, hashing, order, sum, slices, repetition, truth. All places that
+// keep shared objects take the meaning of values from here.
 //
 // Values are shared freely and never changed once they have been handed on.
 // Only decoders, which build a value before anybody else sees it, fill in the

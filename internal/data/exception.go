@@ -31,6 +31,12 @@ func NoValue(msg string) *Exception { return builtin("ValueError", mperr.ErrNoVa
 // TypeError says that an argument has the wrong type.
 func TypeError(msg string) *Exception { return builtin("TypeError", mperr.ErrType, msg) }
 
+// invalidOperation is what decimal raises for a Decimal that is compared with NaN.
+func invalidOperation() *Exception {
+	class := Global{"decimal", "InvalidOperation"}
+	return &Exception{Class: class, Args: Tuple{&List{Items: []Value{class}}}, Cause: mperr.ErrType}
+}
+
 // RuntimeError is Python's error for everything else.
 func RuntimeError(msg string) *Exception { return builtin("RuntimeError", nil, msg) }
 

@@ -86,41 +86,6 @@ func noArgs(c *store.Call) bool {
 	return false
 }
 
-// truth is Python's bool().
-func truth(v data.Value) bool {
-	switch v := v.(type) {
-	case nil:
-		return false
-	case bool:
-		return v
-	case int64:
-		return v != 0
-	case *big.Int:
-		return v.Sign() != 0
-	case float64:
-		return v != 0
-	case complex128:
-		return v != 0
-	case string:
-		return v != ""
-	case []byte:
-		return len(v) > 0
-	case data.Tuple:
-		return len(v) > 0
-	case *data.List:
-		return len(v.Items) > 0
-	case *data.Dict:
-		return len(v.Entries) > 0
-	case *data.Set:
-		return len(v.Items) > 0
-	case *data.FrozenSet:
-		return len(v.Items) > 0
-	case *data.ByteArray:
-		return len(v.B) > 0
-	}
-	return true
-}
-
 // forever is the longest time that is waited for: beyond it a timeout is none.
 const forever = time.Duration(math.MaxInt64)
 

@@ -52,12 +52,12 @@ func TestTruth(t *testing.T) {
 		pyList(), &data.Dict{}, &data.Set{},
 		&data.FrozenSet{}, &data.ByteArray{},
 	} {
-		if truth(v) {
+		if data.Truth(v) {
 			t.Errorf("%s is true", data.Repr(v))
 		}
 	}
 	for _, v := range []data.Value{true, int64(-1), huge, 0.5, math.NaN(), 1i, "0", []byte{0}, data.Tuple{nil}, pyList(nil), data.Global{}} {
-		if !truth(v) {
+		if !data.Truth(v) {
 			t.Errorf("%s is false", data.Repr(v))
 		}
 	}

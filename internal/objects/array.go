@@ -115,17 +115,17 @@ func (o *array) pyGetItem(c *store.Call) (store.Item, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if v, ok := key.(data.Slice); ok {
-		s, err := spanOf(v, o.n())
+		s, err := v.Span(o.n())
 		if err != nil {
 			return none, err
 		}
 		var b []byte
-		for i := range s.n {
-			b = append(b, o.cell(s.at(i))...)
+		for i := range s.N {
+			b = append(b, o.cell(s.At(i))...)
 		}
 		return o.code.pickled(b), nil
 	}
-	i, ok, err := position(key, o.n(), "array index out of range")
+	i, ok, err := data.Position(key, o.n(), "array index out of range")
 	if !ok {
 		err = errArrayIndex
 	}
@@ -142,7 +142,7 @@ func (o *array) pySetItem(c *store.Call) (store.Item, error) {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	i, ok, err := position(key, o.n(), "array assignment index out of range")
+	i, ok, err := data.Position(key, o.n(), "array assignment index out of range")
 	if !ok {
 		err = errArrayIndex
 	}
@@ -159,7 +159,7 @@ func (o *array) pySetItem(c *store.Call) (store.Item, error) {
 // setSlice puts the elements of another array of the same code in the place of
 // a slice.
 func (o *array) setSlice(v data.Slice, from data.Value) error {
-	if _, err := spanOf(v, 0); err != nil {
+	if _, err := v.Span(0); err != nil {
 		return err
 	}
 	code, b, ok := o.operand(from)
@@ -174,24 +174,24 @@ func (o *array) setSlice(v data.Slice, from data.Value) error {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	s, err := spanOf(v, o.n())
+	s, err := v.Span(o.n())
 	if err != nil {
 		return err
 	}
 	w := o.code.width
-	if s.step == 1 {
-		i, j := s.start*w, max(s.start, s.stop)*w
+	if i, j, ok := s.Whole(); ok {
+		i, j = i*w, j*w
 		if err := o.charge(len(b) - (j - i)); err != nil {
 			return err
 		}
 		o.b = slices.Replace(o.b, i, j, b...)
 		return nil
 	}
-	if len(b) != s.n*w {
-		return data.ValueError(fmt.Sprintf("attempt to assign array of size %d to extended slice of size %d", len(b)/w, s.n))
+	if len(b) != s.N*w {
+		return data.ValueError(fmt.Sprintf("attempt to assign array of size %d to extended slice of size %d", len(b)/w, s.N))
 	}
-	for i := range s.n {
-		copy(o.cell(s.at(i)), b[i*w:])
+	for i := range s.N {
+		copy(o.cell(s.At(i)), b[i*w:])
 	}
 	return nil
 }

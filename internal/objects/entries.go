@@ -12,12 +12,12 @@ import (
 // a set, whose values are none. Setting, finding and removing an entry take a
 // constant time. The mutex of the object that they belong to guards them.
 type entries struct {
-	index  map[string]int   // of rows, by hash
-	rows   []row            // in order, with those that were removed, whose hash is empty
-	first  int              // all rows before it were removed
-	live   int              // those that were not
-	coarse map[string]tally // of the rows that are loose; nil: there are none
-	last   uint64           // the last place or version that was given
+	index  map[string]int // of rows, by hash
+	rows   []row          // in order, with those that were removed, whose hash is empty
+	first  int            // all rows before it were removed
+	live   int            // those that were not
+	doubts data.Doubts    // of the rows that are loose
+	last   uint64         // the last place or version that was given
 }
 
 // row is an entry. Its place says where it stands in the order: places grow
@@ -27,7 +27,7 @@ type row struct {
 	key, value store.Item
 	place      uint64
 	version    uint64
-	loose      *loose // see sure
+	loose      *data.Loose // see sure
 }
 
 // rowOverhead is what an entry takes beside its key and its value.
@@ -41,7 +41,7 @@ func (r *row) size() int { return r.hashed().size() + r.value.Size() }
 type hashed struct {
 	hash  string
 	key   store.Item
-	loose *loose
+	loose *data.Loose
 }
 
 // size is what the key takes in a row. A hash may be much longer than its key.
@@ -71,14 +71,7 @@ func hashBy(keyer *data.Keyer, key store.Item) (hashed, error) {
 			key = own(key)
 		}
 	}
-	return hashed{hash, key, looseOf(k)}, nil
-}
-
-func looseOf(k data.Keyed) *loose {
-	if k.Coarse == "" && !k.Doubt {
-		return nil
-	}
-	return &loose{k.CoarseKey(), k.Doubt}
+	return hashed{hash, key, k.Loose()}, nil
 }
 
 // hashAll prepares many keys.
@@ -100,7 +93,7 @@ func (e *entries) look(key store.Item) (*row, error) {
 		if i, ok := e.index[string(raw)]; ok {
 			return &e.rows[i], nil
 		}
-		if e.coarse == nil {
+		if e.doubts == nil {
 			return nil, nil
 		}
 	}
@@ -111,7 +104,7 @@ func (e *entries) look(key store.Item) (*row, error) {
 	if r := e.at(k.Key); r != nil {
 		return r, nil
 	}
-	return nil, e.sure(hashed{k.Key, key, looseOf(k)})
+	return nil, e.sure(hashed{k.Key, key, k.Loose()})
 }
 
 // delta is by how much the size grows if k is set to v.
@@ -132,7 +125,7 @@ func (e *entries) set(k hashed, v store.Item) *row {
 		e.last++
 		e.index[k.hash] = len(e.rows)
 		e.rows = append(e.rows, row{hash: k.hash, key: k.key, place: e.last, loose: k.loose})
-		e.note(k.loose, 1)
+		e.doubts.Note(k.loose, 1)
 		e.live++
 		r = &e.rows[len(e.rows)-1]
 	}
@@ -145,7 +138,7 @@ func (e *entries) set(k hashed, v store.Item) *row {
 func (e *entries) remove(r *row) row {
 	was := *r
 	delete(e.index, r.hash)
-	e.note(r.loose, -1)
+	e.doubts.Note(r.loose, -1)
 	*r = row{place: r.place}
 	e.live--
 	for n := len(e.rows); n > e.first && e.rows[n-1].hash == ""; n-- {

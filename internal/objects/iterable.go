@@ -295,7 +295,7 @@ var (
 
 // rest is what an iterator, whose state is its next index, has not yielded.
 func rest(items []data.Value, o *data.Object, backwards bool) []data.Value {
-	next, given := saturated(o.State)
+	next, given := data.Saturated(o.State)
 	if backwards {
 		if !given {
 			next = len(items) - 1

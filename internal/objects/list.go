@@ -114,7 +114,7 @@ func (l *list) fresh(v store.Item) listed {
 func (l *list) shrink() {
 	if n := l.front + cap(l.items); n > 1024 && len(l.items) < n/4 {
 		less := make([]listed, len(l.items), 2*len(l.items))
-		copyParts(less, l.items)
+		data.CopyParts(less, l.items)
 		l.items = less
 		l.front = 0
 	}

@@ -1,7 +1,6 @@
 package objects
 
 import (
-	"fmt"
 	"math"
 	"slices"
 
@@ -46,7 +45,7 @@ func (l *list) insert(c *store.Call) (store.Item, error) {
 	v := c.Args.Pos[1]
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	at := clip(int(i), len(l.items), 1)
+	at := data.Clamp(int(i), len(l.items))
 	if err := l.replace(at, at, []store.Item{v}); err != nil {
 		return none, err
 	}
@@ -61,7 +60,7 @@ func (l *list) pop(op string, i int64) (store.Item, error) {
 	if len(l.items) == 0 {
 		return none, data.IndexError("pop from empty list")
 	}
-	at, err := within0(i, len(l.items), "pop index out of range")
+	at, err := data.Offset(i, len(l.items), "pop index out of range")
 	if err != nil {
 		return none, err
 	}
@@ -122,7 +121,7 @@ func (l *list) elementsNow() []listed {
 // find is where v first stands in [start, stop), or -1.
 func (l *list) find(c *store.Call, v store.Item, start, stop int) (int, error) {
 	items := l.snapshot()
-	start, stop = clip(start, len(items), 1), clip(stop, len(items), 1)
+	start, stop = data.Clamp(start, len(items)), data.Clamp(stop, len(items))
 	if start >= stop {
 		return -1, nil
 	}
@@ -189,7 +188,7 @@ func (l *list) sort(c *store.Call, reverse bool) error {
 	if err != nil {
 		return err
 	}
-	copyParts(l.items, after)
+	data.CopyParts(l.items, after)
 	l.changed("sort", nowhere, nil)
 	return nil
 }
@@ -202,7 +201,7 @@ func (l *list) replaceIf(version uint64, before, after []listed) bool {
 	if l.version != version || len(l.items) != len(before) {
 		return false
 	}
-	copyParts(l.items, after)
+	data.CopyParts(l.items, after)
 	l.changed("sort", nowhere, nil)
 	return true
 }
@@ -221,8 +220,8 @@ func (l *list) repeat(n int) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n = max(n, 0)
-	if had := len(l.items); had > 0 && n > maxRepeated/had {
-		return memoryError(nil)
+	if err := data.Repeats(len(l.items), n); err != nil {
+		return err
 	}
 	if n == 0 {
 		_ = l.replace(0, len(l.items), nil) // takes no memory
@@ -233,7 +232,7 @@ func (l *list) repeat(n int) error {
 			return err
 		}
 		l.refund(more)
-		if err := l.replace(len(l.items), len(l.items), repeated(items, n-1)); err != nil {
+		if err := l.replace(len(l.items), len(l.items), data.Repeated(items, n-1)); err != nil {
 			return err
 		}
 	}
@@ -244,13 +243,13 @@ func (l *list) repeat(n int) error {
 func (l *list) slice(v data.Slice) ([]store.Item, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s, err := spanOf(v, len(l.items))
+	s, err := v.Span(len(l.items))
 	if err != nil {
 		return nil, err
 	}
-	items := make([]store.Item, s.n)
+	items := make([]store.Item, s.N)
 	for i := range items {
-		items[i] = l.items[s.at(i)].v
+		items[i] = l.items[s.At(i)].v
 	}
 	return items, nil
 }
@@ -259,29 +258,29 @@ func (l *list) slice(v data.Slice) ([]store.Item, error) {
 func (l *list) setSlice(v data.Slice, items []store.Item) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s, err := spanOf(v, len(l.items))
+	s, err := v.Span(len(l.items))
+	if err == nil {
+		err = s.Takes(len(items))
+	}
 	if err != nil {
 		return err
 	}
-	if s.step == 1 {
-		if err := l.replace(s.start, max(s.start, s.stop), items); err != nil {
+	if i, j, ok := s.Whole(); ok {
+		if err := l.replace(i, j, items); err != nil {
 			return err
 		}
 		l.changed("setSlice", nowhere, nil)
 		return nil
 	}
-	if len(items) != s.n {
-		return data.ValueError(fmt.Sprintf("attempt to assign sequence of size %d to extended slice of size %d", len(items), s.n))
-	}
 	delta := sizeOf(items)
-	for i := range s.n {
-		delta -= l.items[s.at(i)].v.Size()
+	for i := range s.N {
+		delta -= l.items[s.At(i)].v.Size()
 	}
 	if err := l.charge(delta); err != nil {
 		return err
 	}
 	for i, it := range items {
-		l.items[s.at(i)] = l.fresh(it)
+		l.items[s.At(i)] = l.fresh(it)
 	}
 	l.changed("setSlice", nowhere, nil)
 	return nil
@@ -290,34 +289,19 @@ func (l *list) setSlice(v data.Slice, items []store.Item) error {
 func (l *list) deleteSlice(v data.Slice) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s, err := spanOf(v, len(l.items))
+	s, err := v.Span(len(l.items))
 	if err != nil {
 		return err
 	}
-	s = s.ascending()
-	if s.step == 1 {
-		err = l.replace(s.start, s.start+s.n, nil)
+	s = s.Ascending()
+	if s.Step == 1 {
+		err = l.replace(s.Start, s.Start+s.N, nil)
 	} else {
-		l.thin(s)
+		freed := 0
+		l.items = data.Drop(l.items, s, func(x listed) { freed += x.v.Size() })
+		l.refund(freed)
+		l.shrink()
 	}
 	l.changed("deleteSlice", nowhere, nil)
 	return err
-}
-
-// thin takes out the elements of an ascending span, in one pass.
-func (l *list) thin(s span) {
-	kept, freed, next := 0, 0, 0
-	for i := range l.items {
-		if next < s.n && i == s.at(next) {
-			freed += l.items[i].v.Size()
-			next++
-			continue
-		}
-		l.items[kept] = l.items[i]
-		kept++
-	}
-	clear(l.items[kept:])
-	l.items = l.items[:kept]
-	l.refund(freed)
-	l.shrink()
 }

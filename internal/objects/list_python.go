@@ -106,7 +106,7 @@ func (l *list) pyGetItem(c *store.Call) (store.Item, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	i, ok, err := position(key, len(l.items), "list index out of range")
+	i, ok, err := data.Position(key, len(l.items), "list index out of range")
 	if !ok {
 		err = l.noIndex(key)
 	}
@@ -127,7 +127,7 @@ func (l *list) pySetItem(c *store.Call) (store.Item, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	i, ok, err := position(key, len(l.items), "list assignment index out of range")
+	i, ok, err := data.Position(key, len(l.items), "list assignment index out of range")
 	if !ok {
 		err = l.noIndex(key)
 	}
@@ -146,10 +146,10 @@ func (l *list) assigned(s data.Slice, v store.Item, loan *budget.Loan) ([]store.
 	if err == nil || !errors.Is(err, mperr.ErrType) {
 		return items, err
 	}
-	if _, err := spanOf(s, 0); err != nil {
+	if _, err := s.Span(0); err != nil {
 		return nil, err
 	}
-	if step, ok := saturated(s.Step); s.Step == nil || ok && step == 1 {
+	if step, ok := data.Saturated(s.Step); s.Step == nil || ok && step == 1 {
 		return nil, data.TypeError("can only assign an iterable")
 	}
 	return nil, data.TypeError("must assign iterable to extended slice")
@@ -162,7 +162,7 @@ func (l *list) pyDelItem(c *store.Call) (store.Item, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	i, ok, err := position(key, len(l.items), "list assignment index out of range")
+	i, ok, err := data.Position(key, len(l.items), "list assignment index out of range")
 	if !ok {
 		err = l.noIndex(key)
 	}
@@ -223,7 +223,7 @@ func (l *list) pyIndex(c *store.Call) (store.Item, error) {
 		bounds[i] = i * maxInt
 		if len(c.Args.Pos) > i+1 {
 			var ok bool
-			if bounds[i], ok = saturated(c.Args.Pos[i+1].Value()); !ok {
+			if bounds[i], ok = data.Saturated(c.Args.Pos[i+1].Value()); !ok {
 				return none, data.TypeError("slice indices must be integers or have an __index__ method")
 			}
 		}
@@ -263,7 +263,7 @@ func (l *list) pySort(c *store.Call) (store.Item, error) {
 	for name, v := range c.Args.Named {
 		switch {
 		case name == "reverse":
-			reverse = truth(v.Value())
+			reverse = data.Truth(v.Value())
 		case name != "key":
 			return none, data.TypeError("'" + name + "' is an invalid keyword argument for sort()")
 		case !v.IsNone():
@@ -290,13 +290,13 @@ func (l *list) pyMul(c *store.Call) (store.Item, error) {
 	if err := spend(c, itemCost*len(items)*max(n, 0)); err != nil {
 		return none, err
 	}
-	return joined(c, repeated(items, max(n, 0)))
+	return joined(c, data.Repeated(items, n))
 }
 
 // borrow charges the list for n times the items, until release is called.
 func (l *list) borrow(items []store.Item, n int) (release func(), err error) {
-	if len(items) > 0 && n > maxRepeated/len(items) {
-		return nil, memoryError(nil)
+	if err := data.Repeats(len(items), n); err != nil {
+		return nil, err
 	}
 	cost := sizeOf(items) * max(n, 0)
 	l.mu.Lock()
@@ -331,7 +331,3 @@ func repetitions(it store.Item) (int, error) {
 	n, err := integer(it)
 	return int(n), err
 }
-
-// maxRepeated bounds what a few bytes on the wire can make of a list, where the
-// store has no limit.
-const maxRepeated = 1 << 24

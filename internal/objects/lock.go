@@ -178,7 +178,7 @@ func lockPatience(c *store.Call) (patience, error) {
 	if err != nil {
 		return patience{}, err
 	}
-	try := wasGiven(c.Args, 0, "blocking") && !truth(a[0].Value())
+	try := wasGiven(c.Args, 0, "blocking") && !data.Truth(a[0].Value())
 	if a[1].IsNone() { // Python's proxies say so for -1
 		return patience{try: try}, nil
 	}

@@ -1,8 +1,6 @@
 package objects
 
 import (
-	"slices"
-
 	"multiproc/internal/data"
 	"multiproc/internal/store"
 )
@@ -129,22 +127,11 @@ func (o *set) elements(c *store.Call) int {
 	return o.Length()
 }
 
-// copied is a copy of elements, made part by part: the collector cannot stop a
-// goroutine in the middle of a copy of what holds pointers, and all others wait
-// for it then.
+// copied is a copy of elements, made part by part, see data.CopyParts.
 func copied[E any](from []E) []E {
 	to := make([]E, len(from))
-	copyParts(to, from)
+	data.CopyParts(to, from)
 	return to
-}
-
-func copyParts[E any](to, from []E) {
-	const part = 1 << 12
-	for len(from) > part {
-		copy(to, from[:part])
-		to, from = to[part:], from[part:]
-	}
-	copy(to, from)
 }
 
 // grown has room for n elements more, as slices.Grow makes it.
@@ -153,20 +140,8 @@ func grown[E any](s []E, n int) []E {
 		return s
 	}
 	more := make([]E, len(s), max(len(s)+n, len(s)+len(s)/4))
-	copyParts(more, s)
+	data.CopyParts(more, s)
 	return more
-}
-
-// repeated are the items n times, made as copied makes them.
-func repeated(items []store.Item, n int) []store.Item {
-	if len(items) == 0 {
-		return nil // however often
-	}
-	all := make([]store.Item, len(items)*n)
-	for i := range n {
-		copyParts(all[i*len(items):], items)
-	}
-	return all
 }
 
 // checkEvery is after how many comparisons a loop asks whether it is to go on.
@@ -187,39 +162,8 @@ func searchFrom(c *store.Call, items []store.Item, m *matcher) (int, error) {
 	return -1, nil
 }
 
-// sorted are elements in their order, as Python's sort has it. The error is that
-// of two elements that have no order, or that nobody wants the result.
+// sorted are elements in their order. The error is that of two elements that have
+// no order, or that nobody wants the result.
 func sorted(c *store.Call, items []listed, reverse bool) ([]listed, error) {
-	type keyed struct {
-		listed
-		key data.Value
-	}
-	all := make([]keyed, len(items))
-	for i, x := range items {
-		all[i] = keyed{x, x.v.Value()}
-	}
-	var failed error
-	steps, comparer := 0, data.Comparer{Work: data.NewWork(data.MaxWork, c.Check)}
-	slices.SortStableFunc(all, func(a, b keyed) int {
-		if steps++; steps%checkEvery == 0 && failed == nil {
-			failed = c.Check()
-		}
-		if failed != nil {
-			return 0
-		}
-		n, err := comparer.Compare(a.key, b.key)
-		failed = err
-		if reverse {
-			n = -n
-		}
-		return n
-	})
-	if failed != nil {
-		return nil, failed
-	}
-	out := make([]listed, len(all))
-	for i := range all {
-		out[i] = all[i].listed
-	}
-	return out, nil
+	return data.Sorted(items, func(x listed) data.Value { return x.v.Value() }, reverse, c.Check)
 }

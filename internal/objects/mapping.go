@@ -44,12 +44,32 @@ var mappingClass = class[*mapping]{"dict", map[string]method[*mapping]{
 // key is the first argument, made ready.
 func (m *mapping) key(c *store.Call) (hashed, error) {
 	key := c.Args.Pos[0]
-	if m.texts {
-		if _, ok := key.Value().(string); !ok {
-			return hashed{}, notAName(key)
-		}
+	if err := m.admits(key); err != nil {
+		return hashed{}, err
 	}
 	return hashOf(key)
+}
+
+// admits fails if a key cannot be one here.
+func (m *mapping) admits(key store.Item) error {
+	if !m.texts {
+		return nil
+	}
+	if raw, ok := key.CBOR(); ok && len(raw) > 0 && raw[0]>>5 == 3 {
+		return nil // a text
+	}
+	if _, ok := key.Value().(string); !ok {
+		return notAName(key)
+	}
+	return nil
+}
+
+// look finds the row of a key, see entries.look.
+func (m *mapping) look(key store.Item) (*row, error) {
+	if err := m.admits(key); err != nil {
+		return nil, err
+	}
+	return m.entries.look(key)
 }
 
 // put sets one entry; the mutex is held.

@@ -151,11 +151,9 @@ func (m *mapping) goSetAll(c *store.Call) (store.Item, error) {
 	if len(keys) != len(vals) {
 		return none, data.ValueError("there must be as many values as keys")
 	}
-	if m.texts {
-		for _, k := range keys {
-			if _, ok := k.Value().(string); !ok {
-				return none, notAName(k)
-			}
+	for _, k := range keys {
+		if err := m.admits(k); err != nil {
+			return none, err
 		}
 	}
 	hashes, err := hashAll(keys)

@@ -19,7 +19,7 @@ func (g gets) end() error {
 
 // queuePatience is what block and timeout mean to a queue of Python's.
 func queuePatience(block, timeout store.Item, blockGiven bool) (patience, error) {
-	if blockGiven && !truth(block.Value()) {
+	if blockGiven && !data.Truth(block.Value()) {
 		return patience{try: true}, nil
 	}
 	if timeout.IsNone() {
@@ -207,7 +207,7 @@ func (q *queue) shutdown(c *store.Call) {
 		c.Fail(err)
 		return
 	}
-	q.close(truth(a[0].Value()))
+	q.close(data.Truth(a[0].Value()))
 	c.Return(none)
 }
 

@@ -94,7 +94,7 @@ func (s *semaphore) acquire(c *store.Call) {
 		c.Fail(err)
 		return
 	}
-	try := wasGiven(c.Args, 0, "blocking") && !truth(a[0].Value())
+	try := wasGiven(c.Args, 0, "blocking") && !data.Truth(a[0].Value())
 	if try && !a[1].IsNone() {
 		c.Fail(data.ValueError("can't specify timeout for non-blocking acquire"))
 		return

@@ -148,7 +148,7 @@ func (o *set) plain() *data.Set {
 func member(c *store.Call) (hashed, error) {
 	it := c.Args.Pos[0]
 	if s, ok := it.Value().(*data.Set); ok {
-		k, err := hashOf(store.Of(&data.FrozenSet{Items: s.Items}))
+		k, err := hashOf(store.Of(data.Member(s)))
 		k.key = it
 		return k, err
 	}

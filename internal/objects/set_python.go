@@ -77,7 +77,7 @@ func (o *set) pyDiscard(c *store.Call) (store.Item, error) {
 
 func (o *set) pyRemove(c *store.Call) (store.Item, error) {
 	removed, err := o.goRemove(c)
-	if err == nil && !truth(removed.Value()) {
+	if err == nil && !data.Truth(removed.Value()) {
 		err = noKey(c.Args.Pos[0])
 	}
 	return none, err

@@ -160,8 +160,10 @@ func (s *Store) make(spec driver.Spec) any {
 	switch spec.Kind {
 	case driver.KindQueue:
 		return &queue{size: spec.Size, bytes: spec.Bytes}
-	case driver.KindDict, driver.KindNamespace:
+	case driver.KindDict:
 		return &dict{}
+	case driver.KindNamespace:
+		return &dict{texts: true}
 	case driver.KindSet:
 		return &set{}
 	case driver.KindList:

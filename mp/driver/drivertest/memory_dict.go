@@ -4,61 +4,29 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"slices"
 
+	"multiproc/internal/data"
 	"multiproc/internal/mperr"
-	"multiproc/internal/portable"
 	"multiproc/mp/driver"
 )
 
-// entries are what dicts and sets are made of: entries in the order in which
-// they came.
-type entries struct {
-	byKey map[string]*entry
-	order []*entry
-}
-
-type entry struct {
-	key     string // of equal keys the same
-	k, v    []byte // the key as it was given, and the value
-	place   uint64 // in the order: grows
-	version uint64
-}
-
-func (e *entries) set(s *Store, key string, k, v []byte) *entry {
-	x := e.byKey[key]
-	if x == nil {
-		if e.byKey == nil {
-			e.byKey = map[string]*entry{}
-		}
-		x = &entry{key: key, k: k, place: s.next()}
-		e.byKey[key] = x
-		e.order = append(e.order, x)
-	}
-	x.v, x.version = v, s.next()
-	return x
-}
-
-func (e *entries) delete(x *entry) {
-	delete(e.byKey, x.key)
-	e.order = slices.DeleteFunc(e.order, func(y *entry) bool { return x == y })
-}
-
-func (e *entries) clear() { *e = entries{} }
-
-// page returns up to limit entries behind cursor; all of them if it is 0.
-func (e *entries) page(cursor uint64, limit int) (page []*entry, next uint64) {
-	i, _ := slices.BinarySearchFunc(e.order, cursor+1, func(x *entry, place uint64) int { return int(x.place) - int(place) })
-	page = slices.Clone(e.order[i:])
-	if limit > 0 && len(page) > limit {
-		page = page[:limit]
-		next = page[limit-1].place
-	}
-	return page, next
-}
-
 // dict is the body of a dict.
-type dict struct{ entries }
+type dict struct {
+	entries
+	texts bool // keys are texts: a namespace
+}
+
+// keyed makes a key of bytes.
+func (d *dict) keyed(b []byte) (hashed, error) {
+	k, err := keyOf(b)
+	if err == nil && d.texts {
+		v, failed := parse(b)
+		if _, ok := v.(string); !ok && failed == nil {
+			err = data.TypeError("attribute name must be string, not '" + data.TypeName(v) + "'")
+		}
+	}
+	return k, err
+}
 
 type dictHandle struct {
 	*handle
@@ -66,17 +34,23 @@ type dictHandle struct {
 }
 
 // at calls f with the entry of a key, nil if there is none.
-func (h *dictHandle) at(ctx context.Context, key []byte, f func(key string, x *entry) error) error {
-	k, err := portable.Key(key)
+func (h *dictHandle) at(ctx context.Context, b []byte, f func(k hashed, x *entry) error) error {
+	k, err := h.d.keyed(b)
 	if err != nil {
 		return fmt.Errorf("%v: %w", h, err)
 	}
-	return h.do(ctx, func() error { return f(k, h.d.byKey[k]) })
+	return h.do(ctx, func() error {
+		x, err := h.d.find(k)
+		if err != nil {
+			return err
+		}
+		return f(k, x)
+	})
 }
 
 // there is at for an entry that has to be there.
 func (h *dictHandle) there(ctx context.Context, key []byte, f func(x *entry) error) error {
-	return h.at(ctx, key, func(_ string, x *entry) error {
+	return h.at(ctx, key, func(_ hashed, x *entry) error {
 		if x == nil {
 			return mperr.ErrNoKey
 		}
@@ -85,14 +59,14 @@ func (h *dictHandle) there(ctx context.Context, key []byte, f func(x *entry) err
 }
 
 // set and delete change an entry and tell the watchers.
-func (h *dictHandle) set(key string, k, v []byte) {
-	x := h.d.set(h.session.store, key, k, v)
-	h.o.emit(driver.Change{Key: x.k, Value: v, Version: x.version})
+func (h *dictHandle) set(k hashed, v []byte) {
+	x := h.d.set(h.session.store, k, v)
+	h.o.emit(driver.Change{Key: x.given, Value: v, Version: x.version})
 }
 
 func (h *dictHandle) delete(x *entry) {
 	h.d.delete(x)
-	h.o.emit(driver.Change{Key: x.k, Version: h.session.store.next()})
+	h.o.emit(driver.Change{Key: x.given, Version: h.session.store.next()})
 }
 
 func (h *dictHandle) Get(ctx context.Context, key []byte) (v driver.Versioned, err error) {
@@ -104,14 +78,14 @@ func (h *dictHandle) Get(ctx context.Context, key []byte) (v driver.Versioned, e
 }
 
 func (h *dictHandle) Set(ctx context.Context, key, v []byte) error {
-	return h.at(ctx, key, func(k string, _ *entry) error {
-		h.set(k, key, v)
+	return h.at(ctx, key, func(k hashed, _ *entry) error {
+		h.set(k, v)
 		return nil
 	})
 }
 
 func (h *dictHandle) SetVersion(ctx context.Context, key, v []byte, version uint64) (ok bool, err error) {
-	err = h.at(ctx, key, func(k string, x *entry) error {
+	err = h.at(ctx, key, func(k hashed, x *entry) error {
 		var now uint64
 		if x != nil {
 			now = x.version
@@ -120,7 +94,7 @@ func (h *dictHandle) SetVersion(ctx context.Context, key, v []byte, version uint
 		switch {
 		case !ok:
 		case v != nil:
-			h.set(k, key, v)
+			h.set(k, v)
 		case x != nil:
 			h.delete(x)
 		}
@@ -130,10 +104,10 @@ func (h *dictHandle) SetVersion(ctx context.Context, key, v []byte, version uint
 }
 
 func (h *dictHandle) SetDefault(ctx context.Context, key, v []byte) (now []byte, err error) {
-	err = h.at(ctx, key, func(k string, x *entry) error {
+	err = h.at(ctx, key, func(k hashed, x *entry) error {
 		if x == nil {
-			h.set(k, key, v)
-			x = h.d.byKey[k]
+			h.set(k, v)
+			x = h.d.byKey[k.of]
 		}
 		now = x.v
 		return nil
@@ -142,13 +116,13 @@ func (h *dictHandle) SetDefault(ctx context.Context, key, v []byte) (now []byte,
 }
 
 func (h *dictHandle) CompareAndSwap(ctx context.Context, key, old, v []byte) (ok bool, err error) {
-	err = h.at(ctx, key, func(k string, x *entry) error {
+	err = h.at(ctx, key, func(k hashed, x *entry) error {
 		if x == nil {
 			return nil
 		}
 		var err error
 		if ok, err = equal(x.v, old); ok {
-			h.set(k, key, v)
+			h.set(k, v)
 		}
 		return err
 	})
@@ -156,24 +130,22 @@ func (h *dictHandle) CompareAndSwap(ctx context.Context, key, old, v []byte) (ok
 }
 
 func (h *dictHandle) Add(ctx context.Context, key, delta []byte) (now []byte, err error) {
-	err = h.at(ctx, key, func(k string, x *entry) error {
+	err = h.at(ctx, key, func(k hashed, x *entry) error {
+		var was []byte
+		if x != nil {
+			was = x.v
+		}
 		var err error
-		if now = delta; x == nil {
-			err = summand(delta)
-		} else {
-			now, err = sum(x.v, delta)
+		if now, err = sum(was, delta); err == nil {
+			h.set(k, now)
 		}
-		if err != nil {
-			return err
-		}
-		h.set(k, key, now)
-		return nil
+		return err
 	})
 	return now, err
 }
 
 func (h *dictHandle) Delete(ctx context.Context, key []byte) (ok bool, err error) {
-	err = h.at(ctx, key, func(_ string, x *entry) error {
+	err = h.at(ctx, key, func(_ hashed, x *entry) error {
 		if ok = x != nil; ok {
 			h.delete(x)
 		}
@@ -199,14 +171,14 @@ func (h *dictHandle) PopItem(ctx context.Context) (key, v []byte, err error) {
 		}
 		x := h.d.order[n-1]
 		h.delete(x)
-		key, v = x.k, x.v
+		key, v = x.given, x.v
 		return nil
 	})
 	return key, v, err
 }
 
 func (h *dictHandle) Has(ctx context.Context, key []byte) (has bool, err error) {
-	err = h.at(ctx, key, func(_ string, x *entry) error { has = x != nil; return nil })
+	err = h.at(ctx, key, func(_ hashed, x *entry) error { has = x != nil; return nil })
 	return has, err
 }
 
@@ -227,16 +199,19 @@ func (h *dictHandle) SetAll(ctx context.Context, keys, vs [][]byte) error {
 	if len(keys) != len(vs) {
 		return fmt.Errorf("%v: %d keys and %d values: %w", h, len(keys), len(vs), mperr.ErrValue)
 	}
-	names := make([]string, len(keys))
-	for i, key := range keys {
+	ks := make([]hashed, len(keys))
+	for i, b := range keys {
 		var err error
-		if names[i], err = portable.Key(key); err != nil {
+		if ks[i], err = h.d.keyed(b); err != nil {
 			return fmt.Errorf("%v: %w", h, err)
 		}
 	}
 	return h.do(ctx, func() error {
-		for i := range keys {
-			h.set(names[i], keys[i], vs[i])
+		if err := h.d.sure(ks); err != nil {
+			return err
+		}
+		for i, k := range ks {
+			h.set(k, vs[i])
 		}
 		return nil
 	})
@@ -247,7 +222,7 @@ func (h *dictHandle) Page(ctx context.Context, cursor uint64, limit int) (keys, 
 		var page []*entry
 		page, next = h.d.page(cursor, limit)
 		for _, x := range page {
-			keys, vs = append(keys, x.k), append(vs, x.v)
+			keys, vs = append(keys, x.given), append(vs, x.v)
 		}
 		return nil
 	})

@@ -1,6 +1,7 @@
 package drivertest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -22,27 +23,12 @@ type listHandle struct {
 
 // index is where element i stands.
 func (l *list) index(i int) (int, error) {
-	j := i
-	if j < 0 {
-		j += len(l.items)
-	}
-	if j < 0 || j >= len(l.items) {
-		return 0, fmt.Errorf("element %d of %d: %w", i, len(l.items), mperr.ErrIndex)
-	}
-	return j, nil
-}
-
-// clamp is i as a place between elements, in [0, len].
-func (l *list) clamp(i int) int {
-	if i < 0 {
-		i += len(l.items)
-	}
-	return min(max(i, 0), len(l.items))
+	return data.Offset(int64(i), len(l.items), fmt.Sprintf("element %d of %d", i, len(l.items)))
 }
 
 // find is the first place in [start, stop) of an element that equals v, or -1.
 func (l *list) find(v []byte, start, stop int) (int, error) {
-	for i := l.clamp(start); i < l.clamp(stop); i++ {
+	for i := data.Clamp(start, len(l.items)); i < data.Clamp(stop, len(l.items)); i++ {
 		if ok, err := equal(l.items[i].Value, v); ok || err != nil {
 			return i, err
 		}
@@ -142,7 +128,7 @@ func (h *listHandle) Extend(ctx context.Context, vs [][]byte) error {
 
 func (h *listHandle) Insert(ctx context.Context, i int, v []byte) error {
 	return h.change(ctx, func() (driver.ListChange, error) {
-		j := h.l.clamp(i)
+		j := data.Clamp(i, len(h.l.items))
 		h.l.items = slices.Insert(h.l.items, j, h.fresh(v)...)
 		return driver.ListChange{Op: "insert", Index: j, Value: v}, nil
 	})
@@ -210,9 +196,13 @@ func (h *listHandle) Count(ctx context.Context, v []byte) (n int, err error) {
 	return n, err
 }
 
-func (h *listHandle) Has(ctx context.Context, v []byte) (bool, error) {
-	n, err := h.Count(ctx, v)
-	return n > 0, err
+func (h *listHandle) Has(ctx context.Context, v []byte) (has bool, err error) {
+	err = h.do(ctx, func() error {
+		i, err := h.l.find(v, 0, len(h.l.items))
+		has = i >= 0
+		return err
+	})
+	return has, err
 }
 
 func (h *listHandle) Reverse(ctx context.Context) error {
@@ -224,45 +214,18 @@ func (h *listHandle) Reverse(ctx context.Context) error {
 
 func (h *listHandle) Sort(ctx context.Context, reverse bool) error {
 	return h.change(ctx, func() (c driver.ListChange, err error) {
-		sorted, err := sortItems(h.l.items, reverse)
-		if err != nil {
+		var failed error
+		sorted, err := data.Sorted(h.l.items, func(item driver.Versioned) data.Value {
+			v, err := parse(item.Value)
+			failed = cmp.Or(failed, err)
+			return v
+		}, reverse, nil)
+		if err = cmp.Or(failed, err); err != nil {
 			return c, err
 		}
 		h.l.items = sorted
 		return driver.ListChange{Op: "sort", Index: -1}, nil
 	})
-}
-
-// sortItems returns the items in order, or the error of two that have none.
-func sortItems(items []driver.Versioned, reverse bool) ([]driver.Versioned, error) {
-	type keyed struct {
-		item driver.Versioned
-		v    data.Value
-	}
-	all := make([]keyed, len(items))
-	for i, item := range items {
-		v, err := parse(item.Value)
-		if err != nil {
-			return nil, err
-		}
-		all[i] = keyed{item, v}
-	}
-	var failed error
-	slices.SortStableFunc(all, func(a, b keyed) int {
-		n, err := data.Compare(a.v, b.v)
-		if err != nil {
-			failed = err
-		}
-		if reverse {
-			n = -n
-		}
-		return n
-	})
-	out := make([]driver.Versioned, len(all))
-	for i, k := range all {
-		out[i] = k.item
-	}
-	return out, failed
 }
 
 func (h *listHandle) Len(ctx context.Context) (n int, err error) {
@@ -277,15 +240,54 @@ func (h *listHandle) Clear(ctx context.Context) error {
 	})
 }
 
-func (h *listHandle) Repeat(ctx context.Context, n int) error {
-	return h.change(ctx, func() (driver.ListChange, error) {
-		var values [][]byte
-		for range max(n, 0) {
-			for _, item := range h.l.items {
-				values = append(values, item.Value)
-			}
+func (h *listHandle) Slice(ctx context.Context, start, stop, step *int) (vs [][]byte, err error) {
+	err = h.do(ctx, func() error {
+		span, err := data.SliceOf(start, stop, step).Span(len(h.l.items))
+		if err != nil {
+			return err
 		}
-		h.l.items = h.fresh(values...)
+		for _, item := range data.Pick(h.l.items, span) {
+			vs = append(vs, item.Value)
+		}
+		return nil
+	})
+	return vs, err
+}
+
+func (h *listHandle) SetSlice(ctx context.Context, start, stop, step *int, vs [][]byte) error {
+	return h.change(ctx, func() (c driver.ListChange, err error) {
+		span, err := data.SliceOf(start, stop, step).Span(len(h.l.items))
+		if err != nil {
+			return c, err
+		}
+		h.l.items, err = data.Assign(h.l.items, span, h.fresh(vs...))
+		return driver.ListChange{Op: "setSlice", Index: -1}, err
+	})
+}
+
+func (h *listHandle) DeleteSlice(ctx context.Context, start, stop, step *int) error {
+	return h.change(ctx, func() (c driver.ListChange, err error) {
+		span, err := data.SliceOf(start, stop, step).Span(len(h.l.items))
+		if err != nil {
+			return c, err
+		}
+		h.l.items = data.Drop(h.l.items, span, nil)
+		return driver.ListChange{Op: "deleteSlice", Index: -1}, nil
+	})
+}
+
+// Repeat leaves the elements that there are as they are, as Python's *= does.
+func (h *listHandle) Repeat(ctx context.Context, n int) error {
+	return h.change(ctx, func() (c driver.ListChange, err error) {
+		n = max(n, 0)
+		if err := data.Repeats(len(h.l.items), n); err != nil {
+			return c, err
+		}
+		more := data.Repeated(h.l.items, n-1)
+		for i := range more {
+			more[i].Version = h.session.store.next()
+		}
+		h.l.items = append(h.l.items[:len(h.l.items)*min(n, 1)], more...)
 		return driver.ListChange{Op: "repeat", Index: -1}, nil
 	})
 }

@@ -103,6 +103,9 @@ func (h *queueHandle) PutBatch(ctx context.Context, vs [][]byte) (n int, err err
 
 func (h *queueHandle) GetBatch(ctx context.Context, limit int) (vs [][]byte, err error) {
 	err = h.when(ctx, func() (bool, error) {
+		if limit < 1 {
+			return false, fmt.Errorf("a batch of at most %d items: %w", limit, mperr.ErrValue)
+		}
 		var err error
 		vs, err = h.q.take(limit)
 		return len(vs) > 0, err

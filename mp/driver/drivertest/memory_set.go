@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"multiproc/internal/data"
 	"multiproc/internal/mperr"
 	"multiproc/internal/portable"
 )
@@ -17,26 +18,38 @@ type setHandle struct {
 }
 
 // each calls f with the key and the entry of each value, at one moment.
-func (h *setHandle) each(ctx context.Context, vs [][]byte, f func(key string, v []byte, x *entry)) error {
-	keys := make([]string, len(vs))
-	for i, v := range vs {
-		var err error
-		if keys[i], err = portable.Key(v); err != nil {
-			return fmt.Errorf("%v: %w", h, err)
-		}
+func (h *setHandle) each(ctx context.Context, vs [][]byte, f func(k hashed, x *entry)) error {
+	keys, err := keysOf(vs)
+	if err != nil {
+		return fmt.Errorf("%v: %w", h, err)
 	}
 	return h.do(ctx, func() error {
-		for i, key := range keys {
-			f(key, vs[i], h.s.byKey[key])
+		if err := h.s.sure(keys); err != nil {
+			return err
+		}
+		for _, k := range keys {
+			f(k, h.s.byKey[k.of])
 		}
 		return nil
 	})
 }
 
+// one is each for a value that is looked for.
+func (h *setHandle) one(ctx context.Context, b []byte, f func(x *entry)) error {
+	v, err := parse(b)
+	if err == nil {
+		b, err = portable.AppendValue(nil, data.Member(v))
+	}
+	if err != nil {
+		return fmt.Errorf("%v: %w", h, err)
+	}
+	return h.each(ctx, [][]byte{b}, func(_ hashed, x *entry) { f(x) })
+}
+
 func (h *setHandle) AddAll(ctx context.Context, vs [][]byte) (added int, err error) {
-	err = h.each(ctx, vs, func(key string, v []byte, x *entry) {
+	err = h.each(ctx, vs, func(k hashed, x *entry) {
 		if x == nil {
-			h.s.set(h.session.store, key, v, nil)
+			h.s.set(h.session.store, k, nil)
 			added++
 		}
 	})
@@ -44,7 +57,7 @@ func (h *setHandle) AddAll(ctx context.Context, vs [][]byte) (added int, err err
 }
 
 func (h *setHandle) RemoveAll(ctx context.Context, vs [][]byte) (removed int, err error) {
-	err = h.each(ctx, vs, func(_ string, _ []byte, x *entry) {
+	err = h.each(ctx, vs, func(_ hashed, x *entry) {
 		if x != nil {
 			h.s.delete(x)
 			removed++
@@ -54,18 +67,21 @@ func (h *setHandle) RemoveAll(ctx context.Context, vs [][]byte) (removed int, er
 }
 
 func (h *setHandle) Retain(ctx context.Context, vs [][]byte) (removed int, err error) {
+	keys, err := keysOf(vs)
+	if err != nil {
+		return 0, fmt.Errorf("%v: %w", h, err)
+	}
 	keep := map[string]bool{}
-	for _, v := range vs {
-		key, err := portable.Key(v)
-		if err != nil {
-			return 0, fmt.Errorf("%v: %w", h, err)
-		}
-		keep[key] = true
+	for _, k := range keys {
+		keep[k.of] = true
 	}
 	err = h.do(ctx, func() error {
+		if err := h.s.sure(keys); err != nil {
+			return err
+		}
 		page, _ := h.s.page(0, 0)
 		for _, x := range page {
-			if !keep[x.key] {
+			if !keep[x.of] {
 				h.s.delete(x)
 				removed++
 			}
@@ -80,13 +96,17 @@ func (h *setHandle) Add(ctx context.Context, v []byte) (bool, error) {
 	return n == 1, err
 }
 
-func (h *setHandle) Remove(ctx context.Context, v []byte) (bool, error) {
-	n, err := h.RemoveAll(ctx, [][]byte{v})
-	return n == 1, err
+func (h *setHandle) Remove(ctx context.Context, v []byte) (was bool, err error) {
+	err = h.one(ctx, v, func(x *entry) {
+		if was = x != nil; was {
+			h.s.delete(x)
+		}
+	})
+	return was, err
 }
 
 func (h *setHandle) Has(ctx context.Context, v []byte) (has bool, err error) {
-	err = h.each(ctx, [][]byte{v}, func(_ string, _ []byte, x *entry) { has = x != nil })
+	err = h.one(ctx, v, func(x *entry) { has = x != nil })
 	return has, err
 }
 
@@ -97,7 +117,7 @@ func (h *setHandle) Pop(ctx context.Context) (v []byte, err error) {
 		}
 		x := h.s.order[0]
 		h.s.delete(x)
-		v = x.k
+		v = x.given
 		return nil
 	})
 	return v, err
@@ -117,7 +137,7 @@ func (h *setHandle) Page(ctx context.Context, cursor uint64, limit int) (vs [][]
 		var page []*entry
 		page, next = h.s.page(cursor, limit)
 		for _, x := range page {
-			vs = append(vs, x.k)
+			vs = append(vs, x.given)
 		}
 		return nil
 	})

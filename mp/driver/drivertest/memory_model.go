@@ -5,6 +5,8 @@ import (
 	"multiproc/internal/portable"
 )
 
+// What values mean is said in package data; here they are bytes.
+
 func parse(b []byte) (data.Value, error) { return portable.ParseValue(b) }
 
 // equal is Python's ==.
@@ -20,13 +22,16 @@ func equal(a, b []byte) (bool, error) {
 	return data.Same(x, y, nil)
 }
 
-// sum is Python's a + b for numbers, strings, bytes, lists and tuples.
+// sum is Python's a + b; of nothing, which is nil, and b it is b.
 func sum(a, b []byte) ([]byte, error) {
-	x, err := parse(a)
+	y, err := parse(b)
 	if err != nil {
 		return nil, err
 	}
-	y, err := parse(b)
+	if a == nil {
+		return b, data.Summand(y)
+	}
+	x, err := parse(a)
 	if err != nil {
 		return nil, err
 	}
@@ -35,13 +40,4 @@ func sum(a, b []byte) ([]byte, error) {
 		return nil, err
 	}
 	return portable.AppendValue(nil, z)
-}
-
-// summand fails if a value can be added to nothing.
-func summand(b []byte) error {
-	v, err := parse(b)
-	if err != nil {
-		return err
-	}
-	return data.Summand(v)
 }

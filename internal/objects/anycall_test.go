@@ -141,21 +141,21 @@ func methodsOf(s *store.Store, id uint64) []string {
 	o, _ := s.Object(id)
 	switch o.(type) {
 	case *queue:
-		return methodNames(queueMethods)
+		return methodNames(queueClass.methods)
 	case *mutex:
-		return methodNames(mutexMethods)
+		return methodNames(mutexClass.methods)
 	case *rlock:
-		return methodNames(rlockMethods)
+		return methodNames(rlockClass.methods)
 	case *semaphore:
 		return methodNames(semaphoreMethods)
 	case *condition:
-		return methodNames(conditionMethods)
+		return methodNames(conditionClass.methods)
 	case *event:
-		return methodNames(eventMethods)
+		return methodNames(eventClass.methods)
 	case *barrier:
-		return methodNames(barrierMethods)
+		return methodNames(barrierClass.methods)
 	case *rwlock:
-		return methodNames(rwlockMethods)
+		return methodNames(rwlockClass.methods)
 	case *list:
 		return methodNames(listClass.methods)
 	case *dict:

@@ -21,6 +21,8 @@ func TestBindArgs(t *testing.T) {
 		{[]data.Value{"x", named{"c": "z"}}, []string{"a", "b?", "c?"}, "('x', None, 'z')"},
 		{nil, []string{"a?"}, "(None,)"},
 		{nil, nil, "()"},
+		{nil, []string{"block=True", "n=1", "timeout?"}, "(True, 1, None)"},
+		{[]data.Value{nil, named{"timeout": 2.5}}, []string{"block=True", "n=1", "timeout?"}, "(None, 1, 2.5)"},
 		{nil, []string{"a"}, "TypeError(\"f() missing required argument: 'a'\")"},
 		{[]data.Value{"x"}, nil, "TypeError('f() takes no arguments (1 given)')"},
 		{[]data.Value{"x", "y"}, []string{"a"}, "TypeError('f() takes 1 arguments (2 given)')"},

@@ -74,9 +74,9 @@ func rawElements(code *arrayCode, b []byte) ([]byte, error) {
 }
 
 var arrayMethods = class[*array]{"array.array", map[string]method[*array]{
-	"__len__":     {formSlot, 0, 0, (*array).pyLen},
-	"__getitem__": {formSlot, 1, 1, (*array).pyGetItem},
-	"__setitem__": {formUnpacked, 2, 2, (*array).pySetItem},
+	"__len__":     {slot(0), (*array).pyLen},
+	"__getitem__": {slot(1), (*array).pyGetItem},
+	"__setitem__": {unpacked(2), (*array).pySetItem},
 }}
 
 // Call implements store.Object.
@@ -102,7 +102,7 @@ func (o *array) head(n int) []store.Item {
 	return items
 }
 
-func (o *array) pyLen(*store.Call) (store.Item, error) {
+func (o *array) pyLen(*store.Call, []store.Item) (store.Item, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return intItem(o.n()), nil
@@ -110,8 +110,8 @@ func (o *array) pyLen(*store.Call) (store.Item, error) {
 
 var errArrayIndex = data.TypeError("array indices must be integers")
 
-func (o *array) pyGetItem(c *store.Call) (store.Item, error) {
-	key := c.Args.Pos[0].Value()
+func (o *array) pyGetItem(c *store.Call, a []store.Item) (store.Item, error) {
+	key := a[0].Value()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if v, ok := key.(data.Slice); ok {
@@ -135,8 +135,8 @@ func (o *array) pyGetItem(c *store.Call) (store.Item, error) {
 	return store.Of(o.code.load(o.cell(i))), nil
 }
 
-func (o *array) pySetItem(c *store.Call) (store.Item, error) {
-	key, v := c.Args.Pos[0].Value(), c.Args.Pos[1].Value()
+func (o *array) pySetItem(c *store.Call, a []store.Item) (store.Item, error) {
+	key, v := a[0].Value(), a[1].Value()
 	if s, ok := key.(data.Slice); ok {
 		return none, o.setSlice(s, v)
 	}

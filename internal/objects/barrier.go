@@ -57,24 +57,20 @@ func newBarrier(_ *store.Store, args store.Args) (store.Object, error) {
 	return &barrier{parties: parties, timeout: timeout}, nil
 }
 
-var barrierMethods = methods[*barrier]{
-	"wait":             (*barrier).wait,
-	"abort":            (*barrier).abort,
-	"reset":            (*barrier).reset,
-	"__getattribute__": (*barrier).attribute,
-}
+var barrierClass = class[*barrier]{"Barrier", map[string]method[*barrier]{
+	"wait":             {function("timeout?"), repliesTo((*barrier).wait)},
+	"abort":            {function(), replies((*barrier).abort)},
+	"reset":            {function(), replies((*barrier).reset)},
+	"__getattribute__": {function("name"), (*barrier).attribute},
+}}
 
 // Call implements store.Object.
-func (b *barrier) Call(c *store.Call) { barrierMethods.call(b, c, "Barrier") }
+func (b *barrier) Call(c *store.Call) { barrierClass.call(b, c) }
 
-func (b *barrier) wait(c *store.Call) {
-	a, err := bindArgs(c.Method, c.Args, "timeout?")
-	if err != nil {
-		c.Fail(err)
-		return
-	}
+func (b *barrier) wait(c *store.Call, a []store.Item) {
 	p := after(b.timeout)
 	if !a[0].IsNone() {
+		var err error
 		if p, err = within(a[0]); err != nil {
 			c.Fail(err)
 			return
@@ -131,9 +127,6 @@ func (b *barrier) breakIt() answers {
 }
 
 func (b *barrier) abort(c *store.Call) {
-	if !noArgs(c) {
-		return
-	}
 	b.mu.Lock()
 	todo := b.breakIt()
 	b.mu.Unlock()
@@ -142,9 +135,6 @@ func (b *barrier) abort(c *store.Call) {
 }
 
 func (b *barrier) reset(c *store.Call) {
-	if !noArgs(c) {
-		return
-	}
 	b.mu.Lock()
 	todo := b.breakIt()
 	b.broken = false
@@ -153,26 +143,20 @@ func (b *barrier) reset(c *store.Call) {
 	c.Return(none)
 }
 
-func (b *barrier) attribute(c *store.Call) {
-	a, err := bindArgs(c.Method, c.Args, "name")
-	if err != nil {
-		c.Fail(err)
-		return
-	}
+func (b *barrier) attribute(_ *store.Call, a []store.Item) (store.Item, error) {
 	name, _ := a[0].Value().(string)
 	b.mu.Lock()
 	waiting, broken := b.waiting.n, b.broken
 	b.mu.Unlock()
 	switch name {
 	case "parties":
-		c.Return(store.Of(b.parties))
+		return store.Of(b.parties), nil
 	case "n_waiting":
-		c.Return(intItem(waiting))
+		return intItem(waiting), nil
 	case "broken":
-		c.Return(boolItem(broken))
-	default:
-		c.Fail(data.AttributeError("Barrier", name))
+		return boolItem(broken), nil
 	}
+	return none, data.AttributeError("Barrier", name)
 }
 
 // Repr implements store.Object.

@@ -3,9 +3,12 @@ package objects
 import (
 	"context"
 	"fmt"
+	"maps"
+	"math"
 	"time"
 
 	"multiproc/internal/data"
+	"multiproc/internal/mperr"
 	"multiproc/internal/store"
 )
 
@@ -58,31 +61,30 @@ func newCondition(s *store.Store, args store.Args) (store.Object, error) {
 	return nil, data.TypeError("Condition: the lock must be a Lock or an RLock of this manager, not a " + ref.Type)
 }
 
-var conditionMethods = methods[*condition]{
-	"acquire": func(k *condition, c *store.Call) { k.acquireMethod(c) },
-	"release": func(k *condition, c *store.Call) {
-		if noArgs(c) {
-			k.release(c)
-		}
-	},
-	"locked":     func(k *condition, c *store.Call) { answerLocked(k.lock, c) },
-	"wait":       (*condition).wait,
-	"notify":     (*condition).notify,
-	"notify_all": (*condition).notifyAll,
-	"notifyAll":  (*condition).notifyAll,
-}
+var conditionClass = func() class[*condition] {
+	of := func(k *condition) *lock { return k.lock }
+	all := lockMethods(of, goLockMethods("cond", of))
+	maps.Copy(all, map[string]method[*condition]{
+		"wait":       {function("timeout?"), repliesTo((*condition).wait)},
+		"notify":     {function("n?"), repliesTo((*condition).notify)},
+		"notify_all": {function(), replies((*condition).notifyAll)},
+		"notifyAll":  {function(), replies((*condition).notifyAll)},
+
+		// Those of mp.Cond. Those of its lock are as those of a Lock.
+		"mp.wait":      {function(), replies((*condition).mpWait)},
+		"mp.sound":     {function(), replies((*condition).mpSound)},
+		"mp.signal":    {function(), replies(func(k *condition, c *store.Call) { k.mpNotify(c, 1) })},
+		"mp.broadcast": {function(), replies(func(k *condition, c *store.Call) { k.mpNotify(c, math.MaxInt64) })},
+	})
+	return class[*condition]{"Condition", all}
+}()
 
 // Call implements store.Object.
-func (k *condition) Call(c *store.Call) { conditionMethods.call(k, c, "Condition") }
+func (k *condition) Call(c *store.Call) { conditionClass.call(k, c) }
 
 // wait gives the lock up, waits to be notified, and answers when it has the
 // lock again: True, or False if the time was over first.
-func (k *condition) wait(c *store.Call) {
-	a, err := bindArgs(c.Method, c.Args, "timeout?")
-	if err != nil {
-		c.Fail(err)
-		return
-	}
+func (k *condition) wait(c *store.Call, a []store.Item) {
 	p, err := within(a[0])
 	if err != nil {
 		c.Fail(err)
@@ -182,36 +184,75 @@ func (k *condition) wake(n int64) {
 	}
 }
 
-func (k *condition) notify(c *store.Call) {
-	a, err := bindArgs(c.Method, c.Args, "n?")
-	if err != nil {
-		c.Fail(err)
-		return
-	}
+func (k *condition) notify(c *store.Call, a []store.Item) {
 	n, err := optionalInt(a[0], 1)
 	if err != nil {
 		c.Fail(err)
 		return
 	}
-	k.notifyUpTo(c, func() int64 { return n })
+	k.notifyUpTo(c, n)
 }
 
-func (k *condition) notifyAll(c *store.Call) {
-	if noArgs(c) {
-		k.notifyUpTo(c, func() int64 { return int64(k.waiting.n) })
-	}
-}
+func (k *condition) notifyAll(c *store.Call) { k.notifyUpTo(c, math.MaxInt64) }
 
-func (k *condition) notifyUpTo(c *store.Call, n func() int64) {
+func (k *condition) notifyUpTo(c *store.Call, n int64) {
 	k.mu.Lock()
 	if !k.ownedBy(c.Owner) {
 		k.mu.Unlock()
 		c.Fail(data.NotHeld("cannot notify on un-acquired lock"))
 		return
 	}
-	k.wake(n())
+	k.wake(n)
 	k.mu.Unlock()
 	c.Return(none)
+}
+
+var errCondNotHeld = fmt.Errorf("cond: %w", mperr.ErrNotHeld)
+
+// mpNotify is notifyUpTo for the owner of the lock alone.
+func (k *condition) mpNotify(c *store.Call, n int64) {
+	k.asOwner(c, errCondNotHeld, func() { k.notifyUpTo(c, n) })
+}
+
+// mpWait gives the lock up and answers, with the lock, when it was notified. A
+// wait that is given up before that is answered at once, without the lock: Go
+// clients take it again by themselves, and those whose handle is closed do not
+// want it.
+func (k *condition) mpWait(c *store.Call) {
+	k.mu.Lock()
+	if k.owner != c.Owner {
+		k.mu.Unlock()
+		c.Fail(errCondNotHeld)
+		return
+	}
+	me := &place[*wait]{call: c, what: &wait{call: c, depth: k.depth}}
+	unpark := func() bool {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		return me.leave() // false: it is in the lock's line, see withdraw
+	}
+	var todo answers
+	if c.Park(unpark) { // otherwise it has failed, and the lock is still held
+		k.waiting.push(me)
+		todo = k.free()
+	}
+	k.mu.Unlock()
+	todo.send()
+}
+
+// mpSound fails if a holder of the lock died: one who has waited asks, for the
+// lock came to him whatever happened.
+func (k *condition) mpSound(c *store.Call) {
+	k.asOwner(c, errCondNotHeld, func() {
+		k.mu.Lock()
+		broken, err := k.broken, k.died("mutex")
+		k.mu.Unlock()
+		if broken {
+			c.Fail(err)
+			return
+		}
+		c.Return(none)
+	})
 }
 
 // Refs implements store.Object.

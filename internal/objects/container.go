@@ -1,7 +1,6 @@
 package objects
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -14,116 +13,6 @@ import (
 // containerTypes are the types that keep values, and what iterates over them.
 func containerTypes() []*store.Type {
 	return []*store.Type{listType(), dictType(), setType(), valueType(), arrayType(), namespaceType(), iteratorType()}
-}
-
-// class is what the containers of type T can do: their methods by name. CPython
-// words its complaints about arguments by how a method is implemented, which
-// is what a method's form says.
-type class[T any] struct {
-	name    string
-	methods map[string]method[T]
-}
-
-type method[T any] struct {
-	form        form
-	least, most int // arguments
-	// run carries the method out and returns its result. The error errAnswered
-	// says that it has answered, or will.
-	run func(o T, c *store.Call) (store.Item, error)
-}
-
-type form uint8
-
-const (
-	formExact    form = iota // a C function that takes no arguments, or one
-	formCounted              // a C function that takes some
-	formSlot                 // what stands behind an operator
-	formUnpacked             // the same, with CPython's blank before the words
-	formOpen                 // checks its arguments itself
-	formOurs                 // for Go, and not known to CPython
-)
-
-var errAnswered = errors.New("the method has answered")
-
-// call carries out c on o.
-func (k *class[T]) call(o T, c *store.Call) {
-	m, ok := k.methods[c.Method]
-	if !ok {
-		c.Fail(data.AttributeError(k.name, c.Method))
-		return
-	}
-	if err := m.check(k.name, c); err != nil {
-		c.Fail(err)
-		return
-	}
-	if takesLong(o, c) {
-		m.answerLater(o, c)
-		return
-	}
-	m.answer(o, c)
-}
-
-// answerLater is answer in a place for long work. The method is a copy, so that
-// others need none that outlives them.
-func (m method[T]) answerLater(o T, c *store.Call) { c.Long(func() { m.answer(o, c) }) }
-
-// answer carries the method out, and answers.
-func (m *method[T]) answer(o T, c *store.Call) {
-	v, err := m.run(o, c)
-	switch {
-	case err == nil:
-		c.Return(v)
-	case !errors.Is(err, errAnswered):
-		c.Fail(err)
-	}
-}
-
-// check complains about a wrong number of arguments.
-func (m *method[T]) check(class string, c *store.Call) error {
-	n := len(c.Args.Pos)
-	if m.form == formOpen || n >= m.least && n <= m.most && len(c.Args.Named) == 0 {
-		return nil
-	}
-	if len(c.Args.Named) > 0 {
-		if m.form == formSlot || m.form == formUnpacked {
-			return data.TypeError("wrapper " + c.Method + "() takes no keyword arguments")
-		}
-		if m.most == anyNumber {
-			return data.TypeError(c.Method + "() takes no keyword arguments")
-		}
-		return data.TypeError(class + "." + c.Method + "() takes no keyword arguments")
-	}
-	switch m.form {
-	case formExact:
-		return data.TypeError(fmt.Sprintf("%s.%s() takes %s (%d given)", class, c.Method, [...]string{"no arguments", "exactly one argument"}[m.most], n))
-	case formSlot:
-		return data.TypeError("expected " + plural(m.most) + fmt.Sprintf(", got %d", n))
-	case formUnpacked:
-		return data.TypeError(" expected " + plural(m.most) + fmt.Sprintf(", got %d", n))
-	}
-	return wrongCount(c.Method, n, m.least, m.most)
-}
-
-// wrongCount is CPython's complaint of functions that take least to most
-// arguments.
-func wrongCount(name string, n, least, most int) error {
-	bound := ""
-	limit := least
-	switch {
-	case least == most:
-	case n < least:
-		bound = "at least "
-	default:
-		bound, limit = "at most ", most
-	}
-	return data.TypeError(fmt.Sprintf("%s expected %s%s, got %d", name, bound, plural(limit), n))
-}
-
-func plural(n int) string {
-	if n == 1 {
-		return "1 argument"
-	}
-	return fmt.Sprintf("%d arguments", n)
 }
 
 // isOurs reports whether a method is one of those for Go.

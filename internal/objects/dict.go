@@ -78,41 +78,41 @@ func (d *dict) leave() {
 type dictMethod = method[*dict]
 
 var dictClass = class[*dict]{"dict", map[string]dictMethod{
-	"__contains__": {formExact, 1, 1, func(d *dict, c *store.Call) (store.Item, error) { return d.has(c) }},
-	"__delitem__":  {formSlot, 1, 1, (*dict).pyDelItem},
-	"__getitem__":  {formExact, 1, 1, (*dict).pyGetItem},
-	"__ior__":      {formSlot, 1, 1, (*dict).pyIOr},
-	"__iter__":     {formSlot, 0, 0, (*dict).pyIter},
-	"__len__":      {formSlot, 0, 0, func(d *dict, c *store.Call) (store.Item, error) { return d.len(c) }},
-	"__or__":       {formSlot, 1, 1, (*dict).pyOr},
-	"__reversed__": {formExact, 0, 0, (*dict).pyReversed},
-	"__ror__":      {formSlot, 1, 1, (*dict).pyROr},
-	"__setitem__":  {formUnpacked, 2, 2, (*dict).pySetItem},
-	"clear":        {formExact, 0, 0, func(d *dict, c *store.Call) (store.Item, error) { return d.clearAll(c) }},
-	"copy":         {formExact, 0, 0, (*dict).pyCopy},
-	"fromkeys":     {formCounted, 1, 2, (*dict).pyFromKeys},
-	"get":          {formCounted, 1, 2, (*dict).pyGet},
-	"items":        {formExact, 0, 0, (*dict).pyItems},
-	"keys":         {formExact, 0, 0, (*dict).pyKeys},
-	"pop":          {formCounted, 1, 2, (*dict).pyPop},
-	"popitem":      {formExact, 0, 0, func(d *dict, c *store.Call) (store.Item, error) { return d.popItem(c) }},
-	"setdefault":   {formCounted, 1, 2, (*dict).pySetDefault},
-	"update":       {formOpen, 0, 1, (*dict).pyUpdate},
-	"values":       {formExact, 0, 0, (*dict).pyValues},
+	"__contains__": {exactly(1), func(d *dict, c *store.Call, a []store.Item) (store.Item, error) { return d.has(c, a) }},
+	"__delitem__":  {slot(1), (*dict).pyDelItem},
+	"__getitem__":  {exactly(1), (*dict).pyGetItem},
+	"__ior__":      {slot(1), (*dict).pyIOr},
+	"__iter__":     {slot(0), (*dict).pyIter},
+	"__len__":      {slot(0), func(d *dict, c *store.Call, a []store.Item) (store.Item, error) { return d.len(c, a) }},
+	"__or__":       {slot(1), (*dict).pyOr},
+	"__reversed__": {exactly(0), (*dict).pyReversed},
+	"__ror__":      {slot(1), (*dict).pyROr},
+	"__setitem__":  {unpacked(2), (*dict).pySetItem},
+	"clear":        {exactly(0), func(d *dict, c *store.Call, a []store.Item) (store.Item, error) { return d.clearAll(c, a) }},
+	"copy":         {exactly(0), (*dict).pyCopy},
+	"fromkeys":     {between(1, 2), (*dict).pyFromKeys},
+	"get":          {between(1, 2), (*dict).pyGet},
+	"items":        {exactly(0), (*dict).pyItems},
+	"keys":         {exactly(0), (*dict).pyKeys},
+	"pop":          {between(1, 2), (*dict).pyPop},
+	"popitem":      {exactly(0), func(d *dict, c *store.Call, a []store.Item) (store.Item, error) { return d.popItem(c, a) }},
+	"setdefault":   {between(1, 2), (*dict).pySetDefault},
+	"update":       {open(), (*dict).pyUpdate},
+	"values":       {exactly(0), (*dict).pyValues},
 }}
 
-func (d *dict) pyGetItem(c *store.Call) (store.Item, error) {
-	v, ok, err := d.find(c.Args.Pos[0])
+func (d *dict) pyGetItem(c *store.Call, a []store.Item) (store.Item, error) {
+	v, ok, err := d.find(a[0])
 	if !ok && err == nil {
-		err = noKey(c.Args.Pos[0])
+		err = noKey(a[0])
 	}
 	return v, err
 }
 
-func (d *dict) pySetItem(c *store.Call) (store.Item, error) { return d.goSet(c) }
+func (d *dict) pySetItem(c *store.Call, a []store.Item) (store.Item, error) { return d.goSet(c, a) }
 
-func (d *dict) pyDelItem(c *store.Call) (store.Item, error) {
-	_, err := d.goPop(c)
+func (d *dict) pyDelItem(c *store.Call, a []store.Item) (store.Item, error) {
+	_, err := d.goPop(c, a)
 	return none, err
 }
 
@@ -124,8 +124,8 @@ func second(c *store.Call) store.Item {
 	return none
 }
 
-func (d *dict) pyGet(c *store.Call) (store.Item, error) {
-	v, ok, err := d.find(c.Args.Pos[0])
+func (d *dict) pyGet(c *store.Call, a []store.Item) (store.Item, error) {
+	v, ok, err := d.find(a[0])
 	if !ok && err == nil {
 		return second(c), nil
 	}
@@ -134,18 +134,18 @@ func (d *dict) pyGet(c *store.Call) (store.Item, error) {
 
 // pyPop finds in an empty dict that the key is not there before it finds that
 // it cannot be one, as CPython does.
-func (d *dict) pyPop(c *store.Call) (store.Item, error) {
-	v, ok, err := d.pop(c.Args.Pos[0])
+func (d *dict) pyPop(c *store.Call, a []store.Item) (store.Item, error) {
+	v, ok, err := d.pop(a[0])
 	if ok {
 		return v, nil
 	}
 	if err != nil && !d.isEmpty() {
 		return none, err
 	}
-	if len(c.Args.Pos) > 1 {
-		return c.Args.Pos[1], nil
+	if len(a) > 1 {
+		return a[1], nil
 	}
-	return none, noKey(c.Args.Pos[0])
+	return none, noKey(a[0])
 }
 
 func (d *dict) isEmpty() bool {
@@ -154,7 +154,7 @@ func (d *dict) isEmpty() bool {
 	return d.live == 0
 }
 
-func (d *dict) pySetDefault(c *store.Call) (store.Item, error) {
+func (d *dict) pySetDefault(c *store.Call, a []store.Item) (store.Item, error) {
 	k, err := d.key(c)
 	if err != nil {
 		return none, err
@@ -162,7 +162,7 @@ func (d *dict) pySetDefault(c *store.Call) (store.Item, error) {
 	return d.setDefault(k, second(c))
 }
 
-func (d *dict) pyUpdate(c *store.Call) (store.Item, error) {
+func (d *dict) pyUpdate(c *store.Call, a []store.Item) (store.Item, error) {
 	keys, vals, err := mergeArgs(d.store, "update", c.Args)
 	if err != nil {
 		return none, err
@@ -172,24 +172,24 @@ func (d *dict) pyUpdate(c *store.Call) (store.Item, error) {
 	return none, d.putAll(keys, vals)
 }
 
-func (d *dict) pyCopy(c *store.Call) (store.Item, error) {
+func (d *dict) pyCopy(c *store.Call, a []store.Item) (store.Item, error) {
 	if err := spend(c, d.Cost(false)); err != nil {
 		return none, err
 	}
 	return store.Of(d.plain()), nil
 }
 
-func (d *dict) pyKeys(c *store.Call) (store.Item, error) {
+func (d *dict) pyKeys(c *store.Call, a []store.Item) (store.Item, error) {
 	keys, _ := d.snapshot()
 	return viewOf(c, keys)
 }
 
-func (d *dict) pyValues(c *store.Call) (store.Item, error) {
+func (d *dict) pyValues(c *store.Call, a []store.Item) (store.Item, error) {
 	_, vals := d.snapshot()
 	return viewOf(c, vals)
 }
 
-func (d *dict) pyItems(c *store.Call) (store.Item, error) {
+func (d *dict) pyItems(c *store.Call, a []store.Item) (store.Item, error) {
 	if err := spend(c, 2*d.Cost(false)); err != nil {
 		return none, err
 	}
@@ -201,7 +201,7 @@ func (d *dict) pyItems(c *store.Call) (store.Item, error) {
 	return viewOf(c, items)
 }
 
-func (d *dict) pyReversed(c *store.Call) (store.Item, error) {
+func (d *dict) pyReversed(c *store.Call, a []store.Item) (store.Item, error) {
 	keys, _ := d.snapshot()
 	if err := spend(c, copyCost(c, keys)); err != nil {
 		return none, err
@@ -211,4 +211,85 @@ func (d *dict) pyReversed(c *store.Call) (store.Item, error) {
 		return store.Array(keys...), nil
 	}
 	return iteratorOf(keys), nil
+}
+
+// dictIterator is Python's iterator over the keys of a dict. It belongs to the
+// client that asked for it; the dict lives as long as it does, though in the
+// store it may be gone.
+type dictIterator struct {
+	plain
+	d *dict
+
+	guarded        // taken before the dict's
+	place   uint64 // of the last key
+	size    int    // of the dict when the iterator was made
+	left    int    // of its keys
+	state   iteration
+}
+
+type iteration uint8
+
+const (
+	iterating iteration = iota
+	disturbed           // the dict changed its size: that is an error for ever
+	exhausted
+)
+
+// iteratorType is the type of all iterators; those over dicts are only some of
+// them.
+func iteratorType() *store.Type {
+	return &store.Type{ID: "Iterator", Proxy: "IteratorProxy", Exposed: []string{"__next__", "send", "throw", "close"}}
+}
+
+// pyIter makes an iterator, an object of its own. Go has mp.page.
+func (d *dict) pyIter(c *store.Call, a []store.Item) (store.Item, error) {
+	d.mu.Lock()
+	it := &dictIterator{d: d, size: d.live, left: d.live}
+	d.users++
+	d.mu.Unlock()
+	c.ReturnNew("Iterator", it)
+	return none, errAnswered
+}
+
+var iteratorClass = class[*dictIterator]{"dict_keyiterator", map[string]method[*dictIterator]{
+	"__next__": {slot(0), (*dictIterator).pyNext},
+}}
+
+// Call implements store.Object.
+func (it *dictIterator) Call(c *store.Call) { iteratorClass.call(it, c) }
+
+func (it *dictIterator) pyNext(*store.Call, []store.Item) (store.Item, error) {
+	it.mu.Lock()
+	defer it.mu.Unlock()
+	if it.state == exhausted {
+		return none, data.StopIteration()
+	}
+	it.d.mu.Lock()
+	defer it.d.mu.Unlock()
+	if it.state == disturbed || it.d.live != it.size {
+		it.state = disturbed
+		return none, data.RuntimeError("dictionary changed size during iteration")
+	}
+	r := it.d.after(it.place)
+	switch {
+	case r == nil:
+		it.state = exhausted
+		return none, data.StopIteration()
+	case it.left == 0:
+		it.state = exhausted
+		return none, data.RuntimeError("dictionary keys changed during iteration")
+	}
+	it.place = r.place
+	it.left--
+	return r.key, nil
+}
+
+// Repr implements store.Object.
+func (it *dictIterator) Repr() string { return "<dict_keyiterator object>" }
+
+// Dispose implements store.Object.
+func (it *dictIterator) Dispose() {
+	it.d.mu.Lock()
+	defer it.d.mu.Unlock()
+	it.d.leave()
 }

@@ -151,8 +151,8 @@ func union(c *store.Call, aKeys, aVals, bKeys, bVals []store.Item) (store.Item, 
 }
 
 // pyOr is d | x.
-func (d *dict) pyOr(c *store.Call) (store.Item, error) {
-	bKeys, bVals, ok, err := mappingOf(d.store, c.Args.Loan, c.Args.Pos[0])
+func (d *dict) pyOr(c *store.Call, a []store.Item) (store.Item, error) {
+	bKeys, bVals, ok, err := mappingOf(d.store, c.Args.Loan, a[0])
 	if !ok || err != nil {
 		return notImplemented, err
 	}
@@ -161,8 +161,8 @@ func (d *dict) pyOr(c *store.Call) (store.Item, error) {
 }
 
 // pyROr is x | d.
-func (d *dict) pyROr(c *store.Call) (store.Item, error) {
-	aKeys, aVals, ok, err := mappingOf(d.store, c.Args.Loan, c.Args.Pos[0])
+func (d *dict) pyROr(c *store.Call, a []store.Item) (store.Item, error) {
+	aKeys, aVals, ok, err := mappingOf(d.store, c.Args.Loan, a[0])
 	if !ok || err != nil {
 		return notImplemented, err
 	}
@@ -171,16 +171,16 @@ func (d *dict) pyROr(c *store.Call) (store.Item, error) {
 }
 
 // pyIOr is d |= x, which returns d; clients of CPython drop it.
-func (d *dict) pyIOr(c *store.Call) (store.Item, error) {
-	if _, err := d.pyUpdate(c); err != nil {
+func (d *dict) pyIOr(c *store.Call, a []store.Item) (store.Item, error) {
+	if _, err := d.pyUpdate(c, a); err != nil {
 		return none, err
 	}
 	return store.Of(d.plain()), nil
 }
 
 // pyFromKeys makes a plain dict: it is a method of the class in Python.
-func (d *dict) pyFromKeys(c *store.Call) (store.Item, error) {
-	keys, err := iterate(d.store, c.Args.Loan, c.Args.Pos[0])
+func (d *dict) pyFromKeys(c *store.Call, a []store.Item) (store.Item, error) {
+	keys, err := iterate(d.store, c.Args.Loan, a[0])
 	if err != nil {
 		return none, err
 	}

@@ -25,22 +25,18 @@ func eventTypes() []*store.Type {
 	}}
 }
 
-var eventMethods = methods[*event]{
-	"is_set": (*event).isSet,
-	"isSet":  (*event).isSet,
-	"set":    (*event).setFlag,
-	"clear":  (*event).clear,
-	"wait":   (*event).wait,
-}
+var eventClass = class[*event]{"Event", map[string]method[*event]{
+	"is_set": {function(), tells((*event).isSet)},
+	"isSet":  {function(), tells((*event).isSet)},
+	"set":    {function(), replies((*event).setFlag)},
+	"clear":  {function(), replies((*event).clear)},
+	"wait":   {function("timeout?"), repliesTo((*event).wait)},
+}}
 
 // Call implements store.Object.
-func (e *event) Call(c *store.Call) { eventMethods.call(e, c, "Event") }
+func (e *event) Call(c *store.Call) { eventClass.call(e, c) }
 
-func (e *event) isSet(c *store.Call) {
-	if noArgs(c) {
-		c.Return(boolItem(e.flag()))
-	}
-}
+func (e *event) isSet() store.Item { return boolItem(e.flag()) }
 
 func (e *event) flag() bool {
 	e.mu.Lock()
@@ -49,9 +45,6 @@ func (e *event) flag() bool {
 }
 
 func (e *event) setFlag(c *store.Call) {
-	if !noArgs(c) {
-		return
-	}
 	e.mu.Lock()
 	e.set = true
 	var free []*store.Call
@@ -66,21 +59,13 @@ func (e *event) setFlag(c *store.Call) {
 }
 
 func (e *event) clear(c *store.Call) {
-	if !noArgs(c) {
-		return
-	}
 	e.mu.Lock()
 	e.set = false
 	e.mu.Unlock()
 	c.Return(none)
 }
 
-func (e *event) wait(c *store.Call) {
-	a, err := bindArgs(c.Method, c.Args, "timeout?")
-	if err != nil {
-		c.Fail(err)
-		return
-	}
+func (e *event) wait(c *store.Call, a []store.Item) {
 	p, err := within(a[0])
 	if err != nil {
 		c.Fail(err)

@@ -15,8 +15,8 @@ const nowhere = -1
 
 // What both languages do with lists. All of it takes the mutex.
 
-func (l *list) append(c *store.Call) (store.Item, error) {
-	v := c.Args.Pos[0]
+func (l *list) append(c *store.Call, a []store.Item) (store.Item, error) {
+	v := a[0]
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.charge(v.Size()); err != nil {
@@ -37,12 +37,12 @@ func (l *list) extend(items []store.Item) error {
 	return err
 }
 
-func (l *list) insert(c *store.Call) (store.Item, error) {
-	i, err := integer(c.Args.Pos[0])
+func (l *list) insert(c *store.Call, a []store.Item) (store.Item, error) {
+	i, err := integer(a[0])
 	if err != nil {
 		return none, err
 	}
-	v := c.Args.Pos[1]
+	v := a[1]
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	at := data.Clamp(int(i), len(l.items))
@@ -74,8 +74,8 @@ func (l *list) pop(op string, i int64) (store.Item, error) {
 
 // remove looks for the element without the mutex, and then takes it out if it is
 // still there.
-func (l *list) remove(c *store.Call) (store.Item, error) {
-	m := newSearch(c, c.Args.Pos[0])
+func (l *list) remove(c *store.Call, a []store.Item) (store.Item, error) {
+	m := newSearch(c, a[0])
 	for {
 		now := l.elementsNow()
 		items := make([]store.Item, len(now))
@@ -132,13 +132,13 @@ func (l *list) find(c *store.Call, v store.Item, start, stop int) (int, error) {
 	return i, err
 }
 
-func (l *list) pyContains(c *store.Call) (store.Item, error) {
-	i, err := l.find(c, c.Args.Pos[0], 0, maxInt)
+func (l *list) pyContains(c *store.Call, a []store.Item) (store.Item, error) {
+	i, err := l.find(c, a[0], 0, maxInt)
 	return boolItem(i >= 0), err
 }
 
-func (l *list) count(c *store.Call) (store.Item, error) {
-	m, n := newSearch(c, c.Args.Pos[0]), 0
+func (l *list) count(c *store.Call, a []store.Item) (store.Item, error) {
+	m, n := newSearch(c, a[0]), 0
 	for i, it := range l.snapshot() {
 		if i%checkEvery == checkEvery-1 {
 			if err := c.Check(); err != nil {
@@ -156,7 +156,7 @@ func (l *list) count(c *store.Call) (store.Item, error) {
 	return intItem(n), nil
 }
 
-func (l *list) reverse(*store.Call) (store.Item, error) {
+func (l *list) reverse(*store.Call, []store.Item) (store.Item, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	slices.Reverse(l.items)
@@ -206,7 +206,7 @@ func (l *list) replaceIf(version uint64, before, after []listed) bool {
 	return true
 }
 
-func (l *list) clear(*store.Call) (store.Item, error) {
+func (l *list) clear(*store.Call, []store.Item) (store.Item, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	err := l.replace(0, len(l.items), nil)

@@ -17,7 +17,7 @@ func (l *list) at(c *store.Call) (i int, err error) {
 	return i, err
 }
 
-func (l *list) goGet(c *store.Call) (store.Item, error) {
+func (l *list) goGet(c *store.Call, a []store.Item) (store.Item, error) {
 	l.mu.Lock()
 	i, err := l.at(c)
 	var x listed
@@ -49,32 +49,32 @@ func (l *list) setIf(c *store.Call, v store.Item, may func(now listed) (bool, er
 	return yes, nil
 }
 
-func (l *list) goSet(c *store.Call) (store.Item, error) {
-	_, err := l.setIf(c, c.Args.Pos[1], func(listed) (bool, error) { return true, nil })
+func (l *list) goSet(c *store.Call, a []store.Item) (store.Item, error) {
+	_, err := l.setIf(c, a[1], func(listed) (bool, error) { return true, nil })
 	return none, err
 }
 
-func (l *list) goSetVersion(c *store.Call) (store.Item, error) {
-	version, err := versionArg(c.Args.Pos[2])
+func (l *list) goSetVersion(c *store.Call, a []store.Item) (store.Item, error) {
+	version, err := versionArg(a[2])
 	if err != nil {
 		return none, err
 	}
-	return l.setIf(c, c.Args.Pos[1], func(now listed) (bool, error) { return now.version == version, nil })
+	return l.setIf(c, a[1], func(now listed) (bool, error) { return now.version == version, nil })
 }
 
-func (l *list) goCompareAndSwap(c *store.Call) (store.Item, error) {
-	m := newMatcher(c.Args.Pos[1])
-	return l.setIf(c, own(c.Args.Pos[2]), func(now listed) (bool, error) { return m.equals(now.v) })
+func (l *list) goCompareAndSwap(c *store.Call, a []store.Item) (store.Item, error) {
+	m := newMatcher(a[1])
+	return l.setIf(c, own(a[2]), func(now listed) (bool, error) { return m.equals(now.v) })
 }
 
-func (l *list) goAdd(c *store.Call) (store.Item, error) {
+func (l *list) goAdd(c *store.Call, a []store.Item) (store.Item, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	i, err := l.at(c)
 	if err != nil {
 		return none, err
 	}
-	v, err := plus(l.items[i].v, c.Args.Pos[1])
+	v, err := plus(l.items[i].v, a[1])
 	if err != nil {
 		return none, err
 	}
@@ -85,32 +85,32 @@ func (l *list) goAdd(c *store.Call) (store.Item, error) {
 	return v, nil
 }
 
-func (l *list) goExtend(c *store.Call) (store.Item, error) {
-	items, err := batch(c.Args.Pos[0])
+func (l *list) goExtend(c *store.Call, a []store.Item) (store.Item, error) {
+	items, err := batch(a[0])
 	if err != nil {
 		return none, err
 	}
 	return none, l.extend(items)
 }
 
-func (l *list) goPop(c *store.Call) (store.Item, error) {
-	i, err := integer(c.Args.Pos[0])
+func (l *list) goPop(c *store.Call, a []store.Item) (store.Item, error) {
+	i, err := integer(a[0])
 	if err != nil {
 		return none, err
 	}
 	return l.pop("pop", i)
 }
 
-func (l *list) goDelete(c *store.Call) (store.Item, error) {
-	i, err := integer(c.Args.Pos[0])
+func (l *list) goDelete(c *store.Call, a []store.Item) (store.Item, error) {
+	i, err := integer(a[0])
 	if err == nil {
 		_, err = l.pop("delete", i)
 	}
 	return none, err
 }
 
-func (l *list) goSort(c *store.Call) (store.Item, error) {
-	return none, l.sort(c, data.Truth(c.Args.Pos[0].Value()))
+func (l *list) goSort(c *store.Call, a []store.Item) (store.Item, error) {
+	return none, l.sort(c, data.Truth(a[0].Value()))
 }
 
 // sliceArgs is the slice that three arguments make.
@@ -118,32 +118,32 @@ func sliceArgs(a []store.Item) data.Slice {
 	return data.Slice{Start: a[0].Value(), Stop: a[1].Value(), Step: a[2].Value()}
 }
 
-func (l *list) goSlice(c *store.Call) (store.Item, error) {
-	items, err := l.slice(sliceArgs(c.Args.Pos))
+func (l *list) goSlice(c *store.Call, a []store.Item) (store.Item, error) {
+	items, err := l.slice(sliceArgs(a))
 	if err != nil {
 		return none, err
 	}
 	return joined(c, items)
 }
 
-func (l *list) goSetSlice(c *store.Call) (store.Item, error) {
-	items, err := batch(c.Args.Pos[3])
+func (l *list) goSetSlice(c *store.Call, a []store.Item) (store.Item, error) {
+	items, err := batch(a[3])
 	if err != nil {
 		return none, err
 	}
-	return none, l.setSlice(sliceArgs(c.Args.Pos), items)
+	return none, l.setSlice(sliceArgs(a), items)
 }
 
-func (l *list) goDeleteSlice(c *store.Call) (store.Item, error) {
-	return none, l.deleteSlice(sliceArgs(c.Args.Pos))
+func (l *list) goDeleteSlice(c *store.Call, a []store.Item) (store.Item, error) {
+	return none, l.deleteSlice(sliceArgs(a))
 }
 
-func (l *list) goRepeat(c *store.Call) (store.Item, error) {
-	n, err := repetitions(c.Args.Pos[0])
+func (l *list) goRepeat(c *store.Call, a []store.Item) (store.Item, error) {
+	n, err := repetitions(a[0])
 	if err != nil {
 		return none, err
 	}
 	return none, l.repeat(n)
 }
 
-func (l *list) goWatch(c *store.Call) (store.Item, error) { return l.watch(&l.mu, c) }
+func (l *list) goWatch(c *store.Call, a []store.Item) (store.Item, error) { return l.watch(&l.mu, c) }

@@ -14,62 +14,62 @@ import (
 type listMethod = method[*list]
 
 var listClass = class[*list]{"list", map[string]listMethod{
-	"__add__":      {formSlot, 1, 1, (*list).pyAdd},
-	"__contains__": {formSlot, 1, 1, (*list).pyContains},
-	"__delitem__":  {formSlot, 1, 1, (*list).pyDelItem},
-	"__getitem__":  {formExact, 1, 1, (*list).pyGetItem},
-	"__imul__":     {formUnpacked, 1, 1, (*list).pyIMul},
-	"__len__":      {formSlot, 0, 0, (*list).len},
-	"__mul__":      {formUnpacked, 1, 1, (*list).pyMul},
-	"__reversed__": {formExact, 0, 0, (*list).pyReversed},
-	"__rmul__":     {formUnpacked, 1, 1, (*list).pyMul},
-	"__setitem__":  {formUnpacked, 2, 2, (*list).pySetItem},
-	"append":       {formExact, 1, 1, (*list).append},
-	"clear":        {formExact, 0, 0, (*list).clear},
-	"copy":         {formExact, 0, 0, (*list).pyCopy},
-	"count":        {formExact, 1, 1, (*list).count},
-	"extend":       {formExact, 1, 1, (*list).pyExtend},
-	"index":        {formCounted, 1, 3, (*list).pyIndex},
-	"insert":       {formCounted, 2, 2, (*list).insert},
-	"pop":          {formCounted, 0, 1, (*list).pyPop},
-	"remove":       {formExact, 1, 1, (*list).remove},
-	"reverse":      {formExact, 0, 0, (*list).reverse},
-	"sort":         {formOpen, 0, 0, (*list).pySort},
+	"__add__":      {slot(1), (*list).pyAdd},
+	"__contains__": {slot(1), (*list).pyContains},
+	"__delitem__":  {slot(1), (*list).pyDelItem},
+	"__getitem__":  {exactly(1), (*list).pyGetItem},
+	"__imul__":     {unpacked(1), (*list).pyIMul},
+	"__len__":      {slot(0), (*list).len},
+	"__mul__":      {unpacked(1), (*list).pyMul},
+	"__reversed__": {exactly(0), (*list).pyReversed},
+	"__rmul__":     {unpacked(1), (*list).pyMul},
+	"__setitem__":  {unpacked(2), (*list).pySetItem},
+	"append":       {exactly(1), (*list).append},
+	"clear":        {exactly(0), (*list).clear},
+	"copy":         {exactly(0), (*list).pyCopy},
+	"count":        {exactly(1), (*list).count},
+	"extend":       {exactly(1), (*list).pyExtend},
+	"index":        {between(1, 3), (*list).pyIndex},
+	"insert":       {between(2, 2), (*list).insert},
+	"pop":          {between(0, 1), (*list).pyPop},
+	"remove":       {exactly(1), (*list).remove},
+	"reverse":      {exactly(0), (*list).reverse},
+	"sort":         {open(), (*list).pySort},
 
-	"mp.get":            {formOurs, 1, 1, (*list).goGet},
-	"mp.set":            {formOurs, 2, 2, (*list).goSet},
-	"mp.setVersion":     {formOurs, 3, 3, (*list).goSetVersion},
-	"mp.compareAndSwap": {formOurs, 3, 3, (*list).goCompareAndSwap},
-	"mp.add":            {formOurs, 2, 2, (*list).goAdd},
-	"mp.append":         {formOurs, 1, 1, (*list).append},
-	"mp.extend":         {formOurs, 1, 1, (*list).goExtend},
-	"mp.insert":         {formOurs, 2, 2, (*list).insert},
-	"mp.pop":            {formOurs, 1, 1, (*list).goPop},
-	"mp.delete":         {formOurs, 1, 1, (*list).goDelete},
-	"mp.remove":         {formOurs, 1, 1, (*list).remove},
-	"mp.index":          {formOurs, 3, 3, (*list).pyIndex},
-	"mp.count":          {formOurs, 1, 1, (*list).count},
-	"mp.has":            {formOurs, 1, 1, (*list).pyContains},
-	"mp.reverse":        {formOurs, 0, 0, (*list).reverse},
-	"mp.sort":           {formOurs, 1, 1, (*list).goSort},
-	"mp.len":            {formOurs, 0, 0, (*list).len},
-	"mp.clear":          {formOurs, 0, 0, (*list).clear},
-	"mp.slice":          {formOurs, 3, 3, (*list).goSlice},
-	"mp.setSlice":       {formOurs, 4, 4, (*list).goSetSlice},
-	"mp.deleteSlice":    {formOurs, 3, 3, (*list).goDeleteSlice},
-	"mp.repeat":         {formOurs, 1, 1, (*list).goRepeat},
-	"mp.watch":          {formOurs, 0, 0, (*list).goWatch},
+	"mp.get":            {ours(1), (*list).goGet},
+	"mp.set":            {ours(2), (*list).goSet},
+	"mp.setVersion":     {ours(3), (*list).goSetVersion},
+	"mp.compareAndSwap": {ours(3), (*list).goCompareAndSwap},
+	"mp.add":            {ours(2), (*list).goAdd},
+	"mp.append":         {ours(1), (*list).append},
+	"mp.extend":         {ours(1), (*list).goExtend},
+	"mp.insert":         {ours(2), (*list).insert},
+	"mp.pop":            {ours(1), (*list).goPop},
+	"mp.delete":         {ours(1), (*list).goDelete},
+	"mp.remove":         {ours(1), (*list).remove},
+	"mp.index":          {ours(3), (*list).pyIndex},
+	"mp.count":          {ours(1), (*list).count},
+	"mp.has":            {ours(1), (*list).pyContains},
+	"mp.reverse":        {ours(0), (*list).reverse},
+	"mp.sort":           {ours(1), (*list).goSort},
+	"mp.len":            {ours(0), (*list).len},
+	"mp.clear":          {ours(0), (*list).clear},
+	"mp.slice":          {ours(3), (*list).goSlice},
+	"mp.setSlice":       {ours(4), (*list).goSetSlice},
+	"mp.deleteSlice":    {ours(3), (*list).goDeleteSlice},
+	"mp.repeat":         {ours(1), (*list).goRepeat},
+	"mp.watch":          {ours(0), (*list).goWatch},
 }}
 
-func (l *list) len(*store.Call) (store.Item, error) {
+func (l *list) len(*store.Call, []store.Item) (store.Item, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return intItem(len(l.items)), nil
 }
 
 // pyAdd is l + x. As nothing else can be meant, x may also be a shared list.
-func (l *list) pyAdd(c *store.Call) (store.Item, error) {
-	other := c.Args.Pos[0]
+func (l *list) pyAdd(c *store.Call, a []store.Item) (store.Item, error) {
+	other := a[0]
 	v := other.Value()
 	_, isList := v.(*data.List)
 	if ref, ok := v.(data.Ref); ok {
@@ -95,8 +95,8 @@ func (l *list) noIndex(v data.Value) error {
 	return data.TypeError("list indices must be integers or slices, not " + data.TypeName(v))
 }
 
-func (l *list) pyGetItem(c *store.Call) (store.Item, error) {
-	key := c.Args.Pos[0].Value()
+func (l *list) pyGetItem(c *store.Call, a []store.Item) (store.Item, error) {
+	key := a[0].Value()
 	if s, ok := key.(data.Slice); ok {
 		items, err := l.slice(s)
 		if err != nil {
@@ -116,8 +116,8 @@ func (l *list) pyGetItem(c *store.Call) (store.Item, error) {
 	return l.items[i].v, nil
 }
 
-func (l *list) pySetItem(c *store.Call) (store.Item, error) {
-	key, v := c.Args.Pos[0].Value(), c.Args.Pos[1]
+func (l *list) pySetItem(c *store.Call, a []store.Item) (store.Item, error) {
+	key, v := a[0].Value(), a[1]
 	if s, ok := key.(data.Slice); ok {
 		items, err := l.assigned(s, v, c.Args.Loan)
 		if err != nil {
@@ -155,8 +155,8 @@ func (l *list) assigned(s data.Slice, v store.Item, loan *budget.Loan) ([]store.
 	return nil, data.TypeError("must assign iterable to extended slice")
 }
 
-func (l *list) pyDelItem(c *store.Call) (store.Item, error) {
-	key := c.Args.Pos[0].Value()
+func (l *list) pyDelItem(c *store.Call, a []store.Item) (store.Item, error) {
+	key := a[0].Value()
 	if s, ok := key.(data.Slice); ok {
 		return none, l.deleteSlice(s)
 	}
@@ -175,7 +175,7 @@ func (l *list) pyDelItem(c *store.Call) (store.Item, error) {
 	return none, err
 }
 
-func (l *list) pyCopy(c *store.Call) (store.Item, error) {
+func (l *list) pyCopy(c *store.Call, a []store.Item) (store.Item, error) {
 	items, err := l.copied(c, 1)
 	if err != nil {
 		return none, err
@@ -193,7 +193,7 @@ func (l *list) copied(c *store.Call, times int) ([]store.Item, error) {
 	return l.itemsLocked(), nil
 }
 
-func (l *list) pyReversed(c *store.Call) (store.Item, error) {
+func (l *list) pyReversed(c *store.Call, a []store.Item) (store.Item, error) {
 	items, err := l.copied(c, 1)
 	if err == nil {
 		err = spend(c, copyCost(c, items))
@@ -208,8 +208,8 @@ func (l *list) pyReversed(c *store.Call) (store.Item, error) {
 	return reversedOf(items), nil
 }
 
-func (l *list) pyExtend(c *store.Call) (store.Item, error) {
-	items, err := iterate(l.store, c.Args.Loan, c.Args.Pos[0])
+func (l *list) pyExtend(c *store.Call, a []store.Item) (store.Item, error) {
+	items, err := iterate(l.store, c.Args.Loan, a[0])
 	if err != nil {
 		return none, err
 	}
@@ -217,18 +217,18 @@ func (l *list) pyExtend(c *store.Call) (store.Item, error) {
 }
 
 // pyIndex is index of both languages.
-func (l *list) pyIndex(c *store.Call) (store.Item, error) {
+func (l *list) pyIndex(c *store.Call, a []store.Item) (store.Item, error) {
 	var bounds [2]int
 	for i := range bounds {
 		bounds[i] = i * maxInt
-		if len(c.Args.Pos) > i+1 {
+		if len(a) > i+1 {
 			var ok bool
-			if bounds[i], ok = data.Saturated(c.Args.Pos[i+1].Value()); !ok {
+			if bounds[i], ok = data.Saturated(a[i+1].Value()); !ok {
 				return none, data.TypeError("slice indices must be integers or have an __index__ method")
 			}
 		}
 	}
-	v := c.Args.Pos[0]
+	v := a[0]
 	i, err := l.find(c, v, bounds[0], bounds[1])
 	if err != nil {
 		return none, err
@@ -242,11 +242,11 @@ func (l *list) pyIndex(c *store.Call) (store.Item, error) {
 // maxMessage bounds the part of a message that a value is.
 const maxMessage = 1000
 
-func (l *list) pyPop(c *store.Call) (store.Item, error) {
+func (l *list) pyPop(c *store.Call, a []store.Item) (store.Item, error) {
 	i := int64(-1)
-	if len(c.Args.Pos) == 1 {
+	if len(a) == 1 {
 		var err error
-		if i, err = integer(c.Args.Pos[0]); err != nil {
+		if i, err = integer(a[0]); err != nil {
 			return none, err
 		}
 	}
@@ -255,8 +255,8 @@ func (l *list) pyPop(c *store.Call) (store.Item, error) {
 
 // pySort takes its parameters by name only. A key would be code that the
 // manager has to run, which it does not.
-func (l *list) pySort(c *store.Call) (store.Item, error) {
-	if len(c.Args.Pos) > 0 {
+func (l *list) pySort(c *store.Call, a []store.Item) (store.Item, error) {
+	if len(a) > 0 {
 		return none, data.TypeError("sort() takes no positional arguments")
 	}
 	reverse := false
@@ -273,8 +273,8 @@ func (l *list) pySort(c *store.Call) (store.Item, error) {
 	return none, l.sort(c, reverse)
 }
 
-func (l *list) pyMul(c *store.Call) (store.Item, error) {
-	n, err := repetitions(c.Args.Pos[0])
+func (l *list) pyMul(c *store.Call, a []store.Item) (store.Item, error) {
+	n, err := repetitions(a[0])
 	if err != nil {
 		return none, err
 	}
@@ -311,15 +311,15 @@ func (l *list) borrow(items []store.Item, n int) (release func(), err error) {
 	}, nil
 }
 
-func (l *list) pyIMul(c *store.Call) (store.Item, error) {
-	n, err := repetitions(c.Args.Pos[0])
+func (l *list) pyIMul(c *store.Call, a []store.Item) (store.Item, error) {
+	n, err := repetitions(a[0])
 	if err != nil {
 		return none, err
 	}
 	if err := l.repeat(n); err != nil {
 		return none, err
 	}
-	return l.pyCopy(c)
+	return l.pyCopy(c, a)
 }
 
 // repetitions is the right side of l * n.

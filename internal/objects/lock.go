@@ -2,6 +2,7 @@ package objects
 
 import (
 	"fmt"
+	"maps"
 
 	"multiproc/internal/data"
 	"multiproc/internal/mperr"
@@ -18,15 +19,42 @@ type lock struct {
 	depth int         // of a recursive one
 	line  lineup[claim]
 
-	broken   bool // an owner died, and nobody has healed it; for Go's Mutex
+	soundness // for Go's Mutex and Cond
+}
+
+// claim is what a call in the line of a lock wants.
+type claim struct {
+	depth int    // of a recursive lock
+	read  bool   // of an rwlock: to read only
+	grant func() // answers, with the lock held
+	sound bool   // not if the lock is broken
+}
+
+// soundness is whether what a lock protects may be half changed.
+type soundness struct {
+	broken   bool // an owner died, and nobody has healed it
 	deceased int  // its process
 }
 
-// claim is what a call in line wants.
-type claim struct {
-	depth int
-	grant func() // answers, with the lock held
-	sound bool   // not if the lock is broken
+// breakBy notes the death of an owner, and fails those in line who want a sound
+// lock. The others go on.
+func (s *soundness) breakBy(o store.Owner, object string, line *lineup[claim]) (todo answers) {
+	s.broken, s.deceased = true, o.PID()
+	err := s.died(object)
+	for p := line.first; p != nil; {
+		next := p.next
+		if p.what.sound {
+			p.leave()
+			call := p.call // p is the next one by the time that this runs
+			todo = append(todo, func() { call.Fail(err) })
+		}
+		p = next
+	}
+	return todo
+}
+
+func (s *soundness) died(object string) error {
+	return &mperr.OwnerDiedError{Object: object, PID: s.deceased}
 }
 
 // ownedBy reports whether o may act as owner: of a plain lock everybody may
@@ -70,7 +98,7 @@ func (l *lock) acquire(c *store.Call, want claim, p patience, refused func()) {
 	l.mu.Lock()
 	switch {
 	case want.sound && l.broken:
-		err := l.diedError()
+		err := l.died("mutex")
 		l.mu.Unlock()
 		c.Fail(err)
 	case l.owner == nil:
@@ -114,10 +142,6 @@ func (l *lock) notHeld() error {
 	return data.NotHeld("release unlocked lock")
 }
 
-func (l *lock) diedError() error {
-	return &mperr.OwnerDiedError{Object: "mutex", PID: l.deceased}
-}
-
 // OwnerGone implements store.Holder. Those in line who want a sound lock learn
 // that it is not; the others go on.
 func (l *lock) OwnerGone(o store.Owner) {
@@ -128,27 +152,11 @@ func (l *lock) OwnerGone(o store.Owner) {
 	}
 	var todo answers
 	if !l.recursive {
-		l.broken, l.deceased = true, o.PID()
-		todo = l.refuseSound()
+		todo = l.breakBy(o, "mutex", &l.line)
 	}
 	todo = append(todo, l.free()...)
 	l.mu.Unlock()
 	todo.send()
-}
-
-// refuseSound fails those in line who want a sound lock.
-func (l *lock) refuseSound() (todo answers) {
-	err := l.diedError()
-	for p := l.line.first; p != nil; {
-		next := p.next
-		if p.what.sound {
-			p.leave()
-			call := p.call // p is the next one by the time that this runs
-			todo = append(todo, func() { call.Fail(err) })
-		}
-		p = next
-	}
-	return todo
 }
 
 // locked reports whether somebody holds the lock.
@@ -159,8 +167,8 @@ func (l *lock) locked() bool {
 }
 
 // acquireMethod is acquire(blocking=True, timeout=-1) of a lock.
-func (l *lock) acquireMethod(c *store.Call) {
-	p, err := lockPatience(c)
+func (l *lock) acquireMethod(c *store.Call, a []store.Item) {
+	p, err := lockPatience(a[0], a[1])
 	if err != nil {
 		c.Fail(err)
 		return
@@ -169,20 +177,13 @@ func (l *lock) acquireMethod(c *store.Call) {
 	l.acquire(c, want, p, func() { c.Return(no) })
 }
 
-// lockPatience binds the arguments of acquire.
-func lockPatience(c *store.Call) (patience, error) {
-	if len(c.Args.Pos)+len(c.Args.Named) == 0 {
-		return patience{}, nil
-	}
-	a, err := bindArgs(c.Method, c.Args, "blocking?", "timeout?")
-	if err != nil {
-		return patience{}, err
-	}
-	try := wasGiven(c.Args, 0, "blocking") && !data.Truth(a[0].Value())
-	if a[1].IsNone() { // Python's proxies say so for -1
+// lockPatience is what the arguments of acquire mean.
+func lockPatience(blocking, timeout store.Item) (patience, error) {
+	try := !data.Truth(blocking.Value())
+	if timeout.IsNone() { // Python's proxies say so for -1
 		return patience{try: try}, nil
 	}
-	d, err := seconds(a[1])
+	d, err := seconds(timeout)
 	unbounded := d == -1e9
 	switch {
 	case err != nil:
@@ -194,7 +195,7 @@ func lockPatience(c *store.Call) (patience, error) {
 	case try || unbounded:
 		return patience{try: try}, nil
 	}
-	return within(a[1])
+	return within(timeout)
 }
 
 // mutex is a Lock: Python's threading.Lock, and mp.Mutex.
@@ -220,90 +221,96 @@ func lockTypes() []*store.Type {
 	}}
 }
 
-var mutexMethods = methods[*mutex]{
-	"acquire": func(m *mutex, c *store.Call) { m.acquireMethod(c) },
-	"release": func(m *mutex, c *store.Call) {
-		if noArgs(c) {
-			m.release(c)
-		}
-	},
-	"locked": func(m *mutex, c *store.Call) { answerLocked(&m.lock, c) },
-
-	"mp.lock":       func(m *mutex, c *store.Call) { m.mpLock(c, true) },
-	"mp.lockBroken": func(m *mutex, c *store.Call) { m.mpLock(c, false) },
-	"mp.tryLock":    (*mutex).mpTryLock,
-	"mp.unlock":     (*mutex).mpUnlock,
-	"mp.heal":       (*mutex).mpHeal,
-	"mp.owner":      (*mutex).mpOwner,
+// lockMethods are those of Python's locks, and more.
+func lockMethods[T any](of func(o T) *lock, more map[string]method[T]) map[string]method[T] {
+	all := map[string]method[T]{
+		"acquire": {function("blocking=True", "timeout?"), repliesTo(func(o T, c *store.Call, a []store.Item) { of(o).acquireMethod(c, a) })},
+		"release": {function(), replies(func(o T, c *store.Call) { of(o).release(c) })},
+		"locked":  {function(), tells(func(o T) store.Item { return boolItem(of(o).locked()) })},
+	}
+	maps.Copy(all, more)
+	return all
 }
 
-func answerLocked(l *lock, c *store.Call) {
-	if noArgs(c) {
-		c.Return(boolItem(l.locked()))
+// goLockMethods are those of mp.Mutex. what is the name of the object in
+// messages.
+func goLockMethods[T any](what string, of func(o T) *lock) map[string]method[T] {
+	notHeld := fmt.Errorf("%s: %w", what, mperr.ErrNotHeld)
+	return map[string]method[T]{
+		"mp.lock":       {function(), replies(func(o T, c *store.Call) { of(o).mpLock(c, true) })},
+		"mp.lockBroken": {function(), replies(func(o T, c *store.Call) { of(o).mpLock(c, false) })},
+		"mp.tryLock":    {function(), replies(func(o T, c *store.Call) { of(o).mpTryLock(c) })},
+		"mp.unlock":     {function(), replies(func(o T, c *store.Call) { of(o).asOwner(c, notHeld, func() { of(o).release(c) }) })},
+		"mp.heal":       {function(), replies(func(o T, c *store.Call) { of(o).asOwner(c, notHeld, func() { of(o).mpHeal(c) }) })},
+		"mp.owner":      {function(), tells(func(o T) store.Item { return of(o).mpOwner() })},
 	}
 }
 
-// Call implements store.Object.
-func (m *mutex) Call(c *store.Call) { mutexMethods.call(m, c, "lock") }
-
-func (m *mutex) mpLock(c *store.Call, sound bool) {
-	if noArgs(c) {
-		m.acquire(c, claim{sound: sound, grant: func() { c.Return(none) }}, patience{}, nil)
-	}
+func (l *lock) mpLock(c *store.Call, sound bool) {
+	l.acquire(c, claim{depth: 1, sound: sound, grant: func() { c.Return(none) }}, patience{}, nil)
 }
 
-func (m *mutex) mpTryLock(c *store.Call) {
-	if noArgs(c) {
-		want := claim{sound: true, grant: func() { c.Return(yes) }}
-		m.acquire(c, want, patience{try: true}, func() { c.Return(no) })
-	}
+func (l *lock) mpTryLock(c *store.Call) {
+	want := claim{depth: 1, sound: true, grant: func() { c.Return(yes) }}
+	l.acquire(c, want, patience{try: true}, func() { c.Return(no) })
 }
 
-// mpUnlock is release for those who hold the lock only.
-func (m *mutex) mpUnlock(c *store.Call) {
-	if noArgs(c) && m.heldBy(c) {
-		m.release(c)
+// asOwner goes on if the lock is c's, and answers if it is not. Only the owner
+// gives its lock away, as long as no Python client interferes, so this stays true.
+func (l *lock) asOwner(c *store.Call, notHeld error, f func()) {
+	l.mu.Lock()
+	held := l.owner == c.Owner
+	l.mu.Unlock()
+	if !held {
+		c.Fail(notHeld)
+		return
 	}
+	f()
 }
 
 // mpHeal says that what the lock protects is in order.
-func (m *mutex) mpHeal(c *store.Call) {
-	if !noArgs(c) || !m.heldBy(c) {
-		return
-	}
-	m.mu.Lock()
-	m.broken = false
-	m.mu.Unlock()
+func (l *lock) mpHeal(c *store.Call) {
+	l.mu.Lock()
+	l.broken = false
+	l.mu.Unlock()
 	c.Return(none)
 }
 
-// heldBy answers if the lock is not c's. Only the owner gives its lock away, as
-// long as no Python client interferes, so this stays true.
-func (m *mutex) heldBy(c *store.Call) bool {
-	m.mu.Lock()
-	held := m.owner == c.Owner
-	m.mu.Unlock()
-	if !held {
-		c.Fail(fmt.Errorf("mutex: %w", mperr.ErrNotHeld))
+// mpOwner is the process of the owner, 0 if there is none.
+func (l *lock) mpOwner() store.Item {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.owner == nil {
+		return intItem(0)
 	}
-	return held
+	return intItem(l.owner.PID())
 }
 
-func (m *mutex) mpOwner(c *store.Call) {
-	if !noArgs(c) {
-		return
-	}
-	m.mu.Lock()
-	pid := 0
-	if m.owner != nil {
-		pid = m.owner.PID()
-	}
-	m.mu.Unlock()
-	c.Return(intItem(pid))
-}
+var mutexClass = func() class[*mutex] {
+	of := func(m *mutex) *lock { return &m.lock }
+	return class[*mutex]{"lock", lockMethods(of, goLockMethods("mutex", of))}
+}()
+
+// Call implements store.Object.
+func (m *mutex) Call(c *store.Call) { mutexClass.call(m, c) }
 
 // Repr implements store.Object.
 func (m *mutex) Repr() string { return m.describe() }
+
+// rlock is an RLock: its owner, a Python channel or the whole of a Go client,
+// may take it again, and gives it back as often.
+type rlock struct {
+	plain
+	lock
+}
+
+var rlockClass = class[*rlock]{"_thread.RLock", lockMethods(func(r *rlock) *lock { return &r.lock }, nil)}
+
+// Call implements store.Object.
+func (r *rlock) Call(c *store.Call) { rlockClass.call(r, c) }
+
+// Repr implements store.Object.
+func (r *rlock) Repr() string { return r.describe() }
 
 // describe is Python's repr of a lock.
 func (l *lock) describe() string {

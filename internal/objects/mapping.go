@@ -23,22 +23,22 @@ const (
 
 // mappingClass are the methods of driver.Dict.
 var mappingClass = class[*mapping]{"dict", map[string]method[*mapping]{
-	"mp.get":            {formOurs, 1, 1, (*mapping).goGet},
-	"mp.set":            {formOurs, 2, 2, (*mapping).goSet},
-	"mp.setVersion":     {formOurs, 2, 3, (*mapping).goSetVersion},
-	"mp.setDefault":     {formOurs, 2, 2, (*mapping).goSetDefault},
-	"mp.compareAndSwap": {formOurs, 3, 3, (*mapping).goCompareAndSwap},
-	"mp.add":            {formOurs, 2, 2, (*mapping).goAdd},
-	"mp.delete":         {formOurs, 1, 1, (*mapping).goDelete},
-	"mp.pop":            {formOurs, 1, 1, (*mapping).goPop},
-	"mp.popItem":        {formOurs, 0, 0, (*mapping).popItem},
-	"mp.has":            {formOurs, 1, 1, (*mapping).has},
-	"mp.len":            {formOurs, 0, 0, (*mapping).len},
-	"mp.clear":          {formOurs, 0, 0, (*mapping).clearAll},
-	"mp.setAll":         {formOurs, 2, 2, (*mapping).goSetAll},
-	"mp.page":           {formOurs, 2, 2, (*mapping).goPage},
-	"mp.pageKeys":       {formOurs, 2, 2, (*mapping).goPageKeys},
-	"mp.watch":          {formOurs, 0, 0, (*mapping).goWatch},
+	"mp.get":            {ours(1), (*mapping).goGet},
+	"mp.set":            {ours(2), (*mapping).goSet},
+	"mp.setVersion":     {&params{form: formOurs, least: 2, most: 3}, (*mapping).goSetVersion},
+	"mp.setDefault":     {ours(2), (*mapping).goSetDefault},
+	"mp.compareAndSwap": {ours(3), (*mapping).goCompareAndSwap},
+	"mp.add":            {ours(2), (*mapping).goAdd},
+	"mp.delete":         {ours(1), (*mapping).goDelete},
+	"mp.pop":            {ours(1), (*mapping).goPop},
+	"mp.popItem":        {ours(0), (*mapping).popItem},
+	"mp.has":            {ours(1), (*mapping).has},
+	"mp.len":            {ours(0), (*mapping).len},
+	"mp.clear":          {ours(0), (*mapping).clearAll},
+	"mp.setAll":         {ours(2), (*mapping).goSetAll},
+	"mp.page":           {ours(2), (*mapping).goPage},
+	"mp.pageKeys":       {ours(2), (*mapping).goPageKeys},
+	"mp.watch":          {ours(0), (*mapping).goWatch},
 }}
 
 // key is the first argument, made ready.
@@ -195,7 +195,7 @@ func (m *mapping) repr(open, end string) string {
 }
 
 // popItem is popitem of both languages.
-func (m *mapping) popItem(c *store.Call) (store.Item, error) {
+func (m *mapping) popItem(c *store.Call, a []store.Item) (store.Item, error) {
 	m.mu.Lock()
 	r := m.lastRow()
 	if r == nil {
@@ -210,18 +210,18 @@ func (m *mapping) popItem(c *store.Call) (store.Item, error) {
 	return store.Of(data.Tuple{was.key.Value(), was.value.Value()}), nil
 }
 
-func (m *mapping) has(c *store.Call) (store.Item, error) {
-	_, ok, err := m.find(c.Args.Pos[0])
+func (m *mapping) has(c *store.Call, a []store.Item) (store.Item, error) {
+	_, ok, err := m.find(a[0])
 	return boolItem(ok), err
 }
 
-func (m *mapping) len(*store.Call) (store.Item, error) {
+func (m *mapping) len(*store.Call, []store.Item) (store.Item, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return intItem(m.live), nil
 }
 
-func (m *mapping) clearAll(*store.Call) (store.Item, error) {
+func (m *mapping) clearAll(*store.Call, []store.Item) (store.Item, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.takeAll()

@@ -8,8 +8,8 @@ import (
 // The methods of driver.Dict that Python's dict does not have, or not with
 // these results.
 
-func (m *mapping) goGet(c *store.Call) (store.Item, error) {
-	key := c.Args.Pos[0]
+func (m *mapping) goGet(c *store.Call, a []store.Item) (store.Item, error) {
+	key := a[0]
 	m.mu.Lock()
 	r, err := m.look(key)
 	var v store.Item
@@ -27,25 +27,25 @@ func (m *mapping) goGet(c *store.Call) (store.Item, error) {
 	return join(c, v, uintItem(version)), nil
 }
 
-func (m *mapping) goSet(c *store.Call) (store.Item, error) {
+func (m *mapping) goSet(c *store.Call, a []store.Item) (store.Item, error) {
 	k, err := m.key(c)
 	if err != nil {
 		return none, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return none, m.put(k, c.Args.Pos[1])
+	return none, m.put(k, a[1])
 }
 
 // goSetVersion is called with a key, a value and a version; without the value
 // it deletes the entry.
-func (m *mapping) goSetVersion(c *store.Call) (store.Item, error) {
+func (m *mapping) goSetVersion(c *store.Call, a []store.Item) (store.Item, error) {
 	k, err := m.key(c)
 	if err != nil {
 		return none, err
 	}
-	last := len(c.Args.Pos) - 1
-	version, err := versionArg(c.Args.Pos[last])
+	last := len(a) - 1
+	version, err := versionArg(a[last])
 	if err != nil {
 		return none, err
 	}
@@ -63,19 +63,19 @@ func (m *mapping) goSetVersion(c *store.Call) (store.Item, error) {
 	case now != version:
 		return no, nil
 	case last == 2:
-		return yes, m.put(k, own(c.Args.Pos[1]))
+		return yes, m.put(k, own(a[1]))
 	case r != nil:
 		m.take(r)
 	}
 	return yes, nil
 }
 
-func (m *mapping) goSetDefault(c *store.Call) (store.Item, error) {
+func (m *mapping) goSetDefault(c *store.Call, a []store.Item) (store.Item, error) {
 	k, err := m.key(c)
 	if err != nil {
 		return none, err
 	}
-	return m.setDefault(k, c.Args.Pos[1])
+	return m.setDefault(k, a[1])
 }
 
 // setDefault is setdefault of both languages.
@@ -88,12 +88,12 @@ func (m *mapping) setDefault(k hashed, v store.Item) (store.Item, error) {
 	return v, m.put(k, v)
 }
 
-func (m *mapping) goCompareAndSwap(c *store.Call) (store.Item, error) {
+func (m *mapping) goCompareAndSwap(c *store.Call, a []store.Item) (store.Item, error) {
 	k, err := m.key(c)
 	if err != nil {
 		return none, err
 	}
-	old, v := newMatcher(c.Args.Pos[1]), own(c.Args.Pos[2])
+	old, v := newMatcher(a[1]), own(a[2])
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r := m.at(k.hash)
@@ -106,12 +106,12 @@ func (m *mapping) goCompareAndSwap(c *store.Call) (store.Item, error) {
 	return yes, m.put(k, v)
 }
 
-func (m *mapping) goAdd(c *store.Call) (store.Item, error) {
+func (m *mapping) goAdd(c *store.Call, a []store.Item) (store.Item, error) {
 	k, err := m.key(c)
 	if err != nil {
 		return none, err
 	}
-	delta := c.Args.Pos[1]
+	delta := a[1]
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var v store.Item
@@ -126,25 +126,25 @@ func (m *mapping) goAdd(c *store.Call) (store.Item, error) {
 	return v, err
 }
 
-func (m *mapping) goDelete(c *store.Call) (store.Item, error) {
-	_, ok, err := m.pop(c.Args.Pos[0])
+func (m *mapping) goDelete(c *store.Call, a []store.Item) (store.Item, error) {
+	_, ok, err := m.pop(a[0])
 	return boolItem(ok), err
 }
 
-func (m *mapping) goPop(c *store.Call) (store.Item, error) {
-	v, ok, err := m.pop(c.Args.Pos[0])
+func (m *mapping) goPop(c *store.Call, a []store.Item) (store.Item, error) {
+	v, ok, err := m.pop(a[0])
 	if !ok && err == nil {
-		err = noKey(c.Args.Pos[0])
+		err = noKey(a[0])
 	}
 	return v, err
 }
 
-func (m *mapping) goSetAll(c *store.Call) (store.Item, error) {
-	keys, err := batch(c.Args.Pos[0])
+func (m *mapping) goSetAll(c *store.Call, a []store.Item) (store.Item, error) {
+	keys, err := batch(a[0])
 	if err != nil {
 		return none, err
 	}
-	vals, err := batch(c.Args.Pos[1])
+	vals, err := batch(a[1])
 	if err != nil {
 		return none, err
 	}
@@ -165,7 +165,7 @@ func (m *mapping) goSetAll(c *store.Call) (store.Item, error) {
 	return none, m.putAll(hashes, vals)
 }
 
-func (m *mapping) goPage(c *store.Call) (store.Item, error) {
+func (m *mapping) goPage(c *store.Call, a []store.Item) (store.Item, error) {
 	cursor, limit, err := pageArgs(c)
 	if err != nil {
 		return none, err
@@ -179,8 +179,10 @@ func (m *mapping) goPage(c *store.Call) (store.Item, error) {
 	return join(c, join(c, keys...), join(c, vals...), uintItem(next)), nil
 }
 
-func (m *mapping) goPageKeys(c *store.Call) (store.Item, error) {
+func (m *mapping) goPageKeys(c *store.Call, a []store.Item) (store.Item, error) {
 	return m.pageKeys(&m.mu, c)
 }
 
-func (m *mapping) goWatch(c *store.Call) (store.Item, error) { return m.watch(&m.mu, c) }
+func (m *mapping) goWatch(c *store.Call, a []store.Item) (store.Item, error) {
+	return m.watch(&m.mu, c)
+}

@@ -35,9 +35,9 @@ func newNamespace(s *store.Store, args store.Args) (store.Object, error) {
 }
 
 var namespaceClass = class[*namespace]{"Namespace", map[string]method[*namespace]{
-	"__getattribute__": {formSlot, 1, 1, (*namespace).pyGet},
-	"__setattr__":      {formUnpacked, 2, 2, (*namespace).pySet},
-	"__delattr__":      {formSlot, 1, 1, (*namespace).pyDelete},
+	"__getattribute__": {slot(1), (*namespace).pyGet},
+	"__setattr__":      {unpacked(2), (*namespace).pySet},
+	"__delattr__":      {slot(1), (*namespace).pyDelete},
 }}
 
 // Call implements store.Object.
@@ -62,8 +62,8 @@ func (ns *namespace) missing(key store.Item) error {
 	return data.AttributeError("Namespace", name)
 }
 
-func (ns *namespace) pyGet(c *store.Call) (store.Item, error) {
-	key := c.Args.Pos[0]
+func (ns *namespace) pyGet(c *store.Call, a []store.Item) (store.Item, error) {
+	key := a[0]
 	v, ok, err := ns.find(key)
 	switch {
 	case ok:
@@ -80,10 +80,10 @@ func (ns *namespace) pyGet(c *store.Call) (store.Item, error) {
 	return none, ns.missing(key)
 }
 
-func (ns *namespace) pySet(c *store.Call) (store.Item, error) { return ns.goSet(c) }
+func (ns *namespace) pySet(c *store.Call, a []store.Item) (store.Item, error) { return ns.goSet(c, a) }
 
-func (ns *namespace) pyDelete(c *store.Call) (store.Item, error) {
-	key := c.Args.Pos[0]
+func (ns *namespace) pyDelete(c *store.Call, a []store.Item) (store.Item, error) {
+	key := a[0]
 	_, ok, err := ns.pop(key)
 	switch {
 	case err != nil:

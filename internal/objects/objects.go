@@ -3,7 +3,6 @@ package objects
 import (
 	"slices"
 
-	"multiproc/internal/data"
 	"multiproc/internal/store"
 )
 
@@ -17,22 +16,6 @@ func Register(s *store.Store) {
 func syncTypes() []*store.Type {
 	return slices.Concat(lockTypes(), semaphoreTypes(), conditionTypes(), eventTypes(), barrierTypes(), rwlockTypes())
 }
-
-// methods are the methods of the objects of type T, by name. The tables are
-// made once, as the program starts.
-type methods[T any] map[string]func(T, *store.Call)
-
-// call carries out c on o. what is o's class in Python.
-func (m methods[T]) call(o T, c *store.Call, what string) {
-	if f := m[c.Method]; f != nil {
-		f(o, c)
-		return
-	}
-	c.Fail(data.AttributeError(what, c.Method))
-}
-
-// noMethod answers a call of a method that the object does not have.
-func noMethod(c *store.Call) { c.Fail(data.AttributeError("object", c.Method)) }
 
 // The answers that need no memory.
 var (

@@ -108,41 +108,34 @@ func newPool(s *store.Store, args store.Args) (store.Object, error) {
 // maxWorkers bounds what one client can make run at once.
 const maxWorkers = 1024
 
+var poolClass = func() class[*pool] {
+	one := function("func", "args?", "kwds?", "callback?", "error_callback?")
+	many := function("func", "iterable", "chunksize?", "callback?", "error_callback?")
+	each := function("func", "iterable", "chunksize?")
+	wait := func(c *store.Call) func(*result) { return func(r *result) { r.answer(c, c.Deadline, nil) } }
+	later := func(c *store.Call) func(*result) { return func(r *result) { c.ReturnNew("AsyncResult", r) } }
+	type call = *store.Call
+	type args = []store.Item
+	return class[*pool]{"Pool", map[string]method[*pool]{
+		"apply":          {one, repliesTo(func(p *pool, c call, a args) { p.apply(c, a, wait(c)) })},
+		"apply_async":    {one, repliesTo(func(p *pool, c call, a args) { p.apply(c, a, later(c)) })},
+		"map":            {many, repliesTo(func(p *pool, c call, a args) { p.mapAll(c, a, false, wait(c)) })},
+		"starmap":        {many, repliesTo(func(p *pool, c call, a args) { p.mapAll(c, a, true, wait(c)) })},
+		"map_async":      {many, repliesTo(func(p *pool, c call, a args) { p.mapAll(c, a, false, later(c)) })},
+		"starmap_async":  {many, repliesTo(func(p *pool, c call, a args) { p.mapAll(c, a, true, later(c)) })},
+		"imap":           {each, repliesTo(func(p *pool, c call, a args) { p.each(c, a, true) })},
+		"imap_unordered": {each, repliesTo(func(p *pool, c call, a args) { p.each(c, a, false) })},
+		"close":          {function(), tells(func(p *pool) store.Item { p.end(poolClosed); return none })},
+		"terminate":      {function(), tells(func(p *pool) store.Item { p.end(poolTerminated); return none })},
+		"join":           {function(), replies((*pool).join)},
+	}}
+}()
+
 // Call implements store.Object.
-func (p *pool) Call(c *store.Call) {
-	switch c.Method {
-	case "apply":
-		p.apply(c, func(r *result) { r.answer(c, c.Deadline, nil) })
-	case "apply_async":
-		p.apply(c, func(r *result) { c.ReturnNew("AsyncResult", r) })
-	case "map", "starmap":
-		p.mapAll(c, c.Method == "starmap", func(r *result) { r.answer(c, c.Deadline, nil) })
-	case "map_async", "starmap_async":
-		p.mapAll(c, c.Method == "starmap_async", func(r *result) { c.ReturnNew("AsyncResult", r) })
-	case "imap":
-		p.each(c, true)
-	case "imap_unordered":
-		p.each(c, false)
-	case "close":
-		p.end(poolClosed)
-		c.Return(none)
-	case "terminate":
-		p.end(poolTerminated)
-		c.Return(none)
-	case "join":
-		p.join(c)
-	default:
-		noMethod(c)
-	}
-}
+func (p *pool) Call(c *store.Call) { poolClass.call(p, c) }
 
 // apply starts one task: func, args, kwds and, for apply_async, the callbacks.
-func (p *pool) apply(c *store.Call, then func(*result)) {
-	a, err := bindArgs(c.Method, c.Args, "func", "args?", "kwds?", "callback?", "error_callback?")
-	if err != nil {
-		c.Fail(err)
-		return
-	}
+func (p *pool) apply(c *store.Call, a []store.Item, then func(*result)) {
 	args, err := poolArgs(newLoops(p.s, c.Args.Loan), a[1], a[2])
 	if err != nil {
 		c.Fail(err)
@@ -152,12 +145,7 @@ func (p *pool) apply(c *store.Call, then func(*result)) {
 }
 
 // mapAll starts one task for each item: func, iterable, chunksize, callbacks.
-func (p *pool) mapAll(c *store.Call, star bool, then func(*result)) {
-	a, err := bindArgs(c.Method, c.Args, "func", "iterable", "chunksize?", "callback?", "error_callback?")
-	if err != nil {
-		c.Fail(err)
-		return
-	}
+func (p *pool) mapAll(c *store.Call, a []store.Item, star bool, then func(*result)) {
 	calls, err := p.calls(c.Args.Loan, a[1], star)
 	if err != nil {
 		c.Fail(err)
@@ -188,12 +176,7 @@ func (p *pool) start(c *store.Call, function store.Item, calls []store.Args, r *
 
 // each starts one task for each item and answers with an iterator over what
 // they return.
-func (p *pool) each(c *store.Call, ordered bool) {
-	a, err := bindArgs(c.Method, c.Args, "func", "iterable", "chunksize?")
-	if err != nil {
-		c.Fail(err)
-		return
-	}
+func (p *pool) each(c *store.Call, a []store.Item, ordered bool) {
 	if n, ok := a[2].Value().(int64); ok && n < 1 {
 		c.Fail(data.ValueError("Chunksize must be 1+, not " + data.Repr(n)))
 		return

@@ -71,13 +71,17 @@ func (it *poolIterator) take(c *store.Call) {
 	c.Return(s.v)
 }
 
+var poolIteratorClass = class[*poolIterator]{"IMapIterator", map[string]method[*poolIterator]{
+	"__next__": {function("timeout?"), repliesTo((*poolIterator).following)},
+	"next":     {function("timeout?"), repliesTo((*poolIterator).following)},
+}}
+
 // Call implements store.Object.
-func (it *poolIterator) Call(c *store.Call) {
-	if c.Method != "__next__" && c.Method != "next" {
-		noMethod(c)
-		return
-	}
-	until, timed, err := poolTimeout(c)
+func (it *poolIterator) Call(c *store.Call) { poolIteratorClass.call(it, c) }
+
+// following answers with the next result, when it is there.
+func (it *poolIterator) following(c *store.Call, a []store.Item) {
+	until, timed, err := poolTimeout(c, a)
 	if err != nil {
 		c.Fail(err)
 		return

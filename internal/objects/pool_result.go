@@ -129,34 +129,34 @@ func (r *result) answer(c *store.Call, until time.Time, expired func()) {
 	r.waiting.park(&r.mu, c, until, expired, reply)
 }
 
+var resultClass = class[*result]{"AsyncResult", map[string]method[*result]{
+	"get":        {function("timeout?"), repliesTo((*result).get)},
+	"wait":       {function("timeout?"), repliesTo((*result).wait)},
+	"ready":      {function(), tells(func(r *result) store.Item { return boolItem(r.isDone()) })},
+	"successful": {function(), (*result).successful},
+}}
+
 // Call implements store.Object.
-func (r *result) Call(c *store.Call) {
-	switch c.Method {
-	case "get", "wait":
-		until, timed, err := poolTimeout(c)
-		switch {
-		case err != nil:
-			c.Fail(err)
-		case c.Method == "get":
-			var expired func()
-			if timed {
-				expired = func() { c.Fail(poolTimedOut()) }
-			}
-			r.answer(c, until, expired)
-		default:
-			r.wait(c, until, timed)
-		}
-	case "ready":
-		c.Return(store.Of(r.isDone()))
-	case "successful":
-		if !r.isDone() {
-			c.Fail(data.ValueError(r.Repr() + " not ready"))
-			return
-		}
-		c.Return(store.Of(r.failed == nil))
-	default:
-		noMethod(c)
+func (r *result) Call(c *store.Call) { resultClass.call(r, c) }
+
+func (r *result) get(c *store.Call, a []store.Item) {
+	until, timed, err := poolTimeout(c, a)
+	if err != nil {
+		c.Fail(err)
+		return
 	}
+	var expired func()
+	if timed {
+		expired = func() { c.Fail(poolTimedOut()) }
+	}
+	r.answer(c, until, expired)
+}
+
+func (r *result) successful(*store.Call, []store.Item) (store.Item, error) {
+	if !r.isDone() {
+		return none, data.ValueError(r.Repr() + " not ready")
+	}
+	return boolItem(r.failed == nil), nil
 }
 
 func (r *result) isDone() bool {
@@ -165,7 +165,12 @@ func (r *result) isDone() bool {
 	return r.done
 }
 
-func (r *result) wait(c *store.Call, until time.Time, timed bool) {
+func (r *result) wait(c *store.Call, a []store.Item) {
+	until, timed, err := poolTimeout(c, a)
+	if err != nil {
+		c.Fail(err)
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	reply := func() { c.Return(none) }
@@ -180,11 +185,10 @@ func (r *result) wait(c *store.Call, until time.Time, timed bool) {
 	r.waiting.park(&r.mu, c, until, expired, reply)
 }
 
-// poolTimeout binds the only argument of get and wait.
-func poolTimeout(c *store.Call) (until time.Time, timed bool, err error) {
-	a, err := bindArgs(c.Method, c.Args, "timeout?")
-	if err != nil || a[0].Value() == nil {
-		return c.Deadline, false, err
+// poolTimeout is what the only argument of get and wait means.
+func poolTimeout(c *store.Call, a []store.Item) (until time.Time, timed bool, err error) {
+	if a[0].IsNone() {
+		return c.Deadline, false, nil
 	}
 	d, err := seconds(a[0])
 	return time.Now().Add(d), true, err
@@ -218,4 +222,48 @@ func (r *result) Dispose() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.close()
+}
+
+// waiters are calls that wait for one thing to happen to an object. They are
+// guarded by the object's mutex.
+type waiters struct{ all []*waiter }
+
+type waiter struct {
+	call  *store.Call
+	ready func()
+}
+
+// park leaves a call waiting until wakeAll calls ready. until is the end of
+// the call's patience as its method was told, zero for none; expired answers
+// then, and may be nil if until is the client's own deadline. mu, the object's
+// mutex, is held.
+func (w *waiters) park(mu *store.Mutex, c *store.Call, until time.Time, expired, ready func()) {
+	me := &waiter{c, ready}
+	unpark := func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		i := slices.Index(w.all, me)
+		if i < 0 {
+			return false
+		}
+		w.all = slices.Delete(w.all, i, i+1)
+		return true
+	}
+	parked := false
+	if expired == nil {
+		parked = c.Park(unpark)
+	} else {
+		parked = c.ParkUntil(until, unpark, expired)
+	}
+	if parked {
+		w.all = append(w.all, me)
+	}
+}
+
+// wakeAll answers all. The object's mutex is held.
+func (w *waiters) wakeAll() {
+	for _, me := range w.all {
+		me.ready()
+	}
+	w.all = nil
 }

@@ -78,34 +78,34 @@ func newQueue(s *store.Store, args store.Args) (store.Object, error) {
 	return &queue{payer: s.Payer(args), maxItems: clip(items), maxBytes: clip(bytes)}, nil
 }
 
-var queueMethods = methods[*queue]{
-	"put":        (*queue).put,
-	"put_nowait": (*queue).putNowait,
-	"get":        (*queue).get,
-	"get_nowait": (*queue).getNowait,
-	"qsize":      (*queue).length,
-	"empty":      (*queue).empty,
-	"full":       (*queue).full,
-	"task_done":  (*queue).taskDone,
-	"join":       (*queue).join,
-	"shutdown":   (*queue).shutdown,
+var queueClass = class[*queue]{"Queue", map[string]method[*queue]{
+	"put":        {function("item", "block=True", "timeout?"), repliesTo((*queue).put)},
+	"put_nowait": {function("item"), repliesTo((*queue).putNowait)},
+	"get":        {function("block=True", "timeout?"), repliesTo((*queue).get)},
+	"get_nowait": {function(), replies((*queue).getNowait)},
+	"qsize":      {function(), tells((*queue).length)},
+	"empty":      {function(), tells((*queue).empty)},
+	"full":       {function(), tells((*queue).full)},
+	"task_done":  {function(), replies((*queue).taskDone)},
+	"join":       {function(), replies((*queue).join)},
+	"shutdown":   {function("immediate?"), (*queue).shutdown},
 
-	"mp.put":        (*queue).mpPut,
-	"mp.tryPut":     (*queue).putNowait,
-	"mp.putBatch":   (*queue).mpPutBatch,
-	"mp.get":        (*queue).mpGet,
-	"mp.tryGet":     (*queue).mpTryGet,
-	"mp.getBatch":   (*queue).mpGetBatch,
-	"mp.await":      (*queue).mpAwait,
-	"mp.len":        (*queue).length,
-	"mp.full":       (*queue).full,
-	"mp.taskDone":   (*queue).taskDone,
-	"mp.join":       (*queue).join,
-	"mp.closeWrite": (*queue).mpCloseWrite,
-}
+	"mp.put":        {function("item"), repliesTo((*queue).mpPut)},
+	"mp.tryPut":     {function("item"), repliesTo((*queue).putNowait)},
+	"mp.putBatch":   {function("items"), repliesTo((*queue).mpPutBatch)},
+	"mp.get":        {function(), replies((*queue).mpGet)},
+	"mp.tryGet":     {function(), replies((*queue).mpTryGet)},
+	"mp.getBatch":   {function("limit"), repliesTo((*queue).mpGetBatch)},
+	"mp.await":      {function(), replies((*queue).mpAwait)},
+	"mp.len":        {function(), tells((*queue).length)},
+	"mp.full":       {function(), tells((*queue).full)},
+	"mp.taskDone":   {function(), replies((*queue).taskDone)},
+	"mp.join":       {function(), replies((*queue).join)},
+	"mp.closeWrite": {function(), replies((*queue).mpCloseWrite)},
+}}
 
 // Call implements store.Object.
-func (q *queue) Call(c *store.Call) { queueMethods.call(q, c, "Queue") }
+func (q *queue) Call(c *store.Call) { queueClass.call(q, c) }
 
 // Cap implements store.Bounded.
 func (q *queue) Cap() int { return q.maxItems }

@@ -18,8 +18,8 @@ func (g gets) end() error {
 }
 
 // queuePatience is what block and timeout mean to a queue of Python's.
-func queuePatience(block, timeout store.Item, blockGiven bool) (patience, error) {
-	if blockGiven && !data.Truth(block.Value()) {
+func queuePatience(block, timeout store.Item) (patience, error) {
+	if !data.Truth(block.Value()) {
 		return patience{try: true}, nil
 	}
 	if timeout.IsNone() {
@@ -35,56 +35,37 @@ func queuePatience(block, timeout store.Item, blockGiven bool) (patience, error)
 	return within(timeout)
 }
 
-func (q *queue) put(c *store.Call) {
-	a, err := bindArgs(c.Method, c.Args, "item", "block?", "timeout?")
-	if err != nil {
-		c.Fail(err)
-		return
-	}
+func (q *queue) put(c *store.Call, a []store.Item) {
 	var p patience
 	if q.bounded() { // CPython looks at the timeout only then
-		p, err = queuePatience(a[1], a[2], wasGiven(c.Args, 1, "block"))
-	}
-	if err != nil {
-		c.Fail(err)
-		return
+		var err error
+		if p, err = queuePatience(a[1], a[2]); err != nil {
+			c.Fail(err)
+			return
+		}
 	}
 	q.putAll(c, &puts{left: a[:1]}, p)
 }
 
 func (q *queue) bounded() bool { return q.maxItems > 0 || q.maxBytes > 0 }
 
-func (q *queue) putNowait(c *store.Call) { q.putOne(c, patience{try: true}) }
-func (q *queue) mpPut(c *store.Call)     { q.putOne(c, patience{}) }
-
-func (q *queue) putOne(c *store.Call, p patience) {
-	a, err := bindArgs(c.Method, c.Args, "item")
-	if err != nil {
-		c.Fail(err)
-		return
-	}
-	q.putAll(c, &puts{left: a}, p)
+func (q *queue) putNowait(c *store.Call, a []store.Item) {
+	q.putAll(c, &puts{left: a}, patience{try: true})
 }
 
-func (q *queue) mpPutBatch(c *store.Call) {
-	a, err := bindArgs(c.Method, c.Args, "items")
-	if err == nil {
-		a, err = batch(a[0])
-	}
+func (q *queue) mpPut(c *store.Call, a []store.Item) { q.putAll(c, &puts{left: a}, patience{}) }
+
+func (q *queue) mpPutBatch(c *store.Call, a []store.Item) {
+	items, err := batch(a[0])
 	if err != nil {
 		c.Fail(err)
 		return
 	}
-	q.putAll(c, &puts{left: a, batch: true}, patience{})
+	q.putAll(c, &puts{left: items, batch: true}, patience{})
 }
 
-func (q *queue) get(c *store.Call) {
-	a, err := bindArgs(c.Method, c.Args, "block?", "timeout?")
-	if err != nil {
-		c.Fail(err)
-		return
-	}
-	p, err := queuePatience(a[0], a[1], wasGiven(c.Args, 0, "block"))
+func (q *queue) get(c *store.Call, a []store.Item) {
+	p, err := queuePatience(a[0], a[1])
 	if err != nil {
 		c.Fail(err)
 		return
@@ -93,33 +74,22 @@ func (q *queue) get(c *store.Call) {
 }
 
 func (q *queue) getNowait(c *store.Call) {
-	if noArgs(c) {
-		q.getAll(c, gets{limit: 1, python: true}, patience{try: true})
-	}
+	q.getAll(c, gets{limit: 1, python: true}, patience{try: true})
 }
 
 func (q *queue) mpGet(c *store.Call) {
-	if noArgs(c) {
-		q.getAll(c, gets{limit: 1}, patience{})
-	}
+	q.getAll(c, gets{limit: 1}, patience{})
 }
 
 func (q *queue) mpTryGet(c *store.Call) {
-	if noArgs(c) {
-		q.getAll(c, gets{limit: 1}, patience{try: true})
-	}
+	q.getAll(c, gets{limit: 1}, patience{try: true})
 }
 
 // maxBatch bounds what one call takes, as pageBytes does, so that the answer
 // fits a frame.
 const maxBatch = 1 << 16
 
-func (q *queue) mpGetBatch(c *store.Call) {
-	a, err := bindArgs(c.Method, c.Args, "limit")
-	if err != nil {
-		c.Fail(err)
-		return
-	}
+func (q *queue) mpGetBatch(c *store.Call, a []store.Item) {
 	limit, err := integer(a[0])
 	if err == nil && limit < 1 {
 		err = data.ValueError(fmt.Sprintf("queue: a batch of at most %d items", limit))
@@ -132,9 +102,6 @@ func (q *queue) mpGetBatch(c *store.Call) {
 }
 
 func (q *queue) mpAwait(c *store.Call) {
-	if !noArgs(c) {
-		return
-	}
 	q.mu.Lock()
 	if q.items.len() == 0 && !q.closed {
 		q.watching.wait(&q.mu, c, struct{}{}, patience{}, nil)
@@ -145,33 +112,26 @@ func (q *queue) mpAwait(c *store.Call) {
 	c.Return(none)
 }
 
-// look answers with what f finds under the mutex.
-func (q *queue) look(c *store.Call, f func() store.Item) {
-	if !noArgs(c) {
-		return
-	}
+// look is what f finds under the mutex.
+func (q *queue) look(f func() store.Item) store.Item {
 	q.mu.Lock()
-	v := f()
-	q.mu.Unlock()
-	c.Return(v)
+	defer q.mu.Unlock()
+	return f()
 }
 
-func (q *queue) length(c *store.Call) {
-	q.look(c, func() store.Item { return intItem(q.items.len()) })
+func (q *queue) length() store.Item {
+	return q.look(func() store.Item { return intItem(q.items.len()) })
 }
 
-func (q *queue) empty(c *store.Call) {
-	q.look(c, func() store.Item { return boolItem(q.items.len() == 0) })
+func (q *queue) empty() store.Item {
+	return q.look(func() store.Item { return boolItem(q.items.len() == 0) })
 }
 
-func (q *queue) full(c *store.Call) {
-	q.look(c, func() store.Item { return boolItem(q.isFull()) })
+func (q *queue) full() store.Item {
+	return q.look(func() store.Item { return boolItem(q.isFull()) })
 }
 
 func (q *queue) taskDone(c *store.Call) {
-	if !noArgs(c) {
-		return
-	}
 	q.mu.Lock()
 	if q.unfinished == 0 {
 		q.mu.Unlock()
@@ -188,9 +148,6 @@ func (q *queue) taskDone(c *store.Call) {
 }
 
 func (q *queue) join(c *store.Call) {
-	if !noArgs(c) {
-		return
-	}
 	q.mu.Lock()
 	if q.unfinished > 0 {
 		q.joiners.wait(&q.mu, c, struct{}{}, patience{}, nil)
@@ -201,21 +158,14 @@ func (q *queue) join(c *store.Call) {
 	c.Return(none)
 }
 
-func (q *queue) shutdown(c *store.Call) {
-	a, err := bindArgs(c.Method, c.Args, "immediate?")
-	if err != nil {
-		c.Fail(err)
-		return
-	}
+func (q *queue) shutdown(_ *store.Call, a []store.Item) (store.Item, error) {
 	q.close(data.Truth(a[0].Value()))
-	c.Return(none)
+	return none, nil
 }
 
 func (q *queue) mpCloseWrite(c *store.Call) {
-	if noArgs(c) {
-		q.close(false)
-		c.Return(none)
-	}
+	q.close(false)
+	c.Return(none)
 }
 
 // close lets nothing more be put, and throws away what there is if nothing

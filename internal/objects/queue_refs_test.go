@@ -95,13 +95,13 @@ func TestMethodsRefuseArguments(t *testing.T) {
 	s := newStore(t, store.Limits{})
 	c := connect(t, s)
 	for kind, methods := range map[string][]string{
-		"Queue":     keys(queueMethods),
-		"Lock":      keys(mutexMethods),
-		"RLock":     keys(rlockMethods),
-		"Semaphore": keys(semaphoreMethods),
-		"Condition": keys(conditionMethods),
-		"Event":     keys(eventMethods),
-		"Barrier":   keys(barrierMethods),
+		"Queue":     keys(queueClass),
+		"Lock":      keys(mutexClass),
+		"RLock":     keys(rlockClass),
+		"Semaphore": keys(semaphoreClass),
+		"Condition": keys(conditionClass),
+		"Event":     keys(eventClass),
+		"Barrier":   keys(barrierClass),
 	} {
 		var args []data.Value
 		if kind == "Barrier" {
@@ -128,8 +128,8 @@ func TestMethodsRefuseArguments(t *testing.T) {
 	}
 }
 
-func keys[T any](m methods[T]) (names []string) {
-	for name := range m {
+func keys[T any](k class[T]) (names []string) {
+	for name := range k.methods {
 		names = append(names, name)
 	}
 	return names
@@ -139,9 +139,9 @@ func keys[T any](m methods[T]) (names []string) {
 func TestExposedMethodsExist(t *testing.T) {
 	for _, typ := range slices.Concat(queueTypes(), syncTypes()) {
 		have := map[string][]string{
-			"Queue": keys(queueMethods), "JoinableQueue": keys(queueMethods), "Lock": keys(mutexMethods), "RLock": keys(rlockMethods),
-			"Semaphore": keys(semaphoreMethods), "BoundedSemaphore": keys(semaphoreMethods), "Condition": keys(conditionMethods),
-			"Event": keys(eventMethods), "Barrier": keys(barrierMethods),
+			"Queue": keys(queueClass), "JoinableQueue": keys(queueClass), "Lock": keys(mutexClass), "RLock": keys(rlockClass),
+			"Semaphore": keys(semaphoreClass), "BoundedSemaphore": keys(semaphoreClass), "Condition": keys(conditionClass),
+			"Event": keys(eventClass), "Barrier": keys(barrierClass),
 		}[typ.ID]
 		for _, method := range typ.Exposed {
 			if !slices.Contains(have, method) {

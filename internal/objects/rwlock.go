@@ -22,17 +22,8 @@ type rwlock struct {
 	guarded
 	writer  store.Owner         // nil: nobody
 	readers map[store.Owner]int // how often each reads; none if there is a writer
-	line    lineup[rwClaim]
-
-	broken   bool // a writer died, and nobody has healed it
-	deceased int  // its process
-}
-
-// rwClaim is what a call in line wants.
-type rwClaim struct {
-	read  bool
-	grant func() // answers
-	sound bool   // not if the lock is broken
+	line    lineup[claim]
+	soundness
 }
 
 func rwlockTypes() []*store.Type {
@@ -45,41 +36,37 @@ func rwlockTypes() []*store.Type {
 	}}
 }
 
-var rwlockMethods = methods[*rwlock]{
-	"mp.lock":       func(l *rwlock, c *store.Call) { l.lock(c, rwClaim{sound: true}) },
-	"mp.lockBroken": func(l *rwlock, c *store.Call) { l.lock(c, rwClaim{}) },
-	"mp.tryLock":    func(l *rwlock, c *store.Call) { l.tryLock(c, rwClaim{sound: true}) },
-	"mp.unlock":     (*rwlock).unlock,
-	"mp.heal":       (*rwlock).heal,
-	"mp.owner":      (*rwlock).ownerPID,
-	"mp.rLock":      func(l *rwlock, c *store.Call) { l.lock(c, rwClaim{read: true, sound: true}) },
-	"mp.tryRLock":   func(l *rwlock, c *store.Call) { l.tryLock(c, rwClaim{read: true, sound: true}) },
-	"mp.rUnlock":    (*rwlock).rUnlock,
-}
+var rwlockClass = class[*rwlock]{"RWLock", map[string]method[*rwlock]{
+	"mp.lock":       {function(), replies(func(l *rwlock, c *store.Call) { l.lock(c, claim{sound: true}) })},
+	"mp.lockBroken": {function(), replies(func(l *rwlock, c *store.Call) { l.lock(c, claim{}) })},
+	"mp.tryLock":    {function(), replies(func(l *rwlock, c *store.Call) { l.tryLock(c, claim{sound: true}) })},
+	"mp.unlock":     {function(), replies((*rwlock).unlock)},
+	"mp.heal":       {function(), (*rwlock).heal},
+	"mp.owner":      {function(), tells((*rwlock).ownerPID)},
+	"mp.rLock":      {function(), replies(func(l *rwlock, c *store.Call) { l.lock(c, claim{read: true, sound: true}) })},
+	"mp.tryRLock":   {function(), replies(func(l *rwlock, c *store.Call) { l.tryLock(c, claim{read: true, sound: true}) })},
+	"mp.rUnlock":    {function(), replies((*rwlock).rUnlock)},
+}}
 
 // Call implements store.Object.
-func (l *rwlock) Call(c *store.Call) { rwlockMethods.call(l, c, "RWLock") }
+func (l *rwlock) Call(c *store.Call) { rwlockClass.call(l, c) }
 
-func (l *rwlock) lock(c *store.Call, want rwClaim) {
-	if noArgs(c) {
-		want.grant = func() { c.Return(none) }
-		l.acquire(c, want, nil)
-	}
+func (l *rwlock) lock(c *store.Call, want claim) {
+	want.grant = func() { c.Return(none) }
+	l.acquire(c, want, nil)
 }
 
-func (l *rwlock) tryLock(c *store.Call, want rwClaim) {
-	if noArgs(c) {
-		want.grant = func() { c.Return(yes) }
-		l.acquire(c, want, func() { c.Return(no) })
-	}
+func (l *rwlock) tryLock(c *store.Call, want claim) {
+	want.grant = func() { c.Return(yes) }
+	l.acquire(c, want, func() { c.Return(no) })
 }
 
 // acquire takes the lock for c, or waits for it, unless refused says otherwise.
-func (l *rwlock) acquire(c *store.Call, want rwClaim, refused func()) {
+func (l *rwlock) acquire(c *store.Call, want claim, refused func()) {
 	l.mu.Lock()
 	switch {
 	case want.sound && l.broken:
-		err := l.diedError()
+		err := l.died("rwmutex")
 		l.mu.Unlock()
 		c.Fail(err)
 	case l.line.n == 0 && l.free(want.read):
@@ -111,8 +98,8 @@ func (l *rwlock) giveTo(c *store.Call, read bool) {
 
 // stay puts a call in line. Whoever leaves it may have stood in the way of
 // readers.
-func (l *rwlock) stay(c *store.Call, want rwClaim) {
-	me := &place[rwClaim]{call: c, what: want}
+func (l *rwlock) stay(c *store.Call, want claim) {
+	me := &place[claim]{call: c, what: want}
 	unpark := func() bool {
 		l.mu.Lock()
 		left := me.leave()
@@ -167,9 +154,6 @@ func (l *rwlock) read(o store.Owner) bool {
 }
 
 func (l *rwlock) giveBack(c *store.Call, take func() bool) {
-	if !noArgs(c) {
-		return
-	}
 	l.mu.Lock()
 	if !take() {
 		l.mu.Unlock()
@@ -184,39 +168,24 @@ func (l *rwlock) giveBack(c *store.Call, take func() bool) {
 }
 
 // heal says that what the lock protects is in order.
-func (l *rwlock) heal(c *store.Call) {
-	if !noArgs(c) {
-		return
-	}
+func (l *rwlock) heal(c *store.Call, _ []store.Item) (store.Item, error) {
 	l.mu.Lock()
-	held := l.writer == c.Owner
-	if held {
-		l.broken = false
+	defer l.mu.Unlock()
+	if l.writer != c.Owner {
+		return none, fmt.Errorf("rwmutex: %w", mperr.ErrNotHeld)
 	}
-	l.mu.Unlock()
-	if !held {
-		c.Fail(fmt.Errorf("rwmutex: %w", mperr.ErrNotHeld))
-		return
-	}
-	c.Return(none)
+	l.broken = false
+	return none, nil
 }
 
-// ownerPID answers with the writer's process.
-func (l *rwlock) ownerPID(c *store.Call) {
-	if !noArgs(c) {
-		return
-	}
+// ownerPID is the writer's process.
+func (l *rwlock) ownerPID() store.Item {
 	l.mu.Lock()
-	pid := 0
-	if l.writer != nil {
-		pid = l.writer.PID()
+	defer l.mu.Unlock()
+	if l.writer == nil {
+		return intItem(0)
 	}
-	l.mu.Unlock()
-	c.Return(intItem(pid))
-}
-
-func (l *rwlock) diedError() error {
-	return &mperr.OwnerDiedError{Object: "rwmutex", PID: l.deceased}
+	return intItem(l.writer.PID())
 }
 
 // OwnerGone implements store.Holder: one hold of an owner is over. A writer's
@@ -226,8 +195,8 @@ func (l *rwlock) OwnerGone(o store.Owner) {
 	var todo answers
 	switch {
 	case l.writer == o:
-		l.writer, l.broken, l.deceased = nil, true, o.PID()
-		todo = l.refuseSound()
+		l.writer = nil
+		todo = l.breakBy(o, "rwmutex", &l.line)
 	case !l.read(o):
 		l.mu.Unlock()
 		return // it has been given back meanwhile
@@ -235,21 +204,6 @@ func (l *rwlock) OwnerGone(o store.Owner) {
 	todo = append(todo, l.serve()...)
 	l.mu.Unlock()
 	todo.send()
-}
-
-// refuseSound fails those in line who want a sound lock.
-func (l *rwlock) refuseSound() (todo answers) {
-	err := l.diedError()
-	for p := l.line.first; p != nil; {
-		next := p.next
-		if p.what.sound {
-			p.leave()
-			call := p.call // p is the next one by the time that this runs
-			todo = append(todo, func() { call.Fail(err) })
-		}
-		p = next
-	}
-	return todo
 }
 
 // Repr implements store.Object.

@@ -46,15 +46,13 @@ func semaphoreTypes() []*store.Type {
 }
 
 func newSemaphore(what string, bounded bool, args store.Args) (store.Object, error) {
-	a, err := bindArgs(what, args, "value?")
+	a, err := bindArgs(what, args, "value=1")
 	if err != nil {
 		return nil, err
 	}
-	n := int64(1)
-	if wasGiven(args, 0, "value") {
-		if n, err = integer(a[0]); err != nil {
-			return nil, err
-		}
+	n, err := integer(a[0])
+	if err != nil {
+		return nil, err
 	}
 	if n < 0 {
 		return nil, data.ValueError("semaphore initial value must be >= 0")
@@ -62,25 +60,29 @@ func newSemaphore(what string, bounded bool, args store.Args) (store.Object, err
 	return &semaphore{bounded: bounded, initial: n, value: n}, nil
 }
 
-var semaphoreMethods = methods[*semaphore]{
-	"acquire": (*semaphore).acquire,
-	"release": (*semaphore).release,
-	"locked": func(s *semaphore, c *store.Call) {
-		if noArgs(c) {
-			c.Return(boolItem(s.left() == 0))
-		}
-	},
+var (
+	semaphoreClass        = class[*semaphore]{"Semaphore", semaphoreMethods}
+	boundedSemaphoreClass = class[*semaphore]{"BoundedSemaphore", semaphoreMethods}
+)
+
+var semaphoreMethods = map[string]method[*semaphore]{
+	"acquire": {function("blocking=True", "timeout?"), repliesTo((*semaphore).acquire)},
+	"release": {function("n=1"), repliesTo((*semaphore).release)},
+	"locked":  {function(), tells(func(s *semaphore) store.Item { return boolItem(s.left() == 0) })},
 }
 
 // Call implements store.Object.
-func (s *semaphore) Call(c *store.Call) { semaphoreMethods.call(s, c, s.class()) }
-
-func (s *semaphore) class() string {
+func (s *semaphore) Call(c *store.Call) {
 	if s.bounded {
-		return "BoundedSemaphore"
+		boundedSemaphoreClass.call(s, c)
+		return
 	}
-	return "Semaphore"
+	semaphoreClass.call(s, c)
 }
+
+// Cap implements store.Bounded: how many permits may be owed. A client whose
+// session broke knows by it how many can have come back.
+func (s *semaphore) Cap() int { return int(s.initial) }
 
 func (s *semaphore) left() int64 {
 	s.mu.Lock()
@@ -88,13 +90,8 @@ func (s *semaphore) left() int64 {
 	return s.value
 }
 
-func (s *semaphore) acquire(c *store.Call) {
-	a, err := bindArgs(c.Method, c.Args, "blocking?", "timeout?")
-	if err != nil {
-		c.Fail(err)
-		return
-	}
-	try := wasGiven(c.Args, 0, "blocking") && !data.Truth(a[0].Value())
+func (s *semaphore) acquire(c *store.Call, a []store.Item) {
+	try := !data.Truth(a[0].Value())
 	if try && !a[1].IsNone() {
 		c.Fail(data.ValueError("can't specify timeout for non-blocking acquire"))
 		return
@@ -162,12 +159,8 @@ func (s *semaphore) debtOf(o store.Owner) int {
 	return -1
 }
 
-func (s *semaphore) release(c *store.Call) {
-	a, err := bindArgs(c.Method, c.Args, "n?")
-	n := int64(1)
-	if err == nil && wasGiven(c.Args, 0, "n") {
-		n, err = integer(a[0])
-	}
+func (s *semaphore) release(c *store.Call, a []store.Item) {
+	n, err := integer(a[0])
 	if err == nil && n < 1 {
 		err = data.ValueError("n must be one or more")
 	}

@@ -155,8 +155,8 @@ func member(c *store.Call) (hashed, error) {
 	return hashOf(it)
 }
 
-func (o *set) goAdd(c *store.Call) (store.Item, error) {
-	k, err := hashOf(c.Args.Pos[0])
+func (o *set) goAdd(c *store.Call, a []store.Item) (store.Item, error) {
+	k, err := hashOf(a[0])
 	if err != nil {
 		return none, err
 	}
@@ -166,7 +166,7 @@ func (o *set) goAdd(c *store.Call) (store.Item, error) {
 	return boolItem(n == 1), err
 }
 
-func (o *set) goRemove(c *store.Call) (store.Item, error) {
+func (o *set) goRemove(c *store.Call, a []store.Item) (store.Item, error) {
 	k, err := member(c)
 	if err != nil {
 		return none, err
@@ -179,7 +179,7 @@ func (o *set) goRemove(c *store.Call) (store.Item, error) {
 	return boolItem(o.drop([]hashed{k}) == 1), nil
 }
 
-func (o *set) has(c *store.Call) (store.Item, error) {
+func (o *set) has(c *store.Call, a []store.Item) (store.Item, error) {
 	k, err := member(c)
 	if err != nil {
 		return none, err
@@ -190,7 +190,7 @@ func (o *set) has(c *store.Call) (store.Item, error) {
 }
 
 // pop takes the oldest member out. In both languages any will do.
-func (o *set) pop(*store.Call) (store.Item, error) {
+func (o *set) pop(*store.Call, []store.Item) (store.Item, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	r := o.firstRow()
@@ -202,13 +202,13 @@ func (o *set) pop(*store.Call) (store.Item, error) {
 	return o.take(r).key, nil
 }
 
-func (o *set) len(*store.Call) (store.Item, error) {
+func (o *set) len(*store.Call, []store.Item) (store.Item, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return intItem(o.live), nil
 }
 
-func (o *set) clearAll(*store.Call) (store.Item, error) {
+func (o *set) clearAll(*store.Call, []store.Item) (store.Item, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.refund(o.size)
@@ -217,9 +217,9 @@ func (o *set) clearAll(*store.Call) (store.Item, error) {
 }
 
 // goBatch is a method that changes the set by a list of values at one moment.
-func goBatch(change func(o *set, members []hashed) (int, error)) func(*set, *store.Call) (store.Item, error) {
-	return func(o *set, c *store.Call) (store.Item, error) {
-		items, err := batch(c.Args.Pos[0])
+func goBatch(change func(o *set, members []hashed) (int, error)) func(*set, *store.Call, []store.Item) (store.Item, error) {
+	return func(o *set, c *store.Call, a []store.Item) (store.Item, error) {
+		items, err := batch(a[0])
 		if err != nil {
 			return none, err
 		}
@@ -237,7 +237,7 @@ func goBatch(change func(o *set, members []hashed) (int, error)) func(*set, *sto
 	}
 }
 
-func (o *set) goPage(c *store.Call) (store.Item, error) { return o.pageKeys(&o.mu, c) }
+func (o *set) goPage(c *store.Call, a []store.Item) (store.Item, error) { return o.pageKeys(&o.mu, c) }
 
 // Refs implements store.Object.
 func (o *set) Refs(yield func(id uint64) bool) {

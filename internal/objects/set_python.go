@@ -8,89 +8,89 @@ import (
 type setMethod = method[*set]
 
 var setClass = class[*set]{"set", map[string]setMethod{
-	"__and__":  {formSlot, 1, 1, operator(intersect)},
-	"__rand__": {formSlot, 1, 1, mirrored(intersect)},
-	"__or__":   {formSlot, 1, 1, operator(unite)},
-	"__ror__":  {formSlot, 1, 1, mirrored(unite)},
-	"__sub__":  {formSlot, 1, 1, operator(subtract)},
-	"__rsub__": {formSlot, 1, 1, mirrored(subtract)},
-	"__xor__":  {formSlot, 1, 1, operator(differ)},
-	"__rxor__": {formSlot, 1, 1, mirrored(differ)},
-	"__iand__": {formSlot, 1, 1, assignment((*set).keepOnly)},
-	"__ior__":  {formSlot, 1, 1, assignment((*set).addAll)},
-	"__isub__": {formSlot, 1, 1, assignment((*set).dropAll)},
-	"__ixor__": {formSlot, 1, 1, assignment((*set).toggle)},
-	"__ge__":   {formSlot, 1, 1, comparison(func(a, b []hashed) bool { return contains(a, b) })},
-	"__gt__":   {formSlot, 1, 1, comparison(func(a, b []hashed) bool { return len(a) > len(b) && contains(a, b) })},
-	"__le__":   {formSlot, 1, 1, comparison(func(a, b []hashed) bool { return contains(b, a) })},
-	"__lt__":   {formSlot, 1, 1, comparison(func(a, b []hashed) bool { return len(a) < len(b) && contains(b, a) })},
+	"__and__":  {slot(1), operator(intersect)},
+	"__rand__": {slot(1), mirrored(intersect)},
+	"__or__":   {slot(1), operator(unite)},
+	"__ror__":  {slot(1), mirrored(unite)},
+	"__sub__":  {slot(1), operator(subtract)},
+	"__rsub__": {slot(1), mirrored(subtract)},
+	"__xor__":  {slot(1), operator(differ)},
+	"__rxor__": {slot(1), mirrored(differ)},
+	"__iand__": {slot(1), assignment((*set).keepOnly)},
+	"__ior__":  {slot(1), assignment((*set).addAll)},
+	"__isub__": {slot(1), assignment((*set).dropAll)},
+	"__ixor__": {slot(1), assignment((*set).toggle)},
+	"__ge__":   {slot(1), comparison(func(a, b []hashed) bool { return contains(a, b) })},
+	"__gt__":   {slot(1), comparison(func(a, b []hashed) bool { return len(a) > len(b) && contains(a, b) })},
+	"__le__":   {slot(1), comparison(func(a, b []hashed) bool { return contains(b, a) })},
+	"__lt__":   {slot(1), comparison(func(a, b []hashed) bool { return len(a) < len(b) && contains(b, a) })},
 
-	"__class_getitem__": {formExact, 1, 1, (*set).pyClassGetItem},
-	"__contains__":      {formExact, 1, 1, (*set).has},
-	"__iter__":          {formSlot, 0, 0, (*set).pyIter},
-	"__len__":           {formSlot, 0, 0, (*set).len},
+	"__class_getitem__": {exactly(1), (*set).pyClassGetItem},
+	"__contains__":      {exactly(1), (*set).has},
+	"__iter__":          {slot(0), (*set).pyIter},
+	"__len__":           {slot(0), (*set).len},
 
-	"add":     {formExact, 1, 1, (*set).pyAdd},
-	"clear":   {formExact, 0, 0, (*set).clearAll},
-	"copy":    {formExact, 0, 0, (*set).pyCopy},
-	"discard": {formExact, 1, 1, (*set).pyDiscard},
-	"pop":     {formExact, 0, 0, (*set).pop},
-	"remove":  {formExact, 1, 1, (*set).pyRemove},
+	"add":     {exactly(1), (*set).pyAdd},
+	"clear":   {exactly(0), (*set).clearAll},
+	"copy":    {exactly(0), (*set).pyCopy},
+	"discard": {exactly(1), (*set).pyDiscard},
+	"pop":     {exactly(0), (*set).pop},
+	"remove":  {exactly(1), (*set).pyRemove},
 
-	"difference":           {formCounted, 0, anyNumber, combination(anyOf, subtract)},
-	"intersection":         {formCounted, 0, anyNumber, combination(allOf, intersect)},
-	"union":                {formCounted, 0, anyNumber, combination(anyOf, unite)},
-	"symmetric_difference": {formExact, 1, 1, combination(anyOf, differ)},
+	"difference":           {between(0, anyNumber), combination(anyOf, subtract)},
+	"intersection":         {between(0, anyNumber), combination(allOf, intersect)},
+	"union":                {between(0, anyNumber), combination(anyOf, unite)},
+	"symmetric_difference": {exactly(1), combination(anyOf, differ)},
 
-	"difference_update":           {formCounted, 0, anyNumber, update(anyOf, (*set).dropAll)},
-	"intersection_update":         {formCounted, 0, anyNumber, update(allOf, (*set).keepOnly)},
-	"update":                      {formCounted, 0, anyNumber, update(anyOf, (*set).addAll)},
-	"symmetric_difference_update": {formExact, 1, 1, update(anyOf, (*set).toggle)},
+	"difference_update":           {between(0, anyNumber), update(anyOf, (*set).dropAll)},
+	"intersection_update":         {between(0, anyNumber), update(allOf, (*set).keepOnly)},
+	"update":                      {between(0, anyNumber), update(anyOf, (*set).addAll)},
+	"symmetric_difference_update": {exactly(1), update(anyOf, (*set).toggle)},
 
-	"isdisjoint": {formExact, 1, 1, question(func(a, b []hashed) bool { return len(intersect(a, b)) == 0 })},
-	"issubset":   {formExact, 1, 1, question(func(a, b []hashed) bool { return contains(b, a) })},
-	"issuperset": {formExact, 1, 1, question(contains)},
+	"isdisjoint": {exactly(1), question(func(a, b []hashed) bool { return len(intersect(a, b)) == 0 })},
+	"issubset":   {exactly(1), question(func(a, b []hashed) bool { return contains(b, a) })},
+	"issuperset": {exactly(1), question(contains)},
 
-	"mp.add":       {formOurs, 1, 1, (*set).goAdd},
-	"mp.remove":    {formOurs, 1, 1, (*set).goRemove},
-	"mp.has":       {formOurs, 1, 1, (*set).has},
-	"mp.pop":       {formOurs, 0, 0, (*set).pop},
-	"mp.len":       {formOurs, 0, 0, (*set).len},
-	"mp.clear":     {formOurs, 0, 0, (*set).clearAll},
-	"mp.addAll":    {formOurs, 1, 1, goBatch((*set).add)},
-	"mp.removeAll": {formOurs, 1, 1, goBatch(func(o *set, m []hashed) (int, error) { return o.drop(m), nil })},
-	"mp.retain":    {formOurs, 1, 1, goBatch(func(o *set, m []hashed) (int, error) { return o.retain(m), nil })},
-	"mp.page":      {formOurs, 2, 2, (*set).goPage},
+	"mp.add":       {ours(1), (*set).goAdd},
+	"mp.remove":    {ours(1), (*set).goRemove},
+	"mp.has":       {ours(1), (*set).has},
+	"mp.pop":       {ours(0), (*set).pop},
+	"mp.len":       {ours(0), (*set).len},
+	"mp.clear":     {ours(0), (*set).clearAll},
+	"mp.addAll":    {ours(1), goBatch((*set).add)},
+	"mp.removeAll": {ours(1), goBatch(func(o *set, m []hashed) (int, error) { return o.drop(m), nil })},
+	"mp.retain":    {ours(1), goBatch(func(o *set, m []hashed) (int, error) { return o.retain(m), nil })},
+	"mp.page":      {ours(2), (*set).goPage},
 }}
 
 const anyNumber = 1 << 20
 
-func (o *set) pyAdd(c *store.Call) (store.Item, error) {
-	_, err := o.goAdd(c)
+func (o *set) pyAdd(c *store.Call, a []store.Item) (store.Item, error) {
+	_, err := o.goAdd(c, a)
 	return none, err
 }
 
-func (o *set) pyDiscard(c *store.Call) (store.Item, error) {
-	_, err := o.goRemove(c)
+func (o *set) pyDiscard(c *store.Call, a []store.Item) (store.Item, error) {
+	_, err := o.goRemove(c, a)
 	return none, err
 }
 
-func (o *set) pyRemove(c *store.Call) (store.Item, error) {
-	removed, err := o.goRemove(c)
+func (o *set) pyRemove(c *store.Call, a []store.Item) (store.Item, error) {
+	removed, err := o.goRemove(c, a)
 	if err == nil && !data.Truth(removed.Value()) {
-		err = noKey(c.Args.Pos[0])
+		err = noKey(a[0])
 	}
 	return none, err
 }
 
-func (o *set) pyCopy(c *store.Call) (store.Item, error) {
+func (o *set) pyCopy(c *store.Call, a []store.Item) (store.Item, error) {
 	if err := spend(c, o.Cost(false)); err != nil {
 		return none, err
 	}
 	return store.Of(o.plain()), nil
 }
 
-func (o *set) pyIter(c *store.Call) (store.Item, error) {
+func (o *set) pyIter(c *store.Call, a []store.Item) (store.Item, error) {
 	keys, _ := o.snapshot()
 	if err := spend(c, copyCost(c, keys)); err != nil {
 		return none, err
@@ -102,10 +102,10 @@ func (o *set) pyIter(c *store.Call) (store.Item, error) {
 }
 
 // pyClassGetItem is set[x], an alias for the annotations of a program.
-func (o *set) pyClassGetItem(c *store.Call) (store.Item, error) {
-	params, ok := c.Args.Pos[0].Value().(data.Tuple)
+func (o *set) pyClassGetItem(c *store.Call, a []store.Item) (store.Item, error) {
+	params, ok := a[0].Value().(data.Tuple)
 	if !ok {
-		params = data.Tuple{c.Args.Pos[0].Value()}
+		params = data.Tuple{a[0].Value()}
 	}
 	return store.Of(&data.Object{
 		Func: data.Global{Module: "types", Name: "GenericAlias"},
@@ -164,8 +164,8 @@ func plainSet(members []hashed) store.Item {
 }
 
 // operator is a method like __or__, whose result is a plain set.
-func operator(f func(a, b []hashed) []hashed) func(*set, *store.Call) (store.Item, error) {
-	return func(o *set, c *store.Call) (store.Item, error) {
+func operator(f func(a, b []hashed) []hashed) func(*set, *store.Call, []store.Item) (store.Item, error) {
+	return func(o *set, c *store.Call, a []store.Item) (store.Item, error) {
 		b, ok, err := o.setOperand(c)
 		if !ok || err != nil {
 			return notImplemented, err
@@ -176,11 +176,11 @@ func operator(f func(a, b []hashed) []hashed) func(*set, *store.Call) (store.Ite
 
 // mirrored is a method like __ror__: the other side comes first, and its type
 // is that of the result.
-func mirrored(f func(a, b []hashed) []hashed) func(*set, *store.Call) (store.Item, error) {
+func mirrored(f func(a, b []hashed) []hashed) func(*set, *store.Call, []store.Item) (store.Item, error) {
 	swapped := operator(func(a, b []hashed) []hashed { return f(b, a) })
-	return func(o *set, c *store.Call) (store.Item, error) {
-		result, err := swapped(o, c)
-		if _, frozen := c.Args.Pos[0].Value().(*data.FrozenSet); frozen && err == nil {
+	return func(o *set, c *store.Call, a []store.Item) (store.Item, error) {
+		result, err := swapped(o, c, a)
+		if _, frozen := a[0].Value().(*data.FrozenSet); frozen && err == nil {
 			s, _ := result.Value().(*data.Set)
 			return store.Of(&data.FrozenSet{Items: s.Items}), nil
 		}
@@ -193,12 +193,12 @@ type operands func(all *loops, args []store.Item) ([]hashed, error)
 
 // combination is a method like union, which takes any number of what can be
 // iterated over.
-func combination(of operands, f func(a, b []hashed) []hashed) func(*set, *store.Call) (store.Item, error) {
-	return func(o *set, c *store.Call) (store.Item, error) {
-		if len(c.Args.Pos) == 0 {
-			return o.pyCopy(c)
+func combination(of operands, f func(a, b []hashed) []hashed) func(*set, *store.Call, []store.Item) (store.Item, error) {
+	return func(o *set, c *store.Call, a []store.Item) (store.Item, error) {
+		if len(a) == 0 {
+			return o.pyCopy(c, a)
 		}
-		b, err := of(newLoops(o.store, c.Args.Loan), c.Args.Pos)
+		b, err := of(newLoops(o.store, c.Args.Loan), a)
 		if err != nil {
 			return none, err
 		}
@@ -207,36 +207,36 @@ func combination(of operands, f func(a, b []hashed) []hashed) func(*set, *store.
 }
 
 // comparison is a method like __le__.
-func comparison(f func(a, b []hashed) bool) func(*set, *store.Call) (store.Item, error) {
-	return func(o *set, c *store.Call) (store.Item, error) {
+func comparison(f func(a, b []hashed) bool) func(*set, *store.Call, []store.Item) (store.Item, error) {
+	return func(o *set, c *store.Call, a []store.Item) (store.Item, error) {
 		b, ok, err := o.setOperand(c)
 		if !ok || err != nil {
 			return notImplemented, err
 		}
-		a := o.now()
-		return boolItem(f(a, b)), undecided(a, b)
+		mine := o.now()
+		return boolItem(f(mine, b)), undecided(mine, b)
 	}
 }
 
 // question is a method like issubset.
-func question(f func(a, b []hashed) bool) func(*set, *store.Call) (store.Item, error) {
-	return func(o *set, c *store.Call) (store.Item, error) {
-		b, err := membersOf(o.store, c.Args.Loan, c.Args.Pos[0])
+func question(f func(a, b []hashed) bool) func(*set, *store.Call, []store.Item) (store.Item, error) {
+	return func(o *set, c *store.Call, a []store.Item) (store.Item, error) {
+		b, err := membersOf(o.store, c.Args.Loan, a[0])
 		if err != nil {
 			return none, err
 		}
-		a := o.now()
-		return boolItem(f(a, distinct(b))), undecided(a, b)
+		mine := o.now()
+		return boolItem(f(mine, distinct(b))), undecided(mine, b)
 	}
 }
 
 // update is a method like difference_update: one change for all arguments.
-func update(of operands, change func(o *set, b []hashed) error) func(*set, *store.Call) (store.Item, error) {
-	return func(o *set, c *store.Call) (store.Item, error) {
-		if len(c.Args.Pos) == 0 {
+func update(of operands, change func(o *set, b []hashed) error) func(*set, *store.Call, []store.Item) (store.Item, error) {
+	return func(o *set, c *store.Call, a []store.Item) (store.Item, error) {
+		if len(a) == 0 {
 			return none, nil
 		}
-		b, err := of(newLoops(o.store, c.Args.Loan), c.Args.Pos)
+		b, err := of(newLoops(o.store, c.Args.Loan), a)
 		if err != nil {
 			return none, err
 		}
@@ -251,8 +251,8 @@ func update(of operands, change func(o *set, b []hashed) error) func(*set, *stor
 
 // assignment is a method like __ior__. It returns the set itself; clients of
 // CPython drop it.
-func assignment(change func(o *set, b []hashed) error) func(*set, *store.Call) (store.Item, error) {
-	return func(o *set, c *store.Call) (store.Item, error) {
+func assignment(change func(o *set, b []hashed) error) func(*set, *store.Call, []store.Item) (store.Item, error) {
+	return func(o *set, c *store.Call, a []store.Item) (store.Item, error) {
 		b, ok, err := o.setOperand(c)
 		if !ok || err != nil {
 			return notImplemented, err

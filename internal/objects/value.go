@@ -35,14 +35,14 @@ func newValue(s *store.Store, args store.Args) (store.Object, error) {
 }
 
 var valueClass = class[*value]{"Value", map[string]method[*value]{
-	"get": {formOpen, 0, 0, (*value).pyGet},
-	"set": {formOpen, 0, 0, (*value).pySet},
+	"get": {function().in("Value"), (*value).pyGet},
+	"set": {function("value").in("Value"), (*value).pySet},
 
-	"mp.get":            {formOurs, 0, 0, (*value).goGet},
-	"mp.set":            {formOurs, 1, 1, (*value).goSet},
-	"mp.setVersion":     {formOurs, 2, 2, (*value).goSetVersion},
-	"mp.compareAndSwap": {formOurs, 2, 2, (*value).goCompareAndSwap},
-	"mp.add":            {formOurs, 1, 1, (*value).goAdd},
+	"mp.get":            {ours(0), (*value).goGet},
+	"mp.set":            {ours(1), (*value).goSet},
+	"mp.setVersion":     {ours(2), (*value).goSetVersion},
+	"mp.compareAndSwap": {ours(2), (*value).goCompareAndSwap},
+	"mp.add":            {ours(1), (*value).goAdd},
 }}
 
 // Call implements store.Object.
@@ -77,49 +77,43 @@ func (o *value) putIf(v store.Item, may func() (bool, error)) (store.Item, error
 
 func always() (bool, error) { return true, nil }
 
-func (o *value) pyGet(c *store.Call) (store.Item, error) {
-	if _, err := bindArgs("Value.get", c.Args); err != nil {
-		return none, err
-	}
+func (o *value) pyGet(c *store.Call, a []store.Item) (store.Item, error) {
 	v, _ := o.now()
 	return v, nil
 }
 
-func (o *value) pySet(c *store.Call) (store.Item, error) {
-	a, err := bindArgs("Value.set", c.Args, "value")
-	if err == nil {
-		_, err = o.putIf(a[0], always)
-	}
+func (o *value) pySet(c *store.Call, a []store.Item) (store.Item, error) {
+	_, err := o.putIf(a[0], always)
 	return none, err
 }
 
-func (o *value) goGet(c *store.Call) (store.Item, error) {
+func (o *value) goGet(c *store.Call, a []store.Item) (store.Item, error) {
 	v, version := o.now()
 	return join(c, v, uintItem(version)), nil
 }
 
-func (o *value) goSet(c *store.Call) (store.Item, error) {
-	_, err := o.putIf(c.Args.Pos[0], always)
+func (o *value) goSet(c *store.Call, a []store.Item) (store.Item, error) {
+	_, err := o.putIf(a[0], always)
 	return none, err
 }
 
-func (o *value) goSetVersion(c *store.Call) (store.Item, error) {
-	version, err := versionArg(c.Args.Pos[1])
+func (o *value) goSetVersion(c *store.Call, a []store.Item) (store.Item, error) {
+	version, err := versionArg(a[1])
 	if err != nil {
 		return none, err
 	}
-	return o.putIf(c.Args.Pos[0], func() (bool, error) { return o.version == version, nil })
+	return o.putIf(a[0], func() (bool, error) { return o.version == version, nil })
 }
 
-func (o *value) goCompareAndSwap(c *store.Call) (store.Item, error) {
-	old := newMatcher(c.Args.Pos[0])
-	return o.putIf(own(c.Args.Pos[1]), func() (bool, error) { return old.equals(o.v) })
+func (o *value) goCompareAndSwap(c *store.Call, a []store.Item) (store.Item, error) {
+	old := newMatcher(a[0])
+	return o.putIf(own(a[1]), func() (bool, error) { return old.equals(o.v) })
 }
 
-func (o *value) goAdd(c *store.Call) (store.Item, error) {
+func (o *value) goAdd(c *store.Call, a []store.Item) (store.Item, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	v, err := plus(o.v, c.Args.Pos[0])
+	v, err := plus(o.v, a[0])
 	if err == nil {
 		err = o.put(v)
 	}

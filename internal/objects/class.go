@@ -55,12 +55,15 @@ func (k *class[T]) call(o T, c *store.Call) {
 		c.Fail(data.AttributeError(k.name, c.Method))
 		return
 	}
-	a, err := m.params.bind(k.name, c.Method, c.Args)
-	if err != nil {
-		c.Fail(err)
-		return
+	a := c.Args.Pos
+	if len(a) != m.params.most || len(c.Args.Named) > 0 { // mostly all are there
+		var err error
+		if a, err = m.params.bind(k.name, c.Method, c.Args); err != nil {
+			c.Fail(err)
+			return
+		}
 	}
-	if takesLong(o, c) {
+	if m.params.form != formFunction && takesLong(o, c) { // containers have no functions that do
 		m.answerLater(o, c, a)
 		return
 	}
@@ -79,7 +82,7 @@ func (m *method[T]) answer(o T, c *store.Call, a []store.Item) {
 	switch {
 	case err == nil:
 		c.Return(v)
-	case err != errAnswered:
+	case !errors.Is(err, errAnswered):
 		c.Fail(err)
 	}
 }
@@ -88,7 +91,7 @@ func (m *method[T]) answer(o T, c *store.Call, a []store.Item) {
 // arguments by how a method is implemented, which is what its form says.
 type params struct {
 	form        form
-	least, most int
+	least, most int          // arguments; most is -1 if each number is looked at
 	list        []param      // of a function
 	defaults    []store.Item // of a function that needs no argument: what it gets without any
 	of          string       // the class that a function's complaints name
@@ -118,12 +121,12 @@ func between(least, most int) *params { return &params{form: formCounted, least:
 func slot(n int) *params              { return &params{form: formSlot, least: n, most: n} }
 func unpacked(n int) *params          { return &params{form: formUnpacked, least: n, most: n} }
 func ours(n int) *params              { return &params{form: formOurs, least: n, most: n} }
-func open() *params                   { return &params{form: formOpen} }
+func open() *params                   { return &params{form: formOpen, most: -1} }
 
 // function are the parameters of a function of Python's. One whose name ends in
 // "?" may be left out, and is none then; so may one that ends in "=True" or "=1".
 func function(names ...string) *params {
-	p := &params{form: formFunction, list: make([]param, len(names))}
+	p := &params{form: formFunction, least: len(names), most: len(names), list: make([]param, len(names))}
 	needed := false
 	for i, name := range names {
 		bare, value, given := strings.Cut(name, "=")

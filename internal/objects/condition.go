@@ -211,7 +211,9 @@ var errCondNotHeld = fmt.Errorf("cond: %w", mperr.ErrNotHeld)
 
 // mpNotify is notifyUpTo for the owner of the lock alone.
 func (k *condition) mpNotify(c *store.Call, n int64) {
-	k.asOwner(c, errCondNotHeld, func() { k.notifyUpTo(c, n) })
+	if k.owns(c, errCondNotHeld) {
+		k.notifyUpTo(c, n)
+	}
 }
 
 // mpWait gives the lock up and answers, with the lock, when it was notified. A
@@ -243,16 +245,17 @@ func (k *condition) mpWait(c *store.Call) {
 // mpSound fails if a holder of the lock died: one who has waited asks, for the
 // lock came to him whatever happened.
 func (k *condition) mpSound(c *store.Call) {
-	k.asOwner(c, errCondNotHeld, func() {
-		k.mu.Lock()
-		broken, err := k.broken, k.died("mutex")
-		k.mu.Unlock()
-		if broken {
-			c.Fail(err)
-			return
-		}
-		c.Return(none)
-	})
+	if !k.owns(c, errCondNotHeld) {
+		return
+	}
+	k.mu.Lock()
+	broken, err := k.broken, k.died("mutex")
+	k.mu.Unlock()
+	if broken {
+		c.Fail(err)
+		return
+	}
+	c.Return(none)
 }
 
 // Refs implements store.Object.

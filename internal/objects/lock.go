@@ -240,8 +240,8 @@ func goLockMethods[T any](what string, of func(o T) *lock) map[string]method[T] 
 		"mp.lock":       {function(), replies(func(o T, c *store.Call) { of(o).mpLock(c, true) })},
 		"mp.lockBroken": {function(), replies(func(o T, c *store.Call) { of(o).mpLock(c, false) })},
 		"mp.tryLock":    {function(), replies(func(o T, c *store.Call) { of(o).mpTryLock(c) })},
-		"mp.unlock":     {function(), replies(func(o T, c *store.Call) { of(o).asOwner(c, notHeld, func() { of(o).release(c) }) })},
-		"mp.heal":       {function(), replies(func(o T, c *store.Call) { of(o).asOwner(c, notHeld, func() { of(o).mpHeal(c) }) })},
+		"mp.unlock":     {function(), replies(func(o T, c *store.Call) { of(o).mpUnlock(c, notHeld) })},
+		"mp.heal":       {function(), replies(func(o T, c *store.Call) { of(o).mpHeal(c, notHeld) })},
 		"mp.owner":      {function(), tells(func(o T) store.Item { return of(o).mpOwner() })},
 	}
 }
@@ -255,21 +255,30 @@ func (l *lock) mpTryLock(c *store.Call) {
 	l.acquire(c, want, patience{try: true}, func() { c.Return(no) })
 }
 
-// asOwner goes on if the lock is c's, and answers if it is not. Only the owner
-// gives its lock away, as long as no Python client interferes, so this stays true.
-func (l *lock) asOwner(c *store.Call, notHeld error, f func()) {
+// owns answers if the lock is not c's. Only the owner gives its lock away, as long
+// as no Python client interferes, so this stays true.
+func (l *lock) owns(c *store.Call, notHeld error) bool {
 	l.mu.Lock()
 	held := l.owner == c.Owner
 	l.mu.Unlock()
 	if !held {
 		c.Fail(notHeld)
-		return
 	}
-	f()
+	return held
+}
+
+// mpUnlock is release for those who hold the lock only.
+func (l *lock) mpUnlock(c *store.Call, notHeld error) {
+	if l.owns(c, notHeld) {
+		l.release(c)
+	}
 }
 
 // mpHeal says that what the lock protects is in order.
-func (l *lock) mpHeal(c *store.Call) {
+func (l *lock) mpHeal(c *store.Call, notHeld error) {
+	if !l.owns(c, notHeld) {
+		return
+	}
 	l.mu.Lock()
 	l.broken = false
 	l.mu.Unlock()

@@ -1,6 +1,6 @@
 // Package drivertest is the test of every place: [Run] checks that a driver
-// keeps what package driver promises, and [Memory] is a place that does, in as
-// few lines as can be.
+// keeps what package driver promises, [Memory] is a place that does, in as few
+// lines as can be, and [Differential] checks that a place answers as Memory does.
 package drivertest
 
 import (

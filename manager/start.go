@@ -92,7 +92,7 @@ func start(ctx context.Context, o Options) (*Manager, error) {
 		return nil, err
 	}
 	defer func() { _ = ready.Close() }()
-	p, err := serverTask.StartWith(ctx, mp.Options{Name: o.Name, IgnoreSignals: true}, startArgs{o.Address, key, o.Limits, o.RefuseOpaque, told})
+	p, err := serverTask.With(mp.StartOptions{Name: o.Name, IgnoreSignals: true}).Start(ctx, startArgs{o.Address, key, o.Limits, o.RefuseOpaque, told})
 	if err != nil {
 		_ = told.Close()
 		return nil, err

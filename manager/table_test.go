@@ -228,7 +228,7 @@ func fillFromGo(t *testing.T, m *Manager, d *mp.Dict[string, any]) {
 		t.Fatal(err)
 	}
 	defer list.Close()
-	if err := list.Extend(t.Context(), []int{1, 2}); err != nil {
+	if err := list.AppendBatch(t.Context(), []int{1, 2}); err != nil {
 		t.Fatal(err)
 	}
 	five := 5

@@ -7,6 +7,7 @@ import (
 	"unsafe"
 
 	"multiproc/internal/local"
+	"multiproc/internal/mperr"
 	"multiproc/internal/robust"
 	"multiproc/internal/shm"
 )
@@ -159,8 +160,8 @@ func (a *Array[T]) All() iter.Seq2[int, T] {
 // keep the slice, and must not use the array's other methods except those for
 // one element: a View in a View waits for ever once somebody wants to update.
 func (a *Array[T]) View(ctx context.Context, f func([]T) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return mperr.Ended(ctx)
 	}
 	if !a.mem.Enter() {
 		return a.mem.ErrClosed()
@@ -209,8 +210,8 @@ func (a *Array[T]) Repair(ctx context.Context, f func([]T) error) error {
 }
 
 func (a *Array[T]) update(ctx context.Context, f func([]T) error, repair bool) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return mperr.Ended(ctx)
 	}
 	if !a.mem.Enter() {
 		return a.mem.ErrClosed()
@@ -261,8 +262,8 @@ func (a *Array[T]) inherit(ctx context.Context) error {
 
 func (a *Array[T]) sound() error { return a.health.Sound("array") }
 
-// Values returns a copy of the whole array, taken under its lock.
-func (a *Array[T]) Values(ctx context.Context) ([]T, error) { return a.Slice(ctx, 0, a.Len()) }
+// Copy returns a copy of the whole array, taken under its lock.
+func (a *Array[T]) Copy(ctx context.Context) ([]T, error) { return a.Slice(ctx, 0, a.Len()) }
 
 // Slice returns a copy of elements i to j-1, taken under the array's lock. It
 // panics if the range is out of bounds, as a slice expression does.

@@ -35,7 +35,7 @@ func TestArray(t *testing.T) {
 	}
 	must(t, a.SetSlice(t.Context(), 4, []int64{1, 2, 3, 4}))
 	copy(seq[4:], []int64{1, 2, 3, 4})
-	if s := get(a.Values(t.Context()))(t); !reflect.DeepEqual(s, seq) {
+	if s := get(a.Copy(t.Context()))(t); !reflect.DeepEqual(s, seq) {
 		t.Errorf("Values = %v", s)
 	}
 	finish(t, start(t, RunningSum, a))
@@ -65,11 +65,11 @@ func TestArrayBounds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { wantPanic(t, "out of range", f) })
 	}
-	if s := get(a.Values(t.Context()))(t); !reflect.DeepEqual(s, []int32{0, 0, 0}) {
+	if s := get(a.Copy(t.Context()))(t); !reflect.DeepEqual(s, []int32{0, 0, 0}) {
 		t.Errorf("a new array holds %v", s)
 	}
 	empty := closing(t, get(mp.NewArray[int](0))(t))
-	if s := get(empty.Values(t.Context()))(t); len(s) != 0 || empty.Len() != 0 {
+	if s := get(empty.Copy(t.Context()))(t); len(s) != 0 || empty.Len() != 0 {
 		t.Errorf("an empty array holds %v", s)
 	}
 }
@@ -107,7 +107,7 @@ func TestArrayOwnerDies(t *testing.T) {
 	f := func([]int) error { calls++; return nil }
 	var died *mp.OwnerDiedError
 	for range 2 {
-		for _, err := range []error{a.View(t.Context(), f), a.Update(t.Context(), f), get2(a.Values(t.Context()))} {
+		for _, err := range []error{a.View(t.Context(), f), a.Update(t.Context(), f), get2(a.Copy(t.Context()))} {
 			if !errors.As(err, &died) || died.PID != p.PID() || died.Object != "array" {
 				t.Fatalf("got %v, want the death of %d", err, p.PID())
 			}
@@ -148,12 +148,12 @@ func TestArrayPanicInUpdate(t *testing.T) {
 			}()
 			<-done
 			var died *mp.OwnerDiedError
-			_, err := a.Values(t.Context())
+			_, err := a.Copy(t.Context())
 			if !errors.As(err, &died) || died.PID != mp.Self().PID {
 				t.Errorf("after a function that did not return: %v", err)
 			}
 			must(t, a.Repair(t.Context(), func(s []int) error { s[0] = 1; return nil }))
-			if got := get(a.Values(t.Context()))(t); got[0] != 1 {
+			if got := get(a.Copy(t.Context()))(t); got[0] != 1 {
 				t.Errorf("got %v", got)
 			}
 		}

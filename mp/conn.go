@@ -374,9 +374,9 @@ func (c *Conn[S, R]) CloseWrite() error {
 	return c.e.send.CloseWrite(context.Background())
 }
 
-// All iterates over the values as Recv returns them. It ends without an error
+// Drain iterates over the values as Recv returns them. It ends without an error
 // at the end of the pipe; any other error of Recv is the last pair.
-func (c *Conn[S, R]) All(ctx context.Context) iter.Seq2[R, error] { return all(ctx, c.Recv) }
+func (c *Conn[S, R]) Drain(ctx context.Context) iter.Seq2[R, error] { return all(ctx, c.Recv) }
 
 var _ io.Closer = (*Conn[int, int])(nil)
 

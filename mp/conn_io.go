@@ -14,8 +14,8 @@ import (
 // encoding v. v may be changed afterwards. That Send returned nil does not
 // mean that the value was received.
 func (c *Conn[S, R]) Send(ctx context.Context, v S) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return mperr.Ended(ctx)
 	}
 	if !c.mem.Enter() {
 		return c.mem.ErrClosed()
@@ -36,14 +36,31 @@ func (c *Conn[S, R]) Send(ctx context.Context, v S) error {
 	return err
 }
 
+// TrySend is Send that returns ErrFull instead of waiting for room.
+func (c *Conn[S, R]) TrySend(v S) error {
+	if !c.mem.Enter() {
+		return c.mem.ErrClosed()
+	}
+	defer c.mem.Exit()
+	r := c.e.send
+	if r == nil {
+		return fmt.Errorf("send on a receiving end: %w", ErrDirection)
+	}
+	w := v
+	if c.out.raw {
+		return r.TryPut(unsafe.Pointer(&w), c.out.size)
+	}
+	return c.out.put(context.Background(), c.e.f, &w, r.TryPut)
+}
+
 // Recv takes the next value, waiting for it. It returns io.EOF when none is
 // left and none can come: the other end called CloseWrite, or every handle to
 // it was closed or its holder is dead. It returns ctx's error, and then
 // nothing was taken.
 func (c *Conn[S, R]) Recv(ctx context.Context) (R, error) {
 	var v R
-	if err := ctx.Err(); err != nil {
-		return v, err
+	if ctx.Err() != nil {
+		return v, mperr.Ended(ctx)
 	}
 	if !c.mem.Enter() {
 		return v, c.mem.ErrClosed()
@@ -101,8 +118,8 @@ func (c *Conn[S, R]) Poll(ctx context.Context) error {
 	if c.e.recv.Readable() {
 		return nil
 	}
-	if err := ctx.Err(); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return mperr.Ended(ctx)
 	}
 	_, err := Select(ctx, c)
 	return err
@@ -123,8 +140,8 @@ func (c *Conn[S, R]) source() (*waitSource, error) {
 // RecvAppend is Recv for a pipe of byte slices that appends the value to buf;
 // see GetAppend.
 func RecvAppend[S any, B ~[]byte](ctx context.Context, c *Conn[S, B], buf B) (B, error) {
-	if err := ctx.Err(); err != nil {
-		return buf, err
+	if ctx.Err() != nil {
+		return buf, mperr.Ended(ctx)
 	}
 	if !c.mem.Enter() {
 		return buf, c.mem.ErrClosed()

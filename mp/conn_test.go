@@ -72,7 +72,7 @@ func TestOneWay(t *testing.T) {
 		}
 	}
 	must(t, send.CloseWrite())
-	for _, err := range recv.All(t.Context()) {
+	for _, err := range recv.Drain(t.Context()) {
 		t.Errorf("an item after the end, %v", err)
 	}
 }
@@ -94,7 +94,7 @@ func TestBigMessage(t *testing.T) {
 
 // Mirror sends everything back until the end of the pipe.
 var Mirror = mp.Proc(func(ctx context.Context, c *mp.Conn[[]byte, []byte]) error {
-	for b, err := range c.All(ctx) {
+	for b, err := range c.Drain(ctx) {
 		if err != nil {
 			return err
 		}
@@ -207,7 +207,7 @@ func TestSharedEnd(t *testing.T) {
 	}
 	must(t, a.CloseWrite())
 	next := make([]int, procs)
-	for o, err := range a.All(t.Context()) {
+	for o, err := range a.Drain(t.Context()) {
 		must(t, err)
 		from, n := o.ID/each, o.ID%each
 		if n != next[from] || !bytes.Equal(o.Data, fill(o.ID)) {
@@ -232,7 +232,7 @@ var SendMany = mp.Proc(sendMany)
 func sendMany(ctx context.Context, s shared) error {
 	received := make(chan error)
 	go func() {
-		for o, err := range s.C.All(ctx) {
+		for o, err := range s.C.Drain(ctx) {
 			if err != nil || !bytes.Equal(o.Data, fill(o.ID)) {
 				received <- fmt.Errorf("received %d, torn, or %w", o.ID, err)
 				return

@@ -95,7 +95,7 @@ type reader struct {
 var Read = mp.Proc(read)
 
 func read(ctx context.Context, r reader) error {
-	for v, err := range r.Conn.All(ctx) {
+	for v, err := range r.Conn.Drain(ctx) {
 		if err != nil {
 			return err
 		}
@@ -174,7 +174,7 @@ func countFDs(context.Context, mp.None) (n int, err error) {
 func TestStartIntoAHungChild(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	p, err := Length.StartWith(ctx, mp.Options{Env: []string{hangEnv + "=1"}, Grace: short}, make([]byte, 4<<20))
+	p, err := Length.With(mp.StartOptions{Env: []string{hangEnv + "=1"}, Grace: short}).Start(ctx, make([]byte, 4<<20))
 	if err == nil {
 		err = p.Wait(t.Context())
 		t.Errorf("Start succeeded, Wait: %v", err)

@@ -82,7 +82,7 @@ type collect struct {
 // Collect gets all that there is and hands it over.
 var Collect = mp.Proc(func(ctx context.Context, c collect) error {
 	var got []int
-	for v, err := range c.Q.All(ctx) {
+	for v, err := range c.Q.Drain(ctx) {
 		if err != nil {
 			return err
 		}

@@ -98,8 +98,8 @@ func (d *Dict[K, V]) Set(ctx context.Context, key K, v V) error {
 	return o.Set(ctx, k, b)
 }
 
-// SetAll sets all entries of m at one moment: Python's update.
-func (d *Dict[K, V]) SetAll(ctx context.Context, m map[K]V) error {
+// SetBatch sets all entries of m at one moment: Python's update.
+func (d *Dict[K, V]) SetBatch(ctx context.Context, m map[K]V) error {
 	o, err := d.h.access()
 	if err != nil {
 		return err
@@ -234,7 +234,7 @@ const pageSize = 500
 
 // All iterates over the entries in order, some hundreds a round trip, so that a
 // dict of any size costs little memory. An error is the last pair, as with
-// Queue.All:
+// Queue.Drain:
 //
 //	for e, err := range d.All(ctx) {
 //		if err != nil {

@@ -26,7 +26,7 @@ func testDict(t *testing.T, m driver.Place) {
 	_, _, err := d.PopItem(ctx)
 	wantErr(t, "PopItem", err, mp.ErrNoKey)
 	must(t, d.Set(ctx, "b", 2))
-	must(t, d.SetAll(ctx, map[string]int{"a": 1, "b": 3}))
+	must(t, d.SetBatch(ctx, map[string]int{"a": 1, "b": 3}))
 	if m := get(d.Copy(ctx))(t); !maps.Equal(m, map[string]int{"a": 1, "b": 3}) {
 		t.Errorf("got %v", m)
 	}
@@ -100,7 +100,7 @@ func testKeysThatGoHasNot(t *testing.T, p driver.Place) {
 	s := closing(t, get(mp.NewSet[any](mp.In(p)))(t))
 	for _, k := range []any{"k", [2]int{1, 2}} {
 		must(t, d.Set(ctx, k, 1))
-		must(t, get2(s.Add(ctx, k)))
+		must(t, get2(s.Insert(ctx, k)))
 	}
 	err := get2(d.Copy(ctx))
 	wantErr(t, "Dict.Copy", err, mp.ErrType)
@@ -136,7 +136,7 @@ func TestValuesOfAnotherType(t *testing.T) { inPlaces(t, testValuesOfAnotherType
 func testValuesOfAnotherType(t *testing.T, p driver.Place) {
 	ctx, in := t.Context(), []mp.Option{mp.In(p), mp.WithName("d")}
 	texts := closing(t, get(mp.NewDict[string, string](in...))(t))
-	must(t, texts.SetAll(ctx, map[string]string{"a": "x", "b": "y"}))
+	must(t, texts.SetBatch(ctx, map[string]string{"a": "x", "b": "y"}))
 	numbers := closing(t, get(mp.NewDict[string, int](in...))(t))
 	for what, err := range map[string]error{
 		"Get": get2(numbers.Get(ctx, "a")), "SetDefault": get2(numbers.SetDefault(ctx, "a", 1)),
@@ -167,7 +167,7 @@ func testDictIterates(t *testing.T, m driver.Place) {
 	for i := range n {
 		want[i] = fmt.Sprint("v", i)
 	}
-	must(t, d.SetAll(ctx, want))
+	must(t, d.SetBatch(ctx, want))
 	got := map[int]string{}
 	for e, err := range d.All(ctx) {
 		must(t, err)

@@ -36,7 +36,7 @@ func TestEnds(t *testing.T) {
 		{"sent SIGSEGV", 2, 0, "SIGSEGV"},
 		{"killed", -1, syscall.SIGKILL, ""},
 	} {
-		p := startWith(t, End, mp.Options{Stderr: new(bytes.Buffer)}, tt.how)
+		p := startWith(t, End, mp.StartOptions{Stderr: new(bytes.Buffer)}, tt.how)
 		err := p.Wait(t.Context())
 		var exit *mp.ExitError
 		if !errors.As(err, &exit) {

@@ -1,8 +1,13 @@
 package mp
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"io"
+	"reflect"
 
+	"multiproc/internal/codec"
 	"multiproc/internal/mperr"
 )
 
@@ -42,6 +47,8 @@ var (
 	// ErrNoInit: this process is a child, or wants to start one, and has not
 	// called Init.
 	ErrNoInit = mperr.ErrNoInit
+	// ErrRunning: Wait ended with its context, and the process goes on.
+	ErrRunning = mperr.ErrRunning
 	// ErrTaskDone: TaskDone was called more often than items were put.
 	ErrTaskDone = mperr.ErrTaskDone
 	// ErrNoHandle: a handle arrived whose object the family does not know any
@@ -87,10 +94,46 @@ type OwnerDiedError = mperr.OwnerDiedError
 // common ones of context, io, io/fs and os are registered already.
 func RegisterError(name string, err error) { mperr.Register(name, err) }
 
+// RegisterErrorType lets errors of type T, which a task returned, wrapped or
+// panicked with, arrive with their fields, so that errors.As finds them:
+//
+//	type SoldOut struct{ Seat int }
+//	func (e *SoldOut) Error() string { … }
+//
+//	func init() { mp.RegisterErrorType[*SoldOut]() }
+//
+// Call it before Init, as RegisterError. The name on the wire is the type's own
+// unless one is given. It panics if the name is taken, or if values of T cannot
+// travel. Errors that T wraps do not come with it, unless they are exported
+// fields of types that travel.
+func RegisterErrorType[T error](name ...string) {
+	t := reflect.TypeFor[T]()
+	form, err := codec.For[T]()
+	if err != nil {
+		panic(fmt.Sprintf("mp.RegisterErrorType[%v]: %v", t, err))
+	}
+	mperr.RegisterType(cmp.Or(append(name, t.String())...), mperr.Type{
+		Find: func(err error) ([]byte, bool) {
+			var found T
+			if !errors.As(err, &found) {
+				return nil, false
+			}
+			b, err := form.Append(nil, &found, nil)
+			return b, err == nil
+		},
+		Make: func(b []byte) (error, error) {
+			made := new(T)
+			err := form.Decode(b, made, nil)
+			return *made, err
+		},
+	})
+}
+
 // RemoteError is the answer of a task that said no: it returned an error, or
 // it panicked. A process that is gone without an answer is an *ExitError.
 type RemoteError struct {
 	Task    string // the task's name
+	Name    string // the process's name
 	PID     int    // of the process that ran it
 	Message string // the error's text, or the panic's value
 	Stack   string // of the goroutine that panicked; empty for an error
@@ -104,8 +147,11 @@ func (e *RemoteError) Error() string {
 	if e.Panic {
 		verb = "panic: "
 	}
-	return fmt.Sprintf("%s (pid %d): %s%s", e.Task, e.PID, verb, e.Message)
+	return fmt.Sprintf("%s (%s, pid %d): %s%s", e.Name, e.Task, e.PID, verb, e.Message)
 }
+
+// Format prints the error; %+v also the stack of a panic.
+func (e *RemoteError) Format(s fmt.State, verb rune) { format(s, verb, e, e.Stack) }
 
 // Unwrap returns the registered errors that the remote error was.
 func (e *RemoteError) Unwrap() []error { return e.causes }
@@ -114,6 +160,7 @@ func (e *RemoteError) Unwrap() []error { return e.causes }
 // os.Exit, by a fatal error of the runtime.
 type ExitError struct {
 	Task  string
+	Name  string // the process's name
 	PID   int
 	State State
 	Crash string // the runtime's crash report, if it wrote one: the stacks of all goroutines
@@ -121,7 +168,7 @@ type ExitError struct {
 }
 
 func (e *ExitError) Error() string {
-	s := fmt.Sprintf("%s (pid %d): ended without an answer: %s", e.Task, e.PID, e.State)
+	s := fmt.Sprintf("%s (%s, pid %d): ended without an answer: %s", e.Name, e.Task, e.PID, e.State)
 	if e.Cause != nil {
 		s += fmt.Sprintf(" (cancelled: %v)", e.Cause)
 	}
@@ -129,6 +176,21 @@ func (e *ExitError) Error() string {
 		s += ": " + crashReason(e.Crash)
 	}
 	return s
+}
+
+// Format prints the error; %+v also the crash report.
+func (e *ExitError) Format(s fmt.State, verb rune) { format(s, verb, e, e.Crash) }
+
+// format is Format of an error with details.
+func format(s fmt.State, verb rune, err error, details string) {
+	switch {
+	case verb == 'q':
+		fmt.Fprintf(s, "%q", err.Error())
+	case verb == 'v' && s.Flag('+') && details != "":
+		fmt.Fprintf(s, "%s\n\n%s", err.Error(), details)
+	default:
+		_, _ = io.WriteString(s, err.Error())
+	}
 }
 
 // Unwrap returns why the process was cancelled, if it was.

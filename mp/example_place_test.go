@@ -41,7 +41,7 @@ func ExampleDict() {
 		log.Fatal(err)
 	}
 	defer stock.Close()
-	if err := stock.SetAll(ctx, map[string]int{"apples": 5}); err != nil {
+	if err := stock.SetBatch(ctx, map[string]int{"apples": 5}); err != nil {
 		log.Fatal(err)
 	}
 	left, err := stock.Add(ctx, "apples", -2)
@@ -119,7 +119,7 @@ func ExampleList() {
 		log.Fatal(err)
 	}
 	defer l.Close()
-	if err := l.Extend(ctx, []string{"b", "c", "a"}); err != nil {
+	if err := l.AppendBatch(ctx, []string{"b", "c", "a"}); err != nil {
 		log.Fatal(err)
 	}
 	if err := l.Sort(ctx, false); err != nil {
@@ -167,8 +167,8 @@ func ExampleSet() {
 		log.Fatal(err)
 	}
 	defer seen.Close()
-	fmt.Println(seen.Add(ctx, "10.0.0.1"))
-	fmt.Println(seen.Add(ctx, "10.0.0.1"))
+	fmt.Println(seen.Insert(ctx, "10.0.0.1"))
+	fmt.Println(seen.Insert(ctx, "10.0.0.1"))
 	// Output:
 	// true <nil>
 	// false <nil>

@@ -75,7 +75,7 @@ func ExampleQueue() {
 	if err := q.CloseWrite(ctx); err != nil {
 		log.Fatal(err)
 	}
-	for v, err := range q.All(ctx) {
+	for v, err := range q.Drain(ctx) {
 		fmt.Println(v, err)
 	}
 	// Output:
@@ -134,7 +134,7 @@ func ExampleArray() {
 	if _, err := RunningSum.Run(ctx, a); err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(a.Values(ctx))
+	fmt.Println(a.Copy(ctx))
 	// Output: [1 3 6 10] <nil>
 }
 
@@ -150,8 +150,8 @@ func ExampleSelect() {
 		log.Fatal(err)
 	}
 	ready, err := mp.Select(ctx, q, p)
-	fmt.Println(len(ready), ready[0] == mp.Source(p), err)
+	fmt.Println(ready, err)
 	// Output:
 	// hello, select
-	// 1 true <nil>
+	// [1] <nil>
 }

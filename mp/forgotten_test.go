@@ -36,7 +36,7 @@ func forgetful() {
 		if err != nil {
 			return err
 		}
-		s := a.Slice()
+		s := a.Elements()
 		m, err := mp.NewMutex()
 		if err == nil {
 			err = m.Lock(context.Background())

@@ -72,7 +72,7 @@ func useEverything(ctx context.Context, e everything) error {
 	}
 	e.M.Unlock()
 	e.RV.Store(2.5)
-	e.RA.Slice()[3] = 4
+	e.RA.Elements()[3] = 4
 	s, err := e.C.Recv(ctx)
 	if err != nil {
 		return err

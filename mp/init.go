@@ -130,6 +130,11 @@ func serve(control *fdpass.Conn) {
 		giveUp(err)
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
+	if start.Deadline != 0 {
+		var stop context.CancelFunc
+		ctx, stop = context.WithDeadline(ctx, time.Unix(0, start.Deadline))
+		defer stop()
+	}
 	life := &life{
 		f: f, control: control, ctx: ctx, cancel: cancel, grace: time.Duration(start.GraceNanos), starter: starter,
 		spare: start.Spare, shielded: start.IgnoreSignals, program: Programs(start.Programs),
@@ -188,7 +193,13 @@ func (o *outcome) run(ctx context.Context, start *wire.Start, in *arrival, out *
 			text = "runtime.Goexit was called"
 		}
 		err, _ := value.(error)
-		o.answer = &wire.Failure{Message: text, Stack: string(debug.Stack()), Names: mperr.Names(err), Panic: true}
+		stack := string(debug.Stack())
+		if !start.Quiet {
+			// As the runtime does for a panic that nobody recovers: who looks at the
+			// terminal sees it, also if nobody waits for the process.
+			fmt.Fprintf(os.Stderr, "%s (%s, pid %d): panic: %s\n\n%s\n", start.Name, start.Task, os.Getpid(), text, stack)
+		}
+		o.answer = &wire.Failure{Message: text, Stack: stack, Names: mperr.Names(err), Panic: true}
 		o.code = exitPanic
 	}()
 	b, err := body(ctx, start.Args, in, out)

@@ -28,7 +28,7 @@ type life struct {
 	cancel   context.CancelCauseFunc
 	grace    time.Duration
 	spare    bool // it waited for its task
-	shielded bool // Options.IgnoreSignals
+	shielded bool // StartOptions.IgnoreSignals
 	starter  int  // pid, as the kernel gave it to this process when it began
 
 	gone    sync.Once  // closes Parent().done

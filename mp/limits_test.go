@@ -35,7 +35,7 @@ func limited() {
 	_, err = mp.NewArray[int64](1 << 20)
 	fmt.Println("array:", err)
 	set(unix.RLIMIT_DATA, 1<<30)
-	p, err := Nothing.StartWith(ctx, mp.Options{MemoryLimit: 4 << 30}, mp.None{})
+	p, err := Nothing.With(mp.StartOptions{MemoryLimit: 4 << 30}).Start(ctx, mp.None{})
 	if err == nil {
 		err = p.Wait(ctx)
 	}

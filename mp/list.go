@@ -2,6 +2,7 @@ package mp
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"math"
 
@@ -94,8 +95,8 @@ func (l *List[T]) Append(ctx context.Context, v T) error {
 	return o.Append(ctx, b)
 }
 
-// Extend puts all values at the end at one moment.
-func (l *List[T]) Extend(ctx context.Context, vs []T) error {
+// AppendBatch puts all values at the end at one moment: Python's extend.
+func (l *List[T]) AppendBatch(ctx context.Context, vs []T) error {
 	o, bs, err := l.withAll(ctx, vs)
 	if err != nil {
 		return err
@@ -126,8 +127,8 @@ func (l *List[T]) Pop(ctx context.Context, i int) (v T, err error) {
 	return taken(ctx, o, l.t, b)
 }
 
-// Delete takes element i out.
-func (l *List[T]) Delete(ctx context.Context, i int) error {
+// RemoveAt takes element i out.
+func (l *List[T]) RemoveAt(ctx context.Context, i int) error {
 	o, err := l.h.access()
 	if err != nil {
 		return err
@@ -135,14 +136,18 @@ func (l *List[T]) Delete(ctx context.Context, i int) error {
 	return o.Delete(ctx, i)
 }
 
-// Remove takes out the first element that equals v, as Python compares, or
-// returns an error that wraps ErrNoValue.
-func (l *List[T]) Remove(ctx context.Context, v T) error {
+// Remove takes out the first element that equals v, as Python compares, and
+// reports whether there was one.
+func (l *List[T]) Remove(ctx context.Context, v T) (bool, error) {
 	o, b, err := l.with(ctx, v)
 	if err != nil {
-		return err
+		return false, err
 	}
-	return o.Remove(ctx, b)
+	err = o.Remove(ctx, b)
+	if errors.Is(err, ErrNoValue) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // Add adds delta to element i and returns the sum. Strings and lists are
@@ -200,7 +205,7 @@ func (l *List[T]) Clear(ctx context.Context) error { return l.h.do(ctx, driver.L
 
 // All iterates over the elements in order, some hundreds a round trip, so that
 // a list of any length costs little memory. An error is the last pair, as with
-// Queue.All. It goes by index: where others insert or take out elements in
+// Queue.Drain. It goes by index: where others insert or take out elements in
 // front of it meanwhile, an element is seen twice or not at all. Copy is one
 // moment's state. For elements with handles see Dict.All.
 func (l *List[T]) All(ctx context.Context) iter.Seq2[T, error] {
@@ -316,8 +321,8 @@ func (l *List[T]) SetSlice(ctx context.Context, start, stop, step int, vs []T) e
 	return o.SetSlice(ctx, a, b, s, bs)
 }
 
-// DeleteSlice takes a slice out: Python's del l[start:stop:step].
-func (l *List[T]) DeleteSlice(ctx context.Context, start, stop, step int) error {
+// RemoveSlice takes a slice out: Python's del l[start:stop:step].
+func (l *List[T]) RemoveSlice(ctx context.Context, start, stop, step int) error {
 	o, err := l.h.access()
 	if err != nil {
 		return err

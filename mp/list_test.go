@@ -26,7 +26,7 @@ func TestList(t *testing.T) { inPlaces(t, testList) }
 func testList(t *testing.T, m driver.Place) {
 	l, ctx := list[string](t, m), t.Context()
 	must(t, l.Append(ctx, "b"))
-	must(t, l.Extend(ctx, []string{"c", "d"}))
+	must(t, l.AppendBatch(ctx, []string{"c", "d"}))
 	must(t, l.Insert(ctx, 0, "a"))
 	must(t, l.Insert(ctx, 99, "e"))
 	must(t, l.Set(ctx, -1, "E"))
@@ -37,16 +37,18 @@ func testList(t *testing.T, m driver.Place) {
 	if a, b := get(l.Pop(ctx, -1))(t), get(l.Pop(ctx, 0))(t); a != "E" || b != "a" {
 		t.Errorf("Pop = %q, %q", a, b)
 	}
-	must(t, l.Delete(ctx, 1))
+	must(t, l.RemoveAt(ctx, 1))
 	wantList(t, "then", l, "b", "d")
-	must(t, l.Extend(ctx, []string{"b", "a"}))
+	must(t, l.AppendBatch(ctx, []string{"b", "a"}))
 	if a, b := get(l.Index(ctx, "b"))(t), get(l.IndexIn(ctx, "b", 1, mp.End))(t); a != 0 || b != 2 {
 		t.Errorf("Index = %d, %d", a, b)
 	}
 	if n := get(l.Count(ctx, "b"))(t); n != 2 {
 		t.Errorf("Count = %d", n)
 	}
-	must(t, l.Remove(ctx, "b"))
+	if ok := get(l.Remove(ctx, "b"))(t); !ok {
+		t.Error("Remove found nothing")
+	}
 	must(t, l.Sort(ctx, false))
 	wantList(t, "sorted", l, "a", "b", "d")
 	must(t, l.Sort(ctx, true))
@@ -68,12 +70,14 @@ func testList(t *testing.T, m driver.Place) {
 		t.Errorf("Len = %d", n)
 	}
 	for what, err := range map[string]error{
-		"Get": get2(l.Get(ctx, 0)), "Set": l.Set(ctx, 0, ""), "Pop": get2(l.Pop(ctx, -1)), "Delete": l.Delete(ctx, 0),
+		"Get": get2(l.Get(ctx, 0)), "Set": l.Set(ctx, 0, ""), "Pop": get2(l.Pop(ctx, -1)), "Delete": l.RemoveAt(ctx, 0),
 		"Update": l.Update(ctx, 0, func(*string) error { return nil }), "Add": get2(l.Add(ctx, 0, "")),
 	} {
 		wantErr(t, what+" of nothing", err, mp.ErrIndex)
 	}
-	wantErr(t, "Remove of nothing", l.Remove(ctx, "x"), mp.ErrNoValue)
+	if ok := get(l.Remove(ctx, "x"))(t); ok {
+		t.Error("Remove of nothing found something")
+	}
 	wantErr(t, "Index of nothing", get2(l.Index(ctx, "x")), mp.ErrNoValue)
 }
 
@@ -107,7 +111,7 @@ func testListSlices(t *testing.T, m driver.Place) {
 	must(t, l.SetSlice(ctx, mp.End, mp.Begin, -2, []int{7, 8, 9}))
 	wantList(t, "set backwards", l, 9, 9, 8, 4, 7)
 	wantErr(t, "too few", l.SetSlice(ctx, mp.Begin, mp.End, 2, []int{1}), mp.ErrValue)
-	must(t, l.DeleteSlice(ctx, mp.Begin, mp.End, 2))
+	must(t, l.RemoveSlice(ctx, mp.Begin, mp.End, 2))
 	wantList(t, "deleted", l, 9, 4)
 }
 
@@ -121,7 +125,7 @@ func testListIterates(t *testing.T, m driver.Place) {
 		for i := range want {
 			want[i] = i
 		}
-		must(t, l.Extend(ctx, want))
+		must(t, l.AppendBatch(ctx, want))
 		var got []int
 		for v, err := range l.All(ctx) {
 			must(t, err)

@@ -180,12 +180,12 @@ func oneWay[T any](t testing.TB, opts ...mp.Option) (*mp.Conn[mp.None, T], *mp.C
 // start starts a task whose process is gone at the end of the test.
 func start[A, R any](t testing.TB, task *mp.Task[A, R], args A) *mp.Process[R] {
 	t.Helper()
-	return startWith(t, task, mp.Options{}, args)
+	return startWith(t, task, mp.StartOptions{}, args)
 }
 
-func startWith[A, R any](t testing.TB, task *mp.Task[A, R], o mp.Options, args A) *mp.Process[R] {
+func startWith[A, R any](t testing.TB, task *mp.Task[A, R], o mp.StartOptions, args A) *mp.Process[R] {
 	t.Helper()
-	p, err := task.StartWith(context.Background(), o, args)
+	p, err := task.With(o).Start(context.Background(), args)
 	must(t, err)
 	t.Cleanup(func() {
 		_ = p.Kill()

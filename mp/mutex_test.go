@@ -45,7 +45,7 @@ var Guard = mp.Proc(func(ctx context.Context, g guard) error {
 		if err := g.M.Lock(ctx); err != nil {
 			return err
 		}
-		g.A.Slice()[0]++
+		g.A.Elements()[0]++
 		g.M.Unlock()
 	}
 	return nil

@@ -103,7 +103,7 @@ func useFar(t *testing.T, e farThings) {
 	must(t, e.M.Lock(ctx))
 	must(t, e.D.Set(ctx, "d", 1))
 	must(t, e.L.Append(ctx, "l"))
-	must(t, get2(e.S.Add(ctx, "s")))
+	must(t, get2(e.S.Insert(ctx, "s")))
 	must(t, e.NS.Set(ctx, "ns", 1))
 	for _, c := range []closer{e.Q, e.V, e.D, e.L, e.S, e.NS} {
 		must(t, c.Close())

@@ -116,7 +116,7 @@ func nilThroughQueue[T any](t *testing.T, v T, in ...mp.Option) {
 	}
 	must(t, q.Put(ctx, v))
 	must(t, q.CloseWrite(ctx))
-	for got, err := range q.All(ctx) {
+	for got, err := range q.Drain(ctx) {
 		must(t, err)
 		wantNils(t, "All", got, v)
 	}

@@ -78,7 +78,7 @@ func (b *backoff) wait(ctx context.Context, took time.Duration) error {
 	b.lost++
 	most := min(took<<max(0, min(b.lost-1, 2*maxCrowd-b.lost)), maxPause)
 	if b.lost == 1 || most <= 0 {
-		return ctx.Err()
+		return mperr.Ended(ctx)
 	}
 	timer := time.NewTimer(rand.N(most))
 	defer timer.Stop()
@@ -86,6 +86,6 @@ func (b *backoff) wait(ctx context.Context, took time.Duration) error {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return mperr.Ended(ctx)
 	}
 }

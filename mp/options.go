@@ -10,9 +10,9 @@ import (
 	"multiproc/mp/driver"
 )
 
-// Options say how a process is to be started. The zero value is what Start
-// uses.
-type Options struct {
+// StartOptions say how a process is to be started; see Task.With. The zero
+// value is what Start uses.
+type StartOptions struct {
 	// Name is what the process is called by Self, Children and messages.
 	// Empty: the task's function name and a number, "square-1"; children of
 	// that process are "square-1:1" and so on.
@@ -65,6 +65,10 @@ type Options struct {
 	// of its goroutines.
 	IgnoreSignals bool
 
+	// Quiet keeps a panic of the task off its standard error, where value and
+	// stack are printed otherwise. They are in the *RemoteError in any case.
+	Quiet bool
+
 	// NoSpare starts a process of its own even if a spare is ready. Starts
 	// with Env, Dir, Stdout or Stderr never use one.
 	NoSpare bool
@@ -75,7 +79,7 @@ const (
 	orphanGrace  = 500 * time.Millisecond
 )
 
-func (o *Options) grace() time.Duration {
+func (o *StartOptions) grace() time.Duration {
 	switch {
 	case o.Grace == 0:
 		return defaultGrace

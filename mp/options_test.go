@@ -52,7 +52,7 @@ func surroundings(context.Context, mp.None) (around, error) {
 func TestOptions(t *testing.T) {
 	var out, stderr bytes.Buffer
 	dir := get(filepath.EvalSymlinks(t.TempDir()))(t)
-	p := startWith(t, Surroundings, mp.Options{
+	p := startWith(t, Surroundings, mp.StartOptions{
 		Name: "with everything", Dir: dir, Env: append(os.Environ(), "MP_TEST_ENV=set"),
 		Stdout: &out, Stderr: &stderr, MaxProcs: 3, Nice: 5, Affinity: []int{0},
 	}, mp.None{})
@@ -71,7 +71,7 @@ func TestOptions(t *testing.T) {
 	}
 
 	both := new(bytes.Buffer)
-	p = startWith(t, Surroundings, mp.Options{Stdout: both, Stderr: both}, mp.None{})
+	p = startWith(t, Surroundings, mp.StartOptions{Stdout: both, Stderr: both}, mp.None{})
 	a = get(p.Result(t.Context()))(t)
 	if both.String() != "out1 err1 out2" {
 		t.Errorf("one writer for both gets %q", both)
@@ -84,7 +84,7 @@ func TestOptions(t *testing.T) {
 func TestOutputFile(t *testing.T) {
 	f := get(os.Create(filepath.Join(t.TempDir(), "out")))(t)
 	defer func() { must(t, f.Close()) }()
-	finish(t, startWith(t, Surroundings, mp.Options{Stdout: f, Stderr: new(bytes.Buffer)}, mp.None{}))
+	finish(t, startWith(t, Surroundings, mp.StartOptions{Stdout: f, Stderr: new(bytes.Buffer)}, mp.None{}))
 	if b := get(os.ReadFile(f.Name()))(t); string(b) != "out1 out2" {
 		t.Errorf("the file holds %q", b)
 	}
@@ -100,9 +100,9 @@ func (w *refuses) Write(b []byte) (int, error) {
 
 // A writer that fails does not block the child.
 func TestOutputRefused(t *testing.T) {
-	finish(t, startWith(t, Chatter, mp.Options{Stdout: &refuses{}}, 1<<20))
+	finish(t, startWith(t, Chatter, mp.StartOptions{Stdout: &refuses{}}, 1<<20))
 	var b bytes.Buffer
-	finish(t, startWith(t, Chatter, mp.Options{Stdout: &b}, 1<<20))
+	finish(t, startWith(t, Chatter, mp.StartOptions{Stdout: &b}, 1<<20))
 	if b.Len() != 1<<20 {
 		t.Errorf("%d bytes arrived", b.Len())
 	}
@@ -118,12 +118,12 @@ func chatter(_ context.Context, n int) error {
 
 func TestOptionsThatCannotBe(t *testing.T) {
 	_, send := oneWay[int](t)
-	for name, o := range map[string]mp.Options{
+	for name, o := range map[string]mp.StartOptions{
 		"directory": {Dir: "/there/is/no/such/directory"},
 		"nice":      {Affinity: []int{1 << 20}},
 		"processor": {Affinity: []int{-1}},
 	} {
-		if p, err := TakeConn.StartWith(t.Context(), o, send); err == nil {
+		if p, err := TakeConn.With(o).Start(t.Context(), send); err == nil {
 			t.Errorf("%s: a process was started: %v", name, p.Wait(t.Context()))
 		}
 	}
@@ -138,7 +138,7 @@ func TestMemoryLimit(t *testing.T) {
 		t.Skip("the race detector's own memory is above any limit")
 	}
 	var stderr bytes.Buffer
-	p := startWith(t, Allocate, mp.Options{MemoryLimit: 64 << 20, Stderr: &stderr}, 8<<30)
+	p := startWith(t, Allocate, mp.StartOptions{MemoryLimit: 64 << 20, Stderr: &stderr}, 8<<30)
 	err := p.Wait(t.Context())
 	var exit *mp.ExitError
 	if !errors.As(err, &exit) || exit.State.ExitCode != 2 || !strings.Contains(err.Error(), "out of memory") {

@@ -127,7 +127,7 @@ func TestStoppedInInitialization(t *testing.T) {
 // unborn is a program with a child that does not come as far as Init.
 func unborn() {
 	mp.Init()
-	p, err := Nothing.StartWith(context.Background(), mp.Options{Env: append(os.Environ(), hangEnv+"=1")}, mp.None{})
+	p, err := Nothing.With(mp.StartOptions{Env: append(os.Environ(), hangEnv+"=1")}).Start(context.Background(), mp.None{})
 	if err == nil {
 		err = p.Wait(context.Background())
 	}

@@ -16,7 +16,7 @@ type output struct {
 	copying        sync.WaitGroup
 }
 
-func newOutput(o *Options) (*output, error) {
+func newOutput(o *StartOptions) (*output, error) {
 	out := &output{}
 	var err error
 	if out.stdout, err = out.file(o.Stdout); err != nil {

@@ -108,9 +108,9 @@ func TestZeroHandles(t *testing.T) {
 	var ns mp.Namespace
 	for what, err := range map[string]error{
 		"Dict.Get": get2(d.Get(ctx, "k")), "Dict.Set": d.Set(ctx, "k", 1), "Dict.Len": get2(d.Len(ctx)), "Dict.Close": d.Close(),
-		"Dict.SetAll": d.SetAll(ctx, map[string]int{"a": 1}), "Dict.Update": d.Update(ctx, "k", func(*int) error { return nil }),
-		"Dict.Copy": get2(d.Copy(ctx)), "List.Get": get2(l.Get(ctx, 0)), "List.Append": l.Append(ctx, 1), "List.Extend": l.Extend(ctx, []int{1}),
-		"List.Sort": l.Sort(ctx, false), "List.Slice": get2(l.Slice(ctx, 0, 1, 1)), "Set.Add": get2(s.Add(ctx, 1)), "Set.Copy": get2(s.Copy(ctx)),
+		"Dict.SetAll": d.SetBatch(ctx, map[string]int{"a": 1}), "Dict.Update": d.Update(ctx, "k", func(*int) error { return nil }),
+		"Dict.Copy": get2(d.Copy(ctx)), "List.Get": get2(l.Get(ctx, 0)), "List.Append": l.Append(ctx, 1), "List.Extend": l.AppendBatch(ctx, []int{1}),
+		"List.Sort": l.Sort(ctx, false), "List.Slice": get2(l.Slice(ctx, 0, 1, 1)), "Set.Add": get2(s.Insert(ctx, 1)), "Set.Copy": get2(s.Copy(ctx)),
 		"Namespace.Get": get2(ns.Get(ctx, "x")), "Namespace.Set": ns.Set(ctx, "x", 1), "Namespace.Len": get2(ns.Len(ctx)),
 	} {
 		wantErr(t, what, err, mp.ErrClosed)
@@ -147,6 +147,6 @@ func dict[K comparable, V any](t testing.TB, p driver.Place) *mp.Dict[K, V] {
 func list[T any](t testing.TB, p driver.Place, vs ...T) *mp.List[T] {
 	t.Helper()
 	l := closing(t, get(mp.NewList[T](mp.In(p)))(t))
-	must(t, l.Extend(t.Context(), vs))
+	must(t, l.AppendBatch(t.Context(), vs))
 	return l
 }

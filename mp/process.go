@@ -117,7 +117,7 @@ func (c *child) follow(ctx context.Context) {
 // PID is the process id.
 func (c *child) PID() int { return c.l.process.PID() }
 
-// Name is the process's name: Options.Name or its default.
+// Name is the process's name: StartOptions.Name or its default.
 func (c *child) Name() string { return c.name }
 
 // Done is closed when the process has ended and was reaped.
@@ -134,9 +134,15 @@ func (c *child) State() State {
 }
 
 // Wait waits for the end of the process, or of ctx, which then is all that
-// ends: the process goes on. It returns nil if the task returned nil; a
-// *RemoteError if it returned an error or panicked; an *ExitError if the
-// process ended without an answer. It may be called any number of times.
+// ends: the process goes on, and the error wraps ErrRunning. It returns nil if
+// the task returned nil; a *RemoteError if it returned an error or panicked; an
+// *ExitError if the process ended without an answer. It may be called any number
+// of times. Python's join(timeout):
+//
+//	err := p.Wait(mp.Within(ctx, time.Second))
+//	if errors.Is(err, mp.ErrRunning) { // and not a time-out of the task's own
+//		…
+//	}
 func (c *child) Wait(ctx context.Context) error {
 	select {
 	case <-c.done:
@@ -147,7 +153,7 @@ func (c *child) Wait(ctx context.Context) error {
 	case <-c.done:
 		return c.failed
 	case <-ctx.Done():
-		return ctx.Err()
+		return fmt.Errorf("%s (%s, pid %d): %w: %w", c.name, c.task, c.PID(), ErrRunning, mperr.Ended(ctx))
 	}
 }
 
@@ -276,10 +282,10 @@ func (c *child) verdict(cause error) error {
 			causes = append(causes, mperr.ErrTerminated) // the task mostly says "context canceled"
 		}
 		return &RemoteError{
-			Task: c.task, PID: c.PID(), Message: m.Message, Stack: m.Stack, Panic: m.Panic, causes: causes,
+			Task: c.task, Name: c.name, PID: c.PID(), Message: m.Message, Stack: m.Stack, Panic: m.Panic, causes: causes,
 		}
 	}
-	e := &ExitError{Task: c.task, PID: c.PID(), State: c.state, Crash: readCrash(c.l.crash)}
+	e := &ExitError{Task: c.task, Name: c.name, PID: c.PID(), State: c.state, Crash: readCrash(c.l.crash)}
 	if !errors.Is(cause, errKilled) {
 		e.Cause = cause
 	}
@@ -314,7 +320,7 @@ func (p *Process[R]) Result(ctx context.Context) (R, error) {
 	case p.decoding <- struct{}{}:
 		defer func() { <-p.decoding }()
 	case <-ctx.Done():
-		return none, ctx.Err()
+		return none, mperr.Ended(ctx)
 	}
 	if !p.decoded {
 		if err := p.decode(ctx); err != nil {

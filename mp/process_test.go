@@ -77,7 +77,7 @@ func TestProcess(t *testing.T) {
 		t.Errorf("Self() = %+v", s)
 	}
 	begun := counter(t, 0)
-	p := startWith(t, Wait, mp.Options{Name: "sleeper"}, begun)
+	p := startWith(t, Wait, mp.StartOptions{Name: "sleeper"}, begun)
 	if p.Name() != "sleeper" || p.PID() == os.Getpid() || p.PID() <= 0 {
 		t.Errorf("name %q, pid %d", p.Name(), p.PID())
 	}
@@ -180,7 +180,7 @@ func stubborn(ctx context.Context, _ *int) (string, error) {
 
 func TestGraceThenKill(t *testing.T) {
 	q := queue[int](t, 0)
-	p := startWith(t, Deaf, mp.Options{Grace: 50 * time.Millisecond}, q)
+	p := startWith(t, Deaf, mp.StartOptions{Grace: 50 * time.Millisecond}, q)
 	_ = get(q.Get(t.Context()))(t)
 	begin := time.Now()
 	p.Cancel(errMine)
@@ -195,7 +195,7 @@ func TestGraceThenKill(t *testing.T) {
 		t.Errorf("killed after %v, want a grace of 50ms", d)
 	}
 
-	p = startWith(t, Deaf, mp.Options{Grace: -1}, q)
+	p = startWith(t, Deaf, mp.StartOptions{Grace: -1}, q)
 	_ = get(q.Get(t.Context()))(t)
 	p.Cancel(nil)
 	if err := p.Wait(t.Context()); !errors.As(err, &exit) || exit.State.Signal != syscall.SIGKILL {

@@ -138,10 +138,10 @@ func (q *Queue[T]) GetBatch(ctx context.Context, limit int) ([]T, error) {
 	return q.body().getBatch(ctx, limit)
 }
 
-// All iterates over the items as Get returns them. It ends without an error
+// Drain iterates over the items as Get returns them. It ends without an error
 // when the queue is closed for writing and empty; any other error of Get is
 // the last pair.
-func (q *Queue[T]) All(ctx context.Context) iter.Seq2[T, error] {
+func (q *Queue[T]) Drain(ctx context.Context) iter.Seq2[T, error] {
 	return all(ctx, q.Get)
 }
 

@@ -114,8 +114,8 @@ func (q *memoryQueue[T]) attach(f *family, seg *shm.Segment) error {
 }
 
 func (q *memoryQueue[T]) put(ctx context.Context, v T) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return mperr.Ended(ctx)
 	}
 	if !q.Enter() {
 		return q.ErrClosed()
@@ -132,8 +132,8 @@ func (q *memoryQueue[T]) put(ctx context.Context, v T) error {
 }
 
 func (q *memoryQueue[T]) tryPut(ctx context.Context, v T) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return mperr.Ended(ctx)
 	}
 	if !q.Enter() {
 		return q.ErrClosed()
@@ -150,8 +150,8 @@ func (q *memoryQueue[T]) tryPut(ctx context.Context, v T) error {
 }
 
 func (q *memoryQueue[T]) get(ctx context.Context) (v T, err error) {
-	if err := ctx.Err(); err != nil {
-		return v, err
+	if ctx.Err() != nil {
+		return v, mperr.Ended(ctx)
 	}
 	if !q.Enter() {
 		return v, q.ErrClosed()
@@ -169,8 +169,8 @@ func (q *memoryQueue[T]) get(ctx context.Context) (v T, err error) {
 }
 
 func (q *memoryQueue[T]) tryGet(ctx context.Context) (v T, err error) {
-	if err := ctx.Err(); err != nil {
-		return v, err
+	if ctx.Err() != nil {
+		return v, mperr.Ended(ctx)
 	}
 	if !q.Enter() {
 		return v, q.ErrClosed()
@@ -189,8 +189,8 @@ func (q *memoryQueue[T]) tryGet(ctx context.Context) (v T, err error) {
 
 // getAppend is for byte slices.
 func (q *memoryQueue[T]) getAppend(ctx context.Context, buf []byte) ([]byte, error) {
-	if err := ctx.Err(); err != nil {
-		return buf, err
+	if ctx.Err() != nil {
+		return buf, mperr.Ended(ctx)
 	}
 	if !q.Enter() {
 		return buf, q.ErrClosed()
@@ -200,8 +200,8 @@ func (q *memoryQueue[T]) getAppend(ctx context.Context, buf []byte) ([]byte, err
 }
 
 func (q *memoryQueue[T]) putBatch(ctx context.Context, values []T) (int, error) {
-	if err := ctx.Err(); err != nil {
-		return 0, err
+	if ctx.Err() != nil {
+		return 0, mperr.Ended(ctx)
 	}
 	if !q.Enter() {
 		return 0, q.ErrClosed()
@@ -260,8 +260,8 @@ func (q *memoryQueue[T]) putEncoded(ctx context.Context, values []T) (int, error
 const batchBytes = 1 << 20
 
 func (q *memoryQueue[T]) getBatch(ctx context.Context, limit int) ([]T, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
+	if ctx.Err() != nil {
+		return nil, mperr.Ended(ctx)
 	}
 	if !q.Enter() {
 		return nil, q.ErrClosed()
@@ -357,8 +357,8 @@ func (q *memoryQueue[T]) source() (*waitSource, error) {
 
 // call makes a call into memory that may have been given up.
 func call[R any](ctx context.Context, m *local.Memory, f func() (R, error)) (R, error) {
-	if err := ctx.Err(); err != nil {
-		return *new(R), err
+	if ctx.Err() != nil {
+		return *new(R), mperr.Ended(ctx)
 	}
 	if !m.Enter() {
 		return *new(R), m.ErrClosed()

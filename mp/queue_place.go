@@ -5,6 +5,7 @@ import (
 	"errors"
 	"unsafe"
 
+	"multiproc/internal/mperr"
 	"multiproc/internal/portable"
 	"multiproc/mp/driver"
 )
@@ -50,7 +51,7 @@ func (q *placeQueue[T]) tryGet(ctx context.Context) (v T, err error) {
 func (q *placeQueue[T]) putBatch(ctx context.Context, values []T) (int, error) {
 	all, failed := encodeAll(ctx, q.obj, q.t, values)
 	if len(all) == 0 {
-		return 0, errors.Join(failed, ctx.Err())
+		return 0, errors.Join(failed, mperr.Ended(ctx))
 	}
 	n, err := q.obj.PutBatch(ctx, all)
 	if err == nil {

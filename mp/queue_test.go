@@ -191,7 +191,7 @@ func TestTaskDoneAndJoin(t *testing.T) {
 
 // Work takes items and says that each is done.
 var Work = mp.Proc(func(ctx context.Context, q *mp.Queue[int]) error {
-	for _, err := range q.All(ctx) {
+	for _, err := range q.Drain(ctx) {
 		if err != nil {
 			return err
 		}
@@ -215,7 +215,7 @@ func testCloseWrite(t *testing.T, in ...mp.Option) {
 	must(t, q.CloseWrite(t.Context()))
 	wantErr(t, "Put", q.Put(t.Context(), "c"), mp.ErrClosed)
 	var got []string
-	for s, err := range q.All(t.Context()) {
+	for s, err := range q.Drain(t.Context()) {
 		must(t, err)
 		got = append(got, s)
 	}

@@ -143,19 +143,19 @@ func (a *RawArray[T]) mustEnter() {
 	}
 }
 
-// Slice is the array's memory itself, in every process the same. It must not
+// Elements is the array's memory itself, in every process the same. It must not
 // be used after Close: the memory is unmapped then, and to touch it is a fault
 // that ends the process. If the handle is forgotten without Close the memory
 // stays mapped. It panics if the handle was closed.
-func (a *RawArray[T]) Slice() []T {
+func (a *RawArray[T]) Elements() []T {
 	a.mustEnter()
 	defer a.mem.Exit()
 	a.mem.Rest.Lend()
 	return a.e.slice()
 }
 
-// Close gives the handle back; later calls panic. Slices that Slice returned
-// must not be used any more.
+// Close gives the handle back; later calls panic. The slices that Elements
+// returned must not be used any more.
 func (a *RawArray[T]) Close() error { return a.mem.Close() }
 
 // String names the object.

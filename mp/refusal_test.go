@@ -32,7 +32,7 @@ func TestEndedContext(t *testing.T) {
 		"Array.View":   a.View(ctx, inside),
 		"Array.Update": a.Update(ctx, inside),
 		"Array.Repair": a.Repair(ctx, inside),
-		"Array.Values": second(a.Values(ctx)),
+		"Array.Values": second(a.Copy(ctx)),
 		"SetSlice":     a.SetSlice(ctx, 0, []int{9}),
 		"Mutex.Lock":   m.Lock(ctx),
 		"Mutex.Repair": m.Repair(ctx, func() error { called = true; return nil }),
@@ -95,7 +95,7 @@ func TestNothingGiven(t *testing.T) {
 	if _, err := mp.Select(t.Context(), nil); err == nil {
 		t.Error("Select of nil")
 	}
-	if err := mp.WaitAll(t.Context(), nil); err == nil {
+	if err := mp.WaitAll[mp.Child](t.Context(), nil); err == nil {
 		t.Error("WaitAll of nil")
 	}
 	var v mp.Value[int]

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"multiproc/internal/local"
+	"multiproc/internal/mperr"
 	"multiproc/internal/ring"
 	"multiproc/internal/robust"
 )
@@ -57,14 +58,14 @@ func closed(looks []*waitSource) error {
 	return nil
 }
 
-// Select waits until at least one of the sources is ready, and returns all
-// that are, in the order given. Ready says only that a call would not have
+// Select waits until at least one of the sources is ready, and returns the
+// indexes of all that are, in order. Ready says only that a call would not have
 // waited at that moment: where others read too, use TryGet or TryRecv.
 // It takes nothing out of any source. A queue in a place costs a round trip
 // to look at.
-func Select(ctx context.Context, sources ...Source) ([]Source, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
+func Select(ctx context.Context, sources ...Source) (ready []int, err error) {
+	if ctx.Err() != nil {
+		return nil, mperr.Ended(ctx)
 	}
 	if len(sources) == 0 {
 		return nil, errors.New("select: no sources")
@@ -86,14 +87,14 @@ func Select(ctx context.Context, sources ...Source) ([]Source, error) {
 		looks = append(looks, l)
 	}
 	for {
-		var out []Source
+		var out []int
 		for i, l := range looks {
 			ready, err := l.look(ctx)
 			if err != nil {
 				return nil, err
 			}
 			if ready {
-				out = append(out, sources[i])
+				out = append(out, i)
 			}
 		}
 		if len(out) > 0 {
@@ -172,9 +173,9 @@ func waitAny(ctx context.Context, looks []*waitSource) error {
 		if ctx.Err() == nil || err == nil {
 			return err
 		}
-		return ctx.Err()
+		return mperr.Ended(ctx)
 	case <-ctx.Done():
-		return ctx.Err()
+		return mperr.Ended(ctx)
 	}
 }
 

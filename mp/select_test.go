@@ -19,13 +19,14 @@ func TestSelect(t *testing.T) {
 	p := start(t, Wait, begun)
 	want := func(sources ...mp.Source) {
 		t.Helper()
-		got := get(mp.Select(t.Context(), q, a, p))(t)
+		all := []mp.Source{q, a, p}
+		got := get(mp.Select(t.Context(), all...))(t)
 		if len(got) != len(sources) {
 			t.Fatalf("%d ready, want %d", len(got), len(sources))
 		}
 		for i := range got {
-			if got[i] != sources[i] {
-				t.Errorf("source %d is %T, want %T", i, got[i], sources[i])
+			if all[got[i]] != sources[i] {
+				t.Errorf("source %d is %T, want %T", i, all[got[i]], sources[i])
 			}
 		}
 	}
@@ -55,18 +56,18 @@ func TestSelectIsWoken(t *testing.T) {
 	begun := counter(t, 0)
 	p := start(t, Wait, begun)
 	type answer struct {
-		s   []mp.Source
+		s   []int
 		err error
 	}
 	for _, step := range []struct {
 		cause func()
-		want  mp.Source
+		want  int
 		take  func()
 	}{
-		{func() { must(t, q.Put(t.Context(), 1)) }, q, func() { _ = get(q.TryGet(t.Context()))(t) }},
-		{func() { must(t, far.Put(t.Context(), 1)) }, far, func() { _ = get(far.TryGet(t.Context()))(t) }},
-		{func() { must(t, b.Send(t.Context(), 1)) }, a, func() { _ = get(a.TryRecv())(t) }},
-		{func() { p.Cancel(nil) }, p, func() {}},
+		{func() { must(t, q.Put(t.Context(), 1)) }, 1, func() { _ = get(q.TryGet(t.Context()))(t) }},
+		{func() { must(t, far.Put(t.Context(), 1)) }, 0, func() { _ = get(far.TryGet(t.Context()))(t) }},
+		{func() { must(t, b.Send(t.Context(), 1)) }, 2, func() { _ = get(a.TryRecv())(t) }},
+		{func() { p.Cancel(nil) }, 3, func() {}},
 	} {
 		ch := make(chan answer)
 		go func() {
@@ -81,7 +82,7 @@ func TestSelectIsWoken(t *testing.T) {
 		}
 		step.cause()
 		if x := <-ch; x.err != nil || len(x.s) != 1 || x.s[0] != step.want {
-			t.Errorf("got %v, %v, want %T", x.s, x.err, step.want)
+			t.Errorf("got %v, %v, want %d", x.s, x.err, step.want)
 		}
 		step.take()
 	}
@@ -97,7 +98,7 @@ func TestSelectOfMany(t *testing.T) {
 		sources = append(sources, q)
 	}
 	for _, i := range []int{299, 0, 130} {
-		ready := make(chan []mp.Source)
+		ready := make(chan []int)
 		go func() {
 			s, err := mp.Select(context.Background(), sources...)
 			if err != nil {
@@ -106,7 +107,7 @@ func TestSelectOfMany(t *testing.T) {
 			ready <- s
 		}()
 		must(t, queues[i].Put(t.Context(), i))
-		if s := <-ready; len(s) != 1 || s[0] != sources[i] {
+		if s := <-ready; len(s) != 1 || s[0] != i {
 			t.Errorf("queue %d: %d ready", i, len(s))
 		}
 		_ = get(queues[i].TryGet(t.Context()))(t)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"sync"
 	"sync/atomic"
 )
@@ -95,12 +96,14 @@ func Children() []Child {
 }
 
 // WaitAll waits for all these processes and returns their errors joined, nil
-// if every task returned nil. When ctx ends it returns ctx's error beside those
-// of the processes that have ended.
-func WaitAll(ctx context.Context, children ...Child) error {
+// if every task returned nil. When ctx ends it returns an error that wraps
+// ErrRunning beside those of the processes that have ended. Processes of
+// different result types are named by what they have in common:
+// WaitAll[mp.Child](ctx, p, q).
+func WaitAll[P Child](ctx context.Context, processes ...P) error {
 	var failed []error
-	for i, c := range children {
-		if c == nil {
+	for i, c := range processes {
+		if v := reflect.ValueOf(c); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 			failed = append(failed, fmt.Errorf("wait for all: process %d is nil", i))
 			continue
 		}

@@ -54,8 +54,8 @@ func (s *Set[T]) withAll(ctx context.Context, vs []T) (driver.Set, [][]byte, err
 	return o, bs, err
 }
 
-// Add puts v in, and reports whether it was not there yet.
-func (s *Set[T]) Add(ctx context.Context, v T) (bool, error) {
+// Insert puts v in, and reports whether it was not there yet.
+func (s *Set[T]) Insert(ctx context.Context, v T) (bool, error) {
 	o, b, err := s.with(ctx, v)
 	if err != nil {
 		return false, err
@@ -63,9 +63,9 @@ func (s *Set[T]) Add(ctx context.Context, v T) (bool, error) {
 	return o.Add(ctx, b)
 }
 
-// AddAll puts all values in at one moment, and returns how many of them were
+// InsertBatch puts all values in at one moment, and returns how many of them were
 // not there yet: Python's update.
-func (s *Set[T]) AddAll(ctx context.Context, vs []T) (added int, err error) {
+func (s *Set[T]) InsertBatch(ctx context.Context, vs []T) (added int, err error) {
 	o, bs, err := s.withAll(ctx, vs)
 	if err != nil {
 		return 0, err
@@ -82,9 +82,9 @@ func (s *Set[T]) Remove(ctx context.Context, v T) (bool, error) {
 	return o.Remove(ctx, b)
 }
 
-// RemoveAll takes all values out at one moment, and returns how many of them
+// RemoveBatch takes all values out at one moment, and returns how many of them
 // were there: Python's difference_update.
-func (s *Set[T]) RemoveAll(ctx context.Context, vs []T) (removed int, err error) {
+func (s *Set[T]) RemoveBatch(ctx context.Context, vs []T) (removed int, err error) {
 	o, bs, err := s.withAll(ctx, vs)
 	if err != nil {
 		return 0, err
@@ -133,7 +133,7 @@ func (s *Set[T]) Len(ctx context.Context) (int, error) {
 func (s *Set[T]) Clear(ctx context.Context) error { return s.h.do(ctx, driver.Set.Clear) }
 
 // All iterates over the values, some hundreds a round trip; an error is the
-// last pair, as with Queue.All. Others may change the set meanwhile: values
+// last pair, as with Queue.Drain. Others may change the set meanwhile: values
 // that stay throughout are seen exactly once.
 func (s *Set[T]) All(ctx context.Context) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {

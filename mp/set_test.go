@@ -18,10 +18,10 @@ func testSet(t *testing.T, m driver.Place) {
 	s, ctx := closing(t, get(mp.NewSet[place](mp.In(m)))(t)), t.Context()
 	ulm, bonn, kiel := place{"Ulm", 89073}, place{"Bonn", 53111}, place{"Kiel", 24103}
 	wantErr(t, "Pop of nothing", get2(s.Pop(ctx)), mp.ErrEmpty)
-	if a, b := get(s.Add(ctx, ulm))(t), get(s.Add(ctx, ulm))(t); !a || b {
+	if a, b := get(s.Insert(ctx, ulm))(t), get(s.Insert(ctx, ulm))(t); !a || b {
 		t.Errorf("Add = %v, %v", a, b)
 	}
-	if n := get(s.AddAll(ctx, []place{ulm, bonn, kiel}))(t); n != 2 {
+	if n := get(s.InsertBatch(ctx, []place{ulm, bonn, kiel}))(t); n != 2 {
 		t.Errorf("AddAll = %d", n)
 	}
 	if a, b := get(s.Has(ctx, bonn))(t), get(s.Has(ctx, place{}))(t); !a || b {
@@ -36,13 +36,13 @@ func testSet(t *testing.T, m driver.Place) {
 	if n := get(s.Retain(ctx, []place{bonn}))(t); n != 1 {
 		t.Errorf("Retain = %d", n)
 	}
-	if n := get(s.RemoveAll(ctx, []place{ulm, kiel}))(t); n != 0 || get(s.Len(ctx))(t) != 1 {
+	if n := get(s.RemoveBatch(ctx, []place{ulm, kiel}))(t); n != 0 || get(s.Len(ctx))(t) != 1 {
 		t.Errorf("RemoveAll = %d", n)
 	}
 	if p := get(s.Pop(ctx))(t); p != bonn {
 		t.Errorf("Pop = %v", p)
 	}
-	must(t, get2(s.Add(ctx, ulm)))
+	must(t, get2(s.Insert(ctx, ulm)))
 	must(t, s.Clear(ctx))
 	if n := get(s.Len(ctx))(t); n != 0 {
 		t.Errorf("Len = %d", n)
@@ -58,7 +58,7 @@ func testSetIterates(t *testing.T, m driver.Place) {
 	for i := range values {
 		values[i] = i
 	}
-	must(t, get2(s.AddAll(ctx, values)))
+	must(t, get2(s.InsertBatch(ctx, values)))
 	var got []int
 	for v, err := range s.All(ctx) {
 		must(t, err)

@@ -32,7 +32,7 @@ func drains() {
 	signal.Notify(told, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT)
 	m, err := manager.Start(ctx, manager.Options{Name: "server"})
 	if err == nil {
-		err = mp.Spares(1)
+		err = mp.KeepSpares(1)
 	}
 	if err != nil {
 		fmt.Println(err)
@@ -43,7 +43,7 @@ func drains() {
 		err = q.Put(ctx, "kept")
 	}
 	worker, err2 := Announce.Start(ctx, "worker")
-	shielded, err3 := Announce.StartWith(ctx, mp.Options{Name: "shielded", IgnoreSignals: true}, "shielded")
+	shielded, err3 := Announce.With(mp.StartOptions{Name: "shielded", IgnoreSignals: true}).Start(ctx, "shielded")
 	if err := errors.Join(err, err2, err3); err != nil {
 		fmt.Println(err)
 		return
@@ -60,7 +60,7 @@ func drains() {
 	shielded.Cancel(nil)
 	err = shielded.Wait(ctx)
 	fmt.Println("shielded:", err)
-	fmt.Println("close:", errors.Join(q.Close(), m.Close(), mp.Spares(0)))
+	fmt.Println("close:", errors.Join(q.Close(), m.Close(), mp.KeepSpares(0)))
 }
 
 // supervisor does what systemd does to a service: SIGTERM to every process of
@@ -104,7 +104,7 @@ func TestDrainsUnderASupervisor(t *testing.T) {
 	expect("manager: kept <nil>")
 	expect("new task: <nil>")
 	expect("shielded: running")
-	expect("shielded: " + "multiproc/mp_test.announce")
+	expect("shielded: shielded (multiproc/mp_test.announce")
 	expect("close: <nil>")
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("%v\n%s", err, errs)
@@ -140,7 +140,7 @@ func TestTerminatedTheHardWay(t *testing.T) {
 		if signal.Ignored(sig) {
 			continue // under nohup
 		}
-		p := startWith(t, Deaf, mp.Options{Grace: short}, q)
+		p := startWith(t, Deaf, mp.StartOptions{Grace: short}, q)
 		get(q.Get(t.Context()))(t)
 		must(t, syscall.Kill(p.PID(), sig))
 		err := p.Wait(t.Context())

@@ -17,7 +17,7 @@ import (
 var UseSpares = mp.Proc(useSpares)
 
 func useSpares(ctx context.Context, n int) error {
-	if err := mp.Spares(n); err != nil {
+	if err := mp.KeepSpares(n); err != nil {
 		return err
 	}
 	_, err := Nothing.Run(ctx, mp.None{})

@@ -21,16 +21,16 @@ type spare struct {
 	stdout, stderr *os.File
 }
 
-// Spares keeps n processes started ahead of time, so that Start costs a
+// KeepSpares keeps n processes started ahead of time, so that Start costs a
 // message and not an exec. They wait in Init: package initialization has run
 // in them, main has not. Each takes the memory of an idle Go program, some
 // megabytes. 0 ends them. It returns at once; spares start in the background,
 // and each one that is used is replaced.
 //
 // A spare has the environment, directory and output files that this process
-// had when the spare was started. Starts whose Options say otherwise do not
+// had when the spare was started. Starts whose options say otherwise do not
 // use one.
-func Spares(n int) error {
+func KeepSpares(n int) error {
 	f, err := theFamily()
 	if err != nil {
 		return err
@@ -65,9 +65,9 @@ func fill(f *family, stdout, stderr *os.File) {
 	s.filling = true
 	go func() {
 		for {
-			l, err := newLaunch(context.Background(), f, &Options{Stdout: stdout, Stderr: stderr}, "spare")
+			l, err := newLaunch(context.Background(), f, &StartOptions{Stdout: stdout, Stderr: stderr}, "spare")
 			s.Lock()
-			surplus := err == nil && len(s.ready) >= s.want // Spares was called meanwhile
+			surplus := err == nil && len(s.ready) >= s.want // KeepSpares was called meanwhile
 			if err == nil && !surplus {
 				s.ready = append(s.ready, spare{l, stdout, stderr})
 			}
@@ -86,7 +86,7 @@ func fill(f *family, stdout, stderr *os.File) {
 }
 
 // launchOrSpare returns a process that waits for its task.
-func launchOrSpare(ctx context.Context, f *family, o *Options, name string) (*launch, error) {
+func launchOrSpare(ctx context.Context, f *family, o *StartOptions, name string) (*launch, error) {
 	if o.NoSpare || o.Stdout != nil || o.Stderr != nil || o.Env != nil || o.Dir != "" {
 		return newLaunch(ctx, f, o, name)
 	}

@@ -23,15 +23,15 @@ func processes(t testing.TB) int {
 }
 
 func TestSpares(t *testing.T) {
-	t.Cleanup(func() { must(t, mp.Spares(0)) })
-	must(t, mp.Spares(2))
+	t.Cleanup(func() { must(t, mp.KeepSpares(0)) })
+	must(t, mp.KeepSpares(2))
 	mptest.Eventually(t, func() bool { return processes(t) == 2 }, "two spares wait")
 	if n := len(mp.Children()); n != 0 {
 		t.Errorf("Children() counts %d spares", n)
 	}
 	waiting := childPIDs(t)
 
-	p := startWith(t, WhoAmI, mp.Options{Name: "warm"}, 1)
+	p := startWith(t, WhoAmI, mp.StartOptions{Name: "warm"}, 1)
 	w := get(p.Result(t.Context()))(t)
 	if !waiting[p.PID()] {
 		t.Error("the process that ran the task was no spare")
@@ -42,22 +42,22 @@ func TestSpares(t *testing.T) {
 	mptest.Eventually(t, func() bool { return processes(t) == 2 }, "the spare was replaced")
 
 	waiting = childPIDs(t)
-	p = startWith(t, WhoAmI, mp.Options{NoSpare: true}, 0)
+	p = startWith(t, WhoAmI, mp.StartOptions{NoSpare: true}, 0)
 	finish(t, p)
 	if waiting[p.PID()] {
 		t.Error("NoSpare used a spare")
 	}
 
-	must(t, mp.Spares(1))
+	must(t, mp.KeepSpares(1))
 	mptest.Eventually(t, func() bool { return processes(t) == 1 }, "the second spare has ended")
-	must(t, mp.Spares(0))
+	must(t, mp.KeepSpares(0))
 	mptest.Eventually(t, func() bool { return processes(t) == 0 }, "both spares have ended")
 }
 
 // A spare that somebody kills is not used.
 func TestDeadSpare(t *testing.T) {
-	t.Cleanup(func() { must(t, mp.Spares(0)) })
-	must(t, mp.Spares(1))
+	t.Cleanup(func() { must(t, mp.KeepSpares(0)) })
+	must(t, mp.KeepSpares(1))
 	mptest.Eventually(t, func() bool { return processes(t) == 1 }, "a spare waits")
 	for pid := range childPIDs(t) {
 		proc := get(os.FindProcess(pid))(t)
@@ -71,8 +71,8 @@ func TestDeadSpare(t *testing.T) {
 
 // A spare that was started with another standard output is not used.
 func TestSpareKeepsToItsOutput(t *testing.T) {
-	t.Cleanup(func() { must(t, mp.Spares(0)) })
-	must(t, mp.Spares(3))
+	t.Cleanup(func() { must(t, mp.KeepSpares(0)) })
+	must(t, mp.KeepSpares(3))
 	mptest.Eventually(t, func() bool { return processes(t) == 3 }, "three spares wait")
 
 	r, w, err := os.Pipe()
@@ -88,7 +88,7 @@ func TestSpareKeepsToItsOutput(t *testing.T) {
 		finish(t, p)
 	}
 	os.Stdout = old
-	must(t, mp.Spares(0)) // those that were started meanwhile hold the pipe
+	must(t, mp.KeepSpares(0)) // those that were started meanwhile hold the pipe
 	must(t, w.Close())
 	b := make([]byte, 100)
 	n := 0

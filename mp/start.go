@@ -18,24 +18,30 @@ import (
 	"multiproc/internal/wire"
 )
 
-// Start runs the task in a new process and returns when it has been handed
-// its arguments. ctx is the process's life: when it ends, the task's context
-// is cancelled with the same cause, and after Options.Grace the process is
-// killed. Ends of pipes in args move to the child; other handles are shared.
-// An error means that nothing was started, and nothing moved.
+// With returns the task with options for the processes that are started of it.
+// The task itself stays as it is:
 //
-// Cost: an exec of this program, some two milliseconds, process's end included;
-// 0.6 with Spares.
-func (t *Task[A, R]) Start(ctx context.Context, args A) (*Process[R], error) {
-	return t.StartWith(ctx, Options{}, args)
+//	result, err := Square.With(mp.StartOptions{MemoryLimit: 1 << 30}).Run(ctx, 7)
+func (t *Task[A, R]) With(o StartOptions) *Task[A, R] {
+	with := *t
+	with.options = o
+	return &with
 }
 
-// StartWith is Start with options.
-func (t *Task[A, R]) StartWith(ctx context.Context, o Options, args A) (*Process[R], error) {
+// Start runs the task in a new process and returns when it has been handed
+// its arguments. ctx is the process's life: when it ends, the task's context
+// is cancelled with the same cause, and after StartOptions.Grace the process is
+// killed. The task's context has ctx's deadline, and none of its values. Ends of
+// pipes in args move to the child; other handles are shared. An error means that
+// nothing was started, and nothing moved.
+//
+// Cost: an exec of this program, some two milliseconds, process's end included;
+// 0.6 with KeepSpares.
+func (t *Task[A, R]) Start(ctx context.Context, args A) (*Process[R], error) {
 	p := &Process[R]{result: t.result, decoding: make(chan struct{}, 1)}
 	p.face, p.unread = p, p.keepUnread
 	p.parcel = t.result.HasHandles() || t.result.HasAny()
-	err := start(ctx, &p.child, o, t.name, t.short(), func(e *export) ([]byte, error) {
+	err := start(ctx, &p.child, t.options, t.name, t.short(), func(e *export) ([]byte, error) {
 		return t.args.Append(nil, &args, e)
 	})
 	if err != nil {
@@ -55,13 +61,19 @@ func (t *Task[A, R]) Run(ctx context.Context, args A) (R, error) {
 	return p.Result(context.WithoutCancel(ctx))
 }
 
-// start begins the life of c. encode turns the arguments into bytes.
-func start(ctx context.Context, c *child, o Options, task, short string, encode func(*export) ([]byte, error)) error {
-	if err := ctx.Err(); err != nil {
-		if cause := context.Cause(ctx); !errors.Is(cause, err) {
-			return fmt.Errorf("%w: %w", err, cause)
-		}
+// Call is Run as a function for a Group, or an errgroup.Group, without the
+// result.
+func (t *Task[A, R]) Call(ctx context.Context, args A) func() error {
+	return func() error {
+		_, err := t.Run(ctx, args)
 		return err
+	}
+}
+
+// start begins the life of c. encode turns the arguments into bytes.
+func start(ctx context.Context, c *child, o StartOptions, task, short string, encode func(*export) ([]byte, error)) error {
+	if ctx.Err() != nil {
+		return mperr.Ended(ctx)
 	}
 	if !initialized.Load() {
 		refuseChild()
@@ -99,7 +111,8 @@ func start(ctx context.Context, c *child, o Options, task, short string, encode 
 		err = l.control.WriteFrame(wire.Append(nil, &wire.Start{
 			Task: task, Name: name, ParentPID: int32(self.PID), ParentName: self.Name,
 			GraceNanos: int64(o.grace()), MaxProcs: int32(o.MaxProcs), MemoryLimit: o.MemoryLimit, Identity: identity,
-			Spare: l.spare, IgnoreSignals: o.IgnoreSignals, Programs: int32(o.Programs), Args: raw,
+			Spare: l.spare, IgnoreSignals: o.IgnoreSignals, Quiet: o.Quiet, Programs: int32(o.Programs), Args: raw,
+			Deadline: deadlineOf(ctx),
 		}), e.fds)
 		if !stop() && err != nil {
 			err = fmt.Errorf("%w (%w)", context.Cause(ctx), err)
@@ -120,6 +133,14 @@ func start(ctx context.Context, c *child, o Options, task, short string, encode 
 	return nil
 }
 
+// deadlineOf is a context's deadline as a message has it.
+func deadlineOf(ctx context.Context) int64 {
+	if t, ok := ctx.Deadline(); ok {
+		return t.UnixNano()
+	}
+	return 0
+}
+
 // launch is a process that was started and waits for its task.
 type launch struct {
 	f       *family
@@ -132,7 +153,7 @@ type launch struct {
 }
 
 // newLaunch starts a process that will wait for its task in Init.
-func newLaunch(ctx context.Context, f *family, o *Options, name string) (_ *launch, err error) {
+func newLaunch(ctx context.Context, f *family, o *StartOptions, name string) (_ *launch, err error) {
 	l := &launch{f: f}
 	if l.ref, err = f.table.Reserve(name); err != nil {
 		return nil, err
@@ -189,9 +210,9 @@ func newLaunch(ctx context.Context, f *family, o *Options, name string) (_ *laun
 }
 
 // prepare applies what the starter can set from outside.
-func (l *launch) prepare(o *Options) error {
+func (l *launch) prepare(o *StartOptions) error {
 	if o.Programs < EndPrograms || o.Programs > EndAllPrograms {
-		return fmt.Errorf("Options.Programs is %d: it must be EndPrograms, LeavePrograms or EndAllPrograms", o.Programs)
+		return fmt.Errorf("StartOptions.Programs is %d: it must be EndPrograms, LeavePrograms or EndAllPrograms", o.Programs)
 	}
 	if o.Nice < -20 || o.Nice > 19 {
 		return fmt.Errorf("a nice value of %d: it must be -20 to 19", o.Nice)

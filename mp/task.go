@@ -23,6 +23,8 @@ type Task[A, R any] struct {
 	name   string
 	args   *codec.Typed[A]
 	result *codec.Typed[R]
+
+	options StartOptions // see With
 }
 
 // TaskOption changes how a task is registered.

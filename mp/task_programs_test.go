@@ -77,20 +77,20 @@ func TestProgramsOfTasks(t *testing.T) {
 	for _, tt := range []struct {
 		name, do string
 		end      func(mp.Child, int)
-		o        mp.Options
+		o        mp.StartOptions
 		session  bool
 		live     bool
 	}{
 		{name: "Kill", end: kill},
 		{name: "killed from outside", end: outside},
-		{name: "the end of its grace", end: cancel, o: mp.Options{Grace: short}},
+		{name: "the end of its grace", end: cancel, o: mp.StartOptions{Grace: short}},
 		{name: "cancelled", do: "wait", end: cancel},
 		{name: "panic", do: "panic", end: nothing},
 		{name: "return", do: "return", end: nothing, live: true},
-		{name: "return, all", do: "return", end: nothing, o: mp.Options{Programs: mp.EndAllPrograms}},
-		{name: "Kill, leave", end: kill, o: mp.Options{Programs: mp.LeavePrograms}, live: true},
+		{name: "return, all", do: "return", end: nothing, o: mp.StartOptions{Programs: mp.EndAllPrograms}},
+		{name: "Kill, leave", end: kill, o: mp.StartOptions{Programs: mp.LeavePrograms}, live: true},
 		{name: "Kill of a daemon's starter", end: kill, session: true, live: true},
-		{name: "Kill of a daemon's starter, all", end: kill, o: mp.Options{Programs: mp.EndAllPrograms}, session: true},
+		{name: "Kill of a daemon's starter, all", end: kill, o: mp.StartOptions{Programs: mp.EndAllPrograms}, session: true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			q := queue[int](t, 0)
@@ -113,7 +113,7 @@ func TestProgramsOfTasks(t *testing.T) {
 			}
 		})
 	}
-	p, err := StartsProgram.StartWith(t.Context(), mp.Options{Programs: 3}, programArgs{})
+	p, err := StartsProgram.With(mp.StartOptions{Programs: 3}).Start(t.Context(), programArgs{})
 	if err == nil {
 		t.Errorf("Programs: 3 gave %v", errors.Join(p.Kill(), p.Wait(t.Context())))
 	}

@@ -9,6 +9,7 @@ import (
 
 	"multiproc/internal/failpoint"
 	"multiproc/internal/local"
+	"multiproc/internal/mperr"
 )
 
 // turn is how an Update that is overtaken again and again comes to its end: it
@@ -65,7 +66,7 @@ func (t *turn) holdBack(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			return ctx.Err()
+			return mperr.Ended(ctx)
 		case <-timer.C:
 		}
 		if t.owner.P.Load() != t.cell {
@@ -82,8 +83,8 @@ func (t *turn) holdBack(ctx context.Context) error {
 
 // lost is called after a lost race.
 func (t *turn) lost(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return mperr.Ended(ctx)
 	}
 	if t.owner.P.Load() != t.cell {
 		return t.owner.ErrGone()

@@ -269,7 +269,7 @@ var TakeTwice = mp.Func(func(ctx context.Context, outer *mp.Queue[*mp.Queue[*mp.
 // An end that was given away says where it went.
 func TestMovedEndSaysWhere(t *testing.T) {
 	recv, send := oneWay[int](t)
-	p := startWith(t, Read, mp.Options{Name: "use-1"}, reader{recv, counter(t, 0)})
+	p := startWith(t, Read, mp.StartOptions{Name: "use-1"}, reader{recv, counter(t, 0)})
 	_, err := Read.Start(t.Context(), reader{recv, counter(t, 0)})
 	wantErr(t, "a second child", err, mp.ErrClosed)
 	for _, want := range []string{"moved to use-1", "Clone"} {

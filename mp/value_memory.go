@@ -12,6 +12,7 @@ import (
 	"multiproc/internal/failpoint"
 	"multiproc/internal/fence"
 	"multiproc/internal/local"
+	"multiproc/internal/mperr"
 	"multiproc/internal/robust"
 	"multiproc/internal/shm"
 )
@@ -123,8 +124,8 @@ func (v *memoryValue[T]) read(x *T) (seen uint64) {
 }
 
 func (v *memoryValue[T]) load(ctx context.Context) (x T, err error) {
-	if err := ctx.Err(); err != nil {
-		return x, err
+	if ctx.Err() != nil {
+		return x, mperr.Ended(ctx)
 	}
 	c := v.P.Load()
 	if c == nil {
@@ -136,8 +137,8 @@ func (v *memoryValue[T]) load(ctx context.Context) (x T, err error) {
 }
 
 func (v *memoryValue[T]) store(ctx context.Context, x T) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return mperr.Ended(ctx)
 	}
 	c := v.P.Load()
 	if c == nil {
@@ -184,8 +185,8 @@ func (v *memoryValue[T]) Close() error {
 }
 
 func (v *memoryValue[T]) update(ctx context.Context, f func(*T) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return mperr.Ended(ctx)
 	}
 	c := v.P.Load()
 	if c == nil {

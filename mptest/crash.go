@@ -16,11 +16,11 @@ import (
 //
 // A process passes some points before its task begins. A task that is to be
 // killed at a certain place in its own work calls Arm there instead.
-func KillAt(t testing.TB, point string, n int) mp.Options {
+func KillAt(t testing.TB, point string, n int) mp.StartOptions {
 	t.Helper()
 	if !failpoint.Enabled {
 		t.Skip("no failpoints in this binary; run go test -tags mpcrash")
 	}
 	env := append(os.Environ(), "MP_FAILPOINT="+point+":"+strconv.Itoa(n))
-	return mp.Options{Env: env}
+	return mp.StartOptions{Env: env}
 }

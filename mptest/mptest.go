@@ -34,7 +34,7 @@ func Main(m *testing.M) {
 	found()
 	before := look()
 	code := m.Run()
-	_ = mp.Spares(0)
+	_ = mp.KeepSpares(0)
 	if left := before.compare(settle); left != "" {
 		fmt.Fprintf(os.Stderr, "mptest: the tests left this behind:\n%s", left)
 		code = max(code, 1)

@@ -72,7 +72,7 @@ func main() {
 		log.Fatal(err)
 	}
 	defer l.Close()
-	if err := l.Extend(ctx, []int{0, 1, 2, 3, 4}); err != nil {
+	if err := l.AppendBatch(ctx, []int{0, 1, 2, 3, 4}); err != nil {
 		log.Fatal(err)
 	}
 

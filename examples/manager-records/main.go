@@ -63,7 +63,7 @@ func main() {
 		log.Fatal(err)
 	}
 	defer records.Close()
-	if err := records.Extend(ctx, []record{{"Sam", 10}, {"Adam", 9}, {"Kevin", 9}}); err != nil {
+	if err := records.AppendBatch(ctx, []record{{"Sam", 10}, {"Adam", 9}, {"Kevin", 9}}); err != nil {
 		log.Fatal(err)
 	}
 

@@ -18,7 +18,7 @@ func answer(ctx context.Context, c *mp.Conn[[]any, string]) error {
 	if err := c.Send(ctx, []any{42, nil, "hello"}); err != nil {
 		return err
 	}
-	for text, err := range c.All(ctx) { // until the other end is closed
+	for text, err := range c.Drain(ctx) { // until the other end is closed
 		if err != nil {
 			return err
 		}

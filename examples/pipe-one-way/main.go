@@ -38,7 +38,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	for msg, err := range recv.All(ctx) {
+	for msg, err := range recv.Drain(ctx) {
 		if err != nil {
 			log.Fatal(err)
 		}

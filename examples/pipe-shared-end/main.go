@@ -66,7 +66,7 @@ func main() {
 	}
 
 	var received [children]int
-	for m, err := range recv.All(ctx) {
+	for m, err := range recv.Drain(ctx) {
 		if err != nil {
 			log.Fatal(err)
 		}

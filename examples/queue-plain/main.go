@@ -61,7 +61,7 @@ func main() {
 		log.Fatal(err)
 	}
 	var values []int
-	for v, err := range q.All(ctx) {
+	for v, err := range q.Drain(ctx) {
 		if err != nil {
 			log.Fatal(err)
 		}

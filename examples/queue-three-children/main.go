@@ -36,7 +36,7 @@ func main() {
 
 	var children []mp.Child
 	for i := range 3 {
-		p, err := Put.StartWith(ctx, mp.Options{Name: fmt.Sprintf("Process-%d", i)}, q)
+		p, err := Put.With(mp.StartOptions{Name: fmt.Sprintf("Process-%d", i)}).Start(ctx, q)
 		if err != nil {
 			log.Fatal(err)
 		}

@@ -103,7 +103,7 @@ func (m *Manager) connected(ctx context.Context) (*link, error) {
 	case <-d.done:
 		return d.link, d.err
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, mperr.Ended(ctx)
 	}
 }
 
@@ -184,7 +184,7 @@ func (m *Manager) join(ctx context.Context, socket net.Conn, session frames.Sess
 	stop := c.Interrupt(ctx)
 	hello, err := m.hello(c, session, got)
 	if !stop() && err == nil {
-		err = ctx.Err()
+		err = mperr.Ended(ctx)
 	}
 	if err != nil {
 		return nil, none, err

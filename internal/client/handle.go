@@ -101,7 +101,7 @@ func (h *handle) attach(ctx context.Context, l *link) error {
 	case h.m.attaching <- struct{}{}:
 		defer func() { <-h.m.attaching }()
 	case <-ctx.Done():
-		return ctx.Err()
+		return mperr.Ended(ctx)
 	}
 	if h.on.Load() == l {
 		return nil

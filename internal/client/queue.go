@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 
+	"multiproc/internal/mperr"
 	"multiproc/mp/driver"
 )
 
@@ -35,7 +36,7 @@ func (q *queueHandle) PutBatch(ctx context.Context, vs [][]byte) (n int, err err
 		n += max(0, min(put, len(part)))
 		if err == nil && put < len(part) {
 			// Cut short: by ctx, or by what the next try says.
-			err = ctx.Err()
+			err = mperr.Ended(ctx)
 		}
 		if err != nil {
 			return n, err

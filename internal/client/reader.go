@@ -107,7 +107,7 @@ func (b *reader) detach() {
 func (l *link) lead(ctx context.Context, w *wire, r *request) {
 	if ctx.Done() != nil {
 		seq := r.seq // r may be another call's by the time
-		stop := context.AfterFunc(ctx, func() { l.cancel(seq, ctx.Err()) })
+		stop := context.AfterFunc(ctx, func() { l.cancel(seq, mperr.Ended(ctx)) })
 		defer stop()
 	}
 	for !r.finished() {
@@ -137,7 +137,7 @@ func (l *link) follow(ctx context.Context, r *request) {
 		case <-r.done:
 			return
 		case <-done:
-			l.cancel(r.seq, ctx.Err())
+			l.cancel(r.seq, mperr.Ended(ctx))
 		}
 	}
 	<-r.done

@@ -188,8 +188,8 @@ func (r *request) try(ctx context.Context) error {
 
 // route finds the connection to make the call on.
 func (r *request) route(ctx context.Context) (*link, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
+	if ctx.Err() != nil {
+		return nil, mperr.Ended(ctx)
 	}
 	if r.h != nil && r.h.closed.Load() {
 		return nil, mperr.ErrClosed

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"iter"
 	"sync"
+
+	"multiproc/internal/mperr"
 )
 
 // stream is what a call yields before it is answered: the changes that a
@@ -74,14 +76,14 @@ func watch[C any](ctx context.Context, h *handle, parse func(event []byte) (C, e
 	}
 	seq := r.seq
 	// Whoever never loops still ends the watch with ctx.
-	stop := context.AfterFunc(ctx, func() { l.cancel(seq, ctx.Err()) })
+	stop := context.AfterFunc(ctx, func() { l.cancel(seq, mperr.Ended(ctx)) })
 	return func(yield func(C, error) bool) {
 		defer l.cancel(seq, errUnwatched)
 		defer stop()
 		for {
 			select {
 			case <-ctx.Done():
-				yield(none, r.named(ctx.Err()))
+				yield(none, r.named(mperr.Ended(ctx)))
 				return
 			case <-r.stream.ready:
 			}

@@ -40,8 +40,8 @@ func (l *link) awaitRoom(ctx context.Context, r *request) error {
 	})
 	defer stop()
 	for !l.room(r) && l.err == nil {
-		if err := ctx.Err(); err != nil {
-			return err
+		if ctx.Err() != nil {
+			return mperr.Ended(ctx)
 		}
 		l.written.Wait()
 	}
@@ -200,7 +200,7 @@ func (l *link) awaitSent(ctx context.Context, timeout time.Duration, end uint64)
 	defer stop()
 	for l.sent < end && l.err == nil {
 		if late {
-			return fmt.Errorf("%w; the server does not read: %w", ctx.Err(), mperr.ErrUnknownFate)
+			return fmt.Errorf("%w; the server does not read: %w", mperr.Ended(ctx), mperr.ErrUnknownFate)
 		}
 		l.written.Wait()
 	}

@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"multiproc/internal/fdpass"
+	"multiproc/internal/mperr"
 	"multiproc/internal/wire"
 )
 
@@ -235,6 +236,6 @@ func (c *Client) ask(ctx context.Context, fds []int, message func(n uint32) wire
 	case a := <-q.answer:
 		return a, a.err // it came in the same moment
 	default:
-		return answer{}, ctx.Err()
+		return answer{}, mperr.Ended(ctx)
 	}
 }

@@ -51,8 +51,8 @@ func (m *mutex) Lock(ctx context.Context) error {
 
 // acquire takes the lock, and leaves the handle entered.
 func (m *mutex) acquire(ctx context.Context) (died bool, err error) {
-	if err := ctx.Err(); err != nil {
-		return false, err
+	if ctx.Err() != nil {
+		return false, mperr.Ended(ctx)
 	}
 	if !m.Enter() {
 		return false, m.ErrClosed()
@@ -64,8 +64,8 @@ func (m *mutex) acquire(ctx context.Context) (died bool, err error) {
 }
 
 func (m *mutex) TryLock(ctx context.Context) (bool, error) {
-	if err := ctx.Err(); err != nil {
-		return false, err
+	if ctx.Err() != nil {
+		return false, mperr.Ended(ctx)
 	}
 	if !m.Enter() {
 		return false, m.ErrClosed()
@@ -125,8 +125,8 @@ func (m *mutex) Unlock(context.Context) error {
 func (m *mutex) notHeld() error { return fmt.Errorf("%s: %w", m, mperr.ErrNotHeld) }
 
 func (m *mutex) Owner(ctx context.Context) (int, error) {
-	if err := ctx.Err(); err != nil {
-		return 0, err
+	if ctx.Err() != nil {
+		return 0, mperr.Ended(ctx)
 	}
 	if !m.Enter() {
 		return 0, m.ErrClosed()

@@ -16,8 +16,8 @@ import (
 // An error crosses a process boundary as its text plus the names of the
 // registered sentinels that it wraps. On arrival the names become the same
 // sentinel values again, so that errors.Is answers alike on both sides.
-// Nothing else of an error crosses, but for the two types at the end of this
-// file: no other type is rebuilt from the wire.
+// Nothing else of an error crosses, but for the types at the end of this file:
+// no other type is rebuilt from the wire.
 
 var names = struct {
 	sync.RWMutex
@@ -118,13 +118,36 @@ func Sentinels(list []string) []error {
 	return out
 }
 
-// Two types of errors travel with their value, which is part of the name: a
-// system call's error by its number, between processes of one machine, and an
-// OwnerDiedError.
+// Some types of errors travel with their value, which is part of the name: a
+// system call's error by its number, between processes of one machine, an
+// OwnerDiedError, and those of RegisterType.
 const (
 	errnoPrefix = "errno:"
 	diedPrefix  = "died:"
+	typePrefix  = "type:"
 )
+
+// Type says how the errors of a type travel.
+type Type struct {
+	Find func(err error) (value []byte, ok bool) // in err's tree
+	Make func(value []byte) (error, error)
+}
+
+var types = struct {
+	sync.RWMutex
+	byName map[string]Type
+}{byName: map[string]Type{}}
+
+// RegisterType lets errors of a type travel whole. It panics if the name is
+// taken, or has a colon in it.
+func RegisterType(name string, t Type) {
+	types.Lock()
+	defer types.Unlock()
+	if _, ok := types.byName[name]; ok || name == "" || strings.Contains(name, ":") {
+		panic(fmt.Sprintf("mp.RegisterErrorType: the name %q is taken, empty or has a colon in it", name))
+	}
+	types.byName[name] = t
+}
 
 func valueNames(err error) (out []string) {
 	var errno syscall.Errno
@@ -134,6 +157,13 @@ func valueNames(err error) (out []string) {
 	var died *OwnerDiedError
 	if errors.As(err, &died) {
 		out = append(out, diedPrefix+strconv.Itoa(died.PID)+":"+died.Object)
+	}
+	types.RLock()
+	defer types.RUnlock()
+	for name, t := range types.byName {
+		if value, ok := t.Find(err); ok {
+			out = append(out, typePrefix+name+":"+string(value))
+		}
 	}
 	return out
 }
@@ -149,6 +179,17 @@ func valued(name string) error {
 		pid, object, _ := strings.Cut(text, ":")
 		if n, err := strconv.Atoi(pid); err == nil {
 			return &OwnerDiedError{Object: object, PID: n}
+		}
+	}
+	if text, ok := strings.CutPrefix(name, typePrefix); ok {
+		name, value, _ := strings.Cut(text, ":")
+		types.RLock()
+		t, ok := types.byName[name]
+		types.RUnlock()
+		if ok {
+			if made, err := t.Make([]byte(value)); err == nil {
+				return made
+			}
 		}
 	}
 	return nil

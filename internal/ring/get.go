@@ -363,7 +363,7 @@ func (r *Ring) WaitReadable(ctx context.Context) error {
 // waitReadable is WaitReadable for those who take. again says that the caller
 // was here before and came too late.
 func (r *Ring) waitReadable(ctx context.Context, again bool) error {
-	if err := ctx.Err(); again && err != nil {
+	if err := mperr.Ended(ctx); again && err != nil {
 		r.passRecord()
 		return err
 	}

@@ -182,7 +182,7 @@ func recordLength(header uint64) (n int, ok bool) {
 // waitSpace waits until a record of need units may fit. again says that the
 // caller was here before and came too late.
 func (r *Ring) waitSpace(ctx context.Context, need uint32, again bool) error {
-	if err := ctx.Err(); again && err != nil {
+	if err := mperr.Ended(ctx); again && err != nil {
 		r.passSpace()
 		return err
 	}

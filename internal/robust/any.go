@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"multiproc/internal/futex"
+	"multiproc/internal/mperr"
 )
 
 // MaxEvents is how many events one WaitAny can wait for; two words of the
@@ -94,7 +95,7 @@ func waitEach(ctx context.Context, events []*Event, ready func() bool) error {
 // cancelled returns the context's error if the sleep was cancelled by it.
 func (s *sleep) cancelled(ctx context.Context) error {
 	if atomic.SwapUint32(&s.cancel, 0) != 0 {
-		return ctx.Err()
+		return mperr.Ended(ctx)
 	}
 	return nil
 }

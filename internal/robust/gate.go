@@ -186,18 +186,18 @@ func (g *gate) lead(ctx context.Context) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if f.shut {
-		return ctx.Err()
+		return mperr.Ended(ctx)
 	}
 	for i, w := range g.waiting {
 		if w == f {
 			g.waiting = append(g.waiting[:i], g.waiting[i+1:]...)
-			return ctx.Err()
+			return mperr.Ended(ctx)
 		}
 	}
 	// The lead was handed over in the same moment: pass it on.
 	g.leader = nil
 	g.handOn()
-	return ctx.Err()
+	return mperr.Ended(ctx)
 }
 
 // claimed stands for a leader that has not yet set up its sleep.
@@ -260,8 +260,8 @@ func (s *sleep) run(ctx context.Context, g *gate, ready func(*sleep) bool) error
 			return nil
 		}
 		if atomic.SwapUint32(&s.cancel, 0) != 0 {
-			if err := ctx.Err(); err != nil {
-				return err
+			if ctx.Err() != nil {
+				return mperr.Ended(ctx)
 			}
 			if g.isClosed() {
 				return mperr.ErrClosed

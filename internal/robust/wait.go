@@ -106,8 +106,8 @@ func (l *Lock) contend(ctx context.Context, s *sleep, begin time.Time) (died boo
 			return died, err
 		}
 		if atomic.SwapUint32(&s.cancel, 0) != 0 {
-			if err := ctx.Err(); err != nil {
-				return false, err
+			if ctx.Err() != nil {
+				return false, mperr.Ended(ctx)
 			}
 			if l.gate.isClosed() {
 				return false, mperr.ErrClosed

@@ -9,11 +9,13 @@ type Start struct {
 	ParentPID   int32
 	ParentName  string
 	GraceNanos  int64 // from Cancel to the end by force
+	Deadline    int64 // of the task's context, in nanoseconds since 1970; 0: none
 	MaxProcs    int32 // 0: the runtime's own choice
 	MemoryLimit int64 // soft limit of the Go heap in bytes, 0: none
 
 	Spare         bool  // the child was started before this task was known
 	IgnoreSignals bool  // those that would end the task
+	Quiet         bool  // a panic of the task is not printed
 	Programs      int32 // what becomes of those that the task starts
 
 	Args []byte
@@ -29,10 +31,12 @@ func (m *Start) fields(c *coder) {
 	c.i32(&m.ParentPID)
 	c.str(&m.ParentName)
 	c.i64(&m.GraceNanos)
+	c.i64(&m.Deadline)
 	c.i32(&m.MaxProcs)
 	c.i64(&m.MemoryLimit)
 	c.bool(&m.Spare)
 	c.bool(&m.IgnoreSignals)
+	c.bool(&m.Quiet)
 	c.i32(&m.Programs)
 	c.bytes(&m.Args)
 }

@@ -23,11 +23,11 @@ var golden = []struct {
 	{
 		&Start{
 			Task: "t", Name: "n", Identity: "1.3", ParentPID: 77, ParentName: "p",
-			GraceNanos: 1e9, MaxProcs: -1, MemoryLimit: math.MaxInt64,
+			GraceNanos: 1e9, Deadline: 1, MaxProcs: -1, MemoryLimit: math.MaxInt64,
 			Spare: true, Programs: 2, Args: []byte{1, 2},
 		},
 		"0201 01000000 74 01000000 6e 03000000 312e33 4d000000 01000000 70" +
-			" 00ca9a3b00000000 ffffffff ffffffffffffff7f 01 00 02000000 02000000 0102",
+			" 00ca9a3b00000000 0100000000000000 ffffffff ffffffffffffff7f 01 00 00 02000000 02000000 0102",
 	},
 	{&Cancel{Cause: "why", CauseNames: []string{"a", ""}}, "0202 03000000 776879 02000000 01000000 61 00000000"},
 	{&Result{Parcel: testID, Payload: []byte{0xff}}, "0203 a00000000000000000000000000000af 01000000 ff"},

@@ -281,7 +281,7 @@ func holder(t *testing.T, point string) {
 
 // A child that dies before its task.
 func beginner(t *testing.T, point string) {
-	p, err := View.StartWith(t.Context(), mptest.KillAt(t, point, 1), newJob(t, point, 1))
+	p, err := View.With(mptest.KillAt(t, point, 1)).Start(t.Context(), newJob(t, point, 1))
 	if err != nil {
 		return // it died before it was told what to do
 	}
@@ -292,7 +292,7 @@ func beginner(t *testing.T, point string) {
 func server(t *testing.T, point string) {
 	o := mptest.KillAt(t, point, 1)
 	o.IgnoreSignals = true
-	p, err := View.StartWith(t.Context(), o, newJob(t, point, 1))
+	p, err := View.With(o).Start(t.Context(), newJob(t, point, 1))
 	if err != nil {
 		return
 	}

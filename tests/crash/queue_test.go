@@ -119,7 +119,7 @@ func getAll(ctx context.Context, d deed) error {
 		if err != nil {
 			return err
 		}
-		d.Got.Slice()[id]++
+		d.Got.Elements()[id]++
 	}
 }
 
@@ -135,7 +135,7 @@ func getBatch(ctx context.Context, d deed) error {
 			if err != nil {
 				return err
 			}
-			d.Got.Slice()[id]++
+			d.Got.Elements()[id]++
 		}
 	}
 }
@@ -212,7 +212,7 @@ func (y *yard) work(ctx context.Context) {
 }
 
 func (y *yard) get(ctx context.Context) {
-	for b, err := range y.Q.All(ctx) {
+	for b, err := range y.Q.Drain(ctx) {
 		if err == nil {
 			var id int
 			id, err = whole(b)

@@ -268,7 +268,7 @@ func TestMembership(t *testing.T) {
 		removed := map[int]bool{}
 		made := s.work(func(m, n int) {
 			if n%2 == 0 {
-				added, err := behind[m].Add(t.Context(), n/4) // each number twice
+				added, err := behind[m].Insert(t.Context(), n/4) // each number twice
 				if ok, unknown := s.told(err); ok && added {
 					y.puts(true, n/4)
 					y.gets(n / 4)
@@ -284,7 +284,7 @@ func TestMembership(t *testing.T) {
 			if s.told(err); gone {
 				t.Errorf("%d was in the set", -n)
 			}
-			_, err = behind[m].Add(t.Context(), -n)
+			_, err = behind[m].Insert(t.Context(), -n)
 			ok, _ := s.told(err)
 			if ok {
 				gone, err = behind[m].Remove(t.Context(), -n)

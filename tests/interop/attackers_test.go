@@ -82,7 +82,7 @@ func (a *attacker) million(m *manager.Manager, name string) *mp.List[int] {
 		for j := range part {
 			part[j] = (i*len(part) + j) * 7919 % 1000003
 		}
-		check(l.Extend(a.ctx, part))
+		check(l.AppendBatch(a.ctx, part))
 	}
 	return l
 }
@@ -125,7 +125,7 @@ var attacks = map[string]func(a *attacker) func(){
 	"index":   onLists(func(ctx context.Context, l *mp.List[int]) error { _, err := l.Index(ctx, -1); return err }),
 	"repeat": onLists(func(ctx context.Context, l *mp.List[int]) error {
 		_ = l.Repeat(ctx, 2)
-		return l.DeleteSlice(ctx, 1<<20, mp.End, 1)
+		return l.RemoveSlice(ctx, 1<<20, mp.End, 1)
 	}),
 	"copy": onLists(func(ctx context.Context, l *mp.List[int]) error { _, err := l.Copy(ctx); return err }),
 	"cancelled sort": onLists(func(ctx context.Context, l *mp.List[int]) error {

@@ -251,7 +251,7 @@ func testTravel(t *testing.T, _ python, kind string) {
 	must(t, err)
 	l, err := mp.NewList[int](mp.In(m))
 	must(t, err)
-	must(t, l.Extend(t.Context(), []int{1, 2, 3}))
+	must(t, l.AppendBatch(t.Context(), []int{1, 2, 3}))
 	p, err := Borrower.Start(t.Context(), borrowed{start, event, l})
 	must(t, err)
 	must(t, errors.Join(event.Close(), l.Close()))

@@ -24,7 +24,7 @@ type forwarding struct {
 // Forward moves ends of pipes from one queue to another until the first is at
 // its end.
 var Forward = mp.Proc(func(ctx context.Context, f forwarding) error {
-	for c, err := range f.From.All(ctx) {
+	for c, err := range f.From.Drain(ctx) {
 		if err != nil {
 			return err
 		}
@@ -85,7 +85,7 @@ func TestForwardersKilled(t *testing.T) {
 	arrived := make(chan int, 1)
 	go func() {
 		n := 0
-		for c, err := range f.To.All(context.Background()) {
+		for c, err := range f.To.Drain(context.Background()) {
 			if err != nil {
 				t.Error(err)
 				break

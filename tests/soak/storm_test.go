@@ -92,7 +92,7 @@ func TestStorm(t *testing.T) {
 		must(t, w.Wait(t.Context()))
 	}
 	must(t, s.Queue.CloseWrite(t.Context()))
-	for b, err := range s.Queue.All(t.Context()) {
+	for b, err := range s.Queue.Drain(t.Context()) {
 		must(t, err)
 		must(t, s.receive(b))
 	}
@@ -139,7 +139,7 @@ func (s *storm) account(t *testing.T, kills int) {
 	if err := s.lock(t.Context()); err != nil { // repairs what the last kill has left
 		t.Error(err)
 	}
-	g := s.Guarded.Slice()
+	g := s.Guarded.Elements()
 	if kills >= 500 && s.Repairs.Load() == 0 {
 		t.Error("no kill found anybody in the critical section")
 	}

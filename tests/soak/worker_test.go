@@ -140,7 +140,7 @@ func (s *storm) lock(ctx context.Context) error {
 	switch {
 	case errors.As(err, &died):
 		return s.Mutex.Repair(ctx, func() error {
-			g := s.Guarded.Slice()
+			g := s.Guarded.Elements()
 			g[1] = g[0]
 			s.Repairs.Add(1)
 			return nil
@@ -149,7 +149,7 @@ func (s *storm) lock(ctx context.Context) error {
 		return err
 	}
 	defer s.Mutex.Unlock()
-	g := s.Guarded.Slice()
+	g := s.Guarded.Elements()
 	if g[0] != g[1] {
 		return fmt.Errorf("half changed without a report: %d and %d", g[0], g[1])
 	}

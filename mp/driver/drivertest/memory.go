@@ -126,7 +126,7 @@ var errDead = fmt.Errorf("the session was killed: %w", mperr.ErrUnknownFate)
 
 // Open implements driver.Place.
 func (p *Session) Open(ctx context.Context, spec driver.Spec) (driver.Object, error) {
-	if err := ctx.Err(); err != nil {
+	if err := mperr.Ended(ctx); err != nil {
 		return nil, err
 	}
 	if err := p.checkLock(spec.Lock); err != nil {
@@ -200,7 +200,7 @@ func (p *Session) handle(o *object) driver.Object {
 // Extract implements driver.Place. A reference in a value is an id, 8 bytes
 // big endian, and the kind.
 func (p *Session) Extract(ctx context.Context, ref []byte) (driver.Object, error) {
-	if err := ctx.Err(); err != nil {
+	if err := mperr.Ended(ctx); err != nil {
 		return nil, err
 	}
 	s := p.store
@@ -338,7 +338,7 @@ func (h *handle) try(ctx context.Context, f func() (bool, error), waited chan st
 	}
 	switch {
 	case ctx.Err() != nil:
-		return nil, ctx.Err()
+		return nil, mperr.Ended(ctx)
 	case h.session.dead:
 		return nil, errDead
 	case h.gone:

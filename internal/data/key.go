@@ -5,6 +5,8 @@ import (
 	"math/big"
 	"slices"
 	"unsafe"
+
+	"multiproc/internal/cbor"
 )
 
 // Tags of the encoding of keys that are not CBOR's own. Only this package
@@ -178,9 +180,9 @@ func (k *keyer) add(v Value, depth int) error {
 	case complex128:
 		k.complex(v)
 	case nil:
-		k.dst = append(k.dst, 0xf6)
+		k.dst = append(k.dst, cbor.Null)
 	case []byte:
-		k.head(2, uint64(len(v)))
+		k.head(cbor.MajorBytes, uint64(len(v)))
 		k.dst = append(k.dst, v...)
 	default:
 		if err := k.remembered(v, depth); err != nil {
@@ -217,7 +219,7 @@ func (k *keyer) remembered(v Value, depth int) error {
 	if len(k.dst)-begin > maxInline {
 		digest := sha256.Sum256(k.dst[begin:])
 		k.dst = k.dst[:begin]
-		k.head(6, tagDigest)
+		k.head(cbor.MajorTag, tagDigest)
 		k.dst = append(k.dst, digest[:]...)
 		if ok {
 			if k.keyer == nil {
@@ -279,8 +281,8 @@ func (k *keyer) container(v Value, depth int) error {
 
 func (k *keyer) object(o *Object, depth int) error {
 	if k.mode == localKey && !isTime(o) {
-		k.head(6, tagObject)
-		k.head(0, uint64(uintptr(unsafe.Pointer(o))))
+		k.head(cbor.MajorTag, tagObject)
+		k.head(cbor.MajorUint, uint64(uintptr(unsafe.Pointer(o))))
 		return nil
 	}
 	if o.Func == Value(Global{"collections", "deque"}) && !k.loose {
@@ -323,8 +325,8 @@ func flat(entries []Entry) []Value {
 
 // sequence adds tagged items in their order.
 func (k *keyer) sequence(tag uint64, items Tuple, depth int) error {
-	k.head(6, tag)
-	k.head(4, uint64(len(items)))
+	k.head(cbor.MajorTag, tag)
+	k.head(cbor.MajorArray, uint64(len(items)))
 	for _, it := range items {
 		if err := k.add(it, depth+1); err != nil {
 			return err
@@ -368,8 +370,8 @@ func (k *keyer) sorted(tag uint64, n int, add func(i int) error) error {
 		parts = slices.Compact(parts)
 	}
 	k.dst = k.dst[:begin]
-	k.head(6, tag)
-	k.head(4, uint64(len(parts)))
+	k.head(cbor.MajorTag, tag)
+	k.head(cbor.MajorArray, uint64(len(parts)))
 	for _, p := range parts {
 		k.dst = append(k.dst, p...)
 	}

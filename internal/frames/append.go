@@ -1,5 +1,7 @@
 package frames
 
+import "multiproc/internal/cbor"
+
 // The functions below append a payload, or the beginning of one, to dst.
 
 // AppendCall appends a Call up to the head of its arguments; the args items
@@ -63,5 +65,5 @@ func AppendBye(dst []byte, reason string) []byte {
 
 // appendKind appends what all payloads begin with.
 func appendKind(dst []byte, items int, k Kind, n uint64) []byte {
-	return AppendUint(append(dst, majorArray<<5|byte(items), byte(k)), n)
+	return AppendUint(append(dst, cbor.MajorArray<<5|byte(items), byte(k)), n)
 }

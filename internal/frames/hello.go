@@ -3,6 +3,8 @@ package frames
 import (
 	"encoding/binary"
 	"hash/crc32"
+
+	"multiproc/internal/cbor"
 )
 
 // A Hello is a frame of CPython's kind: nothing is known of the other side yet.
@@ -70,7 +72,7 @@ func AppendServerHello(dst []byte, h ServerHello) []byte {
 func appendSum(dst []byte, start int) []byte {
 	dst = AppendText(dst, "sum")
 	sum := crc32.Checksum(dst[start:], castagnoli)
-	return binary.BigEndian.AppendUint32(append(dst, majorUint<<5|26), sum)
+	return binary.BigEndian.AppendUint32(append(dst, cbor.MajorUint<<5|26), sum)
 }
 
 // sumSize is the size of the value of "sum".
@@ -79,11 +81,11 @@ const sumSize = 5
 // VersionOf is the version of the protocol that a Hello names, 0 if the payload
 // is none.
 func VersionOf(payload []byte) uint64 {
-	if len(payload) < 3 || payload[0] != majorArray<<5|3 || payload[1] != byte(Hello) {
+	if len(payload) < 3 || payload[0] != cbor.MajorArray<<5|3 || payload[1] != byte(Hello) {
 		return 0
 	}
 	major, n, _, ok := head(payload[2:])
-	if !ok || major != majorUint {
+	if !ok || major != cbor.MajorUint {
 		return 0
 	}
 	return n
@@ -94,7 +96,7 @@ func (f *Frame) parseHello(version uint64, rest, payload []byte) error {
 		return corrupt("Hello of version %d of the protocol, and this program knows %d", version, Version)
 	}
 	major, n, body, ok := head(rest)
-	if !ok || major != majorMap || n > uint64(len(body))/2 {
+	if !ok || major != cbor.MajorMap || n > uint64(len(body))/2 {
 		return corrupt("Hello without a map")
 	}
 	f.Hello = Items{int(2 * n), body}

@@ -1,105 +1,41 @@
 package frames
 
 import (
-	"encoding/binary"
 	"math"
 	"unicode/utf8"
-)
 
-// The major types of CBOR.
-const (
-	majorUint = iota
-	majorNegative
-	majorBytes
-	majorText
-	majorArray
-	majorMap
-	majorTag
-	majorSimple
+	"multiproc/internal/cbor"
 )
-
-// Items of one byte.
-const (
-	itemFalse = majorSimple<<5 | 20
-	itemTrue  = majorSimple<<5 | 21
-	itemNull  = majorSimple<<5 | 22
-)
-
-func appendHead(dst []byte, major byte, n uint64) []byte {
-	major <<= 5
-	switch {
-	case n <= 23:
-		return append(dst, major|byte(n))
-	case n <= math.MaxUint8:
-		return append(dst, major|24, byte(n))
-	case n <= math.MaxUint16:
-		return binary.BigEndian.AppendUint16(append(dst, major|25), uint16(n))
-	case n <= math.MaxUint32:
-		return binary.BigEndian.AppendUint32(append(dst, major|26), uint32(n))
-	}
-	return binary.BigEndian.AppendUint64(append(dst, major|27), n)
-}
 
 // AppendUint appends an integer to dst.
-func AppendUint(dst []byte, n uint64) []byte { return appendHead(dst, majorUint, n) }
+func AppendUint(dst []byte, n uint64) []byte { return cbor.AppendHead(dst, cbor.MajorUint, n) }
 
 // AppendInt appends an integer to dst.
-func AppendInt(dst []byte, n int64) []byte {
-	if n < 0 {
-		return appendHead(dst, majorNegative, uint64(^n))
-	}
-	return appendHead(dst, majorUint, uint64(n))
-}
+func AppendInt(dst []byte, n int64) []byte { return cbor.AppendInt(dst, n) }
 
 // AppendText appends a text to dst. It must be UTF-8, or nobody accepts it.
-func AppendText(dst []byte, s string) []byte {
-	return append(appendHead(dst, majorText, uint64(len(s))), s...)
-}
+func AppendText(dst []byte, s string) []byte { return cbor.AppendText(dst, s) }
 
 // AppendBytes appends a byte string to dst.
-func AppendBytes(dst, b []byte) []byte {
-	return append(appendHead(dst, majorBytes, uint64(len(b))), b...)
-}
+func AppendBytes(dst, b []byte) []byte { return cbor.AppendBytes(dst, b) }
 
 // AppendBool appends a truth value to dst.
-func AppendBool(dst []byte, b bool) []byte {
-	if b {
-		return append(dst, itemTrue)
-	}
-	return append(dst, itemFalse)
-}
+func AppendBool(dst []byte, b bool) []byte { return cbor.AppendBool(dst, b) }
 
 // AppendNull appends null to dst.
-func AppendNull(dst []byte) []byte { return append(dst, itemNull) }
+func AppendNull(dst []byte) []byte { return append(dst, cbor.Null) }
 
 // AppendArray appends the head of an array to dst; n items must follow.
-func AppendArray(dst []byte, n int) []byte { return appendHead(dst, majorArray, uint64(n)) }
+func AppendArray(dst []byte, n int) []byte { return cbor.AppendHead(dst, cbor.MajorArray, uint64(n)) }
 
 // AppendMap appends the head of a map to dst; n pairs of items must follow.
-func AppendMap(dst []byte, n int) []byte { return appendHead(dst, majorMap, uint64(n)) }
+func AppendMap(dst []byte, n int) []byte { return cbor.AppendHead(dst, cbor.MajorMap, uint64(n)) }
 
-// head reads the first bytes of an item. Lengths that are not the shortest are
-// let through; indefinite ones are not.
+// head reads the head of an item. Lengths that are not the shortest are let
+// through; indefinite ones are not.
 func head(src []byte) (major byte, n uint64, rest []byte, ok bool) {
-	if len(src) == 0 {
-		return 0, 0, nil, false
-	}
-	major, info := src[0]>>5, src[0]&31
-	rest = src[1:]
-	if info < 24 {
-		return major, uint64(info), rest, true
-	}
-	if info > 27 {
-		return 0, 0, nil, false
-	}
-	size := 1 << (info - 24)
-	if len(rest) < size {
-		return 0, 0, nil, false
-	}
-	for _, b := range rest[:size] {
-		n = n<<8 | uint64(b)
-	}
-	return major, n, rest[size:], true
+	major, n, next := cbor.LooseHead(src, 0)
+	return major, n, src[next:], next > 0
 }
 
 // Next cuts the first item off src. It finds where the item ends and no more:
@@ -114,25 +50,25 @@ func Next(src []byte) (item, rest []byte, err error) {
 		}
 		rest = after
 		switch major {
-		case majorBytes, majorText:
+		case cbor.MajorBytes, cbor.MajorText:
 			if n > uint64(len(rest)) {
 				return nil, nil, corrupt("a string of %d bytes is cut off", n)
 			}
 			rest = rest[n:]
-		case majorMap:
+		case cbor.MajorMap:
 			if n > math.MaxInt64 {
 				return nil, nil, corrupt("a map of %d pairs", n)
 			}
 			n *= 2
 			fallthrough
-		case majorArray:
+		case cbor.MajorArray:
 			// Each item that is still to come takes a byte at least, so what is
 			// open never exceeds what is left by more than this one.
 			if n > uint64(len(rest)) || open-1+n > uint64(len(rest)) {
 				return nil, nil, corrupt("an array or map is cut off")
 			}
 			open += n
-		case majorTag:
+		case cbor.MajorTag:
 			open++
 		}
 	}
@@ -171,7 +107,7 @@ func (it *Items) Next() []byte {
 // Array opens an item that must be an array and nothing else.
 func Array(item []byte) (Items, bool) {
 	major, n, rest, ok := head(item)
-	if !ok || major != majorArray || n > uint64(len(rest)) {
+	if !ok || major != cbor.MajorArray || n > uint64(len(rest)) {
 		return Items{}, false
 	}
 	return Items{int(n), rest}, true
@@ -180,16 +116,16 @@ func Array(item []byte) (Items, bool) {
 // Uint reads an item that must be a number of at least 0.
 func Uint(item []byte) (uint64, bool) {
 	major, n, rest, ok := head(item)
-	return n, ok && major == majorUint && len(rest) == 0
+	return n, ok && major == cbor.MajorUint && len(rest) == 0
 }
 
 // Int reads an item that must be an integer.
 func Int(item []byte) (int64, bool) {
 	major, n, rest, ok := head(item)
-	if !ok || major > majorNegative || n > math.MaxInt64 || len(rest) != 0 {
+	if !ok || major > cbor.MajorNegative || n > math.MaxInt64 || len(rest) != 0 {
 		return 0, false
 	}
-	if major == majorNegative {
+	if major == cbor.MajorNegative {
 		return ^int64(n), true
 	}
 	return int64(n), true
@@ -197,14 +133,14 @@ func Int(item []byte) (int64, bool) {
 
 // Text reads an item that must be a text. The bytes share memory with it.
 func Text(item []byte) ([]byte, bool) {
-	text, rest, ok := str(item, majorText)
+	text, rest, ok := str(item, cbor.MajorText)
 	return text, ok && len(rest) == 0
 }
 
 // Bytes reads an item that must be a byte string. The bytes share memory with
 // it.
 func Bytes(item []byte) ([]byte, bool) {
-	b, rest, ok := str(item, majorBytes)
+	b, rest, ok := str(item, cbor.MajorBytes)
 	return b, ok && len(rest) == 0
 }
 
@@ -213,11 +149,11 @@ func Bool(item []byte) (value, ok bool) {
 	if len(item) != 1 {
 		return false, false
 	}
-	return item[0] == itemTrue, item[0] == itemTrue || item[0] == itemFalse
+	return item[0] == cbor.True, item[0] == cbor.True || item[0] == cbor.False
 }
 
 // IsNull reports whether the item is null.
-func IsNull(item []byte) bool { return len(item) == 1 && item[0] == itemNull }
+func IsNull(item []byte) bool { return len(item) == 1 && item[0] == cbor.Null }
 
 // str reads a string of the given major type off src.
 func str(src []byte, want byte) (s, rest []byte, ok bool) {
@@ -226,5 +162,5 @@ func str(src []byte, want byte) (s, rest []byte, ok bool) {
 		return nil, nil, false
 	}
 	s = rest[:n:n]
-	return s, rest[n:], major != majorText || utf8.Valid(s)
+	return s, rest[n:], major != cbor.MajorText || utf8.Valid(s)
 }

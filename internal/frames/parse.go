@@ -1,6 +1,10 @@
 package frames
 
-import "math"
+import (
+	"math"
+
+	"multiproc/internal/cbor"
+)
 
 // Frame is a payload, cut into its parts. All of them share memory with it.
 // Which fields are set depends on the kind.
@@ -34,18 +38,18 @@ var sizes = [...]byte{Hello: 3, Call: 6, Cancel: 3, Ack: 3, Return: 4, Error: 6,
 // CallSeq is the number of the call that a payload begins with, of which nothing
 // more may be there.
 func CallSeq(payload []byte) (seq uint64, ok bool) {
-	if len(payload) < 3 || payload[0] != majorArray<<5|sizes[Call] || Kind(payload[1]) != Call {
+	if len(payload) < 3 || payload[0] != cbor.MajorArray<<5|sizes[Call] || Kind(payload[1]) != Call {
 		return 0, false
 	}
 	major, n, _, ok := head(payload[2:])
-	return n, ok && major == majorUint
+	return n, ok && major == cbor.MajorUint
 }
 
 // Parse cuts a payload into its parts and sets all of f. An error wraps
 // mperr.ErrCorrupt. It takes no memory.
 func Parse(payload []byte, f *Frame) error {
 	*f = Frame{Patience: NoPatience}
-	if len(payload) < 3 || payload[0]>>5 != majorArray || payload[1] >= byte(len(sizes)) {
+	if len(payload) < 3 || payload[0]>>5 != cbor.MajorArray || payload[1] >= byte(len(sizes)) {
 		return corrupt("it begins with % x, which none does", payload[:min(len(payload), 3)])
 	}
 	f.Kind = Kind(payload[1])
@@ -53,7 +57,7 @@ func Parse(payload []byte, f *Frame) error {
 		return corrupt("%v with %d parts", f.Kind, payload[0]&31)
 	}
 	major, n, rest, ok := head(payload[2:])
-	if !ok || major != majorUint {
+	if !ok || major != cbor.MajorUint {
 		return corrupt("%v without a number", f.Kind)
 	}
 	if f.Kind.HasSeq() {
@@ -87,19 +91,19 @@ func Parse(payload []byte, f *Frame) error {
 
 func (f *Frame) parseCall(rest []byte) error {
 	major, object, rest, ok := head(rest)
-	if !ok || major != majorUint {
+	if !ok || major != cbor.MajorUint {
 		return corrupt("Call without an object")
 	}
 	f.Object = object
-	if f.Method, rest, ok = str(rest, majorText); !ok {
+	if f.Method, rest, ok = str(rest, cbor.MajorText); !ok {
 		return corrupt("Call without a method")
 	}
 	switch {
-	case len(rest) > 0 && rest[0] == itemNull:
+	case len(rest) > 0 && rest[0] == cbor.Null:
 		rest = rest[1:]
 	default:
 		major, n, after, ok := head(rest)
-		if !ok || major != majorUint {
+		if !ok || major != cbor.MajorUint {
 			return corrupt("Call without patience")
 		}
 		f.Patience, rest = int64(min(n, math.MaxInt64)), after
@@ -127,10 +131,10 @@ func (f *Frame) parseReturn(rest []byte) error {
 
 func (f *Frame) parseError(rest []byte) (err error) {
 	var ok bool
-	if f.Module, rest, ok = str(rest, majorText); !ok {
+	if f.Module, rest, ok = str(rest, cbor.MajorText); !ok {
 		return corrupt("Error without a module")
 	}
-	if f.Class, rest, ok = str(rest, majorText); !ok {
+	if f.Class, rest, ok = str(rest, cbor.MajorText); !ok {
 		return corrupt("Error without a class")
 	}
 	args, rest, err := Next(rest)

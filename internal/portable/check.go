@@ -7,6 +7,7 @@ import (
 	"math"
 	"unicode/utf8"
 
+	"multiproc/internal/cbor"
 	"multiproc/internal/mperr"
 )
 
@@ -56,19 +57,19 @@ func Scan(src []byte, l Limits, yield func(id uint64)) error {
 // Refs yields the ids of the references in an item that Check accepts, one for
 // each, until yield returns false.
 func Refs(src []byte, yield func(id uint64) bool) {
-	if bytes.IndexByte(src, majorTag<<5|tagRef) < 0 {
+	if bytes.IndexByte(src, cbor.MajorTag<<5|tagRef) < 0 {
 		return
 	}
 	for i := 0; i < len(src); {
-		major, n, next := head(src, i)
+		major, n, next := cbor.Head(src, i)
 		switch major {
-		case majorBytes, majorText:
+		case cbor.MajorBytes, cbor.MajorText:
 			next += int(n)
-		case majorTag:
+		case cbor.MajorTag:
 			if n != tagRef {
 				break
 			}
-			_, n, body := head(src, next)
+			_, n, body := cbor.Head(src, next)
 			if n < refID || uint64(len(src)-body) < n {
 				return // not checked
 			}
@@ -91,21 +92,21 @@ func Next(src []byte) (item, rest []byte, err error) {
 	// What is open are items yet to come, of however many arrays and maps.
 	i := 0
 	for open := uint64(1); open > 0; open-- {
-		major, n, next := head(src, i)
+		major, n, next := cbor.Head(src, i)
 		if next == 0 {
 			return nil, nil, badHead(src, i)
 		}
 		switch major {
-		case majorBytes, majorText:
+		case cbor.MajorBytes, cbor.MajorText:
 			if n > uint64(len(src)-next) {
 				return nil, nil, truncated(i)
 			}
 			next += int(n)
-		case majorArray, majorMap, majorTag:
+		case cbor.MajorArray, cbor.MajorMap, cbor.MajorTag:
 			switch major {
-			case majorMap:
+			case cbor.MajorMap:
 				n = min(n, uint64(len(src))) * 2
-			case majorTag:
+			case cbor.MajorTag:
 				n = 1
 			}
 			if open += min(n, uint64(len(src))+1); open > uint64(len(src)) {
@@ -117,47 +118,7 @@ func Next(src []byte) (item, rest []byte, err error) {
 	return src[:i:i], src[i:], nil
 }
 
-// head reads the first bytes of the item at src[i:]: its major type, its
-// argument, and where the rest of it begins. That is 0 if there is no head or
-// none of the dialect. Of a float, the argument is its bits.
-func head(src []byte, i int) (major byte, n uint64, next int) {
-	if uint(i) < uint(len(src)) && src[i]&31 < 24 {
-		return src[i] >> 5, uint64(src[i] & 31), i + 1
-	}
-	return longHead(src, i)
-}
-
-func longHead(src []byte, i int) (major byte, n uint64, next int) {
-	if uint(i) >= uint(len(src)) {
-		return 0, 0, 0
-	}
-	b := src[i]
-	major, n = b>>5, uint64(b&31)
-	i++
-	rest := src[i:]
-	switch {
-	case b == byteFloat && len(rest) >= 8:
-		return major, binary.BigEndian.Uint64(rest), i + 8
-	case major == majorSimple:
-	case n == 24 && len(rest) >= 1 && rest[0] >= 24:
-		return major, uint64(rest[0]), i + 1
-	case n == 25 && len(rest) >= 2:
-		if n = uint64(binary.BigEndian.Uint16(rest)); n > 0xff {
-			return major, n, i + 2
-		}
-	case n == 26 && len(rest) >= 4:
-		if n = uint64(binary.BigEndian.Uint32(rest)); n > 0xffff {
-			return major, n, i + 4
-		}
-	case n == 27 && len(rest) >= 8:
-		if n = binary.BigEndian.Uint64(rest); n > 0xffffffff {
-			return major, n, i + 8
-		}
-	}
-	return 0, 0, 0
-}
-
-// badHead says why head has found none.
+// badHead says why cbor.Head has found none.
 func badHead(src []byte, i int) error {
 	if i >= len(src) {
 		return truncated(i)
@@ -168,7 +129,7 @@ func badHead(src []byte, i int) error {
 		return corrupt("byte %d is %#x: a length that is not definite", i, b)
 	case width >= 24 && len(src)-i-1 < 1<<(width-24):
 		return truncated(i)
-	case b>>5 == majorSimple:
+	case b>>5 == cbor.MajorSimple:
 		return corrupt("byte %d is %#x: no value of the dialect", i, b)
 	}
 	return corrupt("byte %d is %#x: a number that is not written in its shortest form", i, b)
@@ -237,17 +198,17 @@ func (c *checker) item(i int) (end int, f facts, err error) {
 	b := c.src[i] // head, spelled out: it is here that the time goes
 	major, n, next := b>>5, uint64(b&31), i+1
 	if n >= 24 {
-		if major, n, next = longHead(c.src, i); next == 0 {
+		if major, n, next = cbor.LongHead(c.src, i); next == 0 {
 			return 0, 0, badHead(c.src, i)
 		}
 	}
 	switch major {
-	case majorUint, majorNegative:
+	case cbor.MajorUint, cbor.MajorNegative:
 		if n>>63 == 0 {
 			return next, hashable | isPlain, nil
 		}
 		return next, hashable, nil
-	case majorText:
+	case cbor.MajorText:
 		if n > uint64(len(c.src)-next) {
 			return 0, 0, truncated(i)
 		}
@@ -256,21 +217,21 @@ func (c *checker) item(i int) (end int, f facts, err error) {
 			return 0, 0, corrupt("the text at byte %d is not UTF-8", i)
 		}
 		return end, hashable | isText | isPlain, nil
-	case majorBytes:
+	case cbor.MajorBytes:
 		if n > uint64(len(c.src)-next) {
 			return 0, 0, truncated(i)
 		}
 		return next + int(n), hashable, nil
-	case majorArray:
+	case cbor.MajorArray:
 		end, _, err = c.items(next, n)
 		return end, 0, err
-	case majorMap:
+	case cbor.MajorMap:
 		return c.pairs(next, n)
-	case majorTag:
+	case cbor.MajorTag:
 		return c.tag(i, n, next)
 	}
 	switch c.src[i] {
-	case byteFalse, byteTrue, byteNull, byteFloat:
+	case cbor.False, cbor.True, cbor.Null, cbor.Float64:
 		return next, hashable | isPlain, nil
 	}
 	return 0, 0, badHead(c.src, i)

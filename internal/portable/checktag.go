@@ -3,6 +3,8 @@ package portable
 import (
 	"encoding/binary"
 	"unicode/utf8"
+
+	"multiproc/internal/cbor"
 )
 
 // tag checks the content of tag n, which stands at next.
@@ -21,10 +23,10 @@ func (c *checker) tag(i int, n uint64, next int) (end int, f facts, err error) {
 		return 0, 0, corrupt("tag %d at byte %d", n, i)
 	}
 
-	major, length, body := head(c.src, next)
-	want := byte(majorBytes)
+	major, length, body := cbor.Head(c.src, next)
+	want := byte(cbor.MajorBytes)
 	if n == tagTime {
-		want = majorText
+		want = cbor.MajorText
 	}
 	if body == 0 || major != want || length > uint64(len(c.src)-body) {
 		return 0, 0, badContent(n, i)
@@ -59,8 +61,8 @@ func badContent(tag uint64, i int) error {
 
 // array reads the head of an array.
 func (c *checker) array(tag uint64, i int) (n uint64, next int, err error) {
-	major, n, next := head(c.src, i)
-	if next == 0 || major != majorArray {
+	major, n, next := cbor.Head(c.src, i)
+	if next == 0 || major != cbor.MajorArray {
 		return 0, 0, badContent(tag, i)
 	}
 	return n, next, nil
@@ -141,10 +143,10 @@ func fits(want, first byte) bool {
 	case anything:
 		return true
 	case aFloat:
-		return first == byteFloat
+		return first == cbor.Float64
 	case anInt, maybeInt:
-		return first>>5 <= majorNegative || first == majorTag<<5|tagPositive || first == majorTag<<5|tagNegative ||
-			first == byteFalse || first == byteTrue || want == maybeInt && first == byteNull
+		return first>>5 <= cbor.MajorNegative || first == cbor.MajorTag<<5|tagPositive || first == cbor.MajorTag<<5|tagNegative ||
+			first == cbor.False || first == cbor.True || want == maybeInt && first == cbor.Null
 	}
 	return want == first>>5
 }
@@ -154,14 +156,14 @@ var layouts = map[uint64][]byte{
 	tagSlice:     {maybeInt, maybeInt, maybeInt},
 	tagRange:     {anInt, anInt, anInt},
 	tagComplex:   {aFloat, aFloat},
-	tagGlobal:    {majorText, majorText},
-	tagException: {majorText, majorText, majorArray},
-	tagObject:    {anything, anything, majorUint},
+	tagGlobal:    {cbor.MajorText, cbor.MajorText},
+	tagException: {cbor.MajorText, cbor.MajorText, cbor.MajorArray},
+	tagObject:    {anything, anything, cbor.MajorUint},
 }
 
 // objectLayout appends the elements that an object's flags, at i, mention.
 func (c *checker) objectLayout(r []byte, i int) []byte {
-	_, flags, _ := head(c.src, i)
+	_, flags, _ := cbor.Head(c.src, i)
 	if flags >= objectEnd {
 		return nil
 	}
@@ -177,15 +179,15 @@ func (c *checker) objectLayout(r []byte, i int) []byte {
 // recurse: what is inside of what does not matter.
 func skip(src []byte, i int) int {
 	for open := 1; open > 0; open-- {
-		major, n, next := head(src, i)
+		major, n, next := cbor.Head(src, i)
 		switch major {
-		case majorBytes, majorText:
+		case cbor.MajorBytes, cbor.MajorText:
 			next += int(n)
-		case majorArray:
+		case cbor.MajorArray:
 			open += int(n)
-		case majorMap:
+		case cbor.MajorMap:
 			open += 2 * int(n)
-		case majorTag:
+		case cbor.MajorTag:
 			open++
 		}
 		i = next
@@ -198,12 +200,12 @@ func skip(src []byte, i int) int {
 func (c *checker) shareable(i int) (end int, f facts, err error) {
 	number := len(c.marks)
 	c.marks = append(c.marks, mark{from: i, end: len(c.src)})
-	major, n, next := head(c.src, i)
+	major, n, next := cbor.Head(c.src, i)
 	if next != 0 {
 		switch major {
-		case majorArray, majorMap:
+		case cbor.MajorArray, cbor.MajorMap:
 			c.marks[number].facts = referable
-		case majorTag:
+		case cbor.MajorTag:
 			switch n {
 			case tagShareable, tagShared:
 				return 0, 0, corrupt("a shared item in a shared item at byte %d", i)
@@ -224,8 +226,8 @@ func (c *checker) shareable(i int) (end int, f facts, err error) {
 
 // shared checks the content of tag 29.
 func (c *checker) shared(i int) (end int, f facts, err error) {
-	major, n, next := head(c.src, i)
-	if next == 0 || major != majorUint || n >= uint64(len(c.marks)) || c.marks[n].facts&referable == 0 {
+	major, n, next := cbor.Head(c.src, i)
+	if next == 0 || major != cbor.MajorUint || n >= uint64(len(c.marks)) || c.marks[n].facts&referable == 0 {
 		return 0, 0, corrupt("byte %d refers to a shared item that is not there", i)
 	}
 	return next, c.marks[n].facts &^ (referable | keysOfMaps), nil

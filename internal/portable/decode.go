@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 	"unsafe"
 
+	"multiproc/internal/cbor"
 	"multiproc/internal/codec"
 	"multiproc/internal/mperr"
 )
@@ -71,35 +72,35 @@ func (d *decoder) value(n *node, p unsafe.Pointer, i int) (next int, err error) 
 	b := d.src[i]
 	major, arg, next := b>>5, uint64(b&31), i+1
 	if arg >= 24 {
-		major, arg, next = longHead(d.src, i)
+		major, arg, next = cbor.LongHead(d.src, i)
 	}
-	if major == majorTag && arg == tagShareable {
+	if major == cbor.MajorTag && arg == tagShareable {
 		i = next
 		b = d.src[i]
-		major, arg, next = head(d.src, i)
+		major, arg, next = cbor.Head(d.src, i)
 	}
-	if major == majorTag && arg == tagShared {
+	if major == cbor.MajorTag && arg == tagShared {
 		return d.expand(n, p, next)
 	}
-	if b == byteNull && n.nilable() {
+	if b == cbor.Null && n.nilable() {
 		return next, nil
 	}
 	ok := false
 	switch n.shape {
 	case shapeBool:
-		if ok = b == byteTrue || b == byteFalse; ok {
-			*(*bool)(p) = b == byteTrue
+		if ok = b == cbor.True || b == cbor.False; ok {
+			*(*bool)(p) = b == cbor.True
 		}
 	case shapeInt:
 		v := int64(arg)
-		if major == majorNegative {
+		if major == cbor.MajorNegative {
 			v = ^v
 		}
-		ok = major <= majorNegative && arg>>63 == 0 && storeInt(p, n.size, v)
+		ok = major <= cbor.MajorNegative && arg>>63 == 0 && storeInt(p, n.size, v)
 	case shapeUint:
-		ok = major == majorUint && storeUint(p, n.size, arg)
+		ok = major == cbor.MajorUint && storeUint(p, n.size, arg)
 	case shapeFloat:
-		if b == byteFloat && n.size == 8 {
+		if b == cbor.Float64 && n.size == 8 {
 			*(*float64)(p) = floatOf(arg)
 			return next, nil
 		}
@@ -139,7 +140,7 @@ func (d *decoder) value(n *node, p unsafe.Pointer, i int) (next int, err error) 
 
 // expand is value for a reference to an item that stands elsewhere.
 func (d *decoder) expand(n *node, p unsafe.Pointer, i int) (next int, err error) {
-	_, number, next := head(d.src, i)
+	_, number, next := cbor.Head(d.src, i)
 	m := d.marks[number]
 	if n.shape == shapeString { // which may be shared in Go, too
 		if s, ok := d.shared(int(number)).(string); ok {
@@ -226,15 +227,15 @@ func valid(b []byte) bool { return utf8.Valid(b) }
 
 // float reads a float, also where an integer stands.
 func (d *decoder) float(i int) (f float64, next int, ok bool) {
-	major, arg, next := head(d.src, i)
+	major, arg, next := cbor.Head(d.src, i)
 	switch {
-	case d.src[i] == byteFloat:
+	case d.src[i] == cbor.Float64:
 		return floatOf(arg), next, true
-	case major == majorUint:
+	case major == cbor.MajorUint:
 		return float64(arg), next, true
-	case major == majorNegative:
+	case major == cbor.MajorNegative:
 		return -1 - float64(arg), next, true
-	case major == majorTag && (arg == tagPositive || arg == tagNegative):
+	case major == cbor.MajorTag && (arg == tagPositive || arg == tagNegative):
 		v, next := d.item(i)
 		f, _ := new(big.Float).SetInt(v.(*big.Int)).Float64()
 		return f, next, !math.IsInf(f, 0)
@@ -244,17 +245,17 @@ func (d *decoder) float(i int) (f float64, next int, ok bool) {
 
 // text returns the bytes of a text, which are those of src.
 func (d *decoder) text(i int) (b []byte, next int, ok bool) {
-	major, n, next := head(d.src, i)
-	if major == majorTag && n == tagShareable {
-		major, n, next = head(d.src, next)
-	} else if major == majorTag && n == tagShared {
-		_, n, next = head(d.src, next)
+	major, n, next := cbor.Head(d.src, i)
+	if major == cbor.MajorTag && n == tagShareable {
+		major, n, next = cbor.Head(d.src, next)
+	} else if major == cbor.MajorTag && n == tagShared {
+		_, n, next = cbor.Head(d.src, next)
 		b, _, ok = d.text(d.marks[n].from)
 		return b, next, ok
 	}
-	if major == majorTag && n == tagRawText {
-		_, n, next = head(d.src, next)
-	} else if major != majorText {
+	if major == cbor.MajorTag && n == tagRawText {
+		_, n, next = cbor.Head(d.src, next)
+	} else if major != cbor.MajorText {
 		return nil, 0, false
 	}
 	end := next + int(n)
@@ -262,11 +263,11 @@ func (d *decoder) text(i int) (b []byte, next int, ok bool) {
 }
 
 func (d *decoder) bytes(n *node, p unsafe.Pointer, i int) (next int, err error) {
-	major, length, next := head(d.src, i)
-	if major == majorTag && length == tagByteArray {
-		major, length, next = head(d.src, next)
+	major, length, next := cbor.Head(d.src, i)
+	if major == cbor.MajorTag && length == tagByteArray {
+		major, length, next = cbor.Head(d.src, next)
 	}
-	if major != majorBytes {
+	if major != cbor.MajorBytes {
 		return d.list(n, p, i) // of numbers
 	}
 	end := next + int(length)

@@ -5,20 +5,21 @@ import (
 	"reflect"
 	"unsafe"
 
+	"multiproc/internal/cbor"
 	"multiproc/internal/mperr"
 )
 
 // sequence reads the head of a list, tuple or set.
 func (d *decoder) sequence(i int) (length, next int, ok bool) {
-	major, n, next := head(d.src, i)
-	if major == majorTag && (n == tagTuple || n == tagSet || n == tagFrozenSet) {
-		major, n, next = head(d.src, next)
+	major, n, next := cbor.Head(d.src, i)
+	if major == cbor.MajorTag && (n == tagTuple || n == tagSet || n == tagFrozenSet) {
+		major, n, next = cbor.Head(d.src, next)
 	}
-	return int(n), next, major == majorArray
+	return int(n), next, major == cbor.MajorArray
 }
 
 func (d *decoder) list(n *node, p unsafe.Pointer, i int) (next int, err error) {
-	if major, tag, _ := head(d.src, i); major == majorTag && tag == tagObject && n.shape == shapeSlice {
+	if major, tag, _ := cbor.Head(d.src, i); major == cbor.MajorTag && tag == tagObject && n.shape == shapeSlice {
 		return d.contained(n, p, i, objectItems, func() { reflect.NewAt(n.typ, p).Elem().Set(reflect.MakeSlice(n.typ, 0, 0)) })
 	}
 	length, next, ok := d.sequence(i)
@@ -68,9 +69,9 @@ func (d *decoder) slice(n *node, p unsafe.Pointer, i, length int) (next int, err
 }
 
 func (d *decoder) mapping(n *node, p unsafe.Pointer, i int) (next int, err error) {
-	major, length, next := head(d.src, i)
-	pairs := major == majorMap
-	if major == majorTag && length == tagObject && n.shape == shapeMap {
+	major, length, next := cbor.Head(d.src, i)
+	pairs := major == cbor.MajorMap
+	if major == cbor.MajorTag && length == tagObject && n.shape == shapeMap {
 		return d.contained(n, p, i, objectEntries, func() { reflect.NewAt(n.typ, p).Elem().Set(reflect.MakeMap(n.typ)) })
 	}
 	if !pairs {

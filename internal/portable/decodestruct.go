@@ -7,6 +7,7 @@ import (
 	"time"
 	"unsafe"
 
+	"multiproc/internal/cbor"
 	"multiproc/internal/codec"
 	"multiproc/internal/data"
 	"multiproc/internal/mperr"
@@ -14,14 +15,14 @@ import (
 
 // structure reads a struct from a map, a list or tuple, or a Python object.
 func (d *decoder) structure(n *node, p unsafe.Pointer, i int) (next int, err error) {
-	major, arg, next := head(d.src, i)
-	if major == majorTag && arg == tagObject {
+	major, arg, next := cbor.Head(d.src, i)
+	if major == cbor.MajorTag && arg == tagObject {
 		return d.attributes(n, p, i)
 	}
 	if err := d.nest(); err != nil {
 		return 0, err
 	}
-	if major == majorMap {
+	if major == cbor.MajorMap {
 		next, err = d.fields(n, p, next, int(arg), 0)
 	} else if length, first, ok := d.sequence(i); ok && length == len(n.fields) && arg != tagSet && arg != tagFrozenSet {
 		next, err = d.record(n, p, first)
@@ -82,10 +83,10 @@ func (d *decoder) attributes(n *node, p unsafe.Pointer, i int) (next int, err er
 	if err := d.nest(); err != nil {
 		return 0, err
 	}
-	_, _, next = head(d.src, i)    // the tag
-	_, _, next = head(d.src, next) // the array
+	_, _, next = cbor.Head(d.src, i)    // the tag
+	_, _, next = cbor.Head(d.src, next) // the array
 	args := skip(d.src, next)
-	_, flags, next := head(d.src, skip(d.src, args))
+	_, flags, next := cbor.Head(d.src, skip(d.src, args))
 	empty := d.isEmpty(args)
 	if flags&(objectNew|objectState) == objectNew && !empty {
 		if err := d.rescan(next - args); err != nil {
@@ -104,7 +105,7 @@ func (d *decoder) attributes(n *node, p unsafe.Pointer, i int) (next int, err er
 				return 0, d.mismatch(n, i)
 			}
 		case part.flag == objectEntries:
-			_, length, first := head(d.src, next)
+			_, length, first := cbor.Head(d.src, next)
 			next, err = d.fields(n, p, first, int(length), len(n.fields))
 		case part.flag == objectItems && empty && flags&objectState == 0:
 			next, err = d.value(n, p, next)
@@ -131,16 +132,16 @@ func (d *decoder) state(n *node, p unsafe.Pointer, i int) (next int, ok bool, er
 	if err != nil {
 		return 0, false, err
 	}
-	switch major, tag, first := head(d.src, at); {
-	case major == majorMap || major == majorArray:
+	switch major, tag, first := cbor.Head(d.src, at); {
+	case major == cbor.MajorMap || major == cbor.MajorArray:
 		next, err = d.value(n, p, at)
-	case major == majorTag && tag == tagTuple:
-		_, length, first := head(d.src, first)
+	case major == cbor.MajorTag && tag == tagTuple:
+		_, length, first := cbor.Head(d.src, first)
 		if length != 2 {
 			return 0, false, nil
 		}
 		second := skip(d.src, first)
-		none := d.src[first] == byteNull
+		none := d.src[first] == cbor.Null
 		if !none && !d.isMap(first) || !d.isMap(second) {
 			return 0, false, nil
 		}
@@ -162,9 +163,9 @@ func (d *decoder) state(n *node, p unsafe.Pointer, i int) (next int, ok bool, er
 // follow is called before the item at i is read from where it stands, which it
 // returns: that is elsewhere if i is a reference, which then ends at after.
 func (d *decoder) follow(i int) (at, after int, err error) {
-	major, tag, next := head(d.src, i)
-	if major == majorTag && tag == tagShared {
-		_, number, after := head(d.src, next)
+	major, tag, next := cbor.Head(d.src, i)
+	if major == cbor.MajorTag && tag == tagShared {
+		_, number, after := cbor.Head(d.src, next)
 		m := d.marks[number]
 		return m.from, after, d.repeat(m.end - m.from)
 	}
@@ -179,19 +180,19 @@ func (d *decoder) isEmpty(i int) bool {
 
 // isMap looks through the tags of shared items.
 func (d *decoder) isMap(i int) bool {
-	major, _, _ := head(d.src, d.behind(i))
-	return major == majorMap
+	major, _, _ := cbor.Head(d.src, d.behind(i))
+	return major == cbor.MajorMap
 }
 
 // behind returns where the item at i stands that may have the tags of shared
 // ones.
 func (d *decoder) behind(i int) int {
-	major, n, next := head(d.src, i)
+	major, n, next := cbor.Head(d.src, i)
 	switch {
-	case major == majorTag && n == tagShared:
-		_, n, _ = head(d.src, next)
+	case major == cbor.MajorTag && n == tagShared:
+		_, n, _ = cbor.Head(d.src, next)
 		return d.marks[n].from
-	case major == majorTag && n == tagShareable:
+	case major == cbor.MajorTag && n == tagShareable:
 		return next
 	}
 	return i
@@ -265,7 +266,7 @@ func (d *decoder) data(n *node, p unsafe.Pointer, i int) (next int, err error) {
 
 func (d *decoder) complex(n *node, p unsafe.Pointer, i int) (next int, err error) {
 	var c complex128
-	if major, tag, _ := head(d.src, i); major == majorTag && tag == tagComplex {
+	if major, tag, _ := cbor.Head(d.src, i); major == cbor.MajorTag && tag == tagComplex {
 		var v any
 		v, next = d.item(i)
 		c = v.(complex128)
@@ -293,8 +294,8 @@ func (d *decoder) custom(n *node, p unsafe.Pointer, i int) (next int, err error)
 			return 0, d.mismatch(n, i)
 		}
 	} else {
-		major, length, body := head(d.src, i)
-		if next = body + int(length); major != majorBytes {
+		major, length, body := cbor.Head(d.src, i)
+		if next = body + int(length); major != cbor.MajorBytes {
 			return 0, d.mismatch(n, i)
 		}
 		b = d.src[body:next]
@@ -307,11 +308,11 @@ func (d *decoder) custom(n *node, p unsafe.Pointer, i int) (next int, err error)
 }
 
 func (d *decoder) handle(n *node, p unsafe.Pointer, i int) (next int, err error) {
-	major, tag, next := head(d.src, i)
-	if major != majorTag || tag != tagRef {
+	major, tag, next := cbor.Head(d.src, i)
+	if major != cbor.MajorTag || tag != tagRef {
 		return 0, d.mismatch(n, i)
 	}
-	_, length, body := head(d.src, next)
+	_, length, body := cbor.Head(d.src, next)
 	if d.session == nil {
 		return 0, errNoSession
 	}

@@ -1,6 +1,10 @@
 package portable
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"multiproc/internal/cbor"
+)
 
 // Instances of subclasses of Python's dict and list are objects that bring
 // entries or items. One without any looks like an object without attributes, and
@@ -10,11 +14,11 @@ import "unsafe"
 // collection is the class of that module whose name stands at i, empty if it is
 // none.
 func (d *decoder) collection(i int) string {
-	major, n, next := head(d.src, d.behind(i))
-	if major != majorTag || n != tagGlobal {
+	major, n, next := cbor.Head(d.src, d.behind(i))
+	if major != cbor.MajorTag || n != tagGlobal {
 		return ""
 	}
-	_, _, next = head(d.src, next) // the array
+	_, _, next = cbor.Head(d.src, next) // the array
 	module, next, ok := d.text(next)
 	if !ok || string(module) != "collections" {
 		return ""
@@ -46,11 +50,11 @@ func (d *decoder) contained(n *node, p unsafe.Pointer, i int, want uint64, empty
 	if err := d.nest(); err != nil {
 		return 0, err
 	}
-	_, _, class := head(d.src, i)    // the tag
-	_, _, class = head(d.src, class) // the array
+	_, _, class := cbor.Head(d.src, i)    // the tag
+	_, _, class = cbor.Head(d.src, class) // the array
 	args := skip(d.src, class)
 	name := d.collection(class)
-	_, flags, next := head(d.src, skip(d.src, args))
+	_, flags, next := cbor.Head(d.src, skip(d.src, args))
 	read := false
 	if want == objectEntries && name == counter {
 		if err := d.rescan(next - args); err != nil {

@@ -1,40 +1,44 @@
 package portable
 
-import "fmt"
+import (
+	"fmt"
+
+	"multiproc/internal/cbor"
+)
 
 // describe says in a few words what the item at src[i:] is, which has been
 // checked.
 func describe(src []byte, i int) string {
-	major, n, next := head(src, i)
+	major, n, next := cbor.Head(src, i)
 	switch major {
-	case majorUint:
+	case cbor.MajorUint:
 		return fmt.Sprintf("the integer %d", n)
-	case majorNegative:
+	case cbor.MajorNegative:
 		if n>>63 == 0 {
 			return fmt.Sprintf("the integer %d", ^int64(n))
 		}
 		return "a large negative integer"
-	case majorBytes:
+	case cbor.MajorBytes:
 		return fmt.Sprintf("%d bytes", n)
-	case majorText:
+	case cbor.MajorText:
 		if n > 40 {
 			return fmt.Sprintf("a text of %d bytes", n)
 		}
 		return fmt.Sprintf("the text %q", src[next:next+int(n)])
-	case majorArray:
+	case cbor.MajorArray:
 		return fmt.Sprintf("a list of %d", n)
-	case majorMap:
+	case cbor.MajorMap:
 		return fmt.Sprintf("a dict of %d", n)
-	case majorTag:
+	case cbor.MajorTag:
 		return describeTag(src, n, next)
 	}
 	switch src[i] {
-	case byteNull:
+	case cbor.Null:
 		return "null"
-	case byteFloat:
+	case cbor.Float64:
 		return fmt.Sprintf("the float %v", floatOf(n))
 	}
-	return fmt.Sprintf("the bool %v", src[i] == byteTrue)
+	return fmt.Sprintf("the bool %v", src[i] == cbor.True)
 }
 
 // tagNames are what the tags stand for.
@@ -50,7 +54,7 @@ func describeTag(src []byte, n uint64, next int) string {
 	case tagShareable:
 		return describe(src, next)
 	case tagTuple, tagSet, tagFrozenSet:
-		_, length, _ := head(src, next)
+		_, length, _ := cbor.Head(src, next)
 		return fmt.Sprintf("%s of %d", tagNames[n], length)
 	}
 	return tagNames[n]

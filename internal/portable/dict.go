@@ -3,6 +3,7 @@ package portable
 import (
 	"bytes"
 
+	"multiproc/internal/cbor"
 	"multiproc/internal/data"
 )
 
@@ -90,7 +91,7 @@ func (u *unique) find(from, to int, key any) int {
 	}
 	raw := u.p.src[from:to]
 	if u.seen == nil {
-		if raw[0]>>5 <= majorText {
+		if raw[0]>>5 <= cbor.MajorText {
 			if k, ok := u.findFew(raw); ok {
 				return k
 			}
@@ -101,7 +102,7 @@ func (u *unique) find(from, to int, key any) int {
 		}
 	}
 	id := string(raw)
-	if raw[0]>>5 > majorText {
+	if raw[0]>>5 > cbor.MajorText {
 		var alone bool
 		var err error
 		limit := u.p.keyRoom(raw)

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"multiproc/internal/cbor"
 	"multiproc/internal/codec"
 	"multiproc/internal/data"
 )
@@ -19,18 +20,18 @@ import (
 func AppendValue(dst []byte, v data.Value) ([]byte, error) {
 	switch v := v.(type) { // without the encoder
 	case nil:
-		return append(dst, byteNull), nil
+		return append(dst, cbor.Null), nil
 	case bool:
-		return appendBool(dst, v), nil
+		return cbor.AppendBool(dst, v), nil
 	case int64:
-		return appendInt(dst, v), nil
+		return cbor.AppendInt(dst, v), nil
 	case float64:
-		return appendFloat(dst, v), nil
+		return cbor.AppendFloat(dst, v), nil
 	case string:
 		return appendText(dst, v), nil
 	case []byte:
 		if v != nil {
-			return appendBytes(dst, v), nil
+			return cbor.AppendBytes(dst, v), nil
 		}
 	}
 	return appendAny(dst, v, nil)
@@ -71,15 +72,15 @@ func (e *encoder) dynamic(v any) error {
 func (e *encoder) item(x any) error {
 	switch v := x.(type) {
 	case nil:
-		e.b = append(e.b, byteNull)
+		e.b = append(e.b, cbor.Null)
 	case bool:
-		e.b = appendBool(e.b, v)
+		e.b = cbor.AppendBool(e.b, v)
 	case int:
-		e.b = appendInt(e.b, int64(v))
+		e.b = cbor.AppendInt(e.b, int64(v))
 	case int64:
-		e.b = appendInt(e.b, v)
+		e.b = cbor.AppendInt(e.b, v)
 	case float64:
-		e.b = appendFloat(e.b, v)
+		e.b = cbor.AppendFloat(e.b, v)
 	case complex128:
 		e.b = appendComplex(e.b, v)
 	case string:
@@ -88,7 +89,7 @@ func (e *encoder) item(x any) error {
 		}
 	case *big.Int:
 		if v == nil {
-			e.b = append(e.b, byteNull)
+			e.b = append(e.b, cbor.Null)
 		} else if !e.share(x) {
 			e.b = appendBig(e.b, v)
 		}
@@ -105,7 +106,7 @@ func (e *encoder) item(x any) error {
 // further is item for what is less frequent.
 func (e *encoder) further(v any) error {
 	if isNil(v) {
-		e.b = append(e.b, byteNull)
+		e.b = append(e.b, cbor.Null)
 		return nil
 	}
 	if e.key && e.twice != nil {
@@ -129,12 +130,12 @@ func (e *encoder) further(v any) error {
 func (e *encoder) pointed(v any) error {
 	switch v := v.(type) {
 	case []byte:
-		e.b = appendBytes(e.b, v)
+		e.b = cbor.AppendBytes(e.b, v)
 	case *data.ByteArray:
 		if e.key {
 			return errKey(v)
 		}
-		e.b = appendBytes(appendHead(e.b, majorTag, tagByteArray), v.B)
+		e.b = cbor.AppendBytes(cbor.AppendHead(e.b, cbor.MajorTag, tagByteArray), v.B)
 	case *data.List:
 		if e.key {
 			return errKey(v)
@@ -146,16 +147,16 @@ func (e *encoder) pointed(v any) error {
 		}
 		return e.entries(v.Entries)
 	case data.Tuple:
-		e.b = appendHead(e.b, majorTag, tagTuple)
+		e.b = cbor.AppendHead(e.b, cbor.MajorTag, tagTuple)
 		return e.items(v)
 	case *data.Set:
 		if e.key {
 			return errKey(v)
 		}
-		e.b = appendHead(e.b, majorTag, tagSet)
+		e.b = cbor.AppendHead(e.b, cbor.MajorTag, tagSet)
 		return e.asKeys(v.Items)
 	case *data.FrozenSet:
-		e.b = appendHead(e.b, majorTag, tagFrozenSet)
+		e.b = cbor.AppendHead(e.b, cbor.MajorTag, tagFrozenSet)
 		return e.asKeys(v.Items)
 	case data.Slice:
 		if e.key {
@@ -208,7 +209,7 @@ func (e *encoder) list(list []any) error {
 	case e.key:
 		return errKey(list)
 	case list == nil:
-		e.b = append(e.b, byteNull)
+		e.b = append(e.b, cbor.Null)
 		return nil
 	}
 	written, err := e.begin(list)
@@ -225,7 +226,7 @@ func (e *encoder) items(list []any) error {
 	if err := e.nest(); err != nil {
 		return err
 	}
-	e.b = appendHead(e.b, majorArray, uint64(len(list)))
+	e.b = cbor.AppendHead(e.b, cbor.MajorArray, uint64(len(list)))
 	for i, v := range list {
 		if err := e.item(v); err != nil {
 			return at(err, fmt.Sprintf("[%d]", i))
@@ -249,7 +250,7 @@ func (e *encoder) entries(list []data.Entry) error {
 	if err := e.nest(); err != nil {
 		return err
 	}
-	e.b = appendHead(e.b, majorMap, uint64(len(list)))
+	e.b = cbor.AppendHead(e.b, cbor.MajorMap, uint64(len(list)))
 	for i := range list {
 		if err := e.asKey(list[i].Key); err != nil {
 			return at(err, "[key]")
@@ -276,7 +277,7 @@ func (e *encoder) textMap(m map[string]any) error {
 	case e.key:
 		return errKey(m)
 	case m == nil:
-		e.b = append(e.b, byteNull)
+		e.b = append(e.b, cbor.Null)
 		return nil
 	}
 	written, err := e.begin(m)
@@ -326,7 +327,7 @@ func (e *encoder) bounds(tag uint64, whole any, parts ...any) error {
 			return errBounds(whole, v)
 		}
 	}
-	e.b = appendHead(e.b, majorTag, tag)
+	e.b = cbor.AppendHead(e.b, cbor.MajorTag, tag)
 	return e.items(parts)
 }
 
@@ -342,7 +343,7 @@ func (e *encoder) global(tag uint64, n uint64, g data.Global) error {
 	if len(g.Module) > maxName || len(g.Name) > maxName || !utf8.ValidString(g.Module) || !utf8.ValidString(g.Name) {
 		return errors.New("the name of a class or function is longer than 64 KiB or not UTF-8")
 	}
-	e.b = appendHead(appendHead(e.b, majorTag, tag), majorArray, n)
+	e.b = cbor.AppendHead(cbor.AppendHead(e.b, cbor.MajorTag, tag), cbor.MajorArray, n)
 	e.b = appendText(appendText(e.b, g.Module), g.Name)
 	return nil
 }
@@ -351,7 +352,7 @@ func (e *encoder) ref(ref []byte) error {
 	if !isRef(ref) {
 		return fmt.Errorf("a reference of %d bytes to a shared object; the type id has at most %d bytes of UTF-8", len(ref), maxRefType)
 	}
-	e.b = appendBytes(appendHead(e.b, majorTag, tagRef), ref)
+	e.b = cbor.AppendBytes(cbor.AppendHead(e.b, cbor.MajorTag, tagRef), ref)
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unsafe"
 
+	"multiproc/internal/cbor"
 	"multiproc/internal/codec"
 )
 
@@ -63,16 +64,16 @@ var errNoSession = errors.New("this message cannot carry shared objects")
 func (e *encoder) value(n *node, p unsafe.Pointer) error {
 	switch n.shape {
 	case shapeBool:
-		e.b = appendBool(e.b, *(*bool)(p))
+		e.b = cbor.AppendBool(e.b, *(*bool)(p))
 	case shapeInt:
-		e.b = appendInt(e.b, loadInt(p, n.size))
+		e.b = cbor.AppendInt(e.b, loadInt(p, n.size))
 	case shapeUint:
-		e.b = appendHead(e.b, majorUint, loadUint(p, n.size))
+		e.b = cbor.AppendHead(e.b, cbor.MajorUint, loadUint(p, n.size))
 	case shapeFloat:
 		if n.size == 4 {
-			e.b = appendFloat(e.b, float64(*(*float32)(p)))
+			e.b = cbor.AppendFloat(e.b, float64(*(*float32)(p)))
 		} else {
-			e.b = appendFloat(e.b, *(*float64)(p))
+			e.b = cbor.AppendFloat(e.b, *(*float64)(p))
 		}
 	case shapeComplex:
 		if n.size == 8 {
@@ -84,19 +85,19 @@ func (e *encoder) value(n *node, p unsafe.Pointer) error {
 		e.b = appendText(e.b, *(*string)(p))
 	case shapeBytes:
 		if b := *(*[]byte)(p); b == nil {
-			e.b = append(e.b, byteNull)
+			e.b = append(e.b, cbor.Null)
 		} else {
-			e.b = appendBytes(e.b, b)
+			e.b = cbor.AppendBytes(e.b, b)
 		}
 	case shapeByteArray:
-		e.b = appendBytes(e.b, unsafe.Slice((*byte)(p), n.size))
+		e.b = cbor.AppendBytes(e.b, unsafe.Slice((*byte)(p), n.size))
 	case shapeStruct:
 		return e.fields(n, p)
 	case shapeSlice:
 		return e.slice(n, p)
 	case shapeArray:
 		if e.key {
-			e.b = appendHead(e.b, majorTag, tagTuple)
+			e.b = cbor.AppendHead(e.b, cbor.MajorTag, tagTuple)
 		}
 		return e.elements(n.elem, p, n.length)
 	case shapeMap, shapeSet:
@@ -131,7 +132,7 @@ func (e *encoder) special(n *node, p unsafe.Pointer) error {
 		case n.form.text:
 			e.b = appendText(e.b, string(b))
 		default:
-			e.b = appendBytes(e.b, b)
+			e.b = cbor.AppendBytes(e.b, b)
 		}
 		return nil
 	default: // shapeData
@@ -168,9 +169,9 @@ func (e *encoder) fields(n *node, p unsafe.Pointer) error {
 		return err
 	}
 	if e.key {
-		e.b = appendHead(appendHead(e.b, majorTag, tagTuple), majorArray, uint64(len(n.fields)))
+		e.b = cbor.AppendHead(cbor.AppendHead(e.b, cbor.MajorTag, tagTuple), cbor.MajorArray, uint64(len(n.fields)))
 	} else {
-		e.b = appendHead(e.b, majorMap, uint64(len(n.fields)))
+		e.b = cbor.AppendHead(e.b, cbor.MajorMap, uint64(len(n.fields)))
 	}
 	for i := range n.fields {
 		f := &n.fields[i]
@@ -188,7 +189,7 @@ func (e *encoder) fields(n *node, p unsafe.Pointer) error {
 func (e *encoder) slice(n *node, p unsafe.Pointer) error {
 	v := reflect.NewAt(n.typ, p).Elem()
 	if v.IsNil() {
-		e.b = append(e.b, byteNull)
+		e.b = append(e.b, cbor.Null)
 		return nil
 	}
 	return e.elements(n.elem, v.UnsafePointer(), v.Len())
@@ -199,7 +200,7 @@ func (e *encoder) elements(n *node, p unsafe.Pointer, length int) error {
 	if err := e.nest(); err != nil {
 		return err
 	}
-	e.b = appendHead(e.b, majorArray, uint64(length))
+	e.b = cbor.AppendHead(e.b, cbor.MajorArray, uint64(length))
 	for i := range length {
 		if err := e.value(n, unsafe.Add(p, uintptr(i)*n.size)); err != nil {
 			return at(err, fmt.Sprintf("[%d]", i))
@@ -212,7 +213,7 @@ func (e *encoder) elements(n *node, p unsafe.Pointer, length int) error {
 func (e *encoder) mapping(n *node, p unsafe.Pointer) error {
 	v := reflect.NewAt(n.typ, p).Elem()
 	if v.IsNil() {
-		e.b = append(e.b, byteNull)
+		e.b = append(e.b, cbor.Null)
 		return nil
 	}
 	if err := e.nest(); err != nil {
@@ -220,7 +221,7 @@ func (e *encoder) mapping(n *node, p unsafe.Pointer) error {
 	}
 	var s sorter
 	if n.shape == shapeSet {
-		e.b = appendHead(appendHead(e.b, majorTag, tagSet), majorArray, uint64(v.Len()))
+		e.b = cbor.AppendHead(cbor.AppendHead(e.b, cbor.MajorTag, tagSet), cbor.MajorArray, uint64(v.Len()))
 		s = e.sorterOf(v.Len())
 	} else {
 		s = e.sorter(v.Len())
@@ -259,7 +260,7 @@ func (e *encoder) mapping(n *node, p unsafe.Pointer) error {
 // anything in between must end, too.
 func (e *encoder) pointer(n *node, p unsafe.Pointer) error {
 	if p == nil {
-		e.b = append(e.b, byteNull)
+		e.b = append(e.b, cbor.Null)
 		return nil
 	}
 	if n.elem.shape != shapePointer && n.elem.shape != shapeAny {
@@ -278,7 +279,7 @@ func (e *encoder) pointer(n *node, p unsafe.Pointer) error {
 func (e *encoder) handle(n *node, p unsafe.Pointer) error {
 	v := reflect.NewAt(n.typ, p).Elem()
 	if v.IsNil() {
-		e.b = append(e.b, byteNull)
+		e.b = append(e.b, cbor.Null)
 		return nil
 	}
 	if e.session == nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 
+	"multiproc/internal/cbor"
 	"multiproc/internal/data"
 	"multiproc/internal/mperr"
 )
@@ -18,7 +19,7 @@ var errorType = reflect.TypeFor[error]()
 
 func (e *encoder) error(err error) error {
 	if err == nil {
-		e.b = append(e.b, byteNull)
+		e.b = append(e.b, cbor.Null)
 		return nil
 	}
 	return e.dynamic(exceptionOf(err))

@@ -1,6 +1,10 @@
 package portable
 
-import "bytes"
+import (
+	"bytes"
+
+	"multiproc/internal/cbor"
+)
 
 // Joined returns an item that can be read as a whole from one that may be an
 // array whose elements were written each by itself, as a manager joins the
@@ -14,8 +18,8 @@ func joined(src []byte, levels int) []byte {
 	if levels == 0 || bytes.IndexByte(src, tagShared) < 0 {
 		return src
 	}
-	major, n, next := head(src, 0)
-	if next == 0 || major != majorArray {
+	major, n, next := cbor.Head(src, 0)
+	if next == 0 || major != cbor.MajorArray {
 		return src
 	}
 	out := append(make([]byte, 0, len(src)+16), src[:next]...)
@@ -44,13 +48,13 @@ func appendFrom(dst, src []byte, marks int) []byte {
 	}
 	from := 0
 	for i := 0; i < len(src); {
-		major, n, next := head(src, i)
+		major, n, next := cbor.Head(src, i)
 		switch {
-		case major == majorBytes || major == majorText:
+		case major == cbor.MajorBytes || major == cbor.MajorText:
 			next += int(n)
-		case major == majorTag && n == tagShared:
-			_, number, end := head(src, next)
-			dst = appendHead(append(dst, src[from:next]...), majorUint, number+uint64(marks))
+		case major == cbor.MajorTag && n == tagShared:
+			_, number, end := cbor.Head(src, next)
+			dst = cbor.AppendHead(append(dst, src[from:next]...), cbor.MajorUint, number+uint64(marks))
 			from, next = end, end
 		}
 		i = next

@@ -1,6 +1,9 @@
 package portable
 
-import "multiproc/internal/data"
+import (
+	"multiproc/internal/cbor"
+	"multiproc/internal/data"
+)
 
 // Key returns the same string for two items if and only if Python says that
 // their values are equal; it is data.Key of the value. Integers, texts and
@@ -8,7 +11,7 @@ import "multiproc/internal/data"
 // that Check accepts. The error is the TypeError of a value that cannot be a
 // key, the ValueError of one whose key is beyond all measure, or wraps mperr.ErrCorrupt.
 func Key(src []byte) (string, error) {
-	if len(src) > 0 && src[0]>>5 <= majorText {
+	if len(src) > 0 && src[0]>>5 <= cbor.MajorText {
 		return string(src), nil
 	}
 	v, err := ParseValue(src)
@@ -21,7 +24,7 @@ func Key(src []byte) (string, error) {
 // Keyed is Key with what is known of a key of which there may be doubt, see
 // data.Keyed.
 func Keyed(src []byte) (data.Keyed, error) {
-	if len(src) > 0 && src[0]>>5 <= majorText {
+	if len(src) > 0 && src[0]>>5 <= cbor.MajorText {
 		return data.Keyed{Key: string(src)}, nil
 	}
 	v, err := ParseValue(src)

@@ -1,6 +1,9 @@
 package portable
 
-import "multiproc/internal/data"
+import (
+	"multiproc/internal/cbor"
+	"multiproc/internal/data"
+)
 
 // An object is tag 14 over [what was called, its arguments, flags, …], and
 // then the parts that the flags mention, in this order.
@@ -23,8 +26,8 @@ var objectParts = [...]struct {
 }{
 	{objectKwargs, anything},
 	{objectState, anything},
-	{objectItems, majorArray},
-	{objectEntries, majorMap},
+	{objectItems, cbor.MajorArray},
+	{objectEntries, cbor.MajorMap},
 }
 
 func (e *encoder) object(o *data.Object) error {
@@ -53,7 +56,7 @@ func (e *encoder) object(o *data.Object) error {
 		flags |= objectEntries
 		parts++
 	}
-	e.b = appendHead(appendHead(e.b, majorTag, tagObject), majorArray, parts)
+	e.b = cbor.AppendHead(cbor.AppendHead(e.b, cbor.MajorTag, tagObject), cbor.MajorArray, parts)
 	if err := e.nest(); err != nil {
 		return err
 	}
@@ -64,7 +67,7 @@ func (e *encoder) object(o *data.Object) error {
 	if err := e.item(o.Args); err != nil {
 		return at(err, ".Args")
 	}
-	e.b = appendHead(e.b, majorUint, flags)
+	e.b = cbor.AppendHead(e.b, cbor.MajorUint, flags)
 	if flags&objectKwargs != 0 {
 		if err := e.item(o.Kwargs); err != nil {
 			return at(err, ".Kwargs")
@@ -90,10 +93,10 @@ func (e *encoder) object(o *data.Object) error {
 
 // object fills o from the array behind its tag.
 func (p *parser) object(o *data.Object, i int) (next int) {
-	_, _, i = head(p.src, i)
+	_, _, i = cbor.Head(p.src, i)
 	o.Func, i = p.item(i)
 	o.Args, i = p.item(i)
-	_, flags, i := head(p.src, i)
+	_, flags, i := cbor.Head(p.src, i)
 	o.New = flags&objectNew != 0
 	if flags&objectKwargs != 0 {
 		o.Kwargs, i = p.item(i)
@@ -102,11 +105,11 @@ func (p *parser) object(o *data.Object, i int) (next int) {
 		o.State, i = p.item(i)
 	}
 	if flags&objectItems != 0 {
-		_, n, next := head(p.src, i)
+		_, n, next := cbor.Head(p.src, i)
 		o.Items, i = p.items(next, int(n))
 	}
 	if flags&objectEntries != 0 {
-		_, n, next := head(p.src, i)
+		_, n, next := cbor.Head(p.src, i)
 		o.Entries, i = p.entries(next, int(n))
 	}
 	return i

@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"slices"
 
+	"multiproc/internal/cbor"
 	"multiproc/internal/data"
 )
 
@@ -18,12 +19,12 @@ func ParseValue(src []byte) (data.Value, error) {
 	if err := c.all(); err != nil {
 		return nil, err
 	}
-	switch major, n, next := head(src, 0); {
-	case major == majorText: // without the parser
+	switch major, n, next := cbor.Head(src, 0); {
+	case major == cbor.MajorText: // without the parser
 		return string(src[next:]), nil
-	case major == majorBytes:
+	case major == cbor.MajorBytes:
 		return append([]byte{}, src[next:]...), nil
-	case major == majorUint && n>>63 == 0:
+	case major == cbor.MajorUint && n>>63 == 0:
 		return int64(n), nil
 	}
 	p := parser{src: src, marks: c.marks}
@@ -54,40 +55,40 @@ func (p *parser) item(i int) (v any, next int) {
 	b := p.src[i]
 	major, n, next := b>>5, uint64(b&31), i+1
 	if n >= 24 {
-		major, n, next = longHead(p.src, i)
+		major, n, next = cbor.LongHead(p.src, i)
 	}
 	switch major {
-	case majorUint:
+	case cbor.MajorUint:
 		if n>>63 != 0 {
 			return new(big.Int).SetUint64(n), next
 		}
 		return p.integer(int64(n)), next
-	case majorNegative:
+	case cbor.MajorNegative:
 		if n>>63 != 0 {
 			z := new(big.Int).SetUint64(n)
 			return z.Not(z), next
 		}
 		return p.integer(^int64(n)), next
-	case majorText:
+	case cbor.MajorText:
 		end := next + int(n)
 		return string(p.src[next:end]), end
-	case majorBytes:
+	case cbor.MajorBytes:
 		end := next + int(n)
 		return append([]byte{}, p.src[next:end]...), end
-	case majorArray:
+	case cbor.MajorArray:
 		return p.list(next, int(n))
-	case majorMap:
+	case cbor.MajorMap:
 		return p.dict(next, int(n))
-	case majorTag:
+	case cbor.MajorTag:
 		return p.tag(n, next)
 	}
 	switch b {
-	case byteNull:
+	case cbor.Null:
 		return nil, next
-	case byteFloat:
+	case cbor.Float64:
 		return math.Float64frombits(n), next
 	}
-	return b == byteTrue, next
+	return b == cbor.True, next
 }
 
 func (p *parser) integer(i int64) any {
@@ -137,21 +138,21 @@ func (p *parser) tag(n uint64, i int) (any, int) {
 	case tagShareable:
 		return p.shareable(i)
 	case tagShared:
-		_, number, next := head(p.src, i)
+		_, number, next := cbor.Head(p.src, i)
 		return p.shared(int(number)), next
 	case tagTuple:
-		_, length, next := head(p.src, i)
+		_, length, next := cbor.Head(p.src, i)
 		t := make(data.Tuple, length)
 		p.made(t)
 		return t, p.fill(t, next)
 	case tagSet:
-		_, length, next := head(p.src, i)
+		_, length, next := cbor.Head(p.src, i)
 		s := &data.Set{}
 		p.made(s)
 		s.Items, next = p.members(next, int(length))
 		return s, next
 	case tagFrozenSet:
-		_, length, next := head(p.src, i)
+		_, length, next := cbor.Head(p.src, i)
 		s := &data.FrozenSet{}
 		p.made(s)
 		s.Items, next = p.members(next, int(length))
@@ -165,7 +166,7 @@ func (p *parser) tag(n uint64, i int) (any, int) {
 		return p.exception(i)
 	case tagSlice, tagRange, tagGlobal, tagComplex:
 		p.open = 0 // its parts are not what the mark means
-		_, length, next := head(p.src, i)
+		_, length, next := cbor.Head(p.src, i)
 		parts, next := p.items(next, int(length))
 		switch n {
 		case tagSlice:
@@ -177,7 +178,7 @@ func (p *parser) tag(n uint64, i int) (any, int) {
 		}
 		return complex(parts[0].(float64), parts[1].(float64)), next
 	}
-	_, length, body := head(p.src, i)
+	_, length, body := cbor.Head(p.src, i)
 	end := body + int(length)
 	return p.content(n, p.src[body:end]), end
 }
@@ -210,12 +211,12 @@ func (p *parser) content(tag uint64, b []byte) any {
 func (p *parser) exception(i int) (any, int) {
 	e := new(data.Exception)
 	p.made(e)
-	_, _, i = head(p.src, i)
+	_, _, i = cbor.Head(p.src, i)
 	module, i := p.item(i)
 	name, i := p.item(i)
 	e.Class = data.Global{Module: module.(string), Name: name.(string)}
 	e.Cause = data.Cause(e.Class)
-	_, n, i := head(p.src, i)
+	_, n, i := cbor.Head(p.src, i)
 	e.Args, i = p.items(i, int(n))
 	return e, i
 }

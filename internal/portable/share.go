@@ -1,6 +1,9 @@
 package portable
 
-import "multiproc/internal/data"
+import (
+	"multiproc/internal/cbor"
+	"multiproc/internal/data"
+)
 
 // identity is what makes two parts of a value the same object. Texts and names
 // have one if they are long: a pickle may refer to one text a million times, at
@@ -174,10 +177,10 @@ func (e *encoder) share(v any) (written bool) {
 	case number == unwritten:
 		e.twice[id] = e.marks
 		e.marks++
-		e.b = appendHead(e.b, majorTag, tagShareable)
+		e.b = cbor.AppendHead(e.b, cbor.MajorTag, tagShareable)
 		return false
 	}
-	e.b = appendHead(appendHead(e.b, majorTag, tagShared), majorUint, uint64(number))
+	e.b = cbor.AppendHead(cbor.AppendHead(e.b, cbor.MajorTag, tagShared), cbor.MajorUint, uint64(number))
 	return true
 }
 

@@ -3,6 +3,8 @@ package portable
 import (
 	"bytes"
 	"slices"
+
+	"multiproc/internal/cbor"
 )
 
 // sorter puts the pairs of a map, or the members of a set, in the order of
@@ -19,7 +21,7 @@ type span struct{ key, value, end int }
 
 // sorter begins a map of n pairs.
 func (e *encoder) sorter(n int) sorter {
-	e.b = appendHead(e.b, majorMap, uint64(n))
+	e.b = cbor.AppendHead(e.b, cbor.MajorMap, uint64(n))
 	return e.sorterOf(n)
 }
 

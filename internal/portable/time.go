@@ -5,6 +5,7 @@ import (
 	"time"
 	"unsafe"
 
+	"multiproc/internal/cbor"
 	"multiproc/internal/data"
 )
 
@@ -22,7 +23,7 @@ func (e *encoder) time(t time.Time) error {
 	}
 	var text [len(time.RFC3339Nano)]byte
 	b := t.AppendFormat(text[:0], time.RFC3339Nano)
-	e.b = appendHead(appendHead(e.b, majorTag, tagTime), majorText, uint64(len(b)))
+	e.b = cbor.AppendHead(cbor.AppendHead(e.b, cbor.MajorTag, tagTime), cbor.MajorText, uint64(len(b)))
 	e.b = append(e.b, b...)
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"unsafe"
 
+	"multiproc/internal/cbor"
 	"multiproc/internal/codec"
 )
 
@@ -43,20 +44,20 @@ func (t *Type[T]) Append(dst []byte, v *T, s codec.Session) ([]byte, error) {
 	n, p := t.root, unsafe.Pointer(v)
 	switch n.shape {
 	case shapeBool:
-		return appendBool(dst, *(*bool)(p)), nil
+		return cbor.AppendBool(dst, *(*bool)(p)), nil
 	case shapeInt:
-		return appendInt(dst, loadInt(p, n.size)), nil
+		return cbor.AppendInt(dst, loadInt(p, n.size)), nil
 	case shapeUint:
-		return appendHead(dst, majorUint, loadUint(p, n.size)), nil
+		return cbor.AppendHead(dst, cbor.MajorUint, loadUint(p, n.size)), nil
 	case shapeString:
 		return appendText(dst, *(*string)(p)), nil
 	case shapeFloat:
 		if n.size == 8 {
-			return appendFloat(dst, *(*float64)(p)), nil
+			return cbor.AppendFloat(dst, *(*float64)(p)), nil
 		}
 	case shapeBytes:
 		if b := *(*[]byte)(p); b != nil {
-			return appendBytes(dst, b), nil
+			return cbor.AppendBytes(dst, b), nil
 		}
 	}
 	c := new(T)
@@ -87,34 +88,34 @@ func (t *Type[T]) quick(src []byte, v *T) bool {
 	if n.shape > shapeBytes || len(src) == 0 {
 		return false
 	}
-	major, arg, next := head(src, 0)
+	major, arg, next := cbor.Head(src, 0)
 	whole := next == len(src)
 	switch n.shape {
 	case shapeBool:
-		if whole && (src[0] == byteTrue || src[0] == byteFalse) {
-			*(*bool)(p) = src[0] == byteTrue
+		if whole && (src[0] == cbor.True || src[0] == cbor.False) {
+			*(*bool)(p) = src[0] == cbor.True
 			return true
 		}
 	case shapeInt:
 		i := int64(arg)
-		if major == majorNegative {
+		if major == cbor.MajorNegative {
 			i = ^i
 		}
-		return whole && major <= majorNegative && arg>>63 == 0 && storeInt(p, n.size, i)
+		return whole && major <= cbor.MajorNegative && arg>>63 == 0 && storeInt(p, n.size, i)
 	case shapeUint:
-		return whole && major == majorUint && storeUint(p, n.size, arg)
+		return whole && major == cbor.MajorUint && storeUint(p, n.size, arg)
 	case shapeFloat:
-		if whole && src[0] == byteFloat && n.size == 8 {
+		if whole && src[0] == cbor.Float64 && n.size == 8 {
 			*(*float64)(p) = math.Float64frombits(arg)
 			return true
 		}
 	case shapeString:
-		if major == majorText && next > 0 && arg == uint64(len(src)-next) && valid(src[next:]) {
+		if major == cbor.MajorText && next > 0 && arg == uint64(len(src)-next) && valid(src[next:]) {
 			*(*string)(p) = string(src[next:])
 			return true
 		}
 	case shapeBytes:
-		if major == majorBytes && next > 0 && arg == uint64(len(src)-next) {
+		if major == cbor.MajorBytes && next > 0 && arg == uint64(len(src)-next) {
 			*(*[]byte)(p) = append([]byte{}, src[next:]...)
 			return true
 		}

@@ -46,7 +46,7 @@ func foreign(pkg string) bool {
 // the value itself, and an address in it would mean nothing to others.
 func InMemory(t reflect.Type) error {
 	if err := inMemory(t); err != nil {
-		return rooted(t, err)
+		return Rooted(t, err)
 	}
 	return nil
 }
@@ -55,7 +55,7 @@ func inMemory(t reflect.Type) error {
 	switch t.Kind() {
 	case reflect.Array:
 		if err := inMemory(t.Elem()); err != nil {
-			return at(err, "[]")
+			return At(err, "[]")
 		}
 		return nil
 	case reflect.Struct:
@@ -65,15 +65,15 @@ func inMemory(t reflect.Type) error {
 		for i := range t.NumField() {
 			f := t.Field(i)
 			if err := inMemory(f.Type); err != nil {
-				return at(err, "."+f.Name)
+				return At(err, "."+f.Name)
 			}
 			if !hidden(f) {
 				continue
 			}
 			if foreign(t.PkgPath()) {
-				return at(fmt.Errorf("an unexported field of %v, which is of another package; use a number that stands for it, as UnixNano does for a time", t), "."+f.Name)
+				return At(fmt.Errorf("an unexported field of %v, which is of another package; use a number that stands for it, as UnixNano does for a time", t), "."+f.Name)
 			}
-			return at(fmt.Errorf("an unexported field cannot live in shared memory; export it"), "."+f.Name)
+			return At(fmt.Errorf("an unexported field cannot live in shared memory; export it"), "."+f.Name)
 		}
 		return nil
 	}

@@ -2,140 +2,188 @@ package codec
 
 import (
 	"context"
+	"fmt"
 	"reflect"
+	"strings"
+
+	"multiproc/internal/cbor"
 )
 
 // compile makes the graph of t's nodes, or says why t cannot travel.
-func compile(t reflect.Type) (*node, error) {
-	return compiler{}.node(t)
+func (d *Dialect) compile(t reflect.Type) (*Node, error) {
+	c := compiler{d, map[reflect.Type]*Node{}}
+	root, err := c.node(t)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range c.nodes { // what depends on parts, which may be recursive
+		n.Wrap = d.Memory && n.Shape == ShapePointer && n.Elem.Null
+		n.fast = fastMapOf(n)
+	}
+	return root, nil
 }
 
 // compiler holds the nodes made so far. A type is entered before its parts
 // are looked at, so that recursion ends. It is dropped after the first error,
 // with the unfinished nodes in it.
-type compiler map[reflect.Type]*node
+type compiler struct {
+	*Dialect
+	nodes map[reflect.Type]*Node
+}
 
-func (c compiler) node(t reflect.Type) (*node, error) {
-	if n, ok := c[t]; ok {
+func (c *compiler) node(t reflect.Type) (*Node, error) {
+	if n, ok := c.nodes[t]; ok {
 		return n, nil
 	}
-	n := &node{typ: t}
-	c[t] = n
-	if r := refused(t); r != nil {
+	n := &Node{Type: t, Size: t.Size(), Opaque: true}
+	c.nodes[t] = n
+	if own, err := c.Own(n); own || err != nil {
+		return n, err
+	}
+	if r := c.refused(t); r != nil {
 		return nil, r
 	}
-	var err error
+	err := c.shape(n)
+	switch n.Shape {
+	case ShapeBytes, ShapeBlock, ShapeSlice, ShapeMap, ShapeSet, ShapePointer, ShapeHandle, ShapeAny:
+		n.Null = true
+	case ShapeBool, ShapeInt, ShapeUint, ShapeFloat, ShapeFloat32, ShapeMemory, ShapeString, ShapeText:
+		n.Opaque = false
+	}
+	return n, err
+}
+
+func (c *compiler) shape(n *Node) (err error) {
+	t := n.Type
 	switch t.Kind() {
 	case reflect.Bool:
-		n.shape = shapeBool
+		n.Shape = ShapeBool
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		n.shape = shapeInt
+		n.Shape = ShapeInt
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		n.shape = shapeUint
+		n.Shape = ShapeUint
 	case reflect.Float32, reflect.Float64:
-		n.shape = shapeFloat
+		if n.Shape = ShapeFloat; c.Memory && n.Size == 4 {
+			n.Shape = ShapeFloat32
+		}
 	case reflect.Complex64, reflect.Complex128:
-		n.shape = shapeMemory
+		n.Shape = ShapeMemory
 	case reflect.String:
-		n.shape = shapeString
+		if n.Shape = ShapeText; c.Memory {
+			n.Shape = ShapeString
+		}
 	case reflect.Interface:
-		n.shape = shapeAny
+		n.Shape = ShapeAny
 	case reflect.Pointer:
-		if n.shape = shapePointer; isHandle(t) {
-			n.shape = shapeHandle
-			break
+		if n.Shape = ShapePointer; isHandle(t) {
+			n.Shape = ShapeHandle
+			return nil
 		}
-		n.elem, err = c.part(t.Elem(), "")
+		n.Elem, err = c.part(t.Elem(), "")
 	case reflect.Slice:
-		err = c.slice(n)
-	case reflect.Array:
-		if n.shape = shapeArray; isRaw(t) {
-			n.shape = shapeMemory
+		switch elem := t.Elem(); {
+		case elem.Kind() == reflect.Uint8:
+			n.Shape = ShapeBytes
+		case c.Memory && isRaw(elem) && elem.Size() > 0:
+			n.Shape = ShapeBlock
+		default:
+			n.Shape = ShapeSlice
 		}
-		n.elem, err = c.part(t.Elem(), "[]")
+		n.Elem, err = c.part(t.Elem(), "[]")
+	case reflect.Array:
+		n.Length = t.Len()
+		if n.Shape = ShapeArray; c.Memory && isRaw(t) || t.Elem().Kind() == reflect.Uint8 {
+			n.Shape = ShapeMemory
+		}
+		n.Elem, err = c.part(t.Elem(), "[]")
 	case reflect.Map:
 		err = c.mapping(n)
 	case reflect.Struct:
 		err = c.structure(n)
 	default:
-		err = refuse(t, "its kind is not known")
+		err = c.refuse(t, "its kind is not known")
 	}
-	return n, err
+	return err
 }
+
+var contextType = reflect.TypeFor[context.Context]()
 
 // refused is why values of t itself cannot travel, whatever its parts are; nil
 // if they can.
-func refused(t reflect.Type) *refusal {
+func (c *compiler) refused(t reflect.Type) *refusal {
 	switch t.Kind() {
 	case reflect.Chan:
-		return refuse(t, "share a *mp.Queue or a *mp.Conn instead")
+		return c.refuse(t, "%s", c.Chan)
 	case reflect.Func:
-		return refuse(t, "make it a task with mp.Func, or send what it needs to know")
+		return c.refuse(t, "%s", c.Func)
 	case reflect.Uintptr, reflect.UnsafePointer:
-		return refuse(t, "addresses mean nothing there; for a mere number use uint64")
+		return c.refuse(t, "addresses mean nothing there; for a mere number use uint64")
 	case reflect.Interface:
-		if t == reflect.TypeFor[context.Context]() {
-			return refuse(t, "a task is given a context of its own, which ends with the starter's")
+		if t == contextType {
+			return c.refuse(t, "a task is given a context of its own, which ends with the starter's")
 		}
 	case reflect.Struct:
 		switch {
-		case isRaw(t):
+		case c.Memory && isRaw(t):
 		case t.PkgPath() == "sync", t.PkgPath() == "sync/atomic":
-			return refuse(t, "a copy would guard nothing; share a *mp.Mutex or *mp.Counter instead")
+			return c.refuse(t, "a copy would guard nothing; share a %s instead", c.Lock)
 		case isHandle(reflect.PointerTo(t)):
-			return refuse(t, "use *%v", t)
+			return c.refuse(t, "use *%v", t)
 		}
 	}
 	return nil
 }
 
 // part is node, with the place of the part in its whole added to errors.
-func (c compiler) part(t reflect.Type, place string) (*node, error) {
+func (c *compiler) part(t reflect.Type, place string) (*Node, error) {
 	n, err := c.node(t)
 	if err != nil {
-		return nil, at(err, place)
+		return nil, At(err, place)
 	}
 	return n, nil
 }
 
-func (c compiler) slice(n *node) (err error) {
-	elem := n.typ.Elem()
-	switch {
-	case elem.Kind() == reflect.Uint8:
-		n.shape = shapeBytes
-	case isRaw(elem) && elem.Size() > 0:
-		n.shape = shapeBlock
-	default:
-		n.shape = shapeSlice
+func (c *compiler) mapping(n *Node) (err error) {
+	if n.Shape = ShapeMap; !c.Memory && n.Type.Elem() == reflect.TypeFor[struct{}]() {
+		n.Shape = ShapeSet
 	}
-	n.elem, err = c.part(elem, "[]")
+	if err = c.checkKey(n.Type.Key()); err != nil {
+		return At(err, "[key]")
+	}
+	if n.Key, err = c.part(n.Type.Key(), "[key]"); err != nil {
+		return err
+	}
+	n.Elem, err = c.part(n.Type.Elem(), "[]")
 	return err
 }
 
-func (c compiler) mapping(n *node) (err error) {
-	n.shape = shapeMap
-	if p := pointerIn(n.typ.Key()); p != nil {
-		return at(refuse(p, "as a map's key it would not equal any pointer there"), "[key]")
+// checkKey refuses types whose values cannot be keys.
+func (d *Dialect) checkKey(t reflect.Type) error {
+	if p := d.pointerIn(t); p != nil {
+		return d.refuse(p, "as a key it would not equal any pointer there")
 	}
-	if n.key, err = c.part(n.typ.Key(), "[key]"); err != nil {
-		return err
+	if !t.Comparable() {
+		return d.refuse(t, "as a key it would have no == in Go; use an array or a struct")
 	}
-	n.elem, err = c.part(n.typ.Elem(), "[]")
-	return err
+	return nil
 }
 
 // pointerIn returns the type of a pointer that takes part in the comparison
 // of t's values, or nil.
-func pointerIn(t reflect.Type) reflect.Type {
+func (d *Dialect) pointerIn(t reflect.Type) reflect.Type {
 	switch t.Kind() {
 	case reflect.Pointer:
 		return t
+	case reflect.Interface:
+		if !d.Memory && t == reflect.TypeFor[error]() {
+			return t // a pointer, mostly
+		}
 	case reflect.Array:
-		return pointerIn(t.Elem())
+		return d.pointerIn(t.Elem())
 	case reflect.Struct:
 		for i := range t.NumField() {
 			if f := t.Field(i); !hidden(f) {
-				if p := pointerIn(f.Type); p != nil {
+				if p := d.pointerIn(f.Type); p != nil {
 					return p
 				}
 			}
@@ -144,36 +192,83 @@ func pointerIn(t reflect.Type) reflect.Type {
 	return nil
 }
 
-func (c compiler) structure(n *node) (err error) {
-	t := n.typ
-	if isRaw(t) {
-		n.shape = shapeMemory
-	} else {
-		n.shape = shapeStruct
-		if n.form = customForm(t); n.form != nil {
-			n.shape = shapeCustom
+func (c *compiler) structure(n *Node) error {
+	raw := c.Memory && isRaw(n.Type)
+	if !raw {
+		if n.Form = c.form(n.Type); n.Form != nil {
+			if n.Shape = ShapeBinary; n.Form == TextForm && !c.Memory {
+				n.Shape = ShapeOwnText
+			}
 			return nil
 		}
 	}
+	switch {
+	case raw:
+		n.Shape = ShapeMemory
+	case c.Memory:
+		n.Shape = ShapeRecord
+	default:
+		n.Shape = ShapeStruct
+		n.Index = map[string]int{}
+	}
+	return c.addFields(n, n.Type, 0)
+}
+
+// addFields adds the fields of t, which is n's type or embedded in it at base.
+func (c *compiler) addFields(n *Node, t reflect.Type, base uintptr) error {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		if hidden(f) {
 			// What cannot travel in an exported field either has advice of its own.
-			if r := refused(f.Type); r != nil {
-				return at(r, "."+f.Name)
+			if r := c.refused(f.Type); r != nil {
+				return At(r, "."+f.Name)
 			}
-			err := refuse(f.Type, "%s", AdviceOnHidden(t, f, "MarshalBinary and UnmarshalBinary"))
+			err := c.refuse(f.Type, "%s", AdviceOnHidden(t, f, c.Hidden))
 			err.what = "an unexported field"
-			return at(err, "."+f.Name)
+			return At(err, "."+f.Name)
 		}
 		if f.Name == "_" {
 			continue
+		}
+		name, tagged := f.Name, false
+		if !c.Memory {
+			tag, has := f.Tag.Lookup("mp")
+			if has {
+				name, tagged = tag, true
+				if tag == "" || tag == "-" || strings.Contains(tag, ",") {
+					return fmt.Errorf("%v.%s has the tag mp:%q, which is no name; every field travels, under its own name or one without a comma", t, f.Name, tag)
+				}
+			}
+			if f.Anonymous && !tagged && c.flat(f.Type) {
+				if err := c.addFields(n, f.Type, base+f.Offset); err != nil {
+					return At(err, "."+f.Name)
+				}
+				continue
+			}
+			if _, taken := n.Index[name]; taken {
+				return fmt.Errorf(`%v has two fields named %q on the wire; give one of them another name with a tag mp:"name"`, n.Type, name)
+			}
 		}
 		part, err := c.part(f.Type, "."+f.Name)
 		if err != nil {
 			return err
 		}
-		n.fields = append(n.fields, field{f.Name, i, f.Offset, f.IsExported(), part})
+		field := Field{Name: name, Offset: base + f.Offset, Node: part}
+		if n.Index != nil {
+			n.Index[name] = len(n.Fields)
+			field.Head = cbor.AppendText(nil, name)
+		}
+		n.Fields = append(n.Fields, field)
 	}
 	return nil
+}
+
+// flat reports whether the fields of an embedded t stand beside those around
+// it.
+func (c *compiler) flat(t reflect.Type) bool {
+	if t.Kind() != reflect.Struct || isHandle(reflect.PointerTo(t)) || c.form(t) != nil {
+		return false
+	}
+	own, _ := c.Own(&Node{Type: t})
+	return !own
 }

@@ -1,17 +1,25 @@
-// Package codec says how values of Go types become bytes that another process
-// of this program reads back.
+// Package codec says how values of Go types become bytes.
+//
+// It has the engine, the walk over types and values that writes and reads items
+// of CBOR, and one of the two dialects that use it: the native one, for another
+// process of this program. The other one, which every program of a manager
+// reads, is in package portable. A [Dialect] chooses the form of each type and
+// brings what only it has; the [Encoder] writes that form and the [Decoder]
+// reads it back. What else may stand for a value is for the dialect's [Reader].
 //
 // [Of] looks at a type once, refuses it or makes a [Plan] of it, and remembers
-// the plan. A plan belongs to one of five kinds, in the order of their cost:
+// the plan. In the native dialect a plan belongs to one of four kinds, in the
+// order of their cost:
 //
 //	kind    types                                  bytes
 //	Raw     no pointer in them: numbers, bools,    their memory
 //	        arrays and structs of those
 //	Bytes   []byte and named ones                  nil: none; else 1, themselves
 //	String  string and named ones                  themselves
-//	CBOR    structs, maps, slices, pointers of     one CBOR item, written and
-//	        the plain sort                         read by fxamacker/cbor alone
-//	Tree    all others                             one CBOR item, by way of a tree
+//	Item    all others                             one item of CBOR
+//
+// In an item, structs are arrays of their fields, and what has no pointer in it
+// is a byte string of its memory. So is a slice of such elements.
 //
 // # What travels
 //
@@ -32,7 +40,7 @@
 // introduced with [RegisterType]. An error of a type that was not travels as the
 // errors of tasks do: its text, and the registered errors in its tree.
 //
-// A pointer that is a [Handle] is not followed: the [Session] says by which
+// A pointer that is a [Handle] is not followed: the [Exporter] says by which
 // bytes the other process will find the same shared object.
 //
 // # What is relied on
@@ -43,4 +51,7 @@
 // answers with [mperr.ErrCorrupt]. It does not panic, unless a type's own
 // UnmarshalBinary does, and the memory that it takes is bounded by the length
 // of the input times the size of the types.
+//
+// The engine relies on how Go keeps slices and anys in memory (slice, eface),
+// and on strings of one short message sharing their memory (shortMessage).
 package codec

@@ -2,10 +2,11 @@ package codec
 
 import (
 	"fmt"
+	"math"
 	"reflect"
+	"unsafe"
 
-	"github.com/fxamacker/cbor/v2"
-
+	"multiproc/internal/cbor"
 	"multiproc/internal/mperr"
 )
 
@@ -19,7 +20,7 @@ import (
 //
 // Everything else, also a nil slice or map of these types, is
 //
-//	tag 6 [type expression, the value as its type has it]
+//	tag 7 [type expression, the value as its type has it]
 //
 // An error whose type has no name on the wire is
 //
@@ -27,194 +28,240 @@ import (
 //
 // and arrives as an error with this text, in which errors.Is finds these.
 
-// dynamic returns the tree for what an any holds.
-func (e *encoder) dynamic(x any) (any, error) {
+// The nodes of what is in trees of JSON.
+var (
+	anyNode    = &Node{Type: reflect.TypeFor[any](), Shape: ShapeAny, Null: true, Size: unsafe.Sizeof(any(nil))}
+	stringNode = &Node{Type: reflect.TypeFor[string](), Shape: ShapeString, Size: unsafe.Sizeof("")}
+	anyMapNode = &Node{Type: reflect.TypeFor[map[string]any](), Shape: ShapeMap, Key: stringNode, Elem: anyNode}
+)
+
+// Any implements Writer.
+func (e *writer) Any(x any) error {
 	switch x := x.(type) {
-	case nil, bool, int, float64, string:
-		return x, nil
+	case nil:
+		e.B = append(e.B, cbor.Null)
+		return nil
+	case bool:
+		e.B = cbor.AppendBool(e.B, x)
+		return nil
+	case int:
+		e.B = cbor.AppendInt(e.B, int64(x))
+		return nil
+	case float64:
+		e.B = cbor.AppendFloat(e.B, x)
+		return nil
+	case string:
+		e.B = cbor.AppendText(e.B, x)
+		return nil
 	case []byte:
 		if x != nil {
-			return x, nil
+			e.B = cbor.AppendBytes(e.B, x)
+			return nil
 		}
 	case []any:
 		if x != nil {
-			return e.anys(x)
+			return e.elements(anyNode, unsafe.Pointer(unsafe.SliceData(x)), len(x))
 		}
 	case map[string]any:
 		if x != nil {
-			return e.anyMap(x)
+			return e.texts(x)
 		}
 	}
 	return e.typed(x)
 }
 
-func (e *encoder) anys(list []any) (any, error) {
-	if err := e.nest(); err != nil {
-		return nil, err
+func (e *writer) texts(m map[string]any) error {
+	if err := e.Nest(); err != nil {
+		return err
 	}
-	defer e.unnest()
-	out := make([]any, len(list))
-	for i, x := range list {
-		y, err := e.dynamic(x)
-		if err != nil {
-			return nil, at(err, fmt.Sprintf("[%d]", i))
-		}
-		out[i] = y
+	if err := e.anyMap(m); err != nil {
+		return err
 	}
-	return out, nil
+	e.Unnest()
+	return nil
 }
 
-func (e *encoder) anyMap(m map[string]any) (any, error) {
-	if err := e.nest(); err != nil {
-		return nil, err
-	}
-	defer e.unnest()
-	out := make(map[string]any, len(m))
-	for k, x := range m {
-		y, err := e.dynamic(x)
-		if err != nil {
-			return nil, atKey(err, k)
-		}
-		out[k] = y
-	}
-	return out, nil
-}
-
-func (e *encoder) typed(x any) (any, error) {
-	t := reflect.TypeOf(x)
-	p, expr, err := nameable(t)
+// typed writes a value with the name of its type.
+func (e *writer) typed(x any) error {
+	n, err := namedOf(reflect.TypeOf(x))
 	if err != nil {
 		if failed, ok := x.(error); ok {
-			return asError(failed), nil
+			e.error(failed)
+			return nil
 		}
-		return nil, err
+		return err
 	}
 	// The tag and the array in it are one level each.
-	if err := e.nest(); err != nil {
-		return nil, err
+	if err := e.Nest(); err != nil {
+		return err
 	}
-	defer e.unnest()
-	if err := e.nest(); err != nil {
-		return nil, err
+	if err := e.Nest(); err != nil {
+		return err
 	}
-	defer e.unnest()
-	v := reflect.New(t).Elem()
-	v.Set(reflect.ValueOf(x))
-	y, err := e.value(p.root, v)
-	if err != nil {
-		return nil, at(err, "("+expr+")")
+	e.B = append(e.B, n.head...)
+	if err := e.Value(n.plan.root, n.unboxed(x)); err != nil {
+		return At(err, "("+n.expr+")")
 	}
-	return cbor.Tag{Number: tagTyped, Content: []any{expr, y}}, nil
+	e.Unnest()
+	e.Unnest()
+	return nil
 }
 
-// nameable returns what it takes to send a value of type t in an any.
-func nameable(t reflect.Type) (p *Plan, expr string, err error) {
-	if p, err = Of(t); err == nil {
-		expr, err = expressionOf(t)
-	}
-	return p, expr, err
-}
-
-// asError is the tree for an error. fmt forgives a nil pointer whose Error
-// method does not.
-func asError(err error) any {
+// error writes an error as its text and names. fmt forgives a nil pointer whose
+// Error method does not.
+func (e *writer) error(err error) {
 	names := mperr.Names(err)
-	list := make([]any, len(names))
-	for i, name := range names {
-		list[i] = name
+	e.B = cbor.AppendHead(cbor.AppendHead(e.B, cbor.MajorTag, tagError), cbor.MajorArray, 2)
+	e.B = cbor.AppendHead(cbor.AppendText(e.B, fmt.Sprint(err)), cbor.MajorArray, uint64(len(names)))
+	for _, name := range names {
+		e.B = cbor.AppendText(e.B, name)
 	}
-	return cbor.Tag{Number: tagError, Content: []any{fmt.Sprint(err), list}}
 }
 
-func (d *decoder) arrived(tag cbor.Tag) (any, error) {
-	pair, ok := tag.Content.([]any)
-	if !ok || len(pair) != 2 {
-		return nil, corrupt("tag %d for an error", tag.Number)
+// Any implements Reader.
+func (d *reader) Any(i int) (v any, next int, err error) {
+	major, n, next := cbor.Head(d.Src, i)
+	if next == 0 {
+		return nil, 0, BadHead(d.Src, i)
 	}
-	text, isText := pair[0].(string)
-	list, isList := pair[1].([]any)
-	if !isText || !isList {
-		return nil, corrupt("a %T and a %T for an error", pair[0], pair[1])
-	}
-	names := make([]string, len(list))
-	for i := range list {
-		if names[i], ok = list[i].(string); !ok {
-			return nil, corrupt("a %T for the name of an error", list[i])
+	switch major {
+	case cbor.MajorUint, cbor.MajorNegative:
+		if n > math.MaxInt {
+			return nil, 0, Corrupt("%s for int", describe(d.Src, i, native.Tag))
+		}
+		if major == cbor.MajorNegative {
+			return ^int(n), next, nil
+		}
+		return int(n), next, nil
+	case cbor.MajorText, cbor.MajorBytes:
+		if n > uint64(len(d.Src)-next) {
+			return nil, 0, Truncated(i)
+		}
+		end := next + int(n)
+		if major == cbor.MajorText {
+			return d.Text(next, end), end, nil
+		}
+		return append([]byte{}, d.Src[next:end]...), end, nil
+	case cbor.MajorArray:
+		return d.anys(i, next, n)
+	case cbor.MajorMap:
+		return d.texts(i, next, n)
+	case cbor.MajorTag:
+		switch n {
+		case tagTyped:
+			return d.typed(next)
+		case tagError:
+			v, next, err := d.error(next)
+			return v, next, err
 		}
 	}
-	return mperr.Arrived(text, mperr.Sentinels(names)), nil
+	switch d.Src[i] {
+	case cbor.Null:
+		return nil, next, nil
+	case cbor.True, cbor.False:
+		return d.Src[i] == cbor.True, next, nil
+	case cbor.Float64:
+		return math.Float64frombits(n), next, nil
+	}
+	return nil, 0, Corrupt("%s for any", describe(d.Src, i, native.Tag))
 }
 
-// dynamic returns what an any shall hold, for the tree x. Lists and maps of
-// the tree are not copied, but changed and given away.
-func (d *decoder) dynamic(x any) (any, error) {
-	switch x := x.(type) {
-	case bool, float64, string, []byte:
-		return x, nil
-	case uint64, int64:
-		i, ok := signed(x)
-		if !ok || int64(int(i)) != i {
-			return nil, corrupt("the %T %v for int", x, x)
-		}
-		return int(i), nil
-	case []any:
-		for i := range x {
-			if err := d.replace(&x[i]); err != nil {
-				return nil, at(err, fmt.Sprintf("[%d]", i))
-			}
-		}
-		return x, nil
-	case map[string]any:
-		// To set an element that is there does not disturb the iteration.
-		for k, y := range x {
-			if err := d.replace(&y); err != nil {
-				return nil, atKey(err, k)
-			}
-			x[k] = y
-		}
-		return x, nil
-	case cbor.Tag:
-		if x.Number == tagError {
-			return d.arrived(x)
-		}
-		return d.typed(x)
+func (d *reader) anys(i, next int, n uint64) (v any, end int, err error) {
+	if n > uint64(len(d.Src)-next) {
+		return nil, 0, Truncated(i)
 	}
-	return nil, corrupt("a %T for any", x)
+	if err := d.Nest(); err != nil {
+		return nil, 0, err
+	}
+	list := make([]any, n)
+	for k := range list {
+		if list[k], next, err = d.Any(next); err != nil {
+			return nil, 0, At(err, fmt.Sprintf("[%d]", k))
+		}
+	}
+	d.Unnest()
+	return list, next, nil
 }
 
-// replace puts what an any shall hold in the place of its tree.
-func (d *decoder) replace(x *any) error {
-	if *x == nil {
-		return nil
+func (d *reader) texts(i, next int, n uint64) (v any, end int, err error) {
+	if n > uint64(len(d.Src)-next)/2 {
+		return nil, 0, Truncated(i)
 	}
-	y, err := d.dynamic(*x)
-	*x = y
-	return err
+	if err := d.Nest(); err != nil {
+		return nil, 0, err
+	}
+	var m map[string]any
+	end, size, err := mapOfAny{}.decode(&d.Decoder, anyMapNode, unsafe.Pointer(&m), next, int(n))
+	if err != nil {
+		return nil, 0, err
+	}
+	if uint64(size) != n {
+		return nil, 0, Corrupt("the same key twice")
+	}
+	d.Unnest()
+	return m, end, nil
 }
 
-func (d *decoder) typed(tag cbor.Tag) (any, error) {
-	pair, ok := tag.Content.([]any)
-	if !ok || tag.Number != tagTyped || len(pair) != 2 {
-		return nil, corrupt("tag %d for any", tag.Number)
+// list reads the head of an array of length items, or of any if length is
+// negative.
+func (d *reader) list(i, length int) (n, next int, ok bool) {
+	major, count, next := cbor.Head(d.Src, i)
+	if next == 0 || major != cbor.MajorArray || count > uint64(len(d.Src)-next) {
+		return 0, 0, false
 	}
-	expr, ok := pair[0].(string)
+	return int(count), next, length < 0 || int(count) == length
+}
+
+// typed reads what is behind tagTyped.
+func (d *reader) typed(i int) (v any, next int, err error) {
+	_, i, ok := d.list(i, 2)
 	if !ok {
-		return nil, corrupt("a %T for the name of a type", pair[0])
+		return nil, 0, Corrupt("tag %d for any", tagTyped)
 	}
-	t, err := parseType(expr)
+	major, length, from := cbor.Head(d.Src, i)
+	if from == 0 || major != cbor.MajorText || length > uint64(len(d.Src)-from) {
+		return nil, 0, Corrupt("no text for the name of a type")
+	}
+	to := from + int(length)
+	n, err := namedBy(d.Src[from:to])
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	if t.Kind() == reflect.Interface {
-		return nil, corrupt("an any that holds an any")
+	if err := d.Nest(); err != nil {
+		return nil, 0, err
 	}
-	p, err := Of(t)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", mperr.ErrCorrupt, err)
+	if err := d.Nest(); err != nil {
+		return nil, 0, err
 	}
-	v := reflect.New(t).Elem()
-	if err := d.value(p.root, v, pair[1]); err != nil {
-		return nil, at(err, "("+expr+")")
+	p := reflect.New(n.plan.Type())
+	if next, err = d.Value(n.plan.root, p.UnsafePointer(), to); err != nil {
+		return nil, 0, At(err, "("+n.expr+")")
 	}
-	return v.Interface(), nil
+	d.Unnest()
+	d.Unnest()
+	return n.boxed(p), next, nil
+}
+
+// error reads what is behind tagError.
+func (d *reader) error(i int) (err error, next int, bad error) {
+	bad = Corrupt("tag %d for an error", tagError)
+	_, i, ok := d.list(i, 2)
+	if !ok {
+		return nil, 0, bad
+	}
+	text, i, ok := d.ReadText(i)
+	if !ok {
+		return nil, 0, bad
+	}
+	count, i, ok := d.list(i, -1)
+	if !ok {
+		return nil, 0, bad
+	}
+	names := make([]string, count)
+	for k := range names {
+		if names[k], i, ok = d.ReadText(i); !ok {
+			return nil, 0, bad
+		}
+	}
+	return mperr.Arrived(text, mperr.Sentinels(names)), i, nil
 }

@@ -5,7 +5,6 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
-	"sync"
 )
 
 // A type expression names a type on the wire:
@@ -26,15 +25,9 @@ const (
 	maxArray      = 1 << 20 // elements of an array, all dimensions together, and bytes in it
 )
 
-// expressions caches what expressionOf found: reflect.Type to string.
-var expressions sync.Map
-
 // expressionOf returns the expression that stands for t, or says what to do
 // that there is one.
 func expressionOf(t reflect.Type) (string, error) {
-	if s, ok := expressions.Load(t); ok {
-		return s.(string), nil
-	}
 	s, err := express(t)
 	if err != nil {
 		return "", err
@@ -45,7 +38,6 @@ func expressionOf(t reflect.Type) (string, error) {
 	} else if back != t {
 		return "", fmt.Errorf("%v inside an any would arrive as %v", t, back)
 	}
-	expressions.Store(t, s)
 	return s, nil
 }
 
@@ -83,11 +75,11 @@ func express(t reflect.Type) (string, error) {
 // parseType returns the type that an expression stands for.
 func parseType(s string) (reflect.Type, error) {
 	if len(s) > maxExpression {
-		return nil, corrupt("a type expression of %d bytes", len(s))
+		return nil, Corrupt("a type expression of %d bytes", len(s))
 	}
 	t, rest, err := parseFront(s, 0)
 	if err == nil && rest != "" {
-		err = corrupt("%q after the end", rest)
+		err = Corrupt("%q after the end", rest)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("type expression %q: %w", s, err)
@@ -98,7 +90,7 @@ func parseType(s string) (reflect.Type, error) {
 // parseFront parses the type that s begins with, and returns the rest of s.
 func parseFront(s string, nesting int) (t reflect.Type, rest string, err error) {
 	if nesting > maxNesting {
-		return nil, "", corrupt("nested deeper than %d levels", maxNesting)
+		return nil, "", Corrupt("nested deeper than %d levels", maxNesting)
 	}
 	elem := func(s string) (reflect.Type, string, error) { return parseFront(s, nesting+1) }
 
@@ -120,7 +112,7 @@ func parseFront(s string, nesting int) (t reflect.Type, rest string, err error) 
 			return nil, "", err
 		}
 		if rest, ok = strings.CutPrefix(rest, "]"); !ok || !key.Comparable() {
-			return nil, "", corrupt("%v is no key of a map", key)
+			return nil, "", Corrupt("%v is no key of a map", key)
 		}
 		t, rest, err := elem(rest)
 		if err != nil {
@@ -132,14 +124,14 @@ func parseFront(s string, nesting int) (t reflect.Type, rest string, err error) 
 		digits, after, _ := strings.Cut(after, "]")
 		n, err := strconv.ParseUint(digits, 10, 32)
 		if err != nil || strconv.FormatUint(n, 10) != digits {
-			return nil, "", corrupt("%q is no length of an array", digits)
+			return nil, "", Corrupt("%q is no length of an array", digits)
 		}
 		t, rest, err := elem(after)
 		if err != nil {
 			return nil, "", err
 		}
 		if n > maxArray || n > 0 && cells(t) > maxArray/n {
-			return nil, "", corrupt("an array of more than %d elements or bytes; in an any, use a slice", maxArray)
+			return nil, "", Corrupt("an array of more than %d elements or bytes; in an any, use a slice", maxArray)
 		}
 		return reflect.ArrayOf(int(n), t), rest, nil
 	}

@@ -9,38 +9,36 @@ import (
 // fingerprint hashes a description of the graph below root. Nodes are numbered
 // as they are met, and one that is met again stands as its number. Names of
 // types do not count, except where the type itself decides about the bytes.
-func fingerprint(root *node) [16]byte {
+func fingerprint(root *Node) [16]byte {
 	h := sha256.New()
-	describe(h, root, map[*node]int{})
+	digest(h, root, map[*Node]int{})
 	return [16]byte(h.Sum(nil))
 }
 
-func describe(w io.Writer, n *node, seen map[*node]int) {
+func digest(w io.Writer, n *Node, seen map[*Node]int) {
 	if number, ok := seen[n]; ok {
 		fmt.Fprintf(w, "^%d ", number)
 		return
 	}
 	seen[n] = len(seen)
-	fmt.Fprintf(w, "%d %v %d ", n.shape, n.typ.Kind(), n.typ.Size())
-	switch n.shape {
-	case shapeHandle:
-		fmt.Fprintf(w, "%q ", n.typ)
-	case shapeAny:
-		if n.typ.NumMethod() > 0 {
-			fmt.Fprintf(w, "%q ", n.typ)
-		}
-	case shapeCustom:
-		fmt.Fprintf(w, "%q %s ", n.typ, n.form.name)
+	fmt.Fprintf(w, "%d %v %d ", n.Shape, n.Type.Kind(), n.Type.Size())
+	switch n.Shape {
+	case ShapeHandle:
+		fmt.Fprintf(w, "%q ", n.Type)
+	case shapeInterface:
+		fmt.Fprintf(w, "%q ", n.Type)
+	case ShapeBinary:
+		fmt.Fprintf(w, "%q %s ", n.Type, n.Form.name)
 	}
-	if n.key != nil {
-		describe(w, n.key, seen)
+	if n.Key != nil {
+		digest(w, n.Key, seen)
 	}
-	if n.elem != nil {
-		describe(w, n.elem, seen)
+	if n.Elem != nil {
+		digest(w, n.Elem, seen)
 	}
-	for _, f := range n.fields {
-		fmt.Fprintf(w, ".%q %d ", f.name, f.offset)
-		describe(w, f.node, seen)
+	for _, f := range n.Fields {
+		fmt.Fprintf(w, ".%q %d ", f.Name, f.Offset)
+		digest(w, f.Node, seen)
 	}
 	fmt.Fprint(w, "; ")
 }

@@ -188,7 +188,7 @@ func FuzzTypeExpression(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		// The content is null or an empty array, which are zeros of many types.
 		for _, content := range []string{"\xf6", "\x80", "\x40", "\x00", "\xf4"} {
-			b := append([]byte("\xc6\x82\x7a"), binary.BigEndian.AppendUint32(nil, uint32(len(s)))...)
+			b := append([]byte("\xc7\x82\x7a"), binary.BigEndian.AppendUint32(nil, uint32(len(s)))...)
 			b = append(append(b, s...), content...)
 			p := plan[any](t)
 			var v any

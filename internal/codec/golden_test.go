@@ -19,17 +19,17 @@ func TestGolden(t *testing.T) {
 		{"empty bytes", golden(t, []byte{}, s), "01"},
 		{"nil bytes", golden(t, []byte(nil), s), ""},
 		{"string", golden(t, "ab", s), "6162"},
-		{"plain", golden(t, order{-7, "ab", 2.5}, s), "a3624944266" + "44e616d65626162655072696365fb4004000000000000"},
+		{"struct", golden(t, order{-7, "ab", 2.5}, s), "83266261" + "62fb4004000000000000"},
 		{"list", golden(t, list{1, &list{2, nil}}, s), "82018202f6"},
 		{"numbers", golden(t, []uint16{1, 2}, s), "4401000200"},
 		{"pointers", golden(t, ptr(ptr(true)), s), "81f5"},
-		{"map", golden(t, map[[1]string]bool{{"a"}: true}, s), "828161" + "61f5"},
+		{"map", golden(t, map[[1]string]bool{{"a"}: true}, s), "a1816161f5"},
 		{"time", golden(t, time.Unix(0, 5).UTC(), s), "4f010000000e7791f70000000005ffff"},
-		{"handle", golden(t, &queue[int]{1}, s), "c74130"},
+		{"handle", golden(t, &queue[int]{1}, s), "c64130"},
 		{"any", golden(t, any([]any{nil, true, -1, "a", 1.5, []byte{1}}), s), "86f6f5206161fb3ff80000000000004101"},
 		{"any map", golden(t, any(map[string]any{"a": 1}), s), "a1616101"},
-		{"any typed", golden(t, any(int8(3)), s), "c68264696e743803"},
-		{"any named", golden(t, any(&order{1, "a", 2}), s), "c6826b2a73686f702f6f72646572" + "83016161fb4000000000000000"},
+		{"any typed", golden(t, any(int8(3)), s), "c78264696e743803"},
+		{"any named", golden(t, any(&order{1, "a", 2}), s), "c7826b2a73686f702f6f72646572" + "83016161fb4000000000000000"},
 	} {
 		if tt.got != tt.want {
 			t.Errorf("%s:\ngot  %s\nwant %s", tt.name, tt.got, tt.want)
@@ -79,7 +79,7 @@ func TestFingerprint(t *testing.T) {
 		}
 		seen[f] = typ
 	}
-	const want = "836af08e9fd566e53a1ad573fd996312" // the same in every process, thus in every run
+	const want = "ee841de49bdfe681483ec70405564bd6" // the same in every process, thus in every run
 	p, _ := codec.Of(reflect.TypeFor[tree]())
 	if got := p.Fingerprint(); hex.EncodeToString(got[:]) != want {
 		t.Errorf("fingerprint of tree is %x, want %s", got, want)

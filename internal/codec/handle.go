@@ -1,24 +1,29 @@
 package codec
 
-import "reflect"
+import (
+	"errors"
+	"reflect"
+)
 
 // Handle marks a shared object (a queue, a value, an end of a pipe) that a
 // message may mention. Pointer types such as *mp.Queue[int] implement it.
 type Handle interface{ MultiprocHandle() }
 
-// Session carries the handles of one message across.
+// Exporter carries the handles of one message out. A nil Exporter stands for a
+// message that cannot carry any: to encode a type that mentions handles is then
+// an error, and so is a handle met inside an any.
 //
-// A nil Session stands for a message that cannot carry any: encoding or
-// decoding a type that mentions handles is then an error, and so is a handle
-// met inside an any.
-//
-// If Append or Decode fails, some handles may have been exported or imported
-// already; whoever made the Session takes them back.
-type Session interface {
+// If Append fails, some handles may have been exported already; whoever made
+// the Exporter takes them back.
+type Exporter interface {
 	// Export returns the bytes by which the receiver finds h, which is not
 	// nil. The bytes may be part of the message as soon as it returns.
 	Export(h Handle) (ref []byte, err error)
+}
 
+// Importer carries the handles of one message in; what holds for an Exporter
+// holds for it.
+type Importer interface {
 	// Import fills h, a fresh zero object of the type that was exported, from
 	// the bytes that Export returned.
 	Import(h Handle, ref []byte) error
@@ -31,3 +36,11 @@ func isHandle(t reflect.Type) bool {
 	handle := reflect.TypeFor[Handle]()
 	return t.Kind() == reflect.Pointer && t.Implements(handle) && !t.Elem().Implements(handle)
 }
+
+// Session is an Exporter and Importer, for calls that go both ways.
+type Session interface {
+	Exporter
+	Importer
+}
+
+var errNoSession = errors.New("this message cannot carry shared objects")

@@ -2,69 +2,61 @@ package codec
 
 import "reflect"
 
-// shape says what the values of a type are on the wire, in a message of the
-// kind Tree.
-type shape uint8
+// Shape says what the values of a type are on the wire.
+type Shape uint8
 
+// The shapes that the engine writes and reads itself.
 const (
-	shapeBool    shape = iota + 1 // a bool
-	shapeInt                      // an integer
-	shapeUint                     // an integer
-	shapeFloat                    // a float of the same width
-	shapeMemory                   // bytes: the memory of another type without pointers
-	shapeString                   // a text, perhaps not UTF-8
-	shapeBytes                    // bytes, or null for nil
-	shapeBlock                    // bytes, or null: the memory of a slice's elements, which hold no pointers
-	shapeSlice                    // an array, or null
-	shapeArray                    // an array
-	shapeMap                      // an array key, value, key, value…, or null
-	shapeStruct                   // an array of the fields in order
-	shapePointer                  // what it points to, or null; if that may be null itself, an array of it
-	shapeCustom                   // bytes in a form that the type defines
-	shapeHandle                   // tag 7 and bytes, or null
-	shapeAny                      // see dynamic.go
+	ShapeBool    Shape = iota + 1 // a bool
+	ShapeInt                      // an integer
+	ShapeUint                     // an integer
+	ShapeFloat                    // a float of 8 bytes, of 4 or 8 in memory
+	ShapeFloat32                  // a float of 4 bytes
+	ShapeMemory                   // bytes: the memory of a type without pointers
+	ShapeString                   // a text, perhaps not UTF-8
+	ShapeText                     // a text, in UTF-8; others are for Other
+	ShapeBytes                    // bytes, or null
+	ShapeBlock                    // bytes, or null: the memory of a slice's elements
+	ShapeSlice                    // an array, or null
+	ShapeArray                    // an array; as a key a tuple
+	ShapeRecord                   // an array of a struct's fields
+	ShapeStruct                   // a map of a struct's fields; as a key a tuple
+	ShapeMap                      // a map, or null
+	ShapeSet                      // map[K]struct{}: a set, or null
+	ShapePointer                  // what it points to, or null; see Node.Wrap
+	ShapeBinary                   // bytes in a form that the type defines
+	ShapeOwnText                  // a text in a form that the type defines
+	ShapeHandle                   // a reference, or null
+	ShapeAny                      // what is in it
+	ShapeOwn                      // the first of those that a dialect brings
 )
 
-// node is a type seen by the codec. Nodes form a graph, for types may be
+// Node is a type seen by a dialect. Nodes form a graph, for types may be
 // recursive; there is one node for each type in it.
-type node struct {
-	typ    reflect.Type
-	shape  shape
-	form   *form   // shapeCustom
-	key    *node   // of a map
-	elem   *node   // of a pointer, slice, array, map
-	fields []field // of a struct, without those named _
+type Node struct {
+	Type   reflect.Type
+	Shape  Shape
+	Null   bool // null stands for one of the values
+	Wrap   bool // of a pointer: an array of one around what may be null itself
+	Opaque bool // values may turn out to have no ==, as those of an any
+	Loose  bool // of a shape of the dialect's own: values may hold an any
+	Size   uintptr
+	Length int   // of an array
+	Form   *Form // ShapeBinary, ShapeOwnText
+	Key    *Node // of a map
+	Elem   *Node // of a pointer, slice, array, map
+	Fields []Field
+	Index  map[string]int // Fields by name, in ShapeStruct
+
+	fast fastMap // of a map of frequent types
 }
 
-// field is a field of a struct that travels.
-type field struct {
-	name   string
-	index  int
-	offset uintptr
-	open   bool // exported, and not an embedded struct of an unexported type
-	node   *node
-}
-
-// of returns the field in the struct v, which is addressable. It belongs to
-// what travels whether or not reflect deems it exported.
-func (f *field) of(v reflect.Value) reflect.Value {
-	fv := v.Field(f.index)
-	if !f.open {
-		fv = reflect.NewAt(f.node.typ, fv.Addr().UnsafePointer()).Elem()
-	}
-	return fv
-}
-
-// raw reports whether values travel as memory if they are a message.
-func (n *node) raw() bool { return n.shape <= shapeMemory }
-
-// nilable reports whether null stands for one of n's values.
-func (n *node) nilable() bool {
-	switch n.shape {
-	case shapeBytes, shapeBlock, shapeSlice, shapeMap, shapePointer, shapeHandle, shapeAny:
-		return true
-	}
-	return false
+// Field is a field of a struct that travels.
+type Field struct {
+	Name   string // on the wire
+	Head   []byte // the name as an item, in ShapeStruct
+	Offset uintptr
+	Node   *Node
 }
 
 // isRaw reports whether t is free of pointers and of secrets, so that its
@@ -93,4 +85,40 @@ func isRaw(t reflect.Type) bool {
 // nothing, and an embedded struct is as open as its own fields are.
 func hidden(f reflect.StructField) bool {
 	return !f.IsExported() && f.Name != "_" && !(f.Anonymous && f.Type.Kind() == reflect.Struct)
+}
+
+// traits are what a plan must know about the whole graph below its root.
+type traits struct {
+	handles bool // there are handles
+	dynamic bool // there is an any, or what may hold one
+	quiet   bool // nothing but the engine sees the values, and it uses no reflection
+	methods bool // there are types with a form of their own
+}
+
+func traitsOf(root *Node) traits {
+	t := traits{quiet: true}
+	seen := map[*Node]bool{}
+	var look func(n *Node)
+	look = func(n *Node) {
+		if n == nil || seen[n] {
+			return
+		}
+		seen[n] = true
+		switch s := n.Shape; {
+		case s == ShapeHandle:
+			t.handles = true
+		case s == ShapeAny, n.Loose:
+			t.dynamic = true
+		case s == ShapeBinary, s == ShapeOwnText:
+			t.methods = true
+		}
+		t.quiet = t.quiet && (n.Shape < ShapeMap || n.Shape == ShapePointer)
+		look(n.Key)
+		look(n.Elem)
+		for i := range n.Fields {
+			look(n.Fields[i].Node)
+		}
+	}
+	look(root)
+	return t
 }

@@ -13,24 +13,28 @@ import (
 // refusal says that a type cannot travel, and what to do instead.
 type refusal struct {
 	what   string
+	far    string
 	advice string
 }
 
-func refuse(t reflect.Type, advice string, args ...any) *refusal {
-	return &refusal{t.String(), fmt.Sprintf(advice, args...)}
+func (d *Dialect) refuse(t reflect.Type, advice string, args ...any) *refusal {
+	return &refusal{t.String(), d.Far, fmt.Sprintf(advice, args...)}
 }
+
+// Refuse says that values of t cannot travel, and what to do instead.
+func (d *Dialect) Refuse(t reflect.Type, advice string) error { return d.refuse(t, "%s", advice) }
 
 func (r *refusal) Error() string {
-	return r.what + " cannot travel to another process; " + r.advice
+	return r.what + " cannot travel to " + r.far + "; " + r.advice
 }
 
-// corrupt says that a message is not what its type demands.
-func corrupt(format string, args ...any) error {
+// Corrupt says that a message is not what its type demands.
+func Corrupt(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", mperr.ErrCorrupt, fmt.Sprintf(format, args...))
 }
 
 // placed is an error on its way out of a value or a type, with the places that
-// it has passed, the innermost first. It never leaves the package.
+// it has passed, the innermost first. Rooted makes a text of it.
 type placed struct {
 	places []string
 	err    error
@@ -39,8 +43,8 @@ type placed struct {
 func (p *placed) Error() string { return p.err.Error() }
 func (p *placed) Unwrap() error { return p.err }
 
-// at adds a place to err: ".Field", "[3]", "[key]".
-func at(err error, place string) error {
+// At adds a place to err: ".Field", "[3]", "[key]".
+func At(err error, place string) error {
 	var p *placed
 	if !errors.As(err, &p) {
 		p = &placed{err: err}
@@ -49,19 +53,19 @@ func at(err error, place string) error {
 	return p
 }
 
-// atKey is at for the element of a map, or for what lies under its key.
-func atKey(err error, key any) error {
+// AtKey is At for the element of a map, or for what lies under its key.
+func AtKey(err error, key any) error {
 	s := fmt.Sprint(key)
 	if len(s) > 40 {
 		s = s[:40] + "…"
 	}
-	return at(err, "["+s+"]")
+	return At(err, "["+s+"]")
 }
 
-// rooted ends the way of err: it puts the path in front, beginning with the
+// Rooted ends the way of err: it puts the path in front, beginning with the
 // type that all of it is about. Of a long path, as a value that leads back to
 // itself has, it shows both ends.
-func rooted(t reflect.Type, err error) error {
+func Rooted(t reflect.Type, err error) error {
 	path := []string{t.String()}
 	var (
 		p *placed
@@ -78,4 +82,16 @@ func rooted(t reflect.Type, err error) error {
 		path = slices.Concat(path[:10], []string{" … "}, path[n-3:])
 	}
 	return fmt.Errorf("%s: %w", strings.Join(path, ""), err)
+}
+
+// Trimmed takes the place off err's path that was added last if it is a type's,
+// which Rooted says anyway.
+func Trimmed(err error) error {
+	var p *placed
+	if errors.As(err, &p) {
+		if n := len(p.places) - 1; strings.HasPrefix(p.places[n], "(") {
+			p.places = p.places[:n]
+		}
+	}
+	return err
 }

@@ -3,26 +3,29 @@ package codec
 import (
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"sync"
+	"unicode/utf8"
 	"unsafe"
 
+	"multiproc/internal/cbor"
 	"multiproc/internal/mperr"
 )
 
 // Kind says how the values of a type become bytes.
 type Kind uint8
 
-// The kinds; the package comment describes them.
+// The kinds; the package comment describes them. A dialect without memory has
+// items only.
 const (
 	Raw Kind = iota + 1
 	Bytes
 	String
-	CBOR
-	Tree
+	Item
 )
 
-var kindNames = [...]string{Raw: "Raw", Bytes: "Bytes", String: "String", CBOR: "CBOR", Tree: "Tree"}
+var kindNames = [...]string{Raw: "Raw", Bytes: "Bytes", String: "String", Item: "Item"}
 
 // String returns the name of the constant.
 func (k Kind) String() string {
@@ -32,54 +35,77 @@ func (k Kind) String() string {
 	return kindNames[k]
 }
 
-// Plan knows how values of one type travel. It is immutable, and any number of
-// goroutines may use it at once.
+// Plan knows how values of one type travel in one dialect. It is immutable, and
+// any number of goroutines may use it at once. There is no use for the zero
+// value.
 type Plan struct {
-	root        *node
-	kind        Kind
-	traits      traits
+	dialect *Dialect
+	root    *Node
+	kind    Kind
+	key     bool // values are written as keys
+	traits
 	fingerprint func() [16]byte
 }
-
-// plans caches what Of found: reflect.Type to *Plan. Refusals are not kept,
-// for they end the program or at least the attempt.
-var plans sync.Map
 
 // Of returns the plan for t, or an error that names the part of t that cannot
 // travel and says what to do about it.
 //
 // The first call for a type takes some microseconds, later ones 10 to 20 ns.
-func Of(t reflect.Type) (*Plan, error) {
-	if p, ok := plans.Load(t); ok {
+// Refusals are not kept, for they end the program or at least the attempt.
+func (d *Dialect) Of(t reflect.Type) (*Plan, error) {
+	if p, ok := d.plans.Load(t); ok {
 		return p.(*Plan), nil
 	}
 	if t == nil {
-		return nil, errors.New("codec: no type given")
+		return nil, errors.New(d.Name + ": no type given")
 	}
-	root, err := compile(t)
+	root, err := d.compile(t)
 	if err != nil {
-		return nil, rooted(t, err)
+		return nil, Rooted(t, err)
 	}
-	p := &Plan{root: root, traits: traitsOf(root)}
+	p := &Plan{dialect: d, root: root, kind: Item, traits: traitsOf(root)}
 	p.fingerprint = sync.OnceValue(func() [16]byte { return fingerprint(root) })
-	switch {
-	case root.raw():
-		p.kind = Raw
-	case root.shape == shapeBytes:
-		p.kind = Bytes
-	case root.shape == shapeString:
-		p.kind = String
-	case p.traits.plain:
-		p.kind = CBOR
-	default:
-		p.kind = Tree
+	if d.Memory {
+		switch {
+		case root.Shape <= ShapeMemory:
+			p.kind = Raw
+		case root.Shape == ShapeBytes:
+			p.kind = Bytes
+		case root.Shape == ShapeString:
+			p.kind = String
+		}
 	}
-	won, _ := plans.LoadOrStore(t, p)
+	won, _ := d.plans.LoadOrStore(t, p)
 	return won.(*Plan), nil
 }
 
+// OfKey is Of for types whose values are keys: structs and arrays become tuples.
+// Types that hold pointers are refused, and those without ==.
+func (d *Dialect) OfKey(t reflect.Type) (*Plan, error) {
+	if p, ok := d.keyPlans.Load(t); ok {
+		return p.(*Plan), nil
+	}
+	p, err := d.Of(t)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.checkKey(t); err != nil {
+		return nil, Rooted(t, err)
+	}
+	k := *p
+	k.key = true
+	won, _ := d.keyPlans.LoadOrStore(t, &k)
+	return won.(*Plan), nil
+}
+
+// Of is Of of the native dialect.
+func Of(t reflect.Type) (*Plan, error) { return native.Of(t) }
+
 // Type returns the type that the plan is for.
-func (p *Plan) Type() reflect.Type { return p.root.typ }
+func (p *Plan) Type() reflect.Type { return p.root.Type }
+
+// Root returns the type as an Encoder takes it.
+func (p *Plan) Root() *Node { return p.root }
 
 // Kind returns the way in which values travel.
 func (p *Plan) Kind() Kind { return p.kind }
@@ -89,14 +115,15 @@ func (p *Plan) Kind() Kind { return p.kind }
 func (p *Plan) Raw() bool { return p.kind == Raw }
 
 // Size returns the size of a value in memory.
-func (p *Plan) Size() uintptr { return p.root.typ.Size() }
+func (p *Plan) Size() uintptr { return p.root.Size }
 
 // HasHandles reports whether the type mentions handles. Decoding and encoding
-// then need a Session.
-func (p *Plan) HasHandles() bool { return p.traits.handles }
+// then need an Importer and an Exporter.
+func (p *Plan) HasHandles() bool { return p.handles }
 
-// HasAny reports whether the type mentions any, in which a handle may hide.
-func (p *Plan) HasAny() bool { return p.traits.dynamic }
+// HasAny reports whether the type mentions any, in which a handle may hide, or
+// types of the dialect in which there may be one.
+func (p *Plan) HasAny() bool { return p.dynamic }
 
 // Fingerprint returns a hash of everything on which the bytes depend: kinds,
 // sizes, field names and offsets, types of handles. Two processes whose
@@ -106,7 +133,7 @@ func (p *Plan) Fingerprint() [16]byte { return p.fingerprint() }
 
 // Append encodes the value at from, which must be of the plan's type, and
 // appends the bytes to dst. After an error dst is as it was.
-func (p *Plan) Append(dst []byte, from unsafe.Pointer, s Session) ([]byte, error) {
+func (p *Plan) Append(dst []byte, from unsafe.Pointer, s Exporter) ([]byte, error) {
 	switch p.kind {
 	case Raw:
 		return append(dst, unsafe.Slice((*byte)(from), p.Size())...), nil
@@ -115,34 +142,44 @@ func (p *Plan) Append(dst []byte, from unsafe.Pointer, s Session) ([]byte, error
 	case String:
 		return append(dst, *(*string)(from)...), nil
 	}
-	v := reflect.NewAt(p.Type(), from)
-	var item any
-	if p.kind == CBOR {
-		item = v.Interface()
-	} else {
-		if err := p.needs(s); err != nil {
-			return dst, err
-		}
-		e := encoder{session: s}
-		tree, err := e.value(p.root, v.Elem())
-		if err != nil {
-			return dst, rooted(p.Type(), err)
-		}
-		item = tree
+	return p.append(dst, from, s)
+}
+
+func (p *Plan) append(dst []byte, from unsafe.Pointer, s Exporter) ([]byte, error) {
+	if err := p.needs(s != nil); err != nil {
+		return dst, err
 	}
-	out, err := appendItem(dst, item)
+	e := p.dialect.Encoder(dst, s)
+	e.Key = p.key
+	err := e.Value(p.root, from)
+	out := e.B
+	e.Free()
 	if err != nil {
-		return dst, fmt.Errorf("%v: %w", p.Type(), err)
+		return dst, Rooted(p.Type(), err)
+	}
+	return out, nil
+}
+
+// appendAny is append for an any.
+func (p *Plan) appendAny(dst []byte, x any, s Exporter) ([]byte, error) {
+	e := p.dialect.Encoder(dst, s)
+	e.Key = p.key
+	err := e.Hooks.Any(x)
+	out := e.B
+	e.Free()
+	if err != nil {
+		return dst, Rooted(p.Type(), err)
 	}
 	return out, nil
 }
 
 // Decode decodes all of src into the value at into, which must be of the
 // plan's type. Nothing of the result shares memory with src. After an error
-// the value is as it was.
+// the value is as it was; the error wraps mperr.ErrCorrupt if the bytes are bad,
+// and the dialect's Wrong if they are well but do not fit the type.
 //
 // Memory is taken as it comes: a bool that is neither 0 nor 1 stays so.
-func (p *Plan) Decode(src []byte, into unsafe.Pointer, s Session) error {
+func (p *Plan) Decode(src []byte, into unsafe.Pointer, s Importer) error {
 	switch p.kind {
 	case Raw:
 		if uintptr(len(src)) != p.Size() {
@@ -161,10 +198,30 @@ func (p *Plan) Decode(src []byte, into unsafe.Pointer, s Session) error {
 		return nil
 	}
 	fresh := reflect.New(p.Type())
-	if err := p.decodeItem(src, fresh, s); err != nil {
+	if err := p.decode(src, fresh.UnsafePointer(), s); err != nil {
 		return err
 	}
 	reflect.NewAt(p.Type(), into).Elem().Set(fresh.Elem())
+	return nil
+}
+
+// decode decodes an item into a zero value, and may leave it half filled.
+func (p *Plan) decode(src []byte, fresh unsafe.Pointer, s Importer) error {
+	if err := p.needs(s != nil); err != nil {
+		return err
+	}
+	d := p.dialect.decoder(src, s)
+	err := d.Hooks.Open()
+	if err == nil {
+		var end int
+		if end, err = d.Value(p.root, fresh, 0); err == nil && end != len(src) {
+			err = Corrupt("%d bytes after the end of a value", len(src)-end)
+		}
+	}
+	d.free()
+	if err != nil {
+		return Rooted(p.Type(), err)
+	}
 	return nil
 }
 
@@ -188,32 +245,8 @@ func (p *Plan) bytes(src []byte) ([]byte, error) {
 	return append([]byte{}, src[1:]...), nil
 }
 
-// decodeItem decodes the kinds CBOR and Tree into a zero value, and may leave
-// it half filled. The caller must not let anybody see that: with a value in
-// use, fxamacker/cbor would even write into its slices and maps.
-func (p *Plan) decodeItem(src []byte, fresh reflect.Value, s Session) error {
-	if p.kind == CBOR {
-		if err := modes().plain.Unmarshal(src, fresh.Interface()); err != nil {
-			return fmt.Errorf("%v: %w: %w", p.Type(), mperr.ErrCorrupt, err)
-		}
-		return nil
-	}
-	if err := p.needs(s); err != nil {
-		return err
-	}
-	var tree any
-	if err := modes().tree.Unmarshal(src, &tree); err != nil {
-		return fmt.Errorf("%v: %w: %w", p.Type(), mperr.ErrCorrupt, err)
-	}
-	d := decoder{session: s}
-	if err := d.value(p.root, fresh.Elem(), tree); err != nil {
-		return rooted(p.Type(), err)
-	}
-	return nil
-}
-
-func (p *Plan) needs(s Session) error {
-	if p.traits.handles && s == nil {
+func (p *Plan) needs(has bool) error {
+	if p.handles && !has {
 		return fmt.Errorf("%v: mentions shared objects, which this message cannot carry", p.Type())
 	}
 	return nil
@@ -221,4 +254,72 @@ func (p *Plan) needs(s Session) error {
 
 func (p *Plan) wrongSize(n int) error {
 	return fmt.Errorf("%v: %w: %d bytes instead of %d", p.Type(), mperr.ErrCorrupt, n, p.Size())
+}
+
+// appendQuick appends an item of a simple type, if it is one, without an
+// encoder.
+func appendQuick(dst []byte, n *Node, p unsafe.Pointer) ([]byte, bool) {
+	switch n.Shape {
+	case ShapeBool:
+		return cbor.AppendBool(dst, *(*bool)(p)), true
+	case ShapeInt:
+		return cbor.AppendInt(dst, loadInt(p, n.Size)), true
+	case ShapeUint:
+		return cbor.AppendHead(dst, cbor.MajorUint, loadUint(p, n.Size)), true
+	case ShapeText:
+		if s := *(*string)(p); utf8.ValidString(s) {
+			return cbor.AppendText(dst, s), true
+		}
+	case ShapeFloat:
+		if n.Size == 8 {
+			return cbor.AppendFloat(dst, *(*float64)(p)), true
+		}
+	case ShapeBytes:
+		if b := *(*[]byte)(p); b != nil {
+			return cbor.AppendBytes(dst, b), true
+		}
+	}
+	return dst, false
+}
+
+// decodeQuick decodes an item of a simple type that is as it should be. It asks
+// no dialect: all that have items agree about these.
+func decodeQuick(src []byte, n *Node, p unsafe.Pointer) bool {
+	if n.Shape > ShapeBytes || len(src) == 0 {
+		return false
+	}
+	major, arg, next := cbor.Head(src, 0)
+	whole := next == len(src)
+	rest := next > 0 && arg == uint64(len(src)-next)
+	switch n.Shape {
+	case ShapeBool:
+		if whole && (src[0] == cbor.True || src[0] == cbor.False) {
+			*(*bool)(p) = src[0] == cbor.True
+			return true
+		}
+	case ShapeInt:
+		i := int64(arg)
+		if major == cbor.MajorNegative {
+			i = ^i
+		}
+		return whole && major <= cbor.MajorNegative && arg>>63 == 0 && storeInt(p, n.Size, i)
+	case ShapeUint:
+		return whole && major == cbor.MajorUint && storeUint(p, n.Size, arg)
+	case ShapeFloat:
+		if whole && src[0] == cbor.Float64 && n.Size == 8 {
+			*(*float64)(p) = math.Float64frombits(arg)
+			return true
+		}
+	case ShapeText:
+		if major == cbor.MajorText && rest && utf8.Valid(src[next:]) {
+			*(*string)(p) = string(src[next:])
+			return true
+		}
+	case ShapeBytes:
+		if major == cbor.MajorBytes && rest {
+			*(*[]byte)(p) = append([]byte{}, src[next:]...)
+			return true
+		}
+	}
+	return false
 }

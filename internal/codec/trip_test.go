@@ -91,24 +91,24 @@ func TestPlainTrips(t *testing.T) {
 	}
 	zero := 0
 	runTrips(t, []trip{
-		row("struct", codec.CBOR, order{-7, "straw\xffberry", 2.5}),
-		row("zero struct", codec.CBOR, order{}),
-		row("nil parts", codec.CBOR, note{}),
-		row("empty parts", codec.CBOR, note{Lines: []string{}, Count: map[string]int{}, Next: &order{}, Data: []byte{}}),
-		row("full parts", codec.CBOR, note{"t", []string{"", "b"}, map[string]int{"": 0, "x": -1}, &order{Name: "n"}, []byte{0}}),
-		row("limits", codec.CBOR, numbers{-128, math.MaxUint64, math.MinInt64, math.MaxFloat32, math.SmallestNonzeroFloat64, "\x00"}),
-		row("odd floats", codec.CBOR, numbers{F32: float32(math.NaN()), F64: math.Copysign(0, -1)}),
-		row("infinities", codec.CBOR, numbers{F32: float32(math.Inf(1)), F64: math.Inf(-1)}),
-		row("nil slice", codec.CBOR, []string(nil)),
-		row("empty slice", codec.CBOR, []string{}),
-		row("slice of slices", codec.CBOR, [][]string{nil, {}, {"a", ""}}),
-		row("slice of bytes", codec.CBOR, [][]byte{nil, {}, {1}}),
-		row("nil map", codec.CBOR, map[string]string(nil)),
-		row("map", codec.CBOR, map[int8]bool{-1: true, 1: false}),
-		row("map of maps", codec.CBOR, map[string]map[bool]uint64{"nil": nil, "empty": {}, "one": {true: 1 << 63}}),
-		row("nil pointer", codec.CBOR, (*int)(nil)),
-		row("pointer to zero", codec.CBOR, &zero),
-		row("other tags", codec.CBOR, struct {
+		row("struct", codec.Item, order{-7, "straw\xffberry", 2.5}),
+		row("zero struct", codec.Item, order{}),
+		row("nil parts", codec.Item, note{}),
+		row("empty parts", codec.Item, note{Lines: []string{}, Count: map[string]int{}, Next: &order{}, Data: []byte{}}),
+		row("full parts", codec.Item, note{"t", []string{"", "b"}, map[string]int{"": 0, "x": -1}, &order{Name: "n"}, []byte{0}}),
+		row("limits", codec.Item, numbers{-128, math.MaxUint64, math.MinInt64, math.MaxFloat32, math.SmallestNonzeroFloat64, "\x00"}),
+		row("odd floats", codec.Item, numbers{F32: float32(math.NaN()), F64: math.Copysign(0, -1)}),
+		row("infinities", codec.Item, numbers{F32: float32(math.Inf(1)), F64: math.Inf(-1)}),
+		row("nil slice", codec.Item, []string(nil)),
+		row("empty slice", codec.Item, []string{}),
+		row("slice of slices", codec.Item, [][]string{nil, {}, {"a", ""}}),
+		row("slice of bytes", codec.Item, [][]byte{nil, {}, {1}}),
+		row("nil map", codec.Item, map[string]string(nil)),
+		row("map", codec.Item, map[int8]bool{-1: true, 1: false}),
+		row("map of maps", codec.Item, map[string]map[bool]uint64{"nil": nil, "empty": {}, "one": {true: 1 << 63}}),
+		row("nil pointer", codec.Item, (*int)(nil)),
+		row("pointer to zero", codec.Item, &zero),
+		row("other tags", codec.Item, struct {
 			A string `db:"a"`
 		}{"x"}),
 	})
@@ -129,55 +129,55 @@ func TestTreeTrips(t *testing.T) {
 		S string
 	}
 	runTrips(t, []trip{
-		row("json tags", codec.Tree, tagged{"h", "", 9}),
-		row("embedded", codec.Tree, struct {
+		row("json tags", codec.Item, tagged{"h", "", 9}),
+		row("embedded", codec.Item, struct {
 			base
 			*Texted
 			Other string
 		}{base{1}, &Texted{"t"}, "o"}),
-		row("embedded nil", codec.Tree, struct {
+		row("embedded nil", codec.Item, struct {
 			*Texted
 			Other string
 		}{nil, "o"}),
-		row("embedded twins", codec.Tree, twins{S: "s", point: point{1, 2}, A: struct{ point }{point{3, 4}}}),
-		row("pointer to pointer", codec.Tree, &pointer),
-		row("pointer to nil", codec.Tree, &null),
-		row("nil pointer to pointer", codec.Tree, (**int)(nil)),
-		row("pointers to nil", codec.Tree, struct {
+		row("embedded twins", codec.Item, twins{S: "s", point: point{1, 2}, A: struct{ point }{point{3, 4}}}),
+		row("pointer to pointer", codec.Item, &pointer),
+		row("pointer to nil", codec.Item, &null),
+		row("nil pointer to pointer", codec.Item, (**int)(nil)),
+		row("pointers to nil", codec.Item, struct {
 			S *[]string
 			M *map[string]int
 			B *[]byte
 			A *any
 		}{new([]string), new(map[string]int), new([]byte), new(any)}),
-		row("numbers", codec.Tree, []float64{1, math.Inf(1), math.Copysign(0, -1)}),
-		row("nan in slice", codec.Tree, []float32{float32(math.NaN())}),
-		row("nil numbers", codec.Tree, []int(nil)),
-		row("empty numbers", codec.Tree, []int{}),
-		row("points", codec.Tree, []point{{1, 2}, {3, 4}}),
-		row("nothings", codec.CBOR, []struct{}{{}, {}, {}}),
-		row("array of strings", codec.Tree, [3]string{"a", "", "c"}),
-		row("array of bytes inside", codec.Tree, struct {
+		row("numbers", codec.Item, []float64{1, math.Inf(1), math.Copysign(0, -1)}),
+		row("nan in slice", codec.Item, []float32{float32(math.NaN())}),
+		row("nil numbers", codec.Item, []int(nil)),
+		row("empty numbers", codec.Item, []int{}),
+		row("points", codec.Item, []point{{1, 2}, {3, 4}}),
+		row("nothings", codec.Item, []struct{}{{}, {}, {}}),
+		row("array of strings", codec.Item, [3]string{"a", "", "c"}),
+		row("array of bytes inside", codec.Item, struct {
 			ID   [16]byte
 			Name string
 		}{[16]byte{1, 15: 2}, "n"}),
-		row("slice of arrays", codec.Tree, [][2]string{{"a", "b"}, {}}),
-		row("complex inside", codec.Tree, struct {
+		row("slice of arrays", codec.Item, [][2]string{{"a", "b"}, {}}),
+		row("complex inside", codec.Item, struct {
 			C complex64
 			S string
 		}{1i, "s"}),
-		row("set", codec.CBOR, map[string]struct{}{"a": {}, "b": {}}),
-		row("float keys", codec.Tree, map[float64]string{math.Inf(1): "inf", 0.5: "half"}),
-		row("nan keys", codec.Tree, map[float64]string{math.NaN(): "a"}),
-		row("struct keys", codec.Tree, map[point]string{{1, 2}: "a", {2, 1}: "b"}),
-		row("array keys", codec.Tree, map[[2]string]int{{"a", "b"}: 1, {"b", "a"}: 2}),
-		row("complex keys", codec.Tree, map[complex128]string{1i: "i"}),
-		row("big.Int", codec.Tree, *new(big.Int).Lsh(big.NewInt(-3), 200)),
-		row("*big.Int", codec.Tree, map[string]*big.Int{"nil": nil, "zero": new(big.Int), "one": big.NewInt(1)}),
-		row("big.Float", codec.Tree, new(big.Float).SetPrec(300).SetFloat64(0.1)),
-		row("big.Rat", codec.Tree, big.NewRat(1, 3)),
-		row("netip", codec.Tree, netip.MustParsePrefix("fe80::/10")),
-		row("zone", codec.Tree, netip.MustParseAddr("fe80::1%eth0")),
-		row("url", codec.Tree, must(url.Parse("https://user:pw@example.org/a?b#c"))),
+		row("set", codec.Item, map[string]struct{}{"a": {}, "b": {}}),
+		row("float keys", codec.Item, map[float64]string{math.Inf(1): "inf", 0.5: "half"}),
+		row("nan keys", codec.Item, map[float64]string{math.NaN(): "a"}),
+		row("struct keys", codec.Item, map[point]string{{1, 2}: "a", {2, 1}: "b"}),
+		row("array keys", codec.Item, map[[2]string]int{{"a", "b"}: 1, {"b", "a"}: 2}),
+		row("complex keys", codec.Item, map[complex128]string{1i: "i"}),
+		row("big.Int", codec.Item, *new(big.Int).Lsh(big.NewInt(-3), 200)),
+		row("*big.Int", codec.Item, map[string]*big.Int{"nil": nil, "zero": new(big.Int), "one": big.NewInt(1)}),
+		row("big.Float", codec.Item, new(big.Float).SetPrec(300).SetFloat64(0.1)),
+		row("big.Rat", codec.Item, big.NewRat(1, 3)),
+		row("netip", codec.Item, netip.MustParsePrefix("fe80::/10")),
+		row("zone", codec.Item, netip.MustParseAddr("fe80::1%eth0")),
+		row("url", codec.Item, must(url.Parse("https://user:pw@example.org/a?b#c"))),
 	})
 }
 
@@ -203,11 +203,11 @@ func TestFormsNotAsked(t *testing.T) {
 		Name string
 	}
 	runTrips(t, []trip{
-		row("map", codec.CBOR, mapForm{"a": 1}),
-		row("text", codec.CBOR, textForm{"a", "b"}),
-		row("cbor", codec.Tree, cborForm{"a"}),
-		row("cbor inside", codec.Tree, struct{ C []cborForm }{[]cborForm{{"a"}}}),
-		row("large elements", codec.Tree, []large{{Name: "a"}, {Name: "b"}, {Pad: [64]int{63: 1}}}),
+		row("map", codec.Item, mapForm{"a": 1}),
+		row("text", codec.Item, textForm{"a", "b"}),
+		row("cbor", codec.Item, cborForm{"a"}),
+		row("cbor inside", codec.Item, struct{ C []cborForm }{[]cborForm{{"a"}}}),
+		row("large elements", codec.Item, []large{{Name: "a"}, {Name: "b"}, {Pad: [64]int{63: 1}}}),
 	})
 }
 
@@ -233,10 +233,10 @@ type tree struct {
 
 func TestRecursiveTrips(t *testing.T) {
 	runTrips(t, []trip{
-		row("list", codec.Tree, list{1, &list{2, &list{3, nil}}}),
-		row("nil list", codec.Tree, (*list)(nil)),
-		row("forest", codec.Tree, forest{nil, {}, {{}, {nil}}}),
-		row("tree", codec.Tree, tree{
+		row("list", codec.Item, list{1, &list{2, &list{3, nil}}}),
+		row("nil list", codec.Item, (*list)(nil)),
+		row("forest", codec.Item, forest{nil, {}, {{}, {nil}}}),
+		row("tree", codec.Item, tree{
 			Kids: map[string]*tree{"a": {List: []tree{{}, {}}}, "b": nil},
 			Any:  []any{1, "x"},
 		}),

@@ -195,7 +195,7 @@ func (d *Dialect) pointerIn(t reflect.Type) reflect.Type {
 func (c *compiler) structure(n *Node) error {
 	raw := c.Memory && isRaw(n.Type)
 	if !raw {
-		if n.Form = c.form(n.Type); n.Form != nil {
+		if n.Form = c.FormOf(n.Type); n.Form != nil {
 			if n.Shape = ShapeBinary; n.Form == TextForm && !c.Memory {
 				n.Shape = ShapeOwnText
 			}
@@ -266,7 +266,7 @@ func (c *compiler) addFields(n *Node, t reflect.Type, base uintptr) error {
 // flat reports whether the fields of an embedded t stand beside those around
 // it.
 func (c *compiler) flat(t reflect.Type) bool {
-	if t.Kind() != reflect.Struct || isHandle(reflect.PointerTo(t)) || c.form(t) != nil {
+	if t.Kind() != reflect.Struct || isHandle(reflect.PointerTo(t)) || c.FormOf(t) != nil {
 		return false
 	}
 	own, _ := c.Own(&Node{Type: t})

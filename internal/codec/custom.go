@@ -49,12 +49,12 @@ var (
 	}
 )
 
-// form returns the form in which structs of type t travel, or nil if they
+// FormOf returns the form in which structs of type t travel, or nil if they
 // travel field by field.
 //
 // Types other than structs are never asked for a form. Their content is in
 // plain view, and what net.IP makes of itself for a text is of no use here.
-func (d *Dialect) form(t reflect.Type) *Form {
+func (d *Dialect) FormOf(t reflect.Type) *Form {
 	open := true
 	for i := range t.NumField() {
 		open = open && !hidden(t.Field(i))

@@ -117,15 +117,17 @@ func (d *Decoder) Value(n *Node, p unsafe.Pointer, i int) (next int, err error) 
 		if major == cbor.MajorMap {
 			return d.pairs(n, p, i, next, arg)
 		}
-	case ShapePointer:
-		return d.pointer(n, p, i)
+	case ShapePointer: // to what the tags of shared items stand before may be null
+		if major != cbor.MajorTag || arg != TagShareable && arg != TagShared {
+			return d.pointer(n, p, i)
+		}
 	case ShapeAny:
 		*(*any)(p), next, err = d.Hooks.Any(i)
 		return next, err
 	case ShapeOwnText:
 		if major == cbor.MajorText && arg <= uint64(len(d.Src)-next) {
 			end := next + int(arg)
-			return end, d.OwnForm(n, p, i, d.Src[next:end])
+			return end, d.OwnForm(n, p, d.Src[next:end])
 		}
 	case ShapeHandle:
 		if major == cbor.MajorTag && arg == TagRef {
@@ -214,14 +216,14 @@ func (d *Decoder) bytes(n *Node, p unsafe.Pointer, i, next int, length uint64) (
 		own := append([]byte{}, b...)
 		*(*slice)(p) = slice{unsafe.Pointer(unsafe.SliceData(own)), len(b) / size, len(b) / size}
 	default: // ShapeBinary
-		return end, d.OwnForm(n, p, i, b)
+		return end, d.OwnForm(n, p, b)
 	}
 	return end, nil
 }
 
-// OwnForm fills the value at p by its type's own method, from the bytes of the
-// item at i. The method may keep what it is given.
-func (d *Decoder) OwnForm(n *Node, p unsafe.Pointer, i int, b []byte) error {
+// OwnForm fills the value at p by its type's own method. That may keep what it is
+// given.
+func (d *Decoder) OwnForm(n *Node, p unsafe.Pointer, b []byte) error {
 	if err := n.Form.unmarshal(reflect.NewAt(n.Type, p).Interface(), append([]byte{}, b...)); err != nil {
 		return fmt.Errorf("%w: %w", d.dialect.Wrong, err)
 	}

@@ -12,11 +12,13 @@ import (
 	"multiproc/internal/cbor"
 )
 
-// Tags that the engine writes itself.
+// Tags that the engine knows itself.
 const (
-	TagRef   = 6   // bytes: what an Exporter returned
-	TagTuple = 7   // an array: an array or struct as a key
-	TagSet   = 258 // an array: a map[K]struct{}
+	TagRef       = 6   // bytes: what an Exporter returned
+	TagTuple     = 7   // an array: an array or struct as a key
+	TagShareable = 28  // an item that others refer to, in a dialect that has such
+	TagShared    = 29  // a reference to one
+	TagSet       = 258 // an array: a map[K]struct{}
 )
 
 // Encoder writes one item. It is for one goroutine and one message.

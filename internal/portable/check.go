@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"multiproc/internal/cbor"
+	"multiproc/internal/codec"
 	"multiproc/internal/mperr"
 )
 
@@ -94,12 +95,12 @@ func Next(src []byte) (item, rest []byte, err error) {
 	for open := uint64(1); open > 0; open-- {
 		major, n, next := cbor.Head(src, i)
 		if next == 0 {
-			return nil, nil, badHead(src, i)
+			return nil, nil, codec.BadHead(src, i)
 		}
 		switch major {
 		case cbor.MajorBytes, cbor.MajorText:
 			if n > uint64(len(src)-next) {
-				return nil, nil, truncated(i)
+				return nil, nil, codec.Truncated(i)
 			}
 			next += int(n)
 		case cbor.MajorArray, cbor.MajorMap, cbor.MajorTag:
@@ -110,33 +111,12 @@ func Next(src []byte) (item, rest []byte, err error) {
 				n = 1
 			}
 			if open += min(n, uint64(len(src))+1); open > uint64(len(src)) {
-				return nil, nil, truncated(i)
+				return nil, nil, codec.Truncated(i)
 			}
 		}
 		i = next
 	}
 	return src[:i:i], src[i:], nil
-}
-
-// badHead says why cbor.Head has found none.
-func badHead(src []byte, i int) error {
-	if i >= len(src) {
-		return truncated(i)
-	}
-	b := src[i]
-	switch width := b & 31; {
-	case width > 27:
-		return corrupt("byte %d is %#x: a length that is not definite", i, b)
-	case width >= 24 && len(src)-i-1 < 1<<(width-24):
-		return truncated(i)
-	case b>>5 == cbor.MajorSimple:
-		return corrupt("byte %d is %#x: no value of the dialect", i, b)
-	}
-	return corrupt("byte %d is %#x: a number that is not written in its shortest form", i, b)
-}
-
-func truncated(i int) error {
-	return corrupt("the item at byte %d of a value is longer than the value", i)
 }
 
 // facts are what the checker finds out about an item.
@@ -182,7 +162,7 @@ func (c *checker) all() error {
 		return err
 	}
 	if end != len(c.src) {
-		return corrupt("%d bytes after the end of a value", len(c.src)-end)
+		return codec.Corrupt("%d bytes after the end of a value", len(c.src)-end)
 	}
 	return nil
 }
@@ -190,7 +170,7 @@ func (c *checker) all() error {
 // item checks the item at i and returns where it ends.
 func (c *checker) item(i int) (end int, f facts, err error) {
 	if i >= len(c.src) {
-		return 0, 0, truncated(i)
+		return 0, 0, codec.Truncated(i)
 	}
 	if c.bytes -= placeBytes; c.bytes < 0 {
 		return 0, 0, c.tooMuch()
@@ -199,7 +179,7 @@ func (c *checker) item(i int) (end int, f facts, err error) {
 	major, n, next := b>>5, uint64(b&31), i+1
 	if n >= 24 {
 		if major, n, next = cbor.LongHead(c.src, i); next == 0 {
-			return 0, 0, badHead(c.src, i)
+			return 0, 0, codec.BadHead(c.src, i)
 		}
 	}
 	switch major {
@@ -210,16 +190,16 @@ func (c *checker) item(i int) (end int, f facts, err error) {
 		return next, hashable, nil
 	case cbor.MajorText:
 		if n > uint64(len(c.src)-next) {
-			return 0, 0, truncated(i)
+			return 0, 0, codec.Truncated(i)
 		}
 		end = next + int(n)
 		if !utf8.Valid(c.src[next:end]) {
-			return 0, 0, corrupt("the text at byte %d is not UTF-8", i)
+			return 0, 0, codec.Corrupt("the text at byte %d is not UTF-8", i)
 		}
 		return end, hashable | isText | isPlain, nil
 	case cbor.MajorBytes:
 		if n > uint64(len(c.src)-next) {
-			return 0, 0, truncated(i)
+			return 0, 0, codec.Truncated(i)
 		}
 		return next + int(n), hashable, nil
 	case cbor.MajorArray:
@@ -234,13 +214,13 @@ func (c *checker) item(i int) (end int, f facts, err error) {
 	case cbor.False, cbor.True, cbor.Null, cbor.Float64:
 		return next, hashable | isPlain, nil
 	}
-	return 0, 0, badHead(c.src, i)
+	return 0, 0, codec.BadHead(c.src, i)
 }
 
 // items checks n items from i on. They have in common what f says.
 func (c *checker) items(i int, n uint64) (end int, f facts, err error) {
 	if n > uint64(len(c.src)-i) {
-		return 0, 0, truncated(i)
+		return 0, 0, codec.Truncated(i)
 	}
 	if err := c.nest(); err != nil {
 		return 0, 0, err
@@ -260,7 +240,7 @@ func (c *checker) items(i int, n uint64) (end int, f facts, err error) {
 // pairs checks n keys and values from i on.
 func (c *checker) pairs(i int, n uint64) (end int, f facts, err error) {
 	if n > uint64(len(c.src)-i)/2 {
-		return 0, 0, truncated(i)
+		return 0, 0, codec.Truncated(i)
 	}
 	if err := c.nest(); err != nil {
 		return 0, 0, err
@@ -312,8 +292,8 @@ func (c *checker) tooMuch() error {
 	return fmt.Errorf("the values of an item of %d bytes take more than %d bytes: %w", len(c.src), c.most, mperr.ErrLimit)
 }
 
-func tooDeep() error { return corrupt("a value that is nested too deep") }
+func tooDeep() error { return codec.Corrupt("a value that is nested too deep") }
 
 func unhashable(i int) error {
-	return corrupt("the item at byte %d cannot be a key or member, since it can change", i)
+	return codec.Corrupt("the item at byte %d cannot be a key or member, since it can change", i)
 }

@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"multiproc/internal/cbor"
+	"multiproc/internal/codec"
 )
 
 // tag checks the content of tag n, which stands at next.
@@ -20,7 +21,7 @@ func (c *checker) tag(i int, n uint64, next int) (end int, f facts, err error) {
 		return c.record(n, next)
 	case tagTime, tagPositive, tagNegative, tagRef, tagRawText, tagByteArray:
 	default:
-		return 0, 0, corrupt("tag %d at byte %d", n, i)
+		return 0, 0, codec.Corrupt("tag %d at byte %d", n, i)
 	}
 
 	major, length, body := cbor.Head(c.src, next)
@@ -56,7 +57,7 @@ func (c *checker) tag(i int, n uint64, next int) (end int, f facts, err error) {
 }
 
 func badContent(tag uint64, i int) error {
-	return corrupt("the item at byte %d is marked as %s and is none", i, tagNames[tag])
+	return codec.Corrupt("the item at byte %d is marked as %s and is none", i, tagNames[tag])
 }
 
 // array reads the head of an array.
@@ -208,7 +209,7 @@ func (c *checker) shareable(i int) (end int, f facts, err error) {
 		case cbor.MajorTag:
 			switch n {
 			case tagShareable, tagShared:
-				return 0, 0, corrupt("a shared item in a shared item at byte %d", i)
+				return 0, 0, codec.Corrupt("a shared item in a shared item at byte %d", i)
 			case tagObject, tagFrozenSet, tagException:
 				c.marks[number].facts = referable | hashable
 			case tagTuple, tagSet:
@@ -228,7 +229,7 @@ func (c *checker) shareable(i int) (end int, f facts, err error) {
 func (c *checker) shared(i int) (end int, f facts, err error) {
 	major, n, next := cbor.Head(c.src, i)
 	if next == 0 || major != cbor.MajorUint || n >= uint64(len(c.marks)) || c.marks[n].facts&referable == 0 {
-		return 0, 0, corrupt("byte %d refers to a shared item that is not there", i)
+		return 0, 0, codec.Corrupt("byte %d refers to a shared item that is not there", i)
 	}
 	return next, c.marks[n].facts &^ (referable | keysOfMaps), nil
 }

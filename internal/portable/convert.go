@@ -11,7 +11,7 @@ import (
 // FromValue fills the variable that into points to from v, by the rules of
 // Plan.Decode. After an error the variable is as it was. It goes by way of the
 // item, and takes as long as to encode v and decode it.
-func FromValue(v data.Value, into any, s codec.Session) error {
+func FromValue(v data.Value, into any, s codec.Importer) error {
 	p := reflect.ValueOf(into)
 	if p.Kind() != reflect.Pointer || p.IsNil() {
 		return fmt.Errorf("portable: FromValue into a %T; give a pointer to a variable", into)
@@ -29,7 +29,7 @@ func FromValue(v data.Value, into any, s codec.Session) error {
 
 // ToValue returns from as a value that a manager keeps, by the rules of
 // Plan.Append. Nothing of the result shares memory with from, except strings.
-func ToValue(from any, s codec.Session) (data.Value, error) {
+func ToValue(from any, s codec.Exporter) (data.Value, error) {
 	switch v := from.(type) {
 	case nil, bool, int64, float64, string:
 		return v, nil

@@ -1,16 +1,12 @@
 package portable
 
 import (
-	"fmt"
 	"math"
 	"math/big"
-	"reflect"
-	"unicode/utf8"
 	"unsafe"
 
 	"multiproc/internal/cbor"
 	"multiproc/internal/codec"
-	"multiproc/internal/mperr"
 )
 
 // maxExpansion is how many bytes of items a decoder of typed values makes values
@@ -23,12 +19,11 @@ const (
 	maxRepeats   = 1 << 18
 )
 
-// decoder moves an item that has been checked into a typed value. Its parser
-// makes what goes into an any.
+// decoder reads what is not in the form that the engine writes. Its parser makes
+// what goes into an any.
 type decoder struct {
+	codec.Decoder
 	parser
-	session  codec.Session
-	depth    int
 	expanded int // bytes
 	repeats  int
 	scanned  int
@@ -36,8 +31,28 @@ type decoder struct {
 	exact    *parser // for *data.List and *data.Dict
 }
 
-// dynamic reads what goes into an any.
-func (d *decoder) dynamic(i int) (v any, next int, err error) {
+// Open implements codec.Reader: whatever reads the item afterwards need not look
+// at lengths, nesting or the content of tags again.
+func (d *decoder) Open() error {
+	c := checker{src: d.Src}
+	if err := c.all(); err != nil {
+		return err
+	}
+	d.src, d.marks, d.golike = d.Src, c.marks, true
+	return nil
+}
+
+// maxStack is how much of a parser's stack is kept for the next message.
+const maxStack = 256
+
+// Reset implements codec.Reader.
+func (d *decoder) Reset() {
+	d.parser = parser{stack: d.stack[:0:min(cap(d.stack), maxStack)]}
+	d.expanded, d.repeats, d.scanned, d.gauge, d.exact = 0, 0, 0, gauge{}, nil
+}
+
+// Any implements codec.Reader.
+func (d *decoder) Any(i int) (v any, next int, err error) {
 	v, next = d.item(i)
 	if len(d.marks) > 0 {
 		err = d.gauge.check(v)
@@ -45,104 +60,73 @@ func (d *decoder) dynamic(i int) (v any, next int, err error) {
 	return v, next, err
 }
 
-func (d *decoder) nest() error {
-	if d.depth++; d.depth > MaxDepth {
-		return corrupt("a value that holds itself, which %d levels of Go values cannot", MaxDepth)
-	}
-	return nil
-}
-
-func (d *decoder) unnest() { d.depth-- }
-
-// mismatch says that the item at i is not what values of n are.
-func (d *decoder) mismatch(n *node, i int) error {
-	return fmt.Errorf("%w: %s for %v", mperr.ErrType, describe(d.src, i), n.typ)
-}
-
-// value fills the zero value at p, of n's type, from the item at i, and
-// returns where the item ends.
-func (d *decoder) value(n *node, p unsafe.Pointer, i int) (next int, err error) {
-	switch n.shape { // to which the tags of shared items matter
-	case shapeAny:
-		*(*any)(p), next, err = d.dynamic(i)
-		return next, err
-	case shapeData:
+// Other implements codec.Reader.
+func (d *decoder) Other(n *codec.Node, p unsafe.Pointer, i int) (next int, err error) {
+	if n.Shape == shapeData { // to which the tags of shared items matter
 		return d.data(n, p, i)
 	}
-	b := d.src[i]
-	major, arg, next := b>>5, uint64(b&31), i+1
-	if arg >= 24 {
-		major, arg, next = cbor.LongHead(d.src, i)
-	}
-	if major == cbor.MajorTag && arg == tagShareable {
-		i = next
-		b = d.src[i]
-		major, arg, next = cbor.Head(d.src, i)
-	}
-	if major == cbor.MajorTag && arg == tagShared {
-		return d.expand(n, p, next)
-	}
-	if b == cbor.Null && n.nilable() {
-		return next, nil
-	}
-	ok := false
-	switch n.shape {
-	case shapeBool:
-		if ok = b == cbor.True || b == cbor.False; ok {
-			*(*bool)(p) = b == cbor.True
+	major, arg, next := cbor.Head(d.src, i)
+	if major == cbor.MajorTag {
+		switch arg {
+		case tagShareable:
+			return d.inside(n, p, next)
+		case tagShared:
+			return d.expand(n, p, next)
 		}
-	case shapeInt:
-		v := int64(arg)
-		if major == cbor.MajorNegative {
-			v = ^v
-		}
-		ok = major <= cbor.MajorNegative && arg>>63 == 0 && storeInt(p, n.size, v)
-	case shapeUint:
-		ok = major == cbor.MajorUint && storeUint(p, n.size, arg)
-	case shapeFloat:
-		if b == cbor.Float64 && n.size == 8 {
-			*(*float64)(p) = floatOf(arg)
-			return next, nil
-		}
-		var f float64
-		if f, next, ok = d.float(i); ok && n.size == 4 {
+	}
+	switch n.Shape {
+	case codec.ShapeStruct:
+		return d.structure(n, p, i)
+	case codec.ShapeFloat:
+		f, next, ok := d.float(i)
+		switch {
+		case !ok, n.Size == 4 && tooWide(f):
+			return 0, d.Mismatch(n, i)
+		case n.Size == 4:
 			*(*float32)(p) = float32(f)
-			ok = !tooWide(f)
-		} else if ok {
+		default:
 			*(*float64)(p) = f
 		}
-	case shapeString:
-		if s, end, is := d.text(i); is {
-			*(*string)(p), next, ok = string(s), end, true
+		return next, nil
+	case codec.ShapeText:
+		b, next, ok := d.text(i)
+		if !ok {
+			return 0, d.Mismatch(n, i)
 		}
-	case shapeBytes, shapeByteArray:
-		return d.bytes(n, p, i)
-	case shapeStruct:
-		return d.structure(n, p, i)
-	case shapeSlice, shapeArray:
+		*(*string)(p) = string(b)
+		return next, nil
+	case codec.ShapeOwnText:
+		b, next, ok := d.text(i)
+		if !ok {
+			return 0, d.Mismatch(n, i)
+		}
+		return next, d.OwnForm(n, p, b)
+	case codec.ShapeBytes, codec.ShapeMemory:
+		if major == cbor.MajorTag && arg == tagByteArray {
+			return d.Value(n, p, next)
+		}
+		return d.list(n, p, i) // of numbers
+	case codec.ShapeSlice, codec.ShapeArray:
 		return d.list(n, p, i)
-	case shapeMap, shapeSet:
+	case codec.ShapeMap, codec.ShapeSet:
 		return d.mapping(n, p, i)
-	case shapePointer:
-		v := reflect.New(n.elem.typ)
-		if next, err = d.value(n.elem, v.UnsafePointer(), i); err == nil {
-			*(*unsafe.Pointer)(p) = v.UnsafePointer()
-		}
-		return next, err
-	default:
-		return d.special(n, p, i)
 	}
-	if !ok {
-		return 0, d.mismatch(n, i)
+	return d.special(n, p, i)
+}
+
+// inside reads the item under the tag of a shareable one.
+func (d *decoder) inside(n *codec.Node, p unsafe.Pointer, i int) (next int, err error) {
+	if n.Shape == codec.ShapePointer && d.src[i] == cbor.Null {
+		return i + 1, nil
 	}
-	return next, nil
+	return d.Value(n, p, i)
 }
 
 // expand is value for a reference to an item that stands elsewhere.
-func (d *decoder) expand(n *node, p unsafe.Pointer, i int) (next int, err error) {
+func (d *decoder) expand(n *codec.Node, p unsafe.Pointer, i int) (next int, err error) {
 	_, number, next := cbor.Head(d.src, i)
 	m := d.marks[number]
-	if n.shape == shapeString { // which may be shared in Go, too
+	if n.Shape == codec.ShapeText { // which may be shared in Go, too
 		if s, ok := d.shared(int(number)).(string); ok {
 			*(*string)(p) = s
 			return next, nil
@@ -151,11 +135,11 @@ func (d *decoder) expand(n *node, p unsafe.Pointer, i int) (next int, err error)
 	if err := d.repeat(m.end - m.from); err != nil {
 		return 0, err
 	}
-	if err := d.nest(); err != nil {
+	if err := d.Nest(); err != nil {
 		return 0, err
 	}
-	_, err = d.value(n, p, m.from)
-	d.unnest()
+	_, err = d.Value(n, p, m.from)
+	d.Unnest()
 	return next, err
 }
 
@@ -164,7 +148,7 @@ func (d *decoder) repeat(n int) error {
 	d.repeats++
 	d.expanded += n
 	if d.expanded > maxExpansion+2*len(d.src) || d.repeats > maxRepeats+len(d.src)/2 {
-		return corrupt("a value that refers to its own parts too often")
+		return codec.Corrupt("a value that refers to its own parts too often")
 	}
 	return nil
 }
@@ -175,62 +159,20 @@ func (d *decoder) repeat(n int) error {
 func (d *decoder) rescan(n int) error {
 	const times = 64
 	if d.scanned += n; d.scanned > times*len(d.src)+maxExpansion {
-		return corrupt("objects that are nested too deep in what others were made of")
+		return codec.Corrupt("objects that are nested too deep in what others were made of")
 	}
 	return nil
 }
 
-// storeInt stores i unless it has no room there.
-func storeInt(p unsafe.Pointer, size uintptr, i int64) bool {
-	shift := 64 - 8*size
-	if i<<shift>>shift != i {
-		return false
-	}
-	switch size {
-	case 1:
-		*(*int8)(p) = int8(i)
-	case 2:
-		*(*int16)(p) = int16(i)
-	case 4:
-		*(*int32)(p) = int32(i)
-	default:
-		*(*int64)(p) = i
-	}
-	return true
-}
-
-// storeUint stores u unless it has no room there.
-func storeUint(p unsafe.Pointer, size uintptr, u uint64) bool {
-	shift := 64 - 8*size
-	if u<<shift>>shift != u {
-		return false
-	}
-	switch size {
-	case 1:
-		*(*uint8)(p) = uint8(u)
-	case 2:
-		*(*uint16)(p) = uint16(u)
-	case 4:
-		*(*uint32)(p) = uint32(u)
-	default:
-		*(*uint64)(p) = u
-	}
-	return true
-}
-
 // tooWide reports whether a number would become an infinity as a float32.
 func tooWide(f float64) bool { return math.IsInf(float64(float32(f)), 0) && !math.IsInf(f, 0) }
-
-func floatOf(bits uint64) float64 { return math.Float64frombits(bits) }
-
-func valid(b []byte) bool { return utf8.Valid(b) }
 
 // float reads a float, also where an integer stands.
 func (d *decoder) float(i int) (f float64, next int, ok bool) {
 	major, arg, next := cbor.Head(d.src, i)
 	switch {
 	case d.src[i] == cbor.Float64:
-		return floatOf(arg), next, true
+		return math.Float64frombits(arg), next, true
 	case major == cbor.MajorUint:
 		return float64(arg), next, true
 	case major == cbor.MajorNegative:
@@ -260,25 +202,4 @@ func (d *decoder) text(i int) (b []byte, next int, ok bool) {
 	}
 	end := next + int(n)
 	return d.src[next:end], end, true
-}
-
-func (d *decoder) bytes(n *node, p unsafe.Pointer, i int) (next int, err error) {
-	major, length, next := cbor.Head(d.src, i)
-	if major == cbor.MajorTag && length == tagByteArray {
-		major, length, next = cbor.Head(d.src, next)
-	}
-	if major != cbor.MajorBytes {
-		return d.list(n, p, i) // of numbers
-	}
-	end := next + int(length)
-	b := d.src[next:end]
-	if n.shape == shapeBytes {
-		*(*[]byte)(p) = append([]byte{}, b...)
-		return end, nil
-	}
-	if len(b) != n.length {
-		return 0, d.mismatch(n, i)
-	}
-	copy(unsafe.Slice((*byte)(p), n.length), b)
-	return end, nil
 }

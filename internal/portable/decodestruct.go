@@ -1,7 +1,6 @@
 package portable
 
 import (
-	"fmt"
 	"math/big"
 	"reflect"
 	"time"
@@ -10,33 +9,32 @@ import (
 	"multiproc/internal/cbor"
 	"multiproc/internal/codec"
 	"multiproc/internal/data"
-	"multiproc/internal/mperr"
 )
 
 // structure reads a struct from a map, a list or tuple, or a Python object.
-func (d *decoder) structure(n *node, p unsafe.Pointer, i int) (next int, err error) {
+func (d *decoder) structure(n *codec.Node, p unsafe.Pointer, i int) (next int, err error) {
 	major, arg, next := cbor.Head(d.src, i)
 	if major == cbor.MajorTag && arg == tagObject {
 		return d.attributes(n, p, i)
 	}
-	if err := d.nest(); err != nil {
+	if major != cbor.MajorMap {
+		if length, first, ok := d.sequence(i); ok && length == len(n.Fields) && arg != tagSet && arg != tagFrozenSet {
+			return d.Record(n, p, first)
+		}
+		return 0, d.Mismatch(n, i)
+	}
+	if err := d.Nest(); err != nil {
 		return 0, err
 	}
-	if major == cbor.MajorMap {
-		next, err = d.fields(n, p, next, int(arg), 0)
-	} else if length, first, ok := d.sequence(i); ok && length == len(n.fields) && arg != tagSet && arg != tagFrozenSet {
-		next, err = d.record(n, p, first)
-	} else {
-		return 0, d.mismatch(n, i)
-	}
-	d.unnest()
+	next, err = d.fields(n, p, next, int(arg), 0)
+	d.Unnest()
 	return next, err
 }
 
 // fields reads a map of length pairs. Mostly the fields come in the order of
 // the struct, and then no name needs to be looked up. Fields below top may have
 // been read before.
-func (d *decoder) fields(n *node, p unsafe.Pointer, i, length, top int) (next int, err error) {
+func (d *decoder) fields(n *codec.Node, p unsafe.Pointer, i, length, top int) (next int, err error) {
 	expect := 0
 	for range length {
 		name, value, ok := d.text(i)
@@ -45,32 +43,21 @@ func (d *decoder) fields(n *node, p unsafe.Pointer, i, length, top int) (next in
 			continue
 		}
 		k := expect
-		if k >= len(n.fields) || n.fields[k].name != string(name) {
-			if k, ok = n.index[string(name)]; !ok {
+		if k >= len(n.Fields) || n.Fields[k].Name != string(name) {
+			if k, ok = n.Index[string(name)]; !ok {
 				i = skip(d.src, value)
 				continue
 			}
 		}
-		f := &n.fields[k]
-		place := unsafe.Add(p, f.offset)
+		f := &n.Fields[k]
+		place := unsafe.Add(p, f.Offset)
 		if expect = k + 1; expect > top {
 			top = expect
 		} else { // perhaps for the second time
-			reflect.NewAt(f.node.typ, place).Elem().SetZero()
+			reflect.NewAt(f.Node.Type, place).Elem().SetZero()
 		}
-		if i, err = d.value(f.node, place, value); err != nil {
-			return 0, at(err, "."+f.name)
-		}
-	}
-	return i, nil
-}
-
-// record reads the fields in their order.
-func (d *decoder) record(n *node, p unsafe.Pointer, i int) (next int, err error) {
-	for k := range n.fields {
-		f := &n.fields[k]
-		if i, err = d.value(f.node, unsafe.Add(p, f.offset), i); err != nil {
-			return 0, at(err, "."+f.name)
+		if i, err = d.Value(f.Node, place, value); err != nil {
+			return 0, codec.At(err, "."+f.Name)
 		}
 	}
 	return i, nil
@@ -79,8 +66,8 @@ func (d *decoder) record(n *node, p unsafe.Pointer, i int) (next int, err error)
 // attributes reads a struct from an instance of a Python class: from its state;
 // or from what its tuple was made of, as in a namedtuple; of a subclass of dict
 // also from its entries, and of one of list from its items if it has no state.
-func (d *decoder) attributes(n *node, p unsafe.Pointer, i int) (next int, err error) {
-	if err := d.nest(); err != nil {
+func (d *decoder) attributes(n *codec.Node, p unsafe.Pointer, i int) (next int, err error) {
+	if err := d.Nest(); err != nil {
 		return 0, err
 	}
 	_, _, next = cbor.Head(d.src, i)    // the tag
@@ -92,7 +79,7 @@ func (d *decoder) attributes(n *node, p unsafe.Pointer, i int) (next int, err er
 		if err := d.rescan(next - args); err != nil {
 			return 0, err
 		}
-		if _, err = d.value(n, p, args); err != nil {
+		if _, err = d.Value(n, p, args); err != nil {
 			return 0, err
 		}
 	}
@@ -102,13 +89,13 @@ func (d *decoder) attributes(n *node, p unsafe.Pointer, i int) (next int, err er
 		case part.flag == objectState:
 			var ok bool
 			if next, ok, err = d.state(n, p, next); err == nil && !ok {
-				return 0, d.mismatch(n, i)
+				return 0, d.Mismatch(n, i)
 			}
 		case part.flag == objectEntries:
 			_, length, first := cbor.Head(d.src, next)
-			next, err = d.fields(n, p, first, int(length), len(n.fields))
+			next, err = d.fields(n, p, first, int(length), len(n.Fields))
 		case part.flag == objectItems && empty && flags&objectState == 0:
-			next, err = d.value(n, p, next)
+			next, err = d.Value(n, p, next)
 		default:
 			next = skip(d.src, next)
 		}
@@ -117,9 +104,9 @@ func (d *decoder) attributes(n *node, p unsafe.Pointer, i int) (next int, err er
 		}
 	}
 	if flags&(objectNew|objectState|objectEntries) == 0 {
-		return 0, d.mismatch(n, i)
+		return 0, d.Mismatch(n, i)
 	}
-	d.unnest()
+	d.Unnest()
 	return next, nil
 }
 
@@ -127,14 +114,14 @@ func (d *decoder) attributes(n *node, p unsafe.Pointer, i int) (next int, err er
 // forms: a dict of the attributes; for a class with __slots__ a tuple of such a
 // dict, or None, and another one; for a frozen dataclass with slots a list of
 // their values.
-func (d *decoder) state(n *node, p unsafe.Pointer, i int) (next int, ok bool, err error) {
+func (d *decoder) state(n *codec.Node, p unsafe.Pointer, i int) (next int, ok bool, err error) {
 	at, after, err := d.follow(i)
 	if err != nil {
 		return 0, false, err
 	}
 	switch major, tag, first := cbor.Head(d.src, at); {
 	case major == cbor.MajorMap || major == cbor.MajorArray:
-		next, err = d.value(n, p, at)
+		next, err = d.Value(n, p, at)
 	case major == cbor.MajorTag && tag == tagTuple:
 		_, length, first := cbor.Head(d.src, first)
 		if length != 2 {
@@ -146,10 +133,10 @@ func (d *decoder) state(n *node, p unsafe.Pointer, i int) (next int, ok bool, er
 			return 0, false, nil
 		}
 		if err = d.rescan(second - first); err == nil && !none {
-			_, err = d.value(n, p, first)
+			_, err = d.Value(n, p, first)
 		}
 		if err == nil {
-			next, err = d.value(n, p, second)
+			next, err = d.Value(n, p, second)
 		}
 	default:
 		return 0, false, nil
@@ -199,17 +186,15 @@ func (d *decoder) behind(i int) int {
 }
 
 // special is value for what is less frequent.
-func (d *decoder) special(n *node, p unsafe.Pointer, i int) (next int, err error) {
-	switch n.shape {
+func (d *decoder) special(n *codec.Node, p unsafe.Pointer, i int) (next int, err error) {
+	switch n.Shape {
 	case shapeComplex:
 		return d.complex(n, p, i)
-	case shapeHandle:
-		return d.handle(n, p, i)
 	case shapeError:
 		v, next := d.item(i)
 		err, ok := errorOf(v)
 		if !ok {
-			return 0, d.mismatch(n, i)
+			return 0, d.Mismatch(n, i)
 		}
 		*(*error)(p) = err
 		return next, nil
@@ -220,7 +205,7 @@ func (d *decoder) special(n *node, p unsafe.Pointer, i int) (next int, err error
 			t, _, ok = timeOf(o)
 		}
 		if !ok {
-			return 0, d.mismatch(n, i)
+			return 0, d.Mismatch(n, i)
 		}
 		*(*time.Time)(p) = t
 		return next, nil
@@ -236,35 +221,34 @@ func (d *decoder) special(n *node, p unsafe.Pointer, i int) (next int, err error
 			(*big.Int)(p).Set(v)
 			return next, nil
 		}
-		return 0, d.mismatch(n, i)
-	default: // shapeCustom
-		return d.custom(n, p, i)
+		return 0, d.Mismatch(n, i)
 	}
+	return 0, d.Mismatch(n, i)
 }
 
 // data reads a type of package data. In a *data.List and *data.Dict everything
 // is as that package has it, in the others as in an any.
-func (d *decoder) data(n *node, p unsafe.Pointer, i int) (next int, err error) {
+func (d *decoder) data(n *codec.Node, p unsafe.Pointer, i int) (next int, err error) {
 	var v any
-	if n.typ == reflect.TypeFor[*data.List]() || n.typ == reflect.TypeFor[*data.Dict]() {
+	if n.Type == reflect.TypeFor[*data.List]() || n.Type == reflect.TypeFor[*data.Dict]() {
 		if d.exact == nil {
 			d.exact = &parser{src: d.src, marks: d.marks}
 		}
 		v, next = d.exact.item(i)
-	} else if v, next, err = d.dynamic(i); err != nil {
+	} else if v, next, err = d.Any(i); err != nil {
 		return 0, err
 	}
-	if v == nil && n.nilable() {
+	if v == nil && n.Null {
 		return next, nil
 	}
-	if reflect.TypeOf(v) != n.typ {
-		return 0, d.mismatch(n, i)
+	if reflect.TypeOf(v) != n.Type {
+		return 0, d.Mismatch(n, i)
 	}
-	reflect.NewAt(n.typ, p).Elem().Set(reflect.ValueOf(v))
+	reflect.NewAt(n.Type, p).Elem().Set(reflect.ValueOf(v))
 	return next, nil
 }
 
-func (d *decoder) complex(n *node, p unsafe.Pointer, i int) (next int, err error) {
+func (d *decoder) complex(n *codec.Node, p unsafe.Pointer, i int) (next int, err error) {
 	var c complex128
 	if major, tag, _ := cbor.Head(d.src, i); major == cbor.MajorTag && tag == tagComplex {
 		var v any
@@ -273,54 +257,15 @@ func (d *decoder) complex(n *node, p unsafe.Pointer, i int) (next int, err error
 	} else if f, end, ok := d.float(i); ok {
 		c, next = complex(f, 0), end
 	} else {
-		return 0, d.mismatch(n, i)
+		return 0, d.Mismatch(n, i)
 	}
-	if n.size == 8 {
+	if n.Size == 8 {
 		if tooWide(real(c)) || tooWide(imag(c)) {
-			return 0, d.mismatch(n, i)
+			return 0, d.Mismatch(n, i)
 		}
 		*(*complex64)(p) = complex64(c)
 	} else {
 		*(*complex128)(p) = c
 	}
 	return next, nil
-}
-
-func (d *decoder) custom(n *node, p unsafe.Pointer, i int) (next int, err error) {
-	var b []byte
-	if n.form.text {
-		var ok bool
-		if b, next, ok = d.text(i); !ok {
-			return 0, d.mismatch(n, i)
-		}
-	} else {
-		major, length, body := cbor.Head(d.src, i)
-		if next = body + int(length); major != cbor.MajorBytes {
-			return 0, d.mismatch(n, i)
-		}
-		b = d.src[body:next]
-	}
-	// The type may keep the bytes.
-	if err := n.form.unmarshal(reflect.NewAt(n.typ, p).Interface(), append([]byte{}, b...)); err != nil {
-		return 0, fmt.Errorf("%w: %w", mperr.ErrType, err)
-	}
-	return next, nil
-}
-
-func (d *decoder) handle(n *node, p unsafe.Pointer, i int) (next int, err error) {
-	major, tag, next := cbor.Head(d.src, i)
-	if major != cbor.MajorTag || tag != tagRef {
-		return 0, d.mismatch(n, i)
-	}
-	_, length, body := cbor.Head(d.src, next)
-	if d.session == nil {
-		return 0, errNoSession
-	}
-	end := body + int(length)
-	h := reflect.New(n.typ.Elem()).Convert(n.typ)
-	if err := d.session.Import(h.Interface().(codec.Handle), append([]byte{}, d.src[body:end]...)); err != nil {
-		return 0, err
-	}
-	reflect.NewAt(n.typ, p).Elem().Set(h)
-	return end, nil
 }

@@ -4,6 +4,7 @@ import (
 	"unsafe"
 
 	"multiproc/internal/cbor"
+	"multiproc/internal/codec"
 )
 
 // Instances of subclasses of Python's dict and list are objects that bring
@@ -46,8 +47,8 @@ func partOf(collection string) uint64 {
 
 // contained reads a map or a slice from an object's entries or items: want says
 // which. If there are none, empty makes the empty one.
-func (d *decoder) contained(n *node, p unsafe.Pointer, i int, want uint64, empty func()) (next int, err error) {
-	if err := d.nest(); err != nil {
+func (d *decoder) contained(n *codec.Node, p unsafe.Pointer, i int, want uint64, empty func()) (next int, err error) {
+	if err := d.Nest(); err != nil {
 		return 0, err
 	}
 	_, _, class := cbor.Head(d.src, i)    // the tag
@@ -65,7 +66,7 @@ func (d *decoder) contained(n *node, p unsafe.Pointer, i int, want uint64, empty
 			return 0, err
 		}
 		if length, first, ok := d.sequence(at); ok && length == 1 && d.isMap(first) {
-			if _, err = d.value(n, p, first); err != nil {
+			if _, err = d.Value(n, p, first); err != nil {
 				return 0, err
 			}
 			read = true
@@ -75,7 +76,7 @@ func (d *decoder) contained(n *node, p unsafe.Pointer, i int, want uint64, empty
 		switch {
 		case flags&part.flag == 0:
 		case part.flag == want && !read:
-			if next, err = d.value(n, p, next); err != nil {
+			if next, err = d.Value(n, p, next); err != nil {
 				return 0, err
 			}
 			read = true
@@ -88,8 +89,8 @@ func (d *decoder) contained(n *node, p unsafe.Pointer, i int, want uint64, empty
 	case partOf(name) == want, flags == objectNew && d.isEmpty(args):
 		empty()
 	default:
-		return 0, d.mismatch(n, i)
+		return 0, d.Mismatch(n, i)
 	}
-	d.unnest()
+	d.Unnest()
 	return next, nil
 }

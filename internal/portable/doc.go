@@ -39,7 +39,8 @@
 // # Go types
 //
 // [OfType] and [For] look at a type once, refuse it or make a plan of it, and
-// remember the plan. The rules are those of package codec: what a type
+// remember the plan. The plan, and the walk over types and values, are those of
+// package codec, of which this is a [codec.Dialect]. So are the rules: what a type
 // declares travels, or the type is refused with the path to the part that
 // cannot. What differs is that the reader may have declared another type:
 //

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/big"
 	"reflect"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -38,60 +37,41 @@ func AppendValue(dst []byte, v data.Value) ([]byte, error) {
 }
 
 // appendAny appends the item for what an any holds.
-func appendAny(dst []byte, v any, s codec.Session) ([]byte, error) {
-	e := newEncoder(dst, s, false)
-	err := e.dynamic(v)
-	out := e.b
-	e.free()
+func appendAny(dst []byte, v any, s codec.Exporter) ([]byte, error) {
+	e := interchange.Encoder(dst, s)
+	err := e.Hooks.Any(v)
+	out := e.B
+	e.Free()
 	if err != nil {
-		return dst, rooted(reflect.TypeOf(v), named(err))
+		return dst, codec.Rooted(reflect.TypeOf(v), codec.Trimmed(err))
 	}
 	return out, nil
-}
-
-// named takes the type of the whole from the end of err's path: rooted says it.
-func named(err error) error {
-	var p *placed
-	if errors.As(err, &p) {
-		if n := len(p.places) - 1; strings.HasPrefix(p.places[n], "(") {
-			p.places = p.places[:n]
-		}
-	}
-	return err
-}
-
-// dynamic writes what an any holds.
-func (e *encoder) dynamic(v any) error {
-	if err := e.find(v); err != nil {
-		return err
-	}
-	return e.item(v)
 }
 
 // item writes x, a value or a part of one, whose shared parts are known.
 func (e *encoder) item(x any) error {
 	switch v := x.(type) {
 	case nil:
-		e.b = append(e.b, cbor.Null)
+		e.B = append(e.B, cbor.Null)
 	case bool:
-		e.b = cbor.AppendBool(e.b, v)
+		e.B = cbor.AppendBool(e.B, v)
 	case int:
-		e.b = cbor.AppendInt(e.b, int64(v))
+		e.B = cbor.AppendInt(e.B, int64(v))
 	case int64:
-		e.b = cbor.AppendInt(e.b, v)
+		e.B = cbor.AppendInt(e.B, v)
 	case float64:
-		e.b = cbor.AppendFloat(e.b, v)
+		e.B = cbor.AppendFloat(e.B, v)
 	case complex128:
-		e.b = appendComplex(e.b, v)
+		e.B = appendComplex(e.B, v)
 	case string:
 		if !e.share(x) {
-			e.b = appendText(e.b, v)
+			e.B = appendText(e.B, v)
 		}
 	case *big.Int:
 		if v == nil {
-			e.b = append(e.b, cbor.Null)
+			e.B = append(e.B, cbor.Null)
 		} else if !e.share(x) {
-			e.b = appendBig(e.b, v)
+			e.B = appendBig(e.B, v)
 		}
 	case []any:
 		return e.list(v)
@@ -106,10 +86,10 @@ func (e *encoder) item(x any) error {
 // further is item for what is less frequent.
 func (e *encoder) further(v any) error {
 	if isNil(v) {
-		e.b = append(e.b, cbor.Null)
+		e.B = append(e.B, cbor.Null)
 		return nil
 	}
-	if e.key && e.twice != nil {
+	if e.Key && e.twice != nil {
 		if err := e.keyable(v); err != nil {
 			return err
 		}
@@ -130,36 +110,36 @@ func (e *encoder) further(v any) error {
 func (e *encoder) pointed(v any) error {
 	switch v := v.(type) {
 	case []byte:
-		e.b = cbor.AppendBytes(e.b, v)
+		e.B = cbor.AppendBytes(e.B, v)
 	case *data.ByteArray:
-		if e.key {
+		if e.Key {
 			return errKey(v)
 		}
-		e.b = cbor.AppendBytes(cbor.AppendHead(e.b, cbor.MajorTag, tagByteArray), v.B)
+		e.B = cbor.AppendBytes(cbor.AppendHead(e.B, cbor.MajorTag, tagByteArray), v.B)
 	case *data.List:
-		if e.key {
+		if e.Key {
 			return errKey(v)
 		}
 		return e.items(v.Items) // a List without items is an empty list, not None
 	case *data.Dict:
-		if e.key {
+		if e.Key {
 			return errKey(v)
 		}
 		return e.entries(v.Entries)
 	case data.Tuple:
-		e.b = cbor.AppendHead(e.b, cbor.MajorTag, tagTuple)
+		e.B = cbor.AppendHead(e.B, cbor.MajorTag, tagTuple)
 		return e.items(v)
 	case *data.Set:
-		if e.key {
+		if e.Key {
 			return errKey(v)
 		}
-		e.b = cbor.AppendHead(e.b, cbor.MajorTag, tagSet)
+		e.B = cbor.AppendHead(e.B, cbor.MajorTag, tagSet)
 		return e.asKeys(v.Items)
 	case *data.FrozenSet:
-		e.b = cbor.AppendHead(e.b, cbor.MajorTag, tagFrozenSet)
+		e.B = cbor.AppendHead(e.B, cbor.MajorTag, tagFrozenSet)
 		return e.asKeys(v.Items)
 	case data.Slice:
-		if e.key {
+		if e.Key {
 			return errKey(v)
 		}
 		return e.bounds(tagSlice, v, v.Start, v.Stop, v.Step)
@@ -168,12 +148,12 @@ func (e *encoder) pointed(v any) error {
 	case data.Global:
 		return e.global(tagGlobal, 2, v)
 	case data.Ref:
-		return e.ref(AppendRef(make([]byte, 0, 64), v.ID, v.Type))
+		return e.Ref(AppendRef(make([]byte, 0, 64), v.ID, v.Type))
 	case *data.Object:
-		key := e.key
-		e.key = false // it is one as a whole
+		key := e.Key
+		e.Key = false // it is one as a whole
 		err := e.object(v)
-		e.key = key
+		e.Key = key
 		return err
 	case *data.Exception:
 		if err := e.global(tagException, 3, v.Class); err != nil {
@@ -186,7 +166,7 @@ func (e *encoder) pointed(v any) error {
 		if err, ok := v.(error); ok {
 			return e.item(exceptionOf(err))
 		}
-		return e.typed(v)
+		return e.declared(v)
 	}
 	return nil
 }
@@ -206,10 +186,10 @@ func errKey(v any) error {
 
 func (e *encoder) list(list []any) error {
 	switch {
-	case e.key:
+	case e.Key:
 		return errKey(list)
 	case list == nil:
-		e.b = append(e.b, cbor.Null)
+		e.B = append(e.B, cbor.Null)
 		return nil
 	}
 	written, err := e.begin(list)
@@ -223,81 +203,81 @@ func (e *encoder) list(list []any) error {
 
 // items writes an array.
 func (e *encoder) items(list []any) error {
-	if err := e.nest(); err != nil {
+	if err := e.Nest(); err != nil {
 		return err
 	}
-	e.b = cbor.AppendHead(e.b, cbor.MajorArray, uint64(len(list)))
+	e.B = cbor.AppendHead(e.B, cbor.MajorArray, uint64(len(list)))
 	for i, v := range list {
 		if err := e.item(v); err != nil {
-			return at(err, fmt.Sprintf("[%d]", i))
+			return codec.At(err, fmt.Sprintf("[%d]", i))
 		}
 	}
-	e.unnest()
+	e.Unnest()
 	return nil
 }
 
 // asKeys is items for the members of a set.
 func (e *encoder) asKeys(list []any) error {
-	key := e.key
-	e.key = true
+	key := e.Key
+	e.Key = true
 	err := e.items(list)
-	e.key = key
+	e.Key = key
 	return err
 }
 
 // entries writes a map in the given order.
 func (e *encoder) entries(list []data.Entry) error {
-	if err := e.nest(); err != nil {
+	if err := e.Nest(); err != nil {
 		return err
 	}
-	e.b = cbor.AppendHead(e.b, cbor.MajorMap, uint64(len(list)))
+	e.B = cbor.AppendHead(e.B, cbor.MajorMap, uint64(len(list)))
 	for i := range list {
 		if err := e.asKey(list[i].Key); err != nil {
-			return at(err, "[key]")
+			return codec.At(err, "[key]")
 		}
 		if err := e.item(list[i].Value); err != nil {
-			return atKey(err, list[i].Key)
+			return codec.AtKey(err, list[i].Key)
 		}
 	}
-	e.unnest()
+	e.Unnest()
 	return nil
 }
 
 // asKey is item for a key.
 func (e *encoder) asKey(v any) error {
-	key := e.key
-	e.key = true
+	key := e.Key
+	e.Key = true
 	err := e.item(v)
-	e.key = key
+	e.Key = key
 	return err
 }
 
 func (e *encoder) textMap(m map[string]any) error {
 	switch {
-	case e.key:
+	case e.Key:
 		return errKey(m)
 	case m == nil:
-		e.b = append(e.b, cbor.Null)
+		e.B = append(e.B, cbor.Null)
 		return nil
 	}
 	written, err := e.begin(m)
 	if written || err != nil {
 		return err
 	}
-	if err := e.nest(); err != nil {
+	if err := e.Nest(); err != nil {
 		return err
 	}
-	s := e.sorter(len(m))
+	s := e.Sorter(len(m), false)
 	for k, v := range m {
-		s.key()
-		e.b = appendText(e.b, k)
-		s.value()
+		s.Key()
+		e.B = appendText(e.B, k)
+		s.Value()
 		if err := e.item(v); err != nil {
-			return atKey(err, k)
+			return codec.AtKey(err, k)
 		}
 	}
-	s.sort()
-	e.unnest()
+	s.Sort()
+	e.Unnest()
 	e.end(m)
 	return nil
 }
@@ -307,7 +287,7 @@ func (e *encoder) anyMap(m map[any]any) error {
 	if written || err != nil {
 		return err
 	}
-	err = e.typed(m)
+	err = e.declared(m)
 	e.end(m)
 	return err
 }
@@ -327,7 +307,7 @@ func (e *encoder) bounds(tag uint64, whole any, parts ...any) error {
 			return errBounds(whole, v)
 		}
 	}
-	e.b = cbor.AppendHead(e.b, cbor.MajorTag, tag)
+	e.B = cbor.AppendHead(e.B, cbor.MajorTag, tag)
 	return e.items(parts)
 }
 
@@ -343,27 +323,23 @@ func (e *encoder) global(tag uint64, n uint64, g data.Global) error {
 	if len(g.Module) > maxName || len(g.Name) > maxName || !utf8.ValidString(g.Module) || !utf8.ValidString(g.Name) {
 		return errors.New("the name of a class or function is longer than 64 KiB or not UTF-8")
 	}
-	e.b = cbor.AppendHead(cbor.AppendHead(e.b, cbor.MajorTag, tag), cbor.MajorArray, n)
-	e.b = appendText(appendText(e.b, g.Module), g.Name)
+	e.B = cbor.AppendHead(cbor.AppendHead(e.B, cbor.MajorTag, tag), cbor.MajorArray, n)
+	e.B = appendText(appendText(e.B, g.Module), g.Name)
 	return nil
 }
 
-func (e *encoder) ref(ref []byte) error {
-	if !isRef(ref) {
-		return fmt.Errorf("a reference of %d bytes to a shared object; the type id has at most %d bytes of UTF-8", len(ref), maxRefType)
-	}
-	e.b = cbor.AppendBytes(cbor.AppendHead(e.b, cbor.MajorTag, tagRef), ref)
-	return nil
+func errRef(ref []byte) error {
+	return fmt.Errorf("a reference of %d bytes to a shared object; the type id has at most %d bytes of UTF-8", len(ref), maxRefType)
 }
 
-// typed writes a value by the plan of its type.
-func (e *encoder) typed(x any) error {
+// declared writes a value by the plan of its type.
+func (e *encoder) declared(x any) error {
 	t := reflect.TypeOf(x)
 	p, err := OfType(t)
 	if err != nil {
 		return err
 	}
-	if e.key {
+	if e.Key {
 		if p, err = OfKey(t); err != nil {
 			return err
 		}
@@ -371,10 +347,10 @@ func (e *encoder) typed(x any) error {
 	v := reflect.New(t)
 	v.Elem().Set(reflect.ValueOf(x))
 	e.loose++
-	err = e.value(p.root, v.UnsafePointer())
+	err = e.Value(p.Root(), v.UnsafePointer())
 	e.loose--
 	if err != nil {
-		return at(err, "("+t.String()+")")
+		return codec.At(err, "("+t.String()+")")
 	}
 	return nil
 }

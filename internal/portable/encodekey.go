@@ -7,6 +7,7 @@ import (
 	"time"
 	"unsafe"
 
+	"multiproc/internal/codec"
 	"multiproc/internal/data"
 )
 
@@ -17,21 +18,21 @@ import (
 
 // readable says whether the key at p, of n's type, can be a key of a Go map
 // again where it is read.
-func readable(n *node, p unsafe.Pointer) error {
-	switch n.shape {
-	case shapeAny:
+func readable(n *codec.Node, p unsafe.Pointer) error {
+	switch n.Shape {
+	case codec.ShapeAny:
 		return readableAny(*(*any)(p))
-	case shapeStruct:
-		for i := range n.fields {
-			f := &n.fields[i]
-			if err := readable(f.node, unsafe.Add(p, f.offset)); err != nil {
-				return at(err, "."+f.name)
+	case codec.ShapeStruct:
+		for i := range n.Fields {
+			f := &n.Fields[i]
+			if err := readable(f.Node, unsafe.Add(p, f.Offset)); err != nil {
+				return codec.At(err, "."+f.Name)
 			}
 		}
-	case shapeArray:
-		for i := range n.length {
-			if err := readable(n.elem, unsafe.Add(p, uintptr(i)*n.elem.size)); err != nil {
-				return at(err, fmt.Sprintf("[%d]", i))
+	case codec.ShapeArray:
+		for i := range n.Length {
+			if err := readable(n.Elem, unsafe.Add(p, uintptr(i)*n.Elem.Size)); err != nil {
+				return codec.At(err, fmt.Sprintf("[%d]", i))
 			}
 		}
 	}
@@ -47,7 +48,7 @@ func readableAny(v any) error {
 	t := reflect.TypeOf(v)
 	switch t.Kind() {
 	case reflect.Struct:
-		if form := customForm(t); t == bigType || form != nil && form.text {
+		if t == bigType || interchange.FormOf(t) == codec.TextForm {
 			return nil
 		}
 	case reflect.Array, reflect.Pointer:

@@ -3,7 +3,6 @@ package portable
 import (
 	"errors"
 	"fmt"
-	"reflect"
 
 	"multiproc/internal/cbor"
 	"multiproc/internal/data"
@@ -15,14 +14,12 @@ import (
 // not stand for follow as a tuple of their names, so that errors.Is finds them
 // in what another Go program reads.
 
-var errorType = reflect.TypeFor[error]()
-
 func (e *encoder) error(err error) error {
 	if err == nil {
-		e.b = append(e.b, cbor.Null)
+		e.B = append(e.B, cbor.Null)
 		return nil
 	}
-	return e.dynamic(exceptionOf(err))
+	return e.Any(exceptionOf(err))
 }
 
 func exceptionOf(err error) *data.Exception {

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"multiproc/internal/cbor"
+	"multiproc/internal/codec"
 	"multiproc/internal/data"
 )
 
@@ -15,8 +16,8 @@ const (
 	tagTime      = 0
 	tagPositive  = 2 // 2^64 and up, without leading zeros
 	tagNegative  = 3 // below -2^64
-	tagRef       = 6
-	tagTuple     = 7
+	tagRef       = codec.TagRef
+	tagTuple     = codec.TagTuple
 	tagRawText   = 8
 	tagFrozenSet = 9
 	tagByteArray = 10
@@ -25,9 +26,9 @@ const (
 	tagGlobal    = 13
 	tagObject    = 14
 	tagException = 15
-	tagShareable = 28
-	tagShared    = 29
-	tagSet       = 258
+	tagShareable = codec.TagShareable
+	tagShared    = codec.TagShared
+	tagSet       = codec.TagSet
 	tagComplex   = 43000
 )
 
@@ -80,7 +81,7 @@ func AppendRef(dst []byte, id uint64, typeID string) []byte {
 // error wraps mperr.ErrCorrupt.
 func ParseRef(ref []byte) (id uint64, typeID string, err error) {
 	if !isRef(ref) {
-		return 0, "", corrupt("a reference of %d bytes", len(ref))
+		return 0, "", codec.Corrupt("a reference of %d bytes", len(ref))
 	}
 	return binary.BigEndian.Uint64(ref), string(ref[refID:]), nil
 }

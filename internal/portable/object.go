@@ -2,6 +2,7 @@ package portable
 
 import (
 	"multiproc/internal/cbor"
+	"multiproc/internal/codec"
 	"multiproc/internal/data"
 )
 
@@ -56,36 +57,36 @@ func (e *encoder) object(o *data.Object) error {
 		flags |= objectEntries
 		parts++
 	}
-	e.b = cbor.AppendHead(cbor.AppendHead(e.b, cbor.MajorTag, tagObject), cbor.MajorArray, parts)
-	if err := e.nest(); err != nil {
+	e.B = cbor.AppendHead(cbor.AppendHead(e.B, cbor.MajorTag, tagObject), cbor.MajorArray, parts)
+	if err := e.Nest(); err != nil {
 		return err
 	}
-	defer e.unnest()
+	defer e.Unnest()
 	if err := e.item(o.Func); err != nil {
-		return at(err, ".Func")
+		return codec.At(err, ".Func")
 	}
 	if err := e.item(o.Args); err != nil {
-		return at(err, ".Args")
+		return codec.At(err, ".Args")
 	}
-	e.b = cbor.AppendHead(e.b, cbor.MajorUint, flags)
+	e.B = cbor.AppendHead(e.B, cbor.MajorUint, flags)
 	if flags&objectKwargs != 0 {
 		if err := e.item(o.Kwargs); err != nil {
-			return at(err, ".Kwargs")
+			return codec.At(err, ".Kwargs")
 		}
 	}
 	if flags&objectState != 0 {
 		if err := e.item(o.State); err != nil {
-			return at(err, ".State")
+			return codec.At(err, ".State")
 		}
 	}
 	if flags&objectItems != 0 {
 		if err := e.items(o.Items); err != nil {
-			return at(err, ".Items")
+			return codec.At(err, ".Items")
 		}
 	}
 	if flags&objectEntries != 0 {
 		if err := e.entries(o.Entries); err != nil {
-			return at(err, ".Entries")
+			return codec.At(err, ".Entries")
 		}
 	}
 	return nil

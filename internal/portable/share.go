@@ -1,6 +1,8 @@
 package portable
 
 import (
+	"fmt"
+
 	"multiproc/internal/cbor"
 	"multiproc/internal/data"
 )
@@ -40,6 +42,8 @@ type finder struct {
 	twice map[identity]int
 	depth int
 }
+
+var errDeep = fmt.Errorf("the value is cyclic or nested deeper than %d levels", MaxDepth)
 
 const fewParts = 8
 
@@ -175,12 +179,12 @@ func (e *encoder) share(v any) (written bool) {
 	case !ok:
 		return false
 	case number == unwritten:
-		e.twice[id] = e.marks
-		e.marks++
-		e.b = cbor.AppendHead(e.b, cbor.MajorTag, tagShareable)
+		e.twice[id] = e.Marks
+		e.Marks++
+		e.B = cbor.AppendHead(e.B, cbor.MajorTag, tagShareable)
 		return false
 	}
-	e.b = cbor.AppendHead(cbor.AppendHead(e.b, cbor.MajorTag, tagShared), cbor.MajorUint, uint64(number))
+	e.B = cbor.AppendHead(cbor.AppendHead(e.B, cbor.MajorTag, tagShared), cbor.MajorUint, uint64(number))
 	return true
 }
 

@@ -15,7 +15,7 @@ import (
 
 // time writes t.
 func (e *encoder) time(t time.Time) error {
-	if _, offset := t.Zone(); offset%60 != 0 || offset <= -86400 || offset >= 86400 || e.key {
+	if _, offset := t.Zone(); offset%60 != 0 || offset <= -86400 || offset >= 86400 || e.Key {
 		t = t.UTC()
 	}
 	if y := t.Year(); y < 1 || y > 9999 {
@@ -23,8 +23,8 @@ func (e *encoder) time(t time.Time) error {
 	}
 	var text [len(time.RFC3339Nano)]byte
 	b := t.AppendFormat(text[:0], time.RFC3339Nano)
-	e.b = cbor.AppendHead(cbor.AppendHead(e.b, cbor.MajorTag, tagTime), cbor.MajorText, uint64(len(b)))
-	e.b = append(e.b, b...)
+	e.B = cbor.AppendHead(cbor.AppendHead(e.B, cbor.MajorTag, tagTime), cbor.MajorText, uint64(len(b)))
+	e.B = append(e.B, b...)
 	return nil
 }
 

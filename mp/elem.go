@@ -139,7 +139,7 @@ func (e *elem[T]) getDecoded(v *T, get func([]byte) ([]byte, error)) error {
 // decode decodes a record that was taken. in is nil where a value mentions no
 // handles.
 func (e *elem[T]) decode(b []byte, v *T, in *arrival) error {
-	var session codec.Session
+	var session codec.Importer
 	if in != nil {
 		session = in
 	}

@@ -94,7 +94,7 @@ type inPlace interface {
 type travels struct{}
 
 // MultiprocHandle marks the type as one that may travel between processes.
-func (*travels) MultiprocHandle() {}
+func (*travels) MultiprocHandle() codec.Carrier { return carrier{} }
 
 // travellerOf is what a session needs of h; false if h is no handle.
 func travellerOf(h codec.Handle) (traveller, bool) {

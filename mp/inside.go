@@ -19,14 +19,15 @@ type inside struct {
 	got   []traveller // the handles that were filled in
 }
 
-func init() {
-	// For drivers whose values hold handles, too.
-	codec.Inside = func(ctx context.Context, place any) codec.Session {
-		return &inside{ctx: ctx, place: place.(driver.Place)}
-	}
+// carrier makes such sessions for drivers whose messages hold handles, too.
+type carrier struct{}
+
+// Inside implements codec.Carrier.
+func (carrier) Inside(ctx context.Context, place any) codec.Session {
+	return &inside{ctx: ctx, place: place.(driver.Place)}
 }
 
-// Export implements codec.Session.
+// Export implements codec.Exporter.
 func (s *inside) Export(h codec.Handle) ([]byte, error) {
 	t, ok := travellerOf(h)
 	if !ok {
@@ -47,7 +48,7 @@ func (s *inside) foreign(h codec.Handle) error {
 	return fmt.Errorf("a %T in memory cannot be kept in %v: make it with mp.In the same place: %w", h, s.place, mperr.ErrForeign)
 }
 
-// Import implements codec.Session.
+// Import implements codec.Importer.
 func (s *inside) Import(h codec.Handle, ref []byte) error {
 	t, ok := travellerOf(h)
 	if !ok {

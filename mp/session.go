@@ -70,7 +70,7 @@ type carrying interface {
 	carries() (ring byte, ok bool)
 }
 
-// Export implements codec.Session.
+// Export implements codec.Exporter.
 func (e *export) Export(h codec.Handle) ([]byte, error) {
 	s, ok := travellerOf(h)
 	if !ok {
@@ -139,9 +139,6 @@ func (e *export) countCarrier(c fdbroker.Carrier) {
 		e.counted = append(e.counted, func() { e.f.broker.Hold(*e.child, c, -1) })
 	}
 }
-
-// Import is not for this direction.
-func (e *export) Import(codec.Handle, []byte) error { panic("mp: export session used to decode") }
 
 // offer deposits what is in the message with the root, if anything is. After
 // an error there is nothing but to roll back.
@@ -214,12 +211,7 @@ func (f *family) fetch(ctx context.Context, id fdbroker.ID) (*arrival, error) {
 	return &arrival{f: f, fds: p.FDs, parcel: id}, nil
 }
 
-// Export is not for this direction.
-func (a *arrival) Export(codec.Handle) ([]byte, error) {
-	panic("mp: arrival session used to encode")
-}
-
-// Import implements codec.Session. What is counted of the handle, an end of a
+// Import implements codec.Importer. What is counted of the handle, an end of a
 // pipe for example, was counted for this process by who gave it the descriptor.
 func (a *arrival) Import(h codec.Handle, ref []byte) error {
 	s, ok := travellerOf(h)

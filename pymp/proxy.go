@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"multiproc/internal/codec"
 	"multiproc/internal/data"
 	"multiproc/internal/mperr"
 )
@@ -92,7 +93,7 @@ func (m *Manager) methods(ctx context.Context, r reference) ([]string, error) {
 }
 
 // MultiprocHandle marks a Proxy as something that a message may mention.
-func (p *Proxy) MultiprocHandle() {}
+func (p *Proxy) MultiprocHandle() codec.Carrier { return nil }
 
 // ID returns the object's ident at its server, with which Attach finds it.
 func (p *Proxy) ID() string { return p.of().ident }

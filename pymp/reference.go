@@ -44,7 +44,7 @@ type reference struct {
 // from another message is not taken for something else.
 var lastRef atomic.Uint64
 
-// Export makes message a codec.Session: proxies may be part of arguments.
+// Export implements codec.Exporter: proxies may be part of arguments.
 func (s *message) Export(h codec.Handle) ([]byte, error) {
 	p, ok := h.(*Proxy)
 	if !ok {
@@ -61,7 +61,7 @@ func (s *message) Export(h codec.Handle) ([]byte, error) {
 	return portable.AppendRef(nil, id, p.o.typeid), nil
 }
 
-// Import is the other half of codec.Session.
+// Import implements codec.Importer.
 func (s *message) Import(h codec.Handle, ref []byte) error {
 	p, ok := h.(*Proxy)
 	if !ok {

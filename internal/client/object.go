@@ -18,7 +18,7 @@ type Object struct{ *handle }
 var _ driver.Object = (*Object)(nil)
 
 // MultiprocHandle marks the type as one that values may contain.
-func (o *Object) MultiprocHandle() {}
+func (o *Object) MultiprocHandle() codec.Carrier { return nil }
 
 // Type returns the type id of the object: the one that it was made by.
 func (o *Object) Type() string { return o.typ }
@@ -124,23 +124,30 @@ type crossing struct {
 	got []io.Closer
 }
 
-// Export implements codec.Session.
+// Export implements codec.Exporter.
 func (c *crossing) Export(h codec.Handle) ([]byte, error) {
 	o, ok := h.(*Object)
 	switch {
 	case !ok:
-		return codec.Inside(c.ctx, c.m).Export(h)
+		s, err := c.inside(h)
+		if err != nil {
+			return nil, err
+		}
+		return s.Export(h)
 	case o.handle == nil:
 		return nil, fmt.Errorf("an Object that New did not make: %w", mperr.ErrNoHandle)
 	}
 	return o.Embed(c.m)
 }
 
-// Import implements codec.Session.
+// Import implements codec.Importer.
 func (c *crossing) Import(h codec.Handle, ref []byte) error {
 	o, ok := h.(*Object)
 	if !ok {
-		err := codec.Inside(c.ctx, c.m).Import(h, ref)
+		s, err := c.inside(h)
+		if err == nil {
+			err = s.Import(h, ref)
+		}
 		if got, ok := h.(io.Closer); ok && err == nil {
 			c.got = append(c.got, got)
 		}
@@ -153,6 +160,14 @@ func (c *crossing) Import(h codec.Handle, ref []byte) error {
 	o.handle = got
 	c.got = append(c.got, o)
 	return nil
+}
+
+// inside is the session for a handle of another package.
+func (c *crossing) inside(h codec.Handle) (codec.Session, error) {
+	if of := h.MultiprocHandle(); of != nil {
+		return of.Inside(c.ctx, c.m), nil
+	}
+	return nil, fmt.Errorf("a %T cannot be kept in %v: %w", h, c.m, mperr.ErrForeign)
 }
 
 // drop closes what came with a result that reaches nobody.

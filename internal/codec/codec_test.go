@@ -104,7 +104,7 @@ func (s *table) Import(h codec.Handle, ref []byte) error {
 // queue stands for the handles of package mp.
 type queue[T any] struct{ id int }
 
-func (*queue[T]) MultiprocHandle() {}
+func (*queue[T]) MultiprocHandle() codec.Carrier { return nil }
 
 // wantCorrupt fails unless err is about bad bytes.
 func wantCorrupt(t testing.TB, err error) {

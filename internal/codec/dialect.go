@@ -83,6 +83,9 @@ func (d *Dialect) Encoder(dst []byte, to Exporter) *Encoder {
 func (e *Encoder) Free() {
 	e.Hooks.Reset()
 	e.B, e.to, e.Key, e.Marks, e.depth, e.spans = nil, nil, false, 0, 0, e.spans[:0]
+	if cap(e.spans) > maxRoom/16 {
+		e.spans = nil
+	}
 	e.dialect.encoders.Put(e)
 }
 

@@ -1,13 +1,24 @@
 package codec
 
 import (
+	"context"
 	"errors"
 	"reflect"
 )
 
 // Handle marks a shared object (a queue, a value, an end of a pipe) that a
 // message may mention. Pointer types such as *mp.Queue[int] implement it.
-type Handle interface{ MultiprocHandle() }
+type Handle interface {
+	// MultiprocHandle returns what carries handles of this kind within a
+	// place, or nil if nothing does but their own package.
+	MultiprocHandle() Carrier
+}
+
+// Carrier makes the sessions of values that are kept in a place, a
+// multiproc/mp/driver.Place: handles in them stand for objects of the same place.
+type Carrier interface {
+	Inside(ctx context.Context, place any) Session
+}
 
 // Exporter carries the handles of one message out. A nil Exporter stands for a
 // message that cannot carry any: to encode a type that mentions handles is then
@@ -37,7 +48,7 @@ func isHandle(t reflect.Type) bool {
 	return t.Kind() == reflect.Pointer && t.Implements(handle) && !t.Elem().Implements(handle)
 }
 
-// Session is an Exporter and Importer, for calls that go both ways.
+// Session carries the handles of values both ways.
 type Session interface {
 	Exporter
 	Importer

@@ -71,13 +71,13 @@ func appendBig(dst []byte, i *big.Int) []byte {
 }
 
 // AppendRef appends the content of a reference, as the Export of a
-// codec.Session returns it, to dst: the object's id, and its type id of at
+// codec.Exporter returns it, to dst: the object's id, and its type id of at
 // most 255 bytes.
 func AppendRef(dst []byte, id uint64, typeID string) []byte {
 	return append(binary.BigEndian.AppendUint64(dst, id), typeID...)
 }
 
-// ParseRef is the inverse of AppendRef, for the Import of a codec.Session. Its
+// ParseRef is the inverse of AppendRef, for the Import of a codec.Importer. Its
 // error wraps mperr.ErrCorrupt.
 func ParseRef(ref []byte) (id uint64, typeID string, err error) {
 	if !isRef(ref) {

@@ -49,7 +49,7 @@ type (
 	queue[T any] struct{ id uint64 }
 )
 
-func (*queue[T]) MultiprocHandle() {}
+func (*queue[T]) MultiprocHandle() codec.Carrier { return nil }
 
 // plan returns the plan for T, which must exist.
 func plan[T any](t testing.TB) *portable.Type[T] {

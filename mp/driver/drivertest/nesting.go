@@ -23,7 +23,7 @@ var nestingTests = []test{
 type link struct{ obj driver.Object }
 
 // MultiprocHandle marks the type for portable.
-func (*link) MultiprocHandle() {}
+func (*link) MultiprocHandle() codec.Carrier { return nil }
 
 // session carries links into and out of values of a place.
 type session struct {

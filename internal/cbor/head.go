@@ -33,10 +33,14 @@ const (
 
 // AppendHead appends the head of an item in its shortest form.
 func AppendHead(dst []byte, major byte, n uint64) []byte {
-	major <<= 5
+	if n <= 23 {
+		return append(dst, major<<5|byte(n))
+	}
+	return appendLong(dst, major<<5, n)
+}
+
+func appendLong(dst []byte, major byte, n uint64) []byte {
 	switch {
-	case n <= 23:
-		return append(dst, major|byte(n))
 	case n <= math.MaxUint8:
 		return append(dst, major|24, byte(n))
 	case n <= math.MaxUint16:
@@ -49,10 +53,8 @@ func AppendHead(dst []byte, major byte, n uint64) []byte {
 
 // AppendInt appends an integer.
 func AppendInt(dst []byte, i int64) []byte {
-	if i < 0 {
-		return AppendHead(dst, MajorNegative, uint64(^i))
-	}
-	return AppendHead(dst, MajorUint, uint64(i))
+	sign := uint64(i >> 63) // all ones below zero
+	return AppendHead(dst, byte(sign)&MajorNegative, uint64(i)^sign)
 }
 
 // AppendFloat appends a float of 8 bytes.

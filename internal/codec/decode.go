@@ -19,21 +19,21 @@ type Decoder struct {
 
 	dialect *Dialect
 	from    Importer
-	depth   int
+	room    int    // as in an Encoder
 	texts   string // the bytes of Src, once a text was read from a short one
 }
 
 // Nest must be called before anything that is one level deeper is read, and
 // Unnest after it. After an error Unnest need not be called.
 func (d *Decoder) Nest() error {
-	if d.depth++; d.depth > d.dialect.Depth {
+	if d.room--; d.room < 0 {
 		return d.dialect.Deep
 	}
 	return nil
 }
 
 // Unnest is the end of Nest.
-func (d *Decoder) Unnest() { d.depth-- }
+func (d *Decoder) Unnest() { d.room++ }
 
 // Mismatch says that the item at i is not what values of n are.
 func (d *Decoder) Mismatch(n *Node, i int) error {

@@ -75,14 +75,14 @@ func (d *Dialect) Encoder(dst []byte, to Exporter) *Encoder {
 		e = d.NewEncoder()
 		e.dialect = d
 	}
-	e.B, e.to = dst, to
+	e.B, e.to, e.room = dst, to, d.Depth
 	return e
 }
 
 // Free gives e back. What it wrote is no longer in it.
 func (e *Encoder) Free() {
 	e.Hooks.Reset()
-	e.B, e.to, e.Key, e.Marks, e.depth, e.spans = nil, nil, false, 0, 0, e.spans[:0]
+	e.B, e.to, e.Key, e.Marks, e.spans = nil, nil, false, 0, e.spans[:0]
 	if cap(e.spans) > maxRoom/16 {
 		e.spans = nil
 	}
@@ -96,12 +96,12 @@ func (d *Dialect) decoder(src []byte, from Importer) *Decoder {
 		r = d.NewDecoder()
 		r.dialect = d
 	}
-	r.Src, r.from = src, from
+	r.Src, r.from, r.room = src, from, d.Depth
 	return r
 }
 
 func (d *Decoder) free() {
 	d.Hooks.Reset()
-	d.Src, d.from, d.texts, d.depth = nil, nil, "", 0
+	d.Src, d.from, d.texts = nil, nil, ""
 	d.dialect.decoders.Put(d)
 }

@@ -30,7 +30,7 @@ type Encoder struct {
 
 	dialect *Dialect
 	to      Exporter
-	depth   int // arrays, maps and tags around the place at work
+	room    int // for more arrays, maps and tags around the place at work
 	spans   []span
 	sorted  []byte // room for Sorter
 }
@@ -40,14 +40,14 @@ type Encoder struct {
 // item deeper, so that a cyclic value ends here and not as a stack overflow,
 // which no process survives.
 func (e *Encoder) Nest() error {
-	if e.depth++; e.depth > e.dialect.Depth {
+	if e.room--; e.room < 0 {
 		return e.errDeep()
 	}
 	return nil
 }
 
 // Unnest is the end of Nest. After an error it need not be called.
-func (e *Encoder) Unnest() { e.depth-- }
+func (e *Encoder) Unnest() { e.room++ }
 
 func (e *Encoder) errDeep() error {
 	return fmt.Errorf("the value is cyclic or nested deeper than %d levels", e.dialect.Depth)
@@ -75,7 +75,11 @@ func (e *Encoder) Value(n *Node, p unsafe.Pointer) error {
 	case ShapeString:
 		e.B = cbor.AppendText(e.B, *(*string)(p))
 	case ShapeText:
-		return e.Text(*(*string)(p))
+		s := *(*string)(p)
+		if !utf8.ValidString(s) {
+			return e.Hooks.Other(n, p)
+		}
+		e.B = cbor.AppendText(e.B, s)
 	case ShapeBytes:
 		if b := *(*[]byte)(p); b == nil {
 			e.B = append(e.B, cbor.Null)

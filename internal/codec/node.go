@@ -40,6 +40,7 @@ type Node struct {
 	Wrap   bool // of a pointer: an array of one around what may be null itself
 	Opaque bool // values may turn out to have no ==, as those of an any
 	Loose  bool // of a shape of the dialect's own: values may hold an any
+	Quiet  bool // of a shape of the dialect's own: nobody keeps a pointer to the value who writes it
 	Size   uintptr
 	Length int   // of an array
 	Form   *Form // ShapeBinary, ShapeOwnText
@@ -91,7 +92,7 @@ func hidden(f reflect.StructField) bool {
 type traits struct {
 	handles bool // there are handles
 	dynamic bool // there is an any, or what may hold one
-	quiet   bool // nothing but the engine sees the values, and it uses no reflection
+	quiet   bool // nobody keeps a pointer to the value or to its parts who writes it
 	methods bool // there are types with a form of their own
 }
 
@@ -112,7 +113,7 @@ func traitsOf(root *Node) traits {
 		case s == ShapeBinary, s == ShapeOwnText:
 			t.methods = true
 		}
-		t.quiet = t.quiet && (n.Shape < ShapeMap || n.Shape == ShapePointer)
+		t.quiet = t.quiet && (n.Shape < ShapeMap || n.Shape == ShapePointer || n.Quiet)
 		look(n.Key)
 		look(n.Elem)
 		for i := range n.Fields {

@@ -256,32 +256,6 @@ func (p *Plan) wrongSize(n int) error {
 	return fmt.Errorf("%v: %w: %d bytes instead of %d", p.Type(), mperr.ErrCorrupt, n, p.Size())
 }
 
-// appendQuick appends an item of a simple type, if it is one, without an
-// encoder.
-func appendQuick(dst []byte, n *Node, p unsafe.Pointer) ([]byte, bool) {
-	switch n.Shape {
-	case ShapeBool:
-		return cbor.AppendBool(dst, *(*bool)(p)), true
-	case ShapeInt:
-		return cbor.AppendInt(dst, loadInt(p, n.Size)), true
-	case ShapeUint:
-		return cbor.AppendHead(dst, cbor.MajorUint, loadUint(p, n.Size)), true
-	case ShapeText:
-		if s := *(*string)(p); utf8.ValidString(s) {
-			return cbor.AppendText(dst, s), true
-		}
-	case ShapeFloat:
-		if n.Size == 8 {
-			return cbor.AppendFloat(dst, *(*float64)(p)), true
-		}
-	case ShapeBytes:
-		if b := *(*[]byte)(p); b != nil {
-			return cbor.AppendBytes(dst, b), true
-		}
-	}
-	return dst, false
-}
-
 // decodeQuick decodes an item of a simple type that is as it should be. It asks
 // no dialect: all that have items agree about these.
 func decodeQuick(src []byte, n *Node, p unsafe.Pointer) bool {

@@ -3,7 +3,10 @@ package codec
 import (
 	"reflect"
 	"runtime"
+	"unicode/utf8"
 	"unsafe"
+
+	"multiproc/internal/cbor"
 )
 
 // Typed is a plan for T. For numbers, bools, strings, byte slices and memory it
@@ -38,11 +41,27 @@ func (t *Typed[T]) Append(dst []byte, v *T, s Exporter) ([]byte, error) {
 	case String:
 		return append(dst, *(*string)(unsafe.Pointer(v))...), nil
 	}
-	if out, ok := appendQuick(dst, t.root, unsafe.Pointer(v)); ok {
-		return out, nil
-	}
-	if t.root.Shape == ShapeAny {
-		return t.appendAny(dst, *(*any)(unsafe.Pointer(v)), s)
+	switch n, p := t.root, unsafe.Pointer(v); n.Shape { // as Encoder.Value, without one
+	case ShapeBool:
+		return cbor.AppendBool(dst, *(*bool)(p)), nil
+	case ShapeInt:
+		return cbor.AppendInt(dst, loadInt(p, n.Size)), nil
+	case ShapeUint:
+		return cbor.AppendHead(dst, cbor.MajorUint, loadUint(p, n.Size)), nil
+	case ShapeFloat:
+		if n.Size == 8 {
+			return cbor.AppendFloat(dst, *(*float64)(p)), nil
+		}
+	case ShapeText:
+		if s := *(*string)(p); utf8.ValidString(s) {
+			return cbor.AppendText(dst, s), nil
+		}
+	case ShapeBytes:
+		if b := *(*[]byte)(p); b != nil {
+			return cbor.AppendBytes(dst, b), nil
+		}
+	case ShapeAny:
+		return t.appendAny(dst, *(*any)(p), s)
 	}
 	if t.quiet {
 		out, err := t.append(dst, hide(unsafe.Pointer(v)), s)

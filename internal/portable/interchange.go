@@ -100,15 +100,15 @@ func ownShape(n *codec.Node) (done bool, err error) {
 	case dataTypes[t]:
 		n.Shape, n.Loose, n.Null = shapeData, true, t.Kind() == reflect.Pointer
 	case t == timeType:
-		n.Shape = shapeTime
+		n.Shape, n.Quiet = shapeTime, true
 	case t == bigType:
-		n.Shape = shapeBig
+		n.Shape, n.Quiet = shapeBig, true
 	case t == errorType:
 		n.Shape, n.Null = shapeError, true
 	case t.Kind() == reflect.Interface && t.NumMethod() > 0:
 		return true, interchange.Refuse(t, "other programs do not know the types behind it; use a concrete type, error or any")
 	case t.Kind() == reflect.Complex64, t.Kind() == reflect.Complex128:
-		n.Shape, n.Opaque = shapeComplex, false
+		n.Shape, n.Opaque, n.Quiet = shapeComplex, false, true
 	default:
 		return false, nil
 	}

@@ -91,10 +91,7 @@ type inPlace interface {
 }
 
 // travels is embedded by the handles of this package.
-type travels struct{}
-
-// MultiprocHandle marks the type as one that may travel between processes.
-func (*travels) MultiprocHandle() codec.Carrier { return carrier{} }
+type travels = codec.Mark[carrier]
 
 // travellerOf is what a session needs of h; false if h is no handle.
 func travellerOf(h codec.Handle) (traveller, bool) {

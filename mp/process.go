@@ -120,6 +120,14 @@ func (c *child) PID() int { return c.l.process.PID() }
 // Name is the process's name: StartOptions.Name or its default.
 func (c *child) Name() string { return c.name }
 
+// String names the process as messages do, and says what it does.
+func (c *child) String() string {
+	if c.l == nil {
+		return "a process that was never started"
+	}
+	return fmt.Sprintf("%s (%s, pid %d): %s", c.name, c.task, c.PID(), c.State())
+}
+
 // Done is closed when the process has ended and was reaped.
 func (c *child) Done() <-chan struct{} { return c.done }
 

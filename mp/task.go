@@ -85,6 +85,9 @@ func Proc[A any](f func(context.Context, A) error, opts ...TaskOption) *Task[A, 
 // Name is the name under which the task is registered.
 func (t *Task[A, R]) Name() string { return t.name }
 
+// String is the task's name.
+func (t *Task[A, R]) String() string { return t.name }
+
 // short is the last part of the name, for process names.
 func (t *Task[A, R]) short() string {
 	name, _, _ := strings.Cut(t.name, "[")

@@ -14,6 +14,13 @@ type Handle interface {
 	MultiprocHandle() Carrier
 }
 
+// Mark is embedded by handles that C carries, and makes them a Handle. Embedded
+// under an unexported alias it is not on the page of a handle's documentation.
+type Mark[C Carrier] struct{}
+
+// MultiprocHandle implements Handle.
+func (*Mark[C]) MultiprocHandle() Carrier { return *new(C) }
+
 // Carrier makes the sessions of values that are kept in a place, a
 // multiproc/mp/driver.Place: handles in them stand for objects of the same place.
 type Carrier interface {

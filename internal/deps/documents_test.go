@@ -147,12 +147,12 @@ func declared(d ast.Decl) (names []string) {
 
 var point = regexp.MustCompile("`([a-z]+(?:\\.[a-z]+)+)`")
 
-// ARCHITECTURE.md says for every failpoint what a death there leaves, and
+// docs/deaths.md says for every failpoint what a death there leaves, and
 // names none that is not in the code.
 func TestEveryFailpointIsExplained(t *testing.T) {
-	_, table, found := strings.Cut(read(t, "ARCHITECTURE.md"), "## What death leaves")
+	_, table, found := strings.Cut(read(t, "docs/deaths.md"), "# What death leaves")
 	if !found {
-		t.Fatal("ARCHITECTURE.md has no section What death leaves")
+		t.Fatal("docs/deaths.md does not begin with What death leaves")
 	}
 	table, _, _ = strings.Cut(table, "\n## ")
 	explained := map[string]bool{}
@@ -162,12 +162,12 @@ func TestEveryFailpointIsExplained(t *testing.T) {
 	inCode := failpoints(t)
 	for p, where := range inCode {
 		if !explained[p] {
-			t.Errorf("ARCHITECTURE.md does not say what a death at %s leaves (%s)", p, where)
+			t.Errorf("docs/deaths.md does not say what a death at %s leaves (%s)", p, where)
 		}
 	}
 	for p := range explained {
 		if inCode[p] == "" {
-			t.Errorf("ARCHITECTURE.md explains %s, which no code hits", p)
+			t.Errorf("docs/deaths.md explains %s, which no code hits", p)
 		}
 	}
 }

@@ -2,39 +2,8 @@
 // manager reads alike: those of other Go programs, and, by way of
 // [multiproc/internal/data], those of Python.
 //
-// The bytes are one item of CBOR (RFC 8949) in this dialect:
-//
-//	Go (fields, elements)      item                               Python
-//	nil pointer, slice, map    null                               None
-//	bool                       true, false                        bool
-//	int…, uint…, big.Int       integer; beyond 64 bits tag 2, 3   int
-//	float32, float64           float of 8 bytes                   float
-//	complex64, complex128      tag 43000 [re, im]                 complex
-//	string                     text; not UTF-8: tag 8 bytes       str
-//	[]byte, [n]byte            bytes                              bytes
-//	*data.ByteArray            tag 10 bytes                       bytearray
-//	slice, array               array                              list
-//	array as a key, data.Tuple tag 7 array                        tuple
-//	map                        map, sorted by the keys' bytes     dict
-//	map[K]struct{}             tag 258 array, sorted              set
-//	*data.Dict, List, Set      map, array, tag 258, in order      dict, list, set
-//	*data.FrozenSet            tag 9 array                        frozenset
-//	struct                     map of text                        dict
-//	struct as a key            tag 7 array of the fields          tuple
-//	error                      tag 15, see error.go               exception
-//	time.Time                  tag 0 text, RFC 3339               datetime.datetime
-//	data.Slice, data.Range     tag 11, 12 [start, stop, step]     slice, range
-//	                           of integers or bools, or null in
-//	                           a slice
-//	data.Global                tag 13 [module, name]              class, function
-//	*data.Object               tag 14, see object.go              any other object
-//	*data.Exception            tag 15 [module, class, [args]]     exception
-//	data.Ref, a codec.Handle   tag 6 bytes: id, type id           proxy
-//	the same pointer again     tag 28 item, tag 29 index          the same object
-//
-// There is one way to write each number, text and length: the shortest.
-// Lengths are definite, other tags and simple values are refused. So two
-// integers, texts or byte strings are equal if their bytes are.
+// The bytes are one item of CBOR (RFC 8949) in the form that package
+// [multiproc/mp/driver] specifies.
 //
 // # Go types
 //

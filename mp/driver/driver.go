@@ -1,18 +1,3 @@
-// Package driver says what a place must offer in which shared objects live:
-// the seam between the typed faces of package mp and managers, clusters and
-// whatever comes, as database/sql/driver is for databases. Programs do not
-// use it.
-//
-// Values cross the seam as bytes: each is one CBOR item as
-// multiproc/internal/portable writes it (structs as maps with text keys,
-// integers as integers of any size). Keys are in the deterministic form of
-// RFC 8949 section 4.2.1, so that equal keys are equal bytes.
-//
-// All methods are safe for concurrent use. A method that takes a context
-// returns its error when it ends, and then nothing happened; the other
-// conditions are the sentinels of package mp, wrapped with the object's name.
-// If the connection to the place breaks for good while a call is under way, its
-// fate is unknown, and the call returns an error that wraps mp.ErrUnknownFate.
 package driver
 
 import (

@@ -161,11 +161,16 @@ func where(stack string) string {
 	return at + ", created by " + made
 }
 
+// devShm are the files in /dev/shm. The directory is the machine's: what is called
+// mptest.PID.… is of the tests of the process PID, which look for it themselves.
 func devShm() map[string]bool {
 	found := map[string]bool{}
 	entries, _ := os.ReadDir("/dev/shm")
 	for _, e := range entries {
-		found[e.Name()] = true
+		var pid int
+		if n, _ := fmt.Sscanf(e.Name(), "mptest.%d.", &pid); n == 0 || pid == os.Getpid() {
+			found[e.Name()] = true
+		}
 	}
 	return found
 }

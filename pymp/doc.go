@@ -1,10 +1,10 @@
 // Package pymp lets a Go program talk to Python programs that use Python's own
 // multiprocessing: nothing has to be installed on their side.
 //
-// There are two ways. A [Manager] is a client of a manager that a Python program
+// There are three ways. A [Manager] is a client of a manager that a Python program
 // serves, with types that it registered itself. A [Conn] is one end of a
 // multiprocessing.connection, which either side may have opened: see [Connect]
-// and [Listen]. For the other direction, Python programs that use objects which
+// and [Listen]. [SharedMemory] is memory that has a name, on one machine. For the other direction, Python programs that use objects which
 // a Go program serves, see package manager.
 //
 // # A manager

@@ -47,7 +47,7 @@ var beside = map[string][]string{
 
 // outside are the modules that a child process may link, and who uses them.
 var outside = map[string][]string{
-	"golang.org/x/sys/unix": {"internal/futex", "internal/shm", "internal/fdpass", "internal/spawn", "internal/peer", "internal/machine", "internal/robust", "internal/prompt", "internal/pyconn", "internal/endpoint", "internal/server"},
+	"golang.org/x/sys/unix": {"internal/futex", "internal/shm", "internal/fdpass", "internal/spawn", "internal/peer", "internal/machine", "internal/robust", "internal/prompt", "internal/pyconn", "internal/endpoint", "internal/server", "pymp"},
 }
 
 // place returns the name in storeys that stands for an import path, and its

@@ -137,17 +137,22 @@ func (r *registration) findMethods() error {
 	return nil
 }
 
+// keywords are Python's. A class cannot have methods of these names, and AutoProxy
+// makes no class at all if one is among them. None is called none, and import Import.
+var keywords = strings.Fields(`False None True and as assert async await break class continue def del elif else except
+	finally for from global if import in is lambda nonlocal not or pass raise return try while with yield`)
+
 // exportedMethods maps the names of a type's methods, and those in Python's
 // style, to the methods.
 func exportedMethods(t reflect.Type) map[string]string {
 	names := map[string]string{}
 	for m := range t.Methods() {
-		if m.IsExported() {
+		if m.IsExported() && !slices.Contains(keywords, m.Name) {
 			names[m.Name] = m.Name
 		}
 	}
 	for m := range t.Methods() {
-		if s := snake(m.Name); m.IsExported() && names[s] == "" {
+		if s := snake(m.Name); m.IsExported() && names[s] == "" && !slices.Contains(keywords, s) {
 			names[s] = m.Name
 		}
 	}

@@ -62,6 +62,23 @@ func TestRegisterExamines(t *testing.T) {
 	}
 }
 
+type importer struct{}
+
+func (importer) Import() int { return 1 }
+
+func (importer) None() int { return 2 }
+
+// Names that are Python's keywords are left out: no proxy could have them.
+func TestRegisterAvoidsKeywords(t *testing.T) {
+	r := &registration{typeid: "Importer"}
+	if err := r.examine(func() importer { return importer{} }); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"Import", "none"}; !slices.Equal(r.exposed, want) || r.methods["None"] == nil {
+		t.Errorf("exposed %v, want %v; methods %v", r.exposed, want, r.methods)
+	}
+}
+
 func TestRegisterRefuses(t *testing.T) {
 	for want, c := range map[string]struct {
 		typeid string

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"net"
 
+	place "multiproc/internal/client"
 	"multiproc/internal/endpoint"
 	"multiproc/internal/server"
 	"multiproc/manager/client"
@@ -105,5 +106,6 @@ func (o *Options) server() server.Options {
 	return server.Options{
 		Authkey: o.Authkey, AuthkeyFile: o.AuthkeyFile, TLS: o.TLS,
 		Limits: server.Limits(o.Limits), RefuseOpaque: o.RefuseOpaque, Log: o.Log,
+		Handles: place.Served,
 	}
 }

@@ -31,6 +31,17 @@ func Expose(names map[string]string) RegisterOption { return registry.Expose(nam
 // result of type error becomes an exception of the nearest class, see
 // NewException; several other results are a tuple, an iter.Seq an iterator.
 //
+// A result that is a handle to an object of this manager, which the program has
+// from a Manager that it dialled, is that object: the caller gets a handle in Go,
+// and a proxy in Python as with method_to_typeid. The same goes for ctor: Python's
+// register('get_queue', callable=lambda: queue) is Register("get_queue", func()
+// *mp.Queue[any] { return queue }). The handle stays the program's; one that it does
+// not keep is given back when it is collected, and the callers keep the object. A
+// handle to anything else is an error of the call, but for a ctor's whose own methods
+// can all be called from afar. Arguments cannot be handles.
+//
+// Names that are Python's keywords are left out: None is only none in Python.
+//
 // Every call runs on a goroutine of its own: the methods are called
 // concurrently, and synchronize themselves. A panic reaches the caller as a
 // RuntimeError and Options.Log with its stack; the server goes on.
@@ -44,9 +55,9 @@ func Register(typeid string, ctor any, opts ...RegisterOption) {
 // RegisterFunc offers a function of the program under the name that a Python
 // function has, "module.name": where Python passes a function to the server,
 // as to a Pool, it passes its name, and the server calls this one. f has the
-// form of a method that Register offers. params are the names of its parameters,
-// without a context, for callers who name their arguments; without params they
-// cannot. RegisterFunc panics as Register does.
+// form of a method that Register offers, but returns no handles. params are the
+// names of its parameters, without a context, for callers who name their
+// arguments; without params they cannot. RegisterFunc panics as Register does.
 func RegisterFunc(name string, f any, params ...string) {
 	registry.RegisterFunc(callSite(), name, f, params...)
 }

@@ -159,10 +159,13 @@ func (h *handle) Place() driver.Place { return h.m }
 
 // Embed implements driver.Object.
 func (h *handle) Embed(into driver.Place) ([]byte, error) {
-	m, ok := into.(*Manager)
-	if ok {
-		l := m.link.Load()
+	ok := false
+	switch into := into.(type) {
+	case *Manager:
+		l := into.link.Load()
 		ok = l != nil && l.store == h.store
+	case *served:
+		ok = into.store == h.store
 	}
 	switch {
 	case !ok:

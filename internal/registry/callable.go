@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"multiproc/internal/codec"
 	"multiproc/internal/data"
 	"multiproc/internal/portable"
 	"multiproc/internal/store"
@@ -79,7 +80,11 @@ func (c *callable) examine(first int) error {
 		if c.variadic && i == t.NumIn()-1 {
 			p = p.Elem()
 		}
-		if _, err := portable.OfType(p); err != nil {
+		plan, err := portable.OfType(p)
+		if err == nil && plan.HasHandles() {
+			err = fmt.Errorf("a %v cannot be passed to the server's program; take the object's name, and open it there by mp.WithName", p)
+		}
+		if err != nil {
 			return fmt.Errorf("%s, argument %d: %w", c.name, i-first+1, err)
 		}
 		c.in = append(c.in, p)
@@ -261,12 +266,12 @@ func plural(n int, one, many string) string {
 }
 
 // result makes the results of a call of that name into one value. That may run
-// the program's MarshalText.
-func result(name string, out []reflect.Value) (it store.Item, err error) {
+// the program's MarshalText. A nil handles carries none.
+func result(name string, out []reflect.Value, handles codec.Exporter) (it store.Item, err error) {
 	err = guarded(name, func() error {
 		var all data.Tuple
 		for _, r := range out {
-			v, err := portable.ToValue(r.Interface(), nil)
+			v, err := portable.ToValue(r.Interface(), handles)
 			if err != nil {
 				return fmt.Errorf("the result: %w", err)
 			}

@@ -9,14 +9,17 @@ import (
 	"reflect"
 	"sync"
 
+	"multiproc/internal/codec"
 	"multiproc/internal/data"
 	"multiproc/internal/store"
 )
 
 // Program is what a server offers of the program's types and functions.
 type Program struct {
-	ctx context.Context // the server's life
-	log *slog.Logger
+	ctx     context.Context // the server's life
+	store   *store.Store
+	handles codec.Exporter // by which handles to its objects leave it; nil: they cannot
+	log     *slog.Logger
 
 	slow       map[string]bool // types whose constructors run the program's code
 	singletons singletons
@@ -30,9 +33,10 @@ type goObject struct {
 }
 
 // Offer offers the types and functions of the program in a store, until ctx ends.
-// Panics in them are logged.
-func Offer(ctx context.Context, s *store.Store, log *slog.Logger) *Program {
-	p := &Program{ctx: ctx, log: log, slow: map[string]bool{}}
+// handles carries what they return of handles to the store's objects, nil if they
+// may return none. Panics in them are logged.
+func Offer(ctx context.Context, s *store.Store, handles codec.Exporter, log *slog.Logger) *Program {
+	p := &Program{ctx: ctx, store: s, handles: handles, log: log, slow: map[string]bool{}}
 	registry.Lock()
 	defer registry.Unlock()
 	for _, r := range registry.types {
@@ -50,7 +54,7 @@ func Offer(ctx context.Context, s *store.Store, log *slog.Logger) *Program {
 			err = apart(name, func() error {
 				out, err := f.call(ctx, reflect.Value{}, args)
 				if err == nil {
-					it, err = result(name, out)
+					it, err = result(name, out, nil)
 				}
 				return err
 			})
@@ -85,6 +89,12 @@ func (p *Program) construct(r *registration, args store.Args) (store.Object, err
 	}
 	if isSeq(r.made) {
 		return newGoIterator(p, v), nil
+	}
+	if isHandle(r.made) {
+		o, err := p.shared(r.typeid, v.Interface().(codec.Handle))
+		if err == nil || len(r.methods) == 0 {
+			return o, err
+		}
 	}
 	o := &goObject{p, r, v}
 	return p.singletons.keep(o), nil
@@ -135,19 +145,6 @@ func (p *Program) run(c *store.Call, f func(context.Context)) {
 		f(ctx)
 		returned = true
 	})
-}
-
-func (p *Program) answer(c *store.Call, out []reflect.Value) {
-	it, err := result(c.Method, out)
-	var e *panicked
-	switch {
-	case errors.As(err, &e):
-		c.Fail(p.Told(err))
-	case err != nil:
-		c.Fail(data.TypeError(fmt.Sprintf("%s() returned what cannot travel: %v", c.Method, err)))
-	default:
-		c.Return(it)
-	}
 }
 
 // Refs yields nothing: a Go value refers to no shared objects.

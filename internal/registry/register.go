@@ -46,6 +46,9 @@ func RegisterFunc(where, name string, f any, params ...string) {
 	if err == nil {
 		err = c.setParams(params)
 	}
+	if err == nil {
+		err = c.refuseHandles()
+	}
 	if err == nil && !strings.Contains(name, ".") {
 		err = fmt.Errorf("want the name of a Python function, with its module: %q", "module.name")
 	}
@@ -102,7 +105,12 @@ func (r *registration) examine(ctor any) (err error) {
 		r.exposed = iteratorMethods
 		return nil
 	}
-	return r.findMethods()
+	err = r.findMethods()
+	if isHandle(r.made) && err != nil {
+		// What it makes is an object of the server already, which has methods.
+		r.methods, r.exposed, err = nil, nil, nil
+	}
+	return err
 }
 
 // builtin is a store that has the types of every server, and no others.
@@ -146,13 +154,14 @@ var keywords = strings.Fields(`False None True and as assert async await break c
 // style, to the methods.
 func exportedMethods(t reflect.Type) map[string]string {
 	names := map[string]string{}
+	const mark = "MultiprocHandle" // of handles, for the library
 	for m := range t.Methods() {
-		if m.IsExported() && !slices.Contains(keywords, m.Name) {
+		if m.IsExported() && m.Name != mark && !slices.Contains(keywords, m.Name) {
 			names[m.Name] = m.Name
 		}
 	}
 	for m := range t.Methods() {
-		if s := snake(m.Name); m.IsExported() && names[s] == "" && !slices.Contains(keywords, s) {
+		if s := snake(m.Name); m.IsExported() && m.Name != mark && names[s] == "" && !slices.Contains(keywords, s) {
 			names[s] = m.Name
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"multiproc/internal/budget"
+	"multiproc/internal/codec"
 	"multiproc/internal/endpoint"
 )
 
@@ -19,6 +20,10 @@ type Options struct {
 	Limits       Limits
 	RefuseOpaque bool
 	Log          *slog.Logger // nil: slog.Default()
+
+	// Handles carries the handles that the program's own code returns to objects of
+	// the store that has this identity. Nil: it can return none.
+	Handles func(store [16]byte) codec.Exporter
 }
 
 // Limits are manager.Limits, field by field: see there.

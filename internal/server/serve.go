@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"multiproc/internal/codec"
 	"multiproc/internal/endpoint"
 	"multiproc/internal/objects"
 	"multiproc/internal/peer"
@@ -86,7 +87,11 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	}
 	s.store.OnPanic(s.panicked)
 	objects.Register(s.store)
-	s.program = registry.Offer(s.ctx, s.store, s.log)
+	var handles codec.Exporter
+	if o.Handles != nil {
+		handles = o.Handles(s.id)
+	}
+	s.program = registry.Offer(s.ctx, s.store, handles, s.log)
 	return s, nil
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync/atomic"
 	"time"
+
+	"multiproc/internal/data"
 )
 
 // Call is one call of a method under way. A front end fills in the exported
@@ -233,6 +235,21 @@ func (c *Call) ReturnNew(typ string, obj Object) {
 		return
 	}
 	c.reply.New(e.typ, e.id)
+}
+
+// ReturnShared answers with an object that the store has already, as ReturnNew
+// does with a new one.
+func (c *Call) ReturnShared(id uint64) {
+	typ, err := c.session.Incref(id)
+	if err != nil {
+		c.Fail(data.RuntimeError(c.Method + "() returned a handle to an object that the server has forgotten"))
+		return
+	}
+	if !c.claim() {
+		_ = c.session.Decref(id)
+		return
+	}
+	c.reply.New(typ, id)
 }
 
 // Fail answers with an error. A *data.Exception keeps its class, others become

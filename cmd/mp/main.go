@@ -8,7 +8,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -36,18 +35,25 @@ Clients are Go programs (manager.Dial) and Python programs:
 type commands struct {
 	Serve   serve   `cmd:"" help:"Keep shared objects until SIGTERM, or until a client asks for the end."`
 	Version version `cmd:"" help:"Print the version."`
+
+	Which kong.VersionFlag `name:"version" help:"Print the version."`
 }
 
 type version struct{}
 
-// Run prints the version of the module and of the Go release it was built with.
+// Run prints the version.
 func (version) Run(out io.Writer) error {
+	_, err := fmt.Fprintln(out, build())
+	return err
+}
+
+// build names the version of the module and the Go release that built it.
+func build() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return errors.New("this binary does not say how it was built")
+		return "mp, built without a version"
 	}
-	_, err := fmt.Fprintf(out, "mp %s %s\n", info.Main.Version, info.GoVersion)
-	return err
+	return "mp " + info.Main.Version + " " + info.GoVersion
 }
 
 func main() {
@@ -63,7 +69,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var c commands
 	exit := -1
 	parser, err := kong.New(&c,
-		kong.Name("mp"), kong.Description(description), kong.UsageOnError(),
+		kong.Name("mp"), kong.Description(description), kong.UsageOnError(), kong.Vars{"version": build()},
 		kong.Writers(stdout, stderr), kong.Exit(func(code int) { exit = code }),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.BindTo(stdout, (*io.Writer)(nil)), kong.Bind(stderr),
 		kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true}),

@@ -44,8 +44,10 @@ func TestHelpTeaches(t *testing.T) {
 }
 
 func TestVersion(t *testing.T) {
-	if code, out, _ := call(t, "version"); code != 0 || !strings.HasPrefix(out, "mp ") {
-		t.Errorf("exit status %d, %q", code, out)
+	for _, arg := range []string{"version", "--version"} {
+		if code, out, _ := call(t, arg); code != 0 || !strings.HasPrefix(out, "mp ") || strings.Count(out, "\n") != 1 {
+			t.Errorf("%s: exit status %d, %q", arg, code, out)
+		}
 	}
 }
 

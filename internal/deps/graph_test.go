@@ -2,6 +2,8 @@ package deps
 
 import (
 	"go/ast"
+	"os"
+	"os/exec"
 	"path"
 	"slices"
 	"strings"
@@ -67,7 +69,7 @@ var platforms = [][2]string{{"linux", "amd64"}, {"linux", "arm64"}, {"darwin", "
 
 func TestGraph(t *testing.T) {
 	for _, platform := range platforms {
-		for _, p := range list(t, platform[0], platform[1], "./...") {
+		for _, p := range list(t, platform[0], platform[1], "./...", module+"/cmd/...") {
 			name, storey, ok := place(p.ImportPath)
 			if !ok {
 				t.Errorf("%s has no storey: give it one in storeys", p.ImportPath)
@@ -127,6 +129,21 @@ func TestMPNeverLinks(t *testing.T) {
 	}
 }
 
+// Users get the modules that the library needs and no others: tools, and what a
+// command needs, are in modules of their own.
+func TestModules(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Path}}", "all")
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "GOWORK=off")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := strings.Fields(string(out)), append([]string{module}, known...); !slices.Equal(got, want) {
+		t.Errorf("the modules of a user would be %v, want %v", got, want)
+	}
+}
+
 // A program that only connects to a manager does not link the server.
 func TestClientLinksNoServer(t *testing.T) {
 	server := []string{"internal/server", "internal/registry", "internal/objects", "internal/store", "internal/pickle"}
@@ -180,11 +197,13 @@ func TestFrontsAreApart(t *testing.T) {
 	}
 }
 
+// known are the modules that mp links.
+var known = []string{"golang.org/x/sys"}
+
 // checkOutside finds dependencies outside of the module that nobody has
 // decided on.
 func checkOutside(t *testing.T, deps []string) {
 	t.Helper()
-	known := []string{"golang.org/x/sys"}
 	for _, d := range deps {
 		if !isModulePath(d) || within(d, module) {
 			continue

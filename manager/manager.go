@@ -105,7 +105,7 @@ func LimitMemory(l Limits) { server.LimitMemory(server.Limits(l)) }
 func (o *Options) server() server.Options {
 	return server.Options{
 		Authkey: o.Authkey, AuthkeyFile: o.AuthkeyFile, TLS: o.TLS,
-		Limits: server.Limits(o.Limits), RefuseOpaque: o.RefuseOpaque, Log: o.Log,
 		Handles: place.Served,
+		Limits:  server.Limits(o.Limits), RefuseOpaque: o.RefuseOpaque, Log: o.Log, Objects: o.Objects,
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"multiproc/internal/server"
 )
 
 // Options configure Serve, Start and Dial. The zero value works; each of the
@@ -41,6 +43,11 @@ type Options struct {
 	// back as they came.
 	RefuseOpaque bool
 
+	// Objects are named objects that Serve makes before the first client comes,
+	// so that Python programs alone can meet there: Python asks for a name as for
+	// a type. Start and Dial do not use it.
+	Objects []Preset
+
 	// Log is told of refused connections, panics of registered types and the
 	// like. Nil: slog.Default(). The key is never logged.
 	Log *slog.Logger
@@ -49,6 +56,11 @@ type Options struct {
 	// process of Start. Empty: the program's name.
 	Name string
 }
+
+// Preset is a named object of Options.Objects: Type is its type id in Python,
+// such as "Queue" or "dict", and Args are the arguments of that type there: nil,
+// bool, int64, float64 or string each.
+type Preset = server.Preset
 
 // Limits bound what clients can use of a server; what goes beyond fails with
 // an error that wraps mp.ErrLimit, or is cut off. In each field 0 stands for

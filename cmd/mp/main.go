@@ -1,7 +1,9 @@
 // Command mp keeps shared objects for programs that share no memory: Go
 // programs with multiproc, and stock CPython with its own standard library.
 //
-//	mp serve --listen 127.0.0.1:7000 --authkey-file key
+//	mp serve --listen 127.0.0.1:7000 --authkey-file key --object jobs=Queue:100
+//	mp put 127.0.0.1:7000 jobs '"a job"' --authkey-file key
+//	mp ls 127.0.0.1:7000 --authkey-file key
 //
 // mp --help and mp serve --help teach the rest.
 package main
@@ -34,6 +36,10 @@ Clients are Go programs (manager.Dial) and Python programs:
 // commands are the subcommands and their flags.
 type commands struct {
 	Serve   serve   `cmd:"" help:"Keep shared objects until SIGTERM, or until a client asks for the end."`
+	Ls      ls      `cmd:"" help:"List the objects of a manager that have names."`
+	Get     get     `cmd:"" help:"Print what is in an object, as JSON. Of a queue: take an item."`
+	Put     put     `cmd:"" help:"Put JSON into an object."`
+	Watch   watch   `cmd:"" help:"Print what is in an object, as JSON, whenever that has changed. It takes nothing."`
 	Version version `cmd:"" help:"Print the version."`
 
 	Which kong.VersionFlag `name:"version" help:"Print the version."`

@@ -28,7 +28,8 @@ func TestHelpTeaches(t *testing.T) {
 		args []string
 		want []string
 	}{
-		{[]string{"--help"}, []string{"mp serve --listen", "SyncManager", "version"}},
+		{[]string{"put", "--help"}, []string{"JSON", "--timeout", "--authkey-file"}},
+		{[]string{"--help"}, []string{"watch", "mp serve --listen", "SyncManager", "version"}},
 		{[]string{"serve", "--help"}, []string{"--authkey-file", "--tls-ca", "@name", "MP_AUTHKEY"}},
 	} {
 		code, out, _ := call(t, c.args...)
@@ -90,6 +91,13 @@ func TestMisuse(t *testing.T) {
 // address. end stops it and returns its exit status.
 func serving(t *testing.T, args ...string) (address string, end func() int) {
 	t.Helper()
+	address, _, end = announcing(t, args...)
+	return address, end
+}
+
+// announcing is serving that returns what is said after the address as well.
+func announcing(t *testing.T, args ...string) (address string, said *bufio.Reader, end func() int) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	r, w := io.Pipe()
 	done := make(chan int, 1)
@@ -99,7 +107,8 @@ func serving(t *testing.T, args ...string) (address string, end func() int) {
 		_ = w.Close()
 		done <- code
 	}()
-	line, err := bufio.NewReader(r).ReadString('\n')
+	said = bufio.NewReader(r)
+	line, err := said.ReadString('\n')
 	address, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "listening on ")
 	if err != nil || !ok {
 		cancel()
@@ -116,7 +125,7 @@ func serving(t *testing.T, args ...string) (address string, end func() int) {
 		return <-done
 	}
 	t.Cleanup(func() { end() })
-	return address, end
+	return address, said, end
 }
 
 // The command serves on every kind of address, makes its key, and ends

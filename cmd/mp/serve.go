@@ -13,6 +13,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"multiproc/manager"
@@ -22,6 +24,8 @@ import (
 type serve struct {
 	Listen      string `required:"" placeholder:"ADDR" help:"host:port, [::1]:port, the path of a Unix socket, or @name for an abstract one. Port 0 is any that is free."`
 	AuthkeyFile string `placeholder:"FILE" help:"The secret that clients must know. A file that is not there is made, with a fresh secret that only you may read. Default: $MP_AUTHKEY."`
+
+	Object []object `placeholder:"NAME=TYPE" sep:"none" help:"Make a named object first: jobs=Queue:100, stock=dict, also list, set, Namespace, Event, Lock, Semaphore:3 and so on, with the arguments that the type has in Python. Python programs register the name as a type."`
 
 	TLSCert string `placeholder:"FILE" help:"Certificate chain (PEM). Clients that use TLS only: CPython's managers do not."`
 	TLSKey  string `placeholder:"FILE" help:"The certificate's private key (PEM)."`
@@ -46,21 +50,23 @@ func (s *serve) Run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	manager.LimitMemory(o.Limits)
-	return manager.Serve(ctx, &announced{Listener: l, out: out}, o)
+	return manager.Serve(ctx, &announced{Listener: l, out: out, serve: s}, o)
 }
 
 // announced is a listener that says so as soon as it is accepted from: a server
 // that refuses its options does not get so far.
 type announced struct {
 	net.Listener
-	out  io.Writer
-	said bool
+	out   io.Writer
+	serve *serve
+	said  bool
 }
 
 // Accept waits for the next connection.
 func (a *announced) Accept() (net.Conn, error) {
 	if !a.said {
-		if _, err := fmt.Fprintf(a.out, "listening on %s\n", manager.AddressOf(a.Listener)); err != nil {
+		address := manager.AddressOf(a.Listener)
+		if _, err := fmt.Fprintf(a.out, "listening on %s\n%s", address, a.serve.welcome(address)); err != nil {
 			return nil, err
 		}
 		a.said = true
@@ -68,8 +74,43 @@ func (a *announced) Accept() (net.Conn, error) {
 	return a.Listener.Accept()
 }
 
+// welcome says how to connect, in Go and in Python, for people to paste.
+func (s *serve) welcome(address string) string {
+	key, goKey := `os.environb[b"MP_AUTHKEY"]`, "manager.Options{}"
+	if s.AuthkeyFile != "" {
+		file := s.AuthkeyFile
+		if abs, err := filepath.Abs(file); err == nil {
+			file = abs
+		}
+		key = fmt.Sprintf(`open(%q, "rb").read().rstrip(b"\n")`, file)
+		goKey = fmt.Sprintf("manager.Options{AuthkeyFile: %q}", file)
+	}
+	if s.TLSCert != "" {
+		return fmt.Sprintf("Go:     m, err := manager.Dial(ctx, %q, %s) // and TLS in the Options\nPython: has no TLS for managers\n", address, goKey)
+	}
+	at := fmt.Sprintf("%q", address)
+	if host, port, err := net.SplitHostPort(address); err == nil && !strings.ContainsAny(address[:1], "@/.") {
+		at = fmt.Sprintf("(%q, %s)", host, port)
+	} else if name, ok := strings.CutPrefix(address, "@"); ok {
+		at = `"\0" ` + fmt.Sprintf("%q", name)
+	}
+	imports, register := []string{"SyncManager"}, ""
+	for _, o := range s.Object {
+		proxy := ""
+		if p := proxies[o.Type]; p != "" {
+			imports, proxy = append(imports, p), ", proxytype="+p
+		}
+		register += fmt.Sprintf("SyncManager.register(%q%s); ", o.Name, proxy)
+	}
+	slices.Sort(imports)
+	return fmt.Sprintf("Go:     m, err := manager.Dial(ctx, %q, %s)\n", address, goKey) +
+		fmt.Sprintf("Python: import os; from multiprocessing.managers import %s; %sm = SyncManager(%s, %s); m.connect()\n",
+			strings.Join(slices.Compact(imports), ", "), register, at, key)
+}
+
 func (s *serve) options() (manager.Options, error) {
 	o := manager.Options{
+		Objects:      presets(s.Object),
 		AuthkeyFile:  s.AuthkeyFile,
 		RefuseOpaque: s.RefuseOpaque,
 		Limits: manager.Limits{

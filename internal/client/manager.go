@@ -39,6 +39,7 @@ const (
 	storeCount    = "count"
 	storeDebug    = "debug"
 	storeNames    = "names"
+	storeList     = "list"
 	storePing     = "ping"
 	storeShutdown = "shutdown"
 )
@@ -154,6 +155,40 @@ func (m *Manager) Names(ctx context.Context) ([]Named, error) {
 			return nil, fmt.Errorf("%s: names: %w", m, errStrange)
 		}
 		out = append(out, Named{string(name), string(typ)})
+	}
+	return out, nil
+}
+
+// Listed is what List says of a named object.
+type Listed struct {
+	Named
+	Size    int // items in it; -1: it is nothing that holds items
+	Cap     int // 0: no bound
+	Waiting int // calls that wait in it
+}
+
+// List describes the objects that have names, sorted by name.
+func (m *Manager) List(ctx context.Context) ([]Listed, error) {
+	all, err := m.request(storeList).items(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Listed, 0, len(all))
+	for _, item := range all {
+		it, _ := frames.Array(item)
+		name, nameOK := frames.Text(it.Next())
+		typ, typeOK := frames.Text(it.Next())
+		it.Next() // its id
+		size, sized := frames.Int(it.Next())
+		most, _ := frames.Int(it.Next())
+		waiting, ok := frames.Int(it.Next())
+		if !nameOK || !typeOK || !ok {
+			return nil, fmt.Errorf("%s: list: %w", m, errStrange)
+		}
+		if !sized {
+			size = -1
+		}
+		out = append(out, Listed{Named{string(name), string(typ)}, int(size), int(most), int(waiting)})
 	}
 	return out, nil
 }

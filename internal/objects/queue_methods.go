@@ -123,6 +123,12 @@ func (q *queue) length() store.Item {
 	return q.look(func() store.Item { return intItem(q.items.len()) })
 }
 
+// Count implements store.Counted.
+func (q *queue) Count() (n int) {
+	q.look(func() store.Item { n = q.items.len(); return none })
+	return n
+}
+
 func (q *queue) empty() store.Item {
 	return q.look(func() store.Item { return boolItem(q.items.len() == 0) })
 }

@@ -310,6 +310,12 @@ func TestGoReferences(t *testing.T) {
 	if v := b.call(0, "names"); data.Repr(v) != fmt.Sprintf("[['named', 'Lock', %d]]", named) {
 		t.Error(data.Repr(v))
 	}
+	jobs := b.open("Queue", "jobs", int64(5), int64(0))
+	b.call(jobs, "mp.put", int64(1))
+	b.begin(jobs, "mp.join", frames.NoPatience) // waits until the item is done
+	if v, want := data.Repr(b.call(0, "list")), fmt.Sprintf("[['jobs', 'Queue', %d, 1, 5, 1], ['named', 'Lock', %d, None, 0, 0]]", jobs, named); v != want {
+		t.Errorf("%s, want %s", v, want)
+	}
 	b.call(0, "forget", "named")
 	b.fails(b.begin(0, "forget", frames.NoPatience, "named"), "KeyError", "mp.ErrNoKey")
 }

@@ -74,6 +74,7 @@ var storeMethods = map[string]storeMethod{
 	"redeem":   {1, false, (*storeRequest).redeem, false},
 	"forget":   {1, false, (*storeRequest).forget, false},
 	"names":    {0, false, (*storeRequest).names, true},
+	"list":     {0, false, (*storeRequest).list, true},
 	"count":    {0, false, (*storeRequest).count, true},
 	"debug":    {0, false, (*storeRequest).debug, true},
 	"ping":     {0, false, (*storeRequest).ping, false},
@@ -204,6 +205,23 @@ func (g *storeRequest) names([]data.Value) (data.Value, error) {
 	var all []data.Value
 	for _, n := range g.s.store.Names() {
 		all = append(all, listOf(n.Name, n.Type.ID, wireID(n.ID)))
+	}
+	return listOf(all...), nil
+}
+
+// list describes the objects that have a name: [name, type, id, items or null,
+// capacity, calls that wait in it] each.
+func (g *storeRequest) list([]data.Value) (data.Value, error) {
+	if err := g.loan.Take(2 * g.s.store.NamesCost()); err != nil {
+		return nil, err
+	}
+	var all []data.Value
+	for _, n := range g.s.store.List() {
+		var size data.Value
+		if n.Size >= 0 {
+			size = int64(n.Size)
+		}
+		all = append(all, listOf(n.Name, n.Type.ID, wireID(n.ID), size, int64(n.Cap), int64(n.Waiting)))
 	}
 	return listOf(all...), nil
 }

@@ -24,6 +24,7 @@ type Options struct {
 	// Handles carries the handles that the program's own code returns to objects of
 	// the store that has this identity. Nil: it can return none.
 	Handles func(store [16]byte) codec.Exporter
+	Objects []Preset
 }
 
 // Limits are manager.Limits, field by field: see there.

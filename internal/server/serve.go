@@ -92,6 +92,11 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		handles = o.Handles(s.id)
 	}
 	s.program = registry.Offer(s.ctx, s.store, handles, s.log)
+	if err := s.preset(o.Objects); err != nil {
+		s.cancel()
+		s.store.Close()
+		return nil, err
+	}
 	return s, nil
 }
 

@@ -54,6 +54,7 @@ import (
 //	Objects(ctx) (int, error)    how many objects have users, Python's number_of_objects
 //	Debug(ctx) (string, error)   a text about the objects, Python's debug_info
 //	Names(ctx) ([]Named, error)  the objects that have names
+//	List(ctx) ([]Listed, error)  and what is in them, and who waits
 //
 // and Open and Extract, which are for package mp.
 type Manager = impl.Manager
@@ -61,6 +62,11 @@ type Manager = impl.Manager
 // Named is an object that has a name: the fields Name and Type, its type id, are
 // strings.
 type Named = impl.Named
+
+// Listed is what List says of a named object: beside the fields of Named, Size is
+// the number of items in it, -1 if it is nothing that holds items, Cap its bound
+// or 0, and Waiting the number of calls that wait in it.
+type Listed = impl.Listed
 
 // Object is a handle to an object of any type: one that the server registered,
 // or one of Python's that has no typed face in package mp, such as "Pool". Its

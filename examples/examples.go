@@ -14,14 +14,20 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"multiproc/examples/want"
 )
 
-//go:embed */main.go */want.txt
+//go:embed */main.go */want.txt README.md
 var files embed.FS
+
+// row is a line of README.md's table: the name of an example, its words in
+// Python, and what it shows.
+var row = regexp.MustCompile(`(?m)^\| \[([\w-]+)\]\([^)]*\) \|.*\| (.*) \|$`)
 
 const importPath = "multiproc/examples/"
 
@@ -31,13 +37,31 @@ const straggle = 5 * time.Second
 
 // Example is a program and its promise.
 type Example struct {
-	Name string // of the directory
-	Want string // the text of want.txt
+	Name  string // of the directory
+	Shows string // what README.md says of it
+	Want  string // the text of want.txt
 }
 
 // All returns the examples by name. A directory with a program and no want.txt, or the other
 // way around, is an error.
-func All() ([]Example, error) { return find(files) }
+func All() ([]Example, error) {
+	all, err := find(files)
+	if err != nil {
+		return nil, err
+	}
+	readme, err := files.ReadFile("README.md")
+	if err != nil {
+		return nil, err
+	}
+	shows := map[string]string{}
+	for _, m := range row.FindAllStringSubmatch(string(readme), -1) {
+		shows[m[1]] = strings.ReplaceAll(m[2], "`", "")
+	}
+	for i := range all {
+		all[i].Shows = shows[all[i].Name]
+	}
+	return all, nil
+}
 
 func find(fsys fs.FS) ([]Example, error) {
 	mains, err := directories(fsys, "main.go")

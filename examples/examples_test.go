@@ -120,6 +120,9 @@ func TestReadmeListsAll(t *testing.T) {
 		if row := "| [" + e.Name + "](" + e.Name + "/main.go) |"; !strings.Contains(string(readme), row) {
 			t.Errorf("README.md has no row that begins with %s", row)
 		}
+		if e.Shows == "" {
+			t.Errorf("README.md does not say what %s shows", e.Name)
+		}
 	}
 	if rows := strings.Count(string(readme), "/main.go) |"); rows != len(all) {
 		t.Errorf("README.md has %d rows for %d examples", rows, len(all))

@@ -1,6 +1,7 @@
 // Command tour runs the example programs, each in a process of its own that starts others,
-// and shows what they print. It ends with a code other than zero if one of them fails or
-// does not print what its want.txt promises.
+// and shows what each is about, what it prints and how long it took. It ends with a summary,
+// and with a code other than zero if one of them fails or does not print what its want.txt
+// promises.
 //
 //	go run ./examples/tour
 //	go run multiproc/examples/tour -run 'queue-.*'
@@ -48,14 +49,14 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	failed, err := tour(ctx, os.Stdout, all)
+	began := time.Now()
+	done, err := tour(ctx, os.Stdout, all)
 	if err != nil {
 		log.Fatal("tour: ", err)
 	}
-	if len(failed) > 0 {
-		log.Fatalf("tour: %d of %d examples failed: %s", len(failed), len(all), strings.Join(failed, ", "))
+	if !summary(os.Stdout, done, time.Since(began)) {
+		os.Exit(1)
 	}
-	fmt.Printf("%d of %d examples printed what they promise\n", len(all), len(all))
 }
 
 func chosen(pick string) ([]examples.Example, error) {
@@ -74,37 +75,78 @@ func chosen(pick string) ([]examples.Example, error) {
 	return all, nil
 }
 
-// tour runs all of them, one after the other, and returns the names of those that failed.
-func tour(ctx context.Context, w io.Writer, all []examples.Example) (failed []string, err error) {
+// result is how an example ended.
+type result struct {
+	examples.Example
+	took time.Duration
+	err  error
+}
+
+// tour runs all of them, one after the other.
+func tour(ctx context.Context, w io.Writer, all []examples.Example) (done []result, err error) {
 	dir, err := os.MkdirTemp("", "tour")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
+	fmt.Fprintf(w, "building %d programs\n\n", len(all))
 	if err := examples.Build(ctx, dir, all); err != nil {
 		return nil, err
 	}
-	for _, e := range all {
-		fmt.Fprintln(w, "==", e.Name)
+	for i, e := range all {
+		fmt.Fprintf(w, "[%d/%d] %s: %s\n", i+1, len(all), e.Name, e.Shows)
 		one, cancel := context.WithTimeout(ctx, patience)
+		began := time.Now()
 		output, err := e.Run(one, dir)
+		r := result{e, time.Since(began), err}
 		cancel()
-		fmt.Fprintln(w, indent(output))
+		fmt.Fprint(w, indent(output))
 		if ctx.Err() != nil {
-			return failed, context.Cause(ctx)
+			return done, context.Cause(ctx)
 		}
 		if err != nil {
-			fmt.Fprintf(w, "FAILED %s: %v\n\n", e.Name, err)
-			failed = append(failed, e.Name)
+			fmt.Fprintf(w, "FAILED after %s: %v\n\n", short(r.took), err)
+		} else {
+			fmt.Fprintf(w, "ok, %s\n\n", short(r.took))
 		}
+		done = append(done, r)
 	}
-	return failed, nil
+	return done, nil
+}
+
+// summary says how it went, and reports whether all went well.
+func summary(w io.Writer, done []result, took time.Duration) bool {
+	width, failed := 0, 0
+	for _, r := range done {
+		width = max(width, len(r.Name))
+	}
+	for _, r := range done {
+		how := "ok"
+		if r.err != nil {
+			how = "FAILED"
+			failed++
+		}
+		fmt.Fprintf(w, "%-6s  %-*s  %7s\n", how, width, r.Name, short(r.took))
+	}
+	if failed > 0 {
+		fmt.Fprintf(w, "\n%d of %d programs failed; above stands what they printed and what was expected\n", failed, len(done))
+		return false
+	}
+	fmt.Fprintf(w, "\nall %d programs did what they promise, in %s, building included; their sources are in examples/\n", len(done), short(took))
+	return true
+}
+
+func short(d time.Duration) string {
+	if d < time.Second {
+		return d.Round(time.Millisecond).String()
+	}
+	return d.Round(100 * time.Millisecond).String()
 }
 
 func indent(text string) string {
 	var s strings.Builder
 	for line := range strings.Lines(text) {
-		s.WriteString("   " + line)
+		s.WriteString("    " + strings.TrimSuffix(line, "\n") + "\n")
 	}
 	return s.String()
 }

@@ -302,7 +302,7 @@ func testThreads(t *testing.T, p python, kind string) {
 	now, more := s.status(t, "Threads"), probe.ask("Goroutines")-goroutines
 	t.Logf("%d threads of a client: %d threads more in the server, %d goroutines, %d KiB of heap each",
 		threads, now-before, more, (probe.ask("Heap")-heap)/threads>>10)
-	if now > before+10 || more > threads+10 {
+	if now > before+threads/4 || more > threads+10 { // a busy machine makes threads of its own
 		t.Errorf("%d threads of a client: %d threads more in the server, %d goroutines", threads, now-before, more)
 	}
 	must(t, os.WriteFile(end, nil, 0o600))

@@ -118,6 +118,7 @@ func serve(control *fdpass.Conn) {
 		giveUp(fmt.Errorf("first message %T: %w", m, err))
 	}
 	self.Store(&Info{PID: os.Getpid(), Name: start.Name, identity: start.Identity})
+	spawn.NameProcess(start.Name)
 	parent.Store(&ParentProcess{pid: int(start.ParentPID), name: start.ParentName, done: make(chan struct{})})
 	if start.MaxProcs > 0 {
 		runtime.GOMAXPROCS(int(start.MaxProcs))

@@ -3,7 +3,9 @@
 package mp_test
 
 import (
+	"context"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -42,5 +44,22 @@ func TestHandlesPrintTheirNames(t *testing.T) {
 	check("a task", Wait)
 	if s := fmt.Sprint(p); !strings.Contains(s, p.Name()) || !strings.HasSuffix(s, "running") {
 		t.Errorf("a process is printed as %q", s)
+	}
+}
+
+// Comm is the name of its process in ps and top.
+var Comm = mp.Func(comm)
+
+func comm(context.Context, mp.None) (string, error) {
+	b, err := os.ReadFile("/proc/self/comm")
+	return strings.TrimSpace(string(b)), err
+}
+
+func TestProcessesAreNamedInPS(t *testing.T) {
+	if name := get(Comm.With(mp.StartOptions{Name: "reader-of-a-queue"}).Run(t.Context(), mp.None{}))(t); name != "reader-of-a-que" {
+		t.Errorf("ps says %q", name)
+	}
+	if name := get(Comm.Run(t.Context(), mp.None{}))(t); !strings.HasPrefix(name, "comm-") {
+		t.Errorf("ps says %q", name)
 	}
 }

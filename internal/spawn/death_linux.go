@@ -78,6 +78,11 @@ func askForDeath(sig syscall.Signal) error {
 	return nil
 }
 
+// NameProcess names this process for ps and top, which show the name of its first
+// thread: 15 bytes of it. Without a name it is called exe, after the file that was
+// executed.
+func NameProcess(name string) { _ = os.WriteFile("/proc/self/comm", []byte(name), 0) }
+
 // KillSelf ends this process with SIGKILL: nothing that it has locked up can
 // hold it.
 func KillSelf() {

@@ -26,6 +26,9 @@ func MarkCloexec(int) error { return refuse() }
 // Soften refuses and names the platform.
 func Soften() error { return refuse() }
 
+// NameProcess names this process for ps and top.
+func NameProcess(string) {}
+
 // Dying reports whether a process is ending.
 func Dying(int) bool { return false }
 

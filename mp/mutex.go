@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"multiproc/internal/local"
 	"multiproc/mp/driver"
 )
 
@@ -41,7 +42,12 @@ func NewMutex(opts ...Option) (*Mutex, error) {
 // Lock takes the lock, waiting while another holds it. After an error, ctx's
 // or an *OwnerDiedError, it is not held. A lock that is held when ctx ends
 // stays held.
-func (m *Mutex) Lock(ctx context.Context) error { return m.h.do(ctx, driver.Mutex.Lock) }
+func (m *Mutex) Lock(ctx context.Context) error {
+	if m.h.obj == nil {
+		return local.ErrNoObject
+	}
+	return m.h.obj.Lock(ctx) // and not by do, which costs 10 ns
+}
 
 // TryLock takes the lock if nobody holds it, and reports whether it did. After
 // an error it is not held.
@@ -56,7 +62,12 @@ func (m *Mutex) TryLock(ctx context.Context) (bool, error) {
 // If the connection to the mutex's place was lost since Lock, the lock is gone
 // already, and there is nothing to give back: Unlock returns, and whoever locks
 // next, this process too, gets the *OwnerDiedError.
-func (m *Mutex) Unlock() { unlock(&m.h, "unlock", driver.Mutex.Unlock) }
+func (m *Mutex) Unlock() {
+	if m.h.near && m.h.obj.Unlock(context.Background()) == nil {
+		return
+	}
+	unlock(&m.h, "unlock", driver.Mutex.Unlock)
+}
 
 // Repair takes the lock, calls f to put in order what a dead holder left, and
 // gives the lock back. If f returns nil the mutex works again. On a mutex in

@@ -161,6 +161,11 @@ func TestDeadlineOfAChild(t *testing.T) {
 	if there := get(Deadline.Run(context.WithoutCancel(ctx), false))(t); !there.IsZero() {
 		t.Errorf("a task has the deadline %v, its starter none", there)
 	}
+	far, stop := context.WithDeadline(t.Context(), time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC))
+	defer stop()
+	if there := get(Deadline.Run(far, false))(t); !there.IsZero() {
+		t.Errorf("a deadline that nanoseconds do not reach is %v", there)
+	}
 	_, err := Deadline.Run(within(t, short), true)
 	wantErr(t, "a task whose time is up", err, context.DeadlineExceeded)
 }

@@ -133,9 +133,10 @@ func start(ctx context.Context, c *child, o StartOptions, task, short string, en
 	return nil
 }
 
-// deadlineOf is a context's deadline as a message has it.
+// deadlineOf is a context's deadline as a message has it. One beyond the year
+// 2200, which nanoseconds in 64 bits may not reach, is none.
 func deadlineOf(ctx context.Context) int64 {
-	if t, ok := ctx.Deadline(); ok {
+	if t, ok := ctx.Deadline(); ok && t.Year() < 2200 {
 		return t.UnixNano()
 	}
 	return 0

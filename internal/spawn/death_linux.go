@@ -1,6 +1,7 @@
 package spawn
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"runtime"
@@ -43,11 +44,45 @@ func Soften() error {
 	return askForDeath(unix.SIGTERM)
 }
 
-// Dying reports whether a process is ending: it was sent SIGKILL, or its first
-// thread has ended. On a busy machine a process may take long from there to its
-// end, thread by thread. False if that cannot be seen.
+// Dying reports whether a process is ending: SIGKILL is pending for one of its
+// threads, as it is for all of them when a signal or exit_group ends the process,
+// or the first one has ended or is about to. On a busy machine a process may take
+// long from there to its end, thread by thread. False if that cannot be seen.
 func Dying(pid int) bool {
-	b, err := os.ReadFile(viewProc().dir(pid) + "/status")
+	dir := viewProc().dir(pid)
+	if exiting(dir) {
+		return true
+	}
+	threads, _ := os.ReadDir(dir + "/task")
+	for _, t := range threads {
+		if doomed(dir + "/task/" + t.Name()) {
+			return true
+		}
+	}
+	return doomed(dir)
+}
+
+// exiting reports whether the first thread of a process is on its way out: it
+// has taken the signal then, which is not pending any more.
+func exiting(dir string) bool {
+	b, err := os.ReadFile(dir + "/stat")
+	if err != nil {
+		return false
+	}
+	// "pid (name) state parent group session tty tpgid flags …"; the name may
+	// contain anything.
+	f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	if len(f) < 7 {
+		return false
+	}
+	const pfExiting = 4 // PF_EXITING of include/linux/sched.h
+	flags, err := strconv.ParseUint(f[6], 10, 64)
+	return err == nil && flags&pfExiting != 0
+}
+
+// doomed reports whether a thread is dead, or has SIGKILL pending.
+func doomed(dir string) bool {
+	b, err := os.ReadFile(dir + "/status")
 	if err != nil {
 		return false
 	}

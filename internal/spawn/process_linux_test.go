@@ -248,9 +248,14 @@ func TestDying(t *testing.T) {
 	if err := c.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	// Until it is reaped: the signal is pending, or it is a zombie.
-	if !Dying(c.Process.Pid) {
+	if !Dying(c.Process.Pid) { // the signal is pending, or taken
 		t.Error("a process that was killed is not dying")
+	}
+	if err := unix.Waitid(unix.P_PID, c.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil); err != nil {
+		t.Fatal(err)
+	}
+	if !Dying(c.Process.Pid) {
+		t.Error("a zombie is not dying")
 	}
 	_ = c.Wait()
 	if Dying(c.Process.Pid) {

@@ -33,7 +33,8 @@ import (
 // usable.
 type Cond struct {
 	travels
-	h handle[driver.Cond]
+	h    handle[driver.Cond]
+	held held
 }
 
 // NewCond makes a Cond whose lock is that of m, which must be in a place; m may
@@ -54,15 +55,16 @@ func NewCond(m *Mutex, opts ...Option) (*Cond, error) {
 }
 
 // Lock is as that of Mutex.
-func (c *Cond) Lock(ctx context.Context) error { return c.h.do(ctx, driver.Cond.Lock) }
+func (c *Cond) Lock(ctx context.Context) error { return lock(ctx, &c.h, &c.held, driver.Cond.Lock) }
 
 // TryLock is as that of Mutex.
 func (c *Cond) TryLock(ctx context.Context) (bool, error) {
-	return ask(ctx, &c.h, driver.Cond.TryLock)
+	return tryLock(ctx, &c.h, &c.held, driver.Cond.TryLock)
 }
 
-// Unlock is as that of Mutex: it panics if the process does not hold the lock.
-func (c *Cond) Unlock() { unlock(&c.h, "unlock", driver.Cond.Unlock) }
+// Unlock is as that of Mutex: it panics if the lock was not taken through this
+// handle.
+func (c *Cond) Unlock() { unlock(&c.h, &c.held, "unlock", driver.Cond.Unlock) }
 
 // Repair is as that of Mutex.
 func (c *Cond) Repair(ctx context.Context, f func() error) error { return repair(ctx, &c.h, f) }

@@ -2,10 +2,9 @@ package mp
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"sync/atomic"
 
-	"multiproc/internal/local"
 	"multiproc/mp/driver"
 )
 
@@ -30,7 +29,8 @@ import (
 // round trip each.
 type Mutex struct {
 	travels
-	h handle[driver.Mutex]
+	h    handle[driver.Mutex]
+	held held
 }
 
 // NewMutex makes a mutex that nobody holds.
@@ -43,21 +43,21 @@ func NewMutex(opts ...Option) (*Mutex, error) {
 // or an *OwnerDiedError, it is not held. A lock that is held when ctx ends
 // stays held.
 func (m *Mutex) Lock(ctx context.Context) error {
-	if m.h.obj == nil {
-		return local.ErrNoObject
+	if m.h.near {
+		return m.h.obj.Lock(ctx) // and not by lock, which costs 10 ns
 	}
-	return m.h.obj.Lock(ctx) // and not by do, which costs 10 ns
+	return lock(ctx, &m.h, &m.held, driver.Mutex.Lock)
 }
 
 // TryLock takes the lock if nobody holds it, and reports whether it did. After
 // an error it is not held.
 func (m *Mutex) TryLock(ctx context.Context) (bool, error) {
-	return ask(ctx, &m.h, driver.Mutex.TryLock)
+	return tryLock(ctx, &m.h, &m.held, driver.Mutex.TryLock)
 }
 
 // Unlock gives the lock back. Any goroutine of the process that holds it may
-// call it, through the handle that took the lock; it panics if the process does
-// not hold it. Of two simultaneous calls one panics.
+// call it, through the handle that took the lock; it panics if that does not
+// hold it. Of two simultaneous calls one panics.
 //
 // If the connection to the mutex's place was lost since Lock, the lock is gone
 // already, and there is nothing to give back: Unlock returns, and whoever locks
@@ -66,7 +66,7 @@ func (m *Mutex) Unlock() {
 	if m.h.near && m.h.obj.Unlock(context.Background()) == nil {
 		return
 	}
-	unlock(&m.h, "unlock", driver.Mutex.Unlock)
+	unlock(&m.h, &m.held, "unlock", driver.Mutex.Unlock)
 }
 
 // Repair takes the lock, calls f to put in order what a dead holder left, and
@@ -87,23 +87,44 @@ func (m *Mutex) String() string { return m.h.String() }
 
 func (m *Mutex) travel() traveller { return &m.h }
 
-// unlock gives back what is held through a handle. That nothing is held is a
-// mistake of the program; any other error says that the connection is lost, and
-// with it what was held.
-func unlock[O driver.Object](h *handle[O], verb string, method func(O, context.Context) error) {
-	ctx := context.Background()
-	if !h.near {
-		bounded, cancel := openContext()
-		defer cancel()
-		ctx = bounded
-	}
-	o, err := h.access()
+// held is how often a lock elsewhere was taken through a handle and not yet given
+// back. It is more than 1 where the session lost the lock, and somebody else in
+// this process took it, before the one who had it came to Unlock. A lock in memory
+// counts for itself.
+type held struct{ n atomic.Int64 }
+
+// lock takes a lock by a method.
+func lock[O driver.Object](ctx context.Context, h *handle[O], n *held, method func(O, context.Context) error) error {
+	err := h.do(ctx, method)
 	if err == nil {
-		err = method(o, ctx)
+		n.n.Add(1)
 	}
-	if err != nil && (any(o) == nil || errors.Is(err, ErrNotHeld)) {
-		panic(fmt.Sprintf("mp: %s of %v, which process %d does not hold", verb, h, Self().PID))
+	return err
+}
+
+// tryLock is lock without waiting.
+func tryLock[O driver.Object](ctx context.Context, h *handle[O], n *held, method func(O, context.Context) (bool, error)) (bool, error) {
+	ok, err := ask(ctx, h, method)
+	if ok && err == nil {
+		n.n.Add(1)
 	}
+	return ok, err
+}
+
+// unlock gives back what is held through a handle. That nothing is held is a
+// mistake of the program; an error says that the connection is lost, and with it
+// what was held.
+func unlock[O driver.Object](h *handle[O], n *held, verb string, method func(O, context.Context) error) {
+	mine := n.n.Add(-1) >= 0
+	if !mine {
+		n.n.Add(1)
+	}
+	if h.near || !mine {
+		panic(fmt.Sprintf("mp: %s of %v, which process %d does not hold through this handle", verb, h, Self().PID))
+	}
+	ctx, cancel := openContext()
+	defer cancel()
+	_ = method(h.obj, ctx)
 }
 
 // repair is Repair of everything that has a mutex's methods.

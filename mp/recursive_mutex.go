@@ -22,7 +22,8 @@ import (
 // The zero RecursiveMutex is not usable.
 type RecursiveMutex struct {
 	travels
-	h handle[driver.RecursiveMutex]
+	h    handle[driver.RecursiveMutex]
+	held held
 }
 
 // NewRecursiveMutex makes a mutex that nobody holds in the place that In names,
@@ -35,19 +36,19 @@ func NewRecursiveMutex(opts ...Option) (*RecursiveMutex, error) {
 // Lock takes the mutex, waiting while another process holds it. After an error
 // this Lock has not taken it.
 func (m *RecursiveMutex) Lock(ctx context.Context) error {
-	return m.h.do(ctx, driver.RecursiveMutex.Lock)
+	return lock(ctx, &m.h, &m.held, driver.RecursiveMutex.Lock)
 }
 
 // TryLock takes the mutex unless another process holds it, and reports whether
 // it did.
 func (m *RecursiveMutex) TryLock(ctx context.Context) (bool, error) {
-	return ask(ctx, &m.h, driver.RecursiveMutex.TryLock)
+	return tryLock(ctx, &m.h, &m.held, driver.RecursiveMutex.TryLock)
 }
 
-// Unlock takes back one Lock; it panics if there is none.
+// Unlock takes back one Lock through this handle; it panics if there is none.
 // If the connection to the place was lost since, the mutex is no longer held,
 // and Unlock returns.
-func (m *RecursiveMutex) Unlock() { unlock(&m.h, "unlock", driver.RecursiveMutex.Unlock) }
+func (m *RecursiveMutex) Unlock() { unlock(&m.h, &m.held, "unlock", driver.RecursiveMutex.Unlock) }
 
 // Close gives the handle back.
 func (m *RecursiveMutex) Close() error { return m.h.Close() }

@@ -24,7 +24,9 @@ import (
 // usable.
 type RWMutex struct {
 	travels
-	h handle[driver.RWMutex]
+	h     handle[driver.RWMutex]
+	held  held
+	reads held
 }
 
 // NewRWMutex makes a lock that nobody holds in the place that In names, or
@@ -36,16 +38,18 @@ func NewRWMutex(opts ...Option) (*RWMutex, error) {
 
 // Lock takes the lock for writing, waiting while anybody holds it. After an
 // error it is not held.
-func (m *RWMutex) Lock(ctx context.Context) error { return m.h.do(ctx, driver.RWMutex.Lock) }
+func (m *RWMutex) Lock(ctx context.Context) error {
+	return lock(ctx, &m.h, &m.held, driver.RWMutex.Lock)
+}
 
 // TryLock takes the lock for writing if nobody holds it, and reports whether it
 // did. After an error it is not held.
 func (m *RWMutex) TryLock(ctx context.Context) (bool, error) {
-	return ask(ctx, &m.h, driver.RWMutex.TryLock)
+	return tryLock(ctx, &m.h, &m.held, driver.RWMutex.TryLock)
 }
 
 // Unlock gives back what Lock took, as that of Mutex does.
-func (m *RWMutex) Unlock() { unlock(&m.h, "unlock", driver.RWMutex.Unlock) }
+func (m *RWMutex) Unlock() { unlock(&m.h, &m.held, "unlock", driver.RWMutex.Unlock) }
 
 // Repair takes the lock for writing, calls f to put in order what a dead writer
 // left, and gives the lock back. If f returns nil the lock works again.
@@ -59,18 +63,20 @@ func (m *RWMutex) Owner(ctx context.Context) (int, error) {
 
 // RLock takes the lock for reading, waiting while one writes or waits to. After
 // an error it is not held.
-func (m *RWMutex) RLock(ctx context.Context) error { return m.h.do(ctx, driver.RWMutex.RLock) }
+func (m *RWMutex) RLock(ctx context.Context) error {
+	return lock(ctx, &m.h, &m.reads, driver.RWMutex.RLock)
+}
 
 // TryRLock takes the lock for reading if nobody writes or waits to, and reports
 // whether it did.
 func (m *RWMutex) TryRLock(ctx context.Context) (bool, error) {
-	return ask(ctx, &m.h, driver.RWMutex.TryRLock)
+	return tryLock(ctx, &m.h, &m.reads, driver.RWMutex.TryRLock)
 }
 
-// RUnlock takes back one RLock; it panics if there is none.
+// RUnlock takes back one RLock through this handle; it panics if there is none.
 // If the connection to the place was lost since, the lock is no longer held, and
 // RUnlock returns.
-func (m *RWMutex) RUnlock() { unlock(&m.h, "read unlock", driver.RWMutex.RUnlock) }
+func (m *RWMutex) RUnlock() { unlock(&m.h, &m.reads, "read unlock", driver.RWMutex.RUnlock) }
 
 // Close gives the handle back.
 func (m *RWMutex) Close() error { return m.h.Close() }

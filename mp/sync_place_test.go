@@ -337,3 +337,16 @@ func TestLocksAreNotMutexes(t *testing.T) {
 		wantErr(t, "an RWMutex as a Mutex", get2(mp.NewMutex(mp.In(p), mp.WithName("w"))), mp.ErrType)
 	})
 }
+
+// A lock is given back through the handle that took it; another one of the same
+// process would be a mistake, and is told so.
+func TestUnlockThroughAnotherHandle(t *testing.T) {
+	inPlaces(t, func(t *testing.T, p driver.Place) {
+		for range 2 { // by name: two handles to one mutex
+			one, other := mutex(t, mp.In(p), mp.WithName("m")), mutex(t, mp.In(p), mp.WithName("m"))
+			must(t, one.Lock(t.Context()))
+			wantPanic(t, "does not hold through this handle", other.Unlock)
+			one.Unlock()
+		}
+	})
+}

@@ -116,6 +116,7 @@ func TestLostPlace(t *testing.T) {
 		wantErr(t, what, err, mp.ErrUnknownFate)
 	}
 	m.Unlock() // what was lost is no mistake
+	wantPanic(t, "does not hold", m.Unlock)
 	wantErr(t, "Lock", m.Lock(ctx), mp.ErrUnknownFate)
 	wantErr(t, "NewMutex", get2(mp.NewMutex(mp.In(p))), mp.ErrUnknownFate)
 }

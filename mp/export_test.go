@@ -102,7 +102,7 @@ func Deposits() int {
 }
 
 // Turn is the word that says which Update has the turn.
-func (v *Value[T]) Turn() *uint64 { return v.b.(*memoryValue[T]).turn }
+func (v *Value[T]) Turn() *uint64 { return v.near.turn }
 
 // CrashReason is what an ExitError says of a crash report.
 func CrashReason(report string) string { return crashReason(report) }

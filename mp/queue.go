@@ -26,8 +26,12 @@ import (
 // does after Get.
 type Queue[T any] struct {
 	travels
-	b queueBody[T] // nil for a handle that was never made
+	near *memoryQueue[T] // one of the two, or neither for a handle that was never made
+	far  *placeQueue[T]
 }
+
+// The calls that cost least in memory go to near directly: through the interface
+// they would cost 5 ns more.
 
 // queueBody is where a queue lives.
 type queueBody[T any] interface {
@@ -52,10 +56,13 @@ type queueBody[T any] interface {
 // body is where the queue lives. The zero memoryQueue answers everything with
 // the error of a handle that was never made.
 func (q *Queue[T]) body() queueBody[T] {
-	if q.b == nil {
-		return &memoryQueue[T]{}
+	switch {
+	case q.near != nil:
+		return q.near
+	case q.far != nil:
+		return q.far
 	}
-	return q.b
+	return &memoryQueue[T]{}
 }
 
 // NewQueue makes a queue that holds at most n items; 0 means that only
@@ -84,7 +91,7 @@ func NewQueue[T any](n int, opts ...Option) (*Queue[T], error) {
 	if err != nil {
 		return nil, fmt.Errorf("new queue: %w", err)
 	}
-	q.b = m
+	q.near = m
 	return q, nil
 }
 
@@ -94,20 +101,40 @@ func NewQueue[T any](n int, opts ...Option) (*Queue[T], error) {
 // afterwards.
 //
 // Cost: 40 to 100 ns for an int.
-func (q *Queue[T]) Put(ctx context.Context, v T) error { return q.body().put(ctx, v) }
+func (q *Queue[T]) Put(ctx context.Context, v T) error {
+	if q.near != nil {
+		return q.near.put(ctx, v)
+	}
+	return q.body().put(ctx, v)
+}
 
 // TryPut is Put that returns ErrFull instead of waiting for room.
-func (q *Queue[T]) TryPut(ctx context.Context, v T) error { return q.body().tryPut(ctx, v) }
+func (q *Queue[T]) TryPut(ctx context.Context, v T) error {
+	if q.near != nil {
+		return q.near.tryPut(ctx, v)
+	}
+	return q.body().tryPut(ctx, v)
+}
 
 // Get takes the first item, waiting while the queue is empty. It returns
 // ctx's error, and then nothing was taken, or io.EOF when the queue is empty
 // and CloseWrite was called. What it returns belongs to the caller.
 //
 // Cost: 40 to 100 ns for an int that is there.
-func (q *Queue[T]) Get(ctx context.Context) (T, error) { return q.body().get(ctx) }
+func (q *Queue[T]) Get(ctx context.Context) (T, error) {
+	if q.near != nil {
+		return q.near.get(ctx)
+	}
+	return q.body().get(ctx)
+}
 
 // TryGet is Get that returns ErrEmpty instead of waiting for an item.
-func (q *Queue[T]) TryGet(ctx context.Context) (T, error) { return q.body().tryGet(ctx) }
+func (q *Queue[T]) TryGet(ctx context.Context) (T, error) {
+	if q.near != nil {
+		return q.near.tryGet(ctx)
+	}
+	return q.body().tryGet(ctx)
+}
 
 // GetAppend is Get for a queue of byte slices that appends the item to buf,
 // which it returns: a loop that passes buf[:0] allocates nothing and leaves
@@ -211,11 +238,10 @@ func (q *Queue[T]) finger(byte) (sum [16]byte, err error) {
 }
 
 func (q *Queue[T]) borrow() (*shm.Segment, func(), error) {
-	m, ok := q.b.(*memoryQueue[T])
-	if !ok {
+	if q.near == nil {
 		return nil, nil, local.ErrNoObject
 	}
-	return m.Borrow()
+	return q.near.Borrow()
 }
 
 func (q *Queue[T]) attach(f *family, seg *shm.Segment, _ byte) error {
@@ -228,15 +254,14 @@ func (q *Queue[T]) attach(f *family, seg *shm.Segment, _ byte) error {
 	if err := m.attach(f, seg); err != nil {
 		return err
 	}
-	q.b = m
+	q.near = m
 	return nil
 }
 
 // carries: messages that mention handles are taken through any handle of a
 // queue.
 func (q *Queue[T]) carries() (byte, bool) {
-	m, ok := q.b.(*memoryQueue[T])
-	return 0, ok && m.e.handles
+	return 0, q.near != nil && q.near.e.handles
 }
 
 func (q *Queue[T]) plan() error {
@@ -245,10 +270,10 @@ func (q *Queue[T]) plan() error {
 }
 
 func (q *Queue[T]) remote() driver.Object {
-	if p, ok := q.b.(*placeQueue[T]); ok {
-		return p.remote()
+	if q.far == nil {
+		return nil
 	}
-	return nil
+	return q.far.remote()
 }
 
 func (q *Queue[T]) open(obj driver.Object) error {
@@ -261,7 +286,7 @@ func (q *Queue[T]) open(obj driver.Object) error {
 	if err := p.open(obj); err != nil {
 		return err
 	}
-	q.b = p
+	q.far = p
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"runtime/metrics"
 	"strconv"
 	"syscall"
 	"testing"
@@ -57,6 +58,13 @@ type Probe struct{}
 
 // Goroutines is how many there are.
 func (*Probe) Goroutines() int { return runtime.NumGoroutine() }
+
+// InSystemCalls is how many goroutines hold a thread in a system call.
+func (*Probe) InSystemCalls() int {
+	s := []metrics.Sample{{Name: "/sched/goroutines/not-in-go:goroutines"}}
+	metrics.Read(s)
+	return int(s[0].Value.Uint64())
+}
 
 // Heap is how many bytes are in use when all garbage is gone.
 func (*Probe) Heap() int {

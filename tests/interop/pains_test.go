@@ -302,8 +302,10 @@ func testThreads(t *testing.T, p python, kind string) {
 	now, more := s.status(t, "Threads"), probe.ask("Goroutines")-goroutines
 	t.Logf("%d threads of a client: %d threads more in the server, %d goroutines, %d KiB of heap each",
 		threads, now-before, more, (probe.ask("Heap")-heap)/threads>>10)
-	if now > before+threads/4 || more > threads+10 { // a busy machine makes threads of its own
-		t.Errorf("%d threads of a client: %d threads more in the server, %d goroutines", threads, now-before, more)
+	// A thread that was made stays, and a busy machine makes some for calls of the
+	// handshake that take long: what holds one while the clients wait is counted.
+	if held := probe.ask("InSystemCalls"); held > 10 || now > before+threads/4 || more > threads+10 {
+		t.Errorf("%d threads of a client: %d goroutines hold a thread, %d threads more in the server, %d goroutines", threads, held, now-before, more)
 	}
 	must(t, os.WriteFile(end, nil, 0o600))
 	script.Want("done")

@@ -1,0 +1,80 @@
+//go:build linux
+
+package local
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"multiproc/internal/mperr"
+	"multiproc/internal/shm"
+	"multiproc/mp/driver"
+)
+
+func testPlace() *Place {
+	family := shm.NewID()
+	return &Place{Family: func() (shm.ID, error) { return family, nil }}
+}
+
+func wantErr(t *testing.T, what string, err, want error) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Errorf("%s: got %v, want %v", what, err, want)
+	}
+}
+
+// What memory does not offer it says early, and how to get it.
+func TestUnsupportedKinds(t *testing.T) {
+	p := testPlace()
+	_, err := p.Open(t.Context(), driver.Spec{Kind: driver.KindBarrier})
+	wantErr(t, "a Barrier", err, errors.ErrUnsupported)
+	if err != nil && !strings.Contains(err.Error(), "mp.In") {
+		t.Errorf("%v does not say what to do", err)
+	}
+	_, err = p.Extract(t.Context(), []byte{1})
+	wantErr(t, "Extract", err, errors.ErrUnsupported)
+	seg, err := Create(shm.NewID(), shm.KindCounter, [16]byte{}, shm.PageSize(), [4]uint64{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = p.Attach(seg)
+	wantErr(t, "Attach to a counter", err, mperr.ErrType)
+}
+
+// The mutex keeps the contract of driver.Mutex.
+func TestMutex(t *testing.T) {
+	p, ctx := testPlace(), t.Context()
+	o, err := p.Open(ctx, driver.Spec{Kind: driver.KindMutex})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := o.(driver.Mutex)
+	wantErr(t, "Unlock of what nobody holds", m.Unlock(ctx), mperr.ErrNotHeld)
+	wantErr(t, "Heal without the lock", m.Heal(ctx), mperr.ErrNotHeld)
+	if err := errors.Join(m.Lock(ctx), m.Heal(ctx)); err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := m.TryLock(ctx); ok || err != nil {
+		t.Errorf("TryLock of what is held: %v, %v", ok, err)
+	}
+	if pid, err := m.Owner(ctx); pid == 0 || err != nil {
+		t.Errorf("the owner is %d, %v", pid, err)
+	}
+	_, _, err = m.Reference(ctx)
+	wantErr(t, "Reference", err, errors.ErrUnsupported)
+	_, err = m.Embed(testPlace())
+	wantErr(t, "Embed", err, mperr.ErrForeign)
+	if m.Place() != driver.Place(p) {
+		t.Error("it is in another place")
+	}
+	if err := m.Close(); err != nil { // the lock stays held, and can be given back
+		t.Fatal(err)
+	}
+	wantErr(t, "Lock after Close", m.Lock(ctx), mperr.ErrClosed)
+	if err := m.Unlock(ctx); err != nil {
+		t.Error(err)
+	}
+	wantErr(t, "a second Unlock", m.Unlock(ctx), mperr.ErrNotHeld)
+	wantErr(t, "a second Close", m.Close(), mperr.ErrClosed)
+}

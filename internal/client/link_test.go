@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +25,7 @@ func openFake[O driver.Object](t testing.TB, s *fakeServer) (*Manager, O) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { runtime.KeepAlive(o) }) // the collector would release it, and the server see that
 	return m, o.(O)
 }
 
@@ -216,6 +218,24 @@ func TestServerIsGone(t *testing.T) {
 	if _, err := Dial(t.Context(), m.address, Options{Authkey: fakeKey}); err == nil {
 		t.Error("dialled nothing")
 	}
+}
+
+// endedContext is seen to have ended, and has not started its AfterFuncs yet.
+type endedContext struct{ context.Context }
+
+func (endedContext) AfterFunc(func()) (stop func() bool) { return func() bool { return true } }
+
+// Whoever cannot connect again learns it, also if that is noticed before the
+// context's own functions run.
+func TestGraceEnds(t *testing.T) {
+	l := newLink(dialFake(t, newFake(t, "dict", ignore)), nil)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errTooLong)
+	l.resumeUntil(endedContext{ctx}, io.EOF)
+	if !l.broken.Load() {
+		t.Fatal("the link waits for a connection that nobody makes any more")
+	}
+	wantIs(t, "why", l.err, errTooLong, io.EOF)
 }
 
 // A server that does not even answer a Cancel.

@@ -70,8 +70,6 @@ const (
 func (l *link) resume(cause error) {
 	ctx, cancel := context.WithTimeoutCause(context.Background(), l.grace, errTooLong)
 	defer cancel()
-	stop := context.AfterFunc(ctx, func() { l.fail(fmt.Errorf("%w; %w", cause, context.Cause(ctx))) })
-	defer stop()
 	go func() {
 		select {
 		case <-l.gone: // by Close, for example
@@ -79,18 +77,30 @@ func (l *link) resume(cause error) {
 		case <-ctx.Done():
 		}
 	}()
+	l.resumeUntil(ctx, cause)
+}
+
+// resumeUntil is resume within ctx. When it returns the link is on a new
+// connection or broken.
+func (l *link) resumeUntil(ctx context.Context, cause error) {
+	tooLate := func() { l.fail(fmt.Errorf("%w; %w", cause, context.Cause(ctx))) }
+	stop := context.AfterFunc(ctx, tooLate) // an attempt may be slow to notice
+	defer stop()
 	pause := shortPause
 	for attempt := firstAttempt; ; attempt *= 2 {
 		err := l.reconnect(ctx, min(attempt, dialTimeout))
 		switch {
-		case err == nil || ctx.Err() != nil:
+		case err == nil:
 			return
-		case l.hopeless(err):
+		case ctx.Err() == nil && l.hopeless(err):
 			l.fail(fmt.Errorf("%w; %w", cause, err))
 			return
 		}
 		select {
 		case <-ctx.Done():
+			// A context is seen to have ended before it starts its AfterFuncs, and
+			// stop may keep this one from being started at all.
+			tooLate()
 			return
 		case <-time.After(pause):
 		}

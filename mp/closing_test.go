@@ -3,11 +3,16 @@
 package mp_test
 
 import (
+	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"multiproc/manager"
 	"multiproc/mp"
 	"multiproc/mp/driver"
+	"multiproc/mptest"
 )
 
 // What nobody gets is closed: handles of a page behind the one at which a loop
@@ -165,4 +170,46 @@ func testLocksClosedWhileHeld(t *testing.T, p driver.Place) {
 	must(t, s.Release(ctx))
 	wantErr(t, "the second release", s.Release(ctx), mp.ErrClosed)
 	must(t, otherS.Acquire(ctx))
+}
+
+// A handle that is closed while others put and get through it: each call ends
+// well or with ErrClosed, and none touches memory that is gone. What a Put said
+// it has put is there.
+func TestCloseInFullUse(t *testing.T) {
+	// More threads than processors: some are stopped in the middle of a call.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8))
+	ctx, carrier := t.Context(), queue[*mp.Queue[int]](t, 1)
+	for round := range 40 {
+		q := get(mp.NewQueue[int](100))(t)
+		must(t, carrier.Put(ctx, q))
+		other := closing(t, get(carrier.Get(ctx))(t))
+		var wg sync.WaitGroup
+		var put, got atomic.Int64
+		use := func(call func() error, n *atomic.Int64) {
+			for {
+				switch err := call(); {
+				case err == nil:
+					n.Add(1)
+				case errors.Is(err, mp.ErrClosed):
+					return
+				case !errors.Is(err, mp.ErrFull) && !errors.Is(err, mp.ErrEmpty):
+					t.Error(err)
+					return
+				}
+			}
+		}
+		for range 4 {
+			wg.Go(func() { use(func() error { return q.TryPut(ctx, 1) }, &put) })
+			wg.Go(func() { use(func() error { _, err := q.TryGet(ctx); return err }, &got) })
+		}
+		mptest.Eventually(t, func() bool { return got.Load() > 1000 }, "items come")
+		must(t, q.Close())
+		if round%10 == 0 {
+			runtime.GC()
+		}
+		wg.Wait()
+		if left := int64(get(other.Len(ctx))(t)); put.Load()-got.Load() != left {
+			t.Fatalf("%d were put and %d got, %d are left", put.Load(), got.Load(), left)
+		}
+	}
 }

@@ -16,7 +16,8 @@ import (
 // as they are, everything else through the codec.
 type elem[T any] struct {
 	c       *codec.Typed[T]
-	raw     bool
+	raw     bool // values are records as they are in memory
+	bare    bool // values are byte slices or strings: records without the codec
 	handles bool // a value may mention handles
 	size    int
 	to      fdbroker.Carrier // what the records are in, for those with handles
@@ -27,19 +28,13 @@ func newElem[T any]() (elem[T], error) {
 	if err != nil {
 		return elem[T]{}, err
 	}
-	return elem[T]{c: c, raw: c.Raw(), handles: c.HasHandles() || c.HasAny(), size: int(c.Size())}, nil
+	bare := c.Kind() == codec.Bytes || c.Kind() == codec.String
+	return elem[T]{c: c, raw: c.Raw(), bare: bare, handles: c.HasHandles() || c.HasAny(), size: int(c.Size())}, nil
 }
 
 // config is what a ring of such elements is made with.
 func (e *elem[T]) config(items int, bytes int64) ring.Config {
 	return ring.Config{Fixed: e.raw, Size: e.size, Items: items, Bytes: max(bytes, int64(e.size), 8)}
-}
-
-// bare reports whether values are records as they are, without the codec: byte
-// slices and strings.
-func (e *elem[T]) bare() bool {
-	k := e.c.Kind()
-	return k == codec.Bytes || k == codec.String
 }
 
 // record is a bare value as a record.
@@ -80,7 +75,7 @@ func giveBack(p *[]byte, b []byte) {
 // put puts a value that is not raw; what ring.Put and ring.TryPut have in
 // common is in the caller's function.
 func (e *elem[T]) put(ctx context.Context, f *family, v *T, put func(p unsafe.Pointer, n int) error) error {
-	if e.bare() {
+	if e.bare {
 		return put(e.record(v))
 	}
 	if e.handles {
@@ -99,7 +94,7 @@ func (e *elem[T]) put(ctx context.Context, f *family, v *T, put func(p unsafe.Po
 // get takes a value that is not raw. After an error of the ring nothing was
 // taken; a record that cannot be decoded is gone, and the error says so.
 func (e *elem[T]) get(ctx context.Context, f *family, r *ring.Ring, v *T) error {
-	if e.bare() {
+	if e.bare {
 		b, err := r.GetFresh(ctx)
 		if err == nil {
 			e.fill(v, b)
@@ -113,7 +108,7 @@ func (e *elem[T]) get(ctx context.Context, f *family, r *ring.Ring, v *T) error 
 }
 
 func (e *elem[T]) tryGet(ctx context.Context, f *family, r *ring.Ring, v *T) error {
-	if e.bare() {
+	if e.bare {
 		b, err := r.TryGetFresh()
 		if err == nil {
 			e.fill(v, b)

@@ -22,6 +22,26 @@ func BenchmarkQueuePutGet(b *testing.B) {
 	}
 }
 
+// A queue that holds many items, as between a putter and a getter that do not
+// wait for each other.
+func BenchmarkQueueStream(b *testing.B) {
+	q, err := mp.NewQueue[int64](1000)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer q.Close()
+	ctx := context.Background()
+	for b.Loop() {
+		for range 500 {
+			_ = q.Put(ctx, 1)
+		}
+		for range 500 {
+			_, _ = q.Get(ctx)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/call")
+}
+
 func BenchmarkQueueBatch(b *testing.B) {
 	q, err := mp.NewQueue[int64](1000)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"unsafe"
 
 	"multiproc/internal/fdbroker"
@@ -110,12 +111,16 @@ func (q *memoryQueue[T]) attach(f *family, seg *shm.Segment) error {
 	}
 	q.f, q.r, q.size, q.max = f, r, q.e.size, cfg.Items
 	q.Rest.Detach = r.Detach
+	q.UseHold()
 	return nil
 }
 
 func (q *memoryQueue[T]) put(ctx context.Context, v T) error {
 	if ctx.Err() != nil {
 		return mperr.Ended(ctx)
+	}
+	if q.putNow(&v) {
+		return nil
 	}
 	if !q.Enter() {
 		return q.ErrClosed()
@@ -129,6 +134,30 @@ func (q *memoryQueue[T]) put(ctx context.Context, v T) error {
 	}
 	q.Exit()
 	return err
+}
+
+// putNow puts if nothing stands in the way. It reports false if the value was
+// not put, whyever.
+func (q *memoryQueue[T]) putNow(v *T) (ok bool) {
+	h := q.Hold()
+	switch {
+	case h == nil:
+	case q.e.raw:
+		ok = q.r.PutQuickly(unsafe.Pointer(v), q.size)
+	case q.e.bare:
+		ok = q.r.PutQuickly(q.e.record(v))
+	}
+	runtime.KeepAlive(h)
+	return ok
+}
+
+// getNow gets if nothing stands in the way, a value whose memory is the record.
+func (q *memoryQueue[T]) getNow(v *T) (ok bool) {
+	if h := q.Hold(); h != nil && q.e.raw {
+		ok = q.r.GetQuickly(unsafe.Pointer(v))
+		runtime.KeepAlive(h)
+	}
+	return ok
 }
 
 func (q *memoryQueue[T]) tryPut(ctx context.Context, v T) error {
@@ -152,6 +181,9 @@ func (q *memoryQueue[T]) tryPut(ctx context.Context, v T) error {
 func (q *memoryQueue[T]) get(ctx context.Context) (v T, err error) {
 	if ctx.Err() != nil {
 		return v, mperr.Ended(ctx)
+	}
+	if q.getNow(&v) {
+		return v, nil
 	}
 	if !q.Enter() {
 		return v, q.ErrClosed()
@@ -192,6 +224,13 @@ func (q *memoryQueue[T]) getAppend(ctx context.Context, buf []byte) ([]byte, err
 	if ctx.Err() != nil {
 		return buf, mperr.Ended(ctx)
 	}
+	if h := q.Hold(); h != nil {
+		out, _, ok := q.r.AppendQuickly(buf)
+		runtime.KeepAlive(h)
+		if ok {
+			return out, nil
+		}
+	}
 	if !q.Enter() {
 		return buf, q.ErrClosed()
 	}
@@ -212,7 +251,7 @@ func (q *memoryQueue[T]) putBatch(ctx context.Context, values []T) (int, error) 
 			return unsafe.Pointer(&values[i]), q.size
 		})
 	}
-	if q.e.bare() {
+	if q.e.bare {
 		return q.r.PutMany(ctx, len(values), func(i int) (unsafe.Pointer, int) { return q.e.record(&values[i]) })
 	}
 	return q.putEncoded(ctx, values)
@@ -290,7 +329,7 @@ func (q *memoryQueue[T]) getBatch(ctx context.Context, limit int) ([]T, error) {
 	var failed error
 	for _, b := range records {
 		var v T
-		if q.e.bare() {
+		if q.e.bare {
 			q.e.fill(&v, b)
 		} else if err := q.e.decode(b, &v, nil); err != nil {
 			failed = err

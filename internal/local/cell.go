@@ -23,12 +23,6 @@ type Cell struct {
 	mem unsafe.Pointer
 }
 
-// retired counts cells that were closed and not yet unmapped.
-var retired atomic.Int64
-
-// maxRetired bounds them: a process may have 65 530 mappings.
-const maxRetired = 4096
-
 // NewCell maps the memory. detach, which may be nil, runs before it is
 // unmapped, and must not refer to the handle.
 func NewCell(seg *shm.Segment, size int64, detach func()) (*Cell, error) {
@@ -40,9 +34,7 @@ func NewCell(seg *shm.Segment, size int64, detach func()) (*Cell, error) {
 	c := &Cell{seg: seg, mem: mem}
 	made := MadeBy()
 	runtime.AddCleanup(c, func(seg *shm.Segment) {
-		if seg.FD() < 0 {
-			retired.Add(-1)
-		} else {
+		if !unretire(seg) {
 			ReportLeak(seg, made)
 		}
 		if detach != nil {
@@ -51,13 +43,6 @@ func NewCell(seg *shm.Segment, size int64, detach func()) (*Cell, error) {
 		_ = seg.Close()
 	}, seg)
 	return c, nil
-}
-
-func (c *Cell) retire() {
-	c.seg.ReleaseFD()
-	if retired.Add(1)%maxRetired == 0 {
-		runtime.GC()
-	}
 }
 
 // Small is what handles to cells have in common.
@@ -94,7 +79,7 @@ func (s *Small) Close() error {
 		return s.ErrGone()
 	}
 	s.closed.Store(true)
-	c.retire()
+	retire(c.seg)
 	return nil
 }
 

@@ -24,10 +24,12 @@ type Memory struct {
 	Seg *shm.Segment
 	Mem unsafe.Pointer // the first pages of the segment
 
-	users  atomic.Int64    // calls inside, plus closedBit
-	abort  func()          // wakes this process's waiters
-	Rest   *Remains        // what is given back in the end
-	forget runtime.Cleanup // in case Close is never called
+	users  atomic.Int64         // calls inside, plus closedBit
+	hold   atomic.Pointer[Hold] // nil: closed, or there are no calls under a Hold
+	keep   *Hold                // the same, until the last call has left
+	abort  func()               // wakes this process's waiters
+	Rest   *Remains             // what is given back in the end
+	forget runtime.Cleanup      // in case Close is never called
 
 	moved atomic.Pointer[string] // to whom, for an end of a pipe that has
 
@@ -42,6 +44,7 @@ type Remains struct {
 	Detach func()      // runs before the memory is unmapped; may be nil
 	Held   func() bool // a lock is held in the memory; may be nil
 	lent   atomic.Bool // memory was given to the user, who may keep it
+	holds  bool        // a Hold unmaps the memory
 }
 
 // Lend notes that a slice of the memory was given to the user: if the handle is
@@ -57,6 +60,14 @@ func (r *Remains) giveBack() {
 	if r.Leave != nil {
 		r.Leave()
 	}
+	if r.holds {
+		retire(r.seg)
+		return
+	}
+	r.unmap()
+}
+
+func (r *Remains) unmap() {
 	if r.Detach != nil {
 		r.Detach()
 	}
@@ -68,6 +79,12 @@ func (r *Remains) giveBack() {
 // held is on a list that the kernel walks: then the memory stays mapped.
 func (r *Remains) forgotten(made []byte) {
 	ReportLeak(r.seg, made)
+	if r.holds { // the Hold is forgotten, too, and unmaps
+		if r.Leave != nil {
+			r.Leave()
+		}
+		return
+	}
 	if !r.lent.Load() && (r.Held == nil || !r.Held()) {
 		r.giveBack()
 		return
@@ -141,6 +158,7 @@ func (m *Memory) Close() error {
 		}
 	}
 	m.forget.Stop()
+	m.hold.Store(nil)
 	m.abort()
 	m.closing.wake()
 	m.Exit()
@@ -153,7 +171,38 @@ func (m *Memory) finish() {
 	if !m.users.CompareAndSwap(closedBit, gone) {
 		return
 	}
+	m.keep = nil
 	m.Rest.giveBack()
+}
+
+// Hold keeps a handle's memory mapped for as long as it is reachable. A call
+// that never waits runs under it instead of between Enter and Exit, whose two
+// atomic additions would be a good part of its time:
+//
+//	h := m.Hold()
+//	if h == nil { return m.ErrClosed() }
+//	…
+//	runtime.KeepAlive(h)
+//
+// Close takes the Hold away; the collector, which sees every call in progress,
+// runs the cleanup that unmaps.
+type Hold struct{ rest *Remains }
+
+// Hold is the handle's Hold; nil: the handle was closed, or never made.
+func (m *Memory) Hold() *Hold { return m.hold.Load() }
+
+// UseHold makes the Hold, once, for an object that gives its user no memory. Rest
+// is complete by then. The memory stays mapped after Close, until the next
+// collection.
+func (m *Memory) UseHold() {
+	h := &Hold{m.Rest}
+	m.Rest.holds = true
+	runtime.AddCleanup(h, func(r *Remains) {
+		unretire(r.seg)
+		r.unmap()
+	}, m.Rest)
+	m.keep = h
+	m.hold.Store(h)
 }
 
 // Adopt makes m the handle of seg, whose first size bytes it maps. leave must

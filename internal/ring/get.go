@@ -20,6 +20,9 @@ import (
 // while the ring is empty. It returns io.EOF when the ring is empty and
 // CloseWrite was called. After an error nothing was taken.
 func (r *Ring) Get(ctx context.Context, p unsafe.Pointer) error {
+	if r.GetQuickly(p) {
+		return nil
+	}
 	waited := false
 	for {
 		err := r.tryGet(ctx, p, waited)
@@ -36,6 +39,9 @@ func (r *Ring) Get(ctx context.Context, p unsafe.Pointer) error {
 // TryGet is Get that returns ErrEmpty instead of waiting for a record. It may
 // wait for the lock, which is held for the time of a copy.
 func (r *Ring) TryGet(p unsafe.Pointer) error {
+	if r.GetQuickly(p) {
+		return nil
+	}
 	return r.tryGet(context.Background(), p, false)
 }
 
@@ -112,6 +118,11 @@ func (r *Ring) tryGetAppend(ctx context.Context, buf []byte, waited bool) ([]byt
 // appendFront takes the first record, appends it to buf and returns its length,
 // or Nil.
 func (r *Ring) appendFront(ctx context.Context, buf []byte, waited bool) ([]byte, int, error) {
+	if !waited {
+		if out, n, ok := r.AppendQuickly(buf); ok {
+			return out, n, nil
+		}
+	}
 	src, n, next, err := r.lockFront(ctx, waited)
 	if err != nil {
 		return buf, 0, err

@@ -18,6 +18,9 @@ import (
 // full; n may be Nil. After an error nothing was put. A record of a fixed-size
 // ring must have that size.
 func (r *Ring) Put(ctx context.Context, p unsafe.Pointer, n int) error {
+	if r.PutQuickly(p, n) {
+		return nil
+	}
 	waited := false
 	for {
 		err := r.tryPut(ctx, p, n, waited)
@@ -34,6 +37,9 @@ func (r *Ring) Put(ctx context.Context, p unsafe.Pointer, n int) error {
 // TryPut is Put that returns ErrFull instead of waiting for space. It may
 // wait for the lock, which is held for the time of a copy.
 func (r *Ring) TryPut(p unsafe.Pointer, n int) error {
+	if r.PutQuickly(p, n) {
+		return nil
+	}
 	return r.tryPut(context.Background(), p, n, false)
 }
 

@@ -32,6 +32,9 @@ type Ring struct {
 	getSpin  spinner
 	putSpin  spinner
 
+	puts run // under the put lock
+	gets run // under the get lock
+
 	mapMu sync.Mutex // held while a generation is mapped
 
 	gone func() bool // see SetPeer; nil: there is always a peer

@@ -24,14 +24,21 @@ import (
 // first look comes late, so that it finds many. Every probeEvery-th spin looks
 // late to find out which it is.
 //
+// The same happens to who never finds the ring empty, but follows the writer
+// closely and knows of one or two records at a time; see trails.
+//
 // On a single processor nobody can change anything while another spins, and
 // nothing is to be learned from sleeps: those are short, for the other side runs
 // at once.
 type spinner struct {
 	budget atomic.Int32 // pauses; 0 means not yet used
 	turn   atomic.Uint32
-	stream atomic.Bool
-	single atomic.Bool // there was one processor when it was last asked
+	stream atomic.Int32 // it is a stream, until so many late looks have found little
+	single atomic.Bool  // there was one processor when it was last asked
+
+	// Of trails, under the lock of the side.
+	passed uint32 // how often it has made no pause
+	every  uint32 // after how many the next one is a try
 }
 
 // singleProcessor is a variable for tests.
@@ -46,6 +53,11 @@ const (
 	latePause  = 32 // some 0.8 µs
 	probeEvery = 64
 	manyFound  = 4 // found by a late look: it is a stream
+	doubts     = 4 // late looks in a row that find little: it is none any more
+
+	closeBehind = 16 // who knows of fewer records is close behind their writer
+	leastTry    = 16
+	mostTry     = 1024
 )
 
 // wait spins until found is not 0, and reports false if the budget was used up
@@ -64,7 +76,7 @@ func (s *spinner) wait(found func() uint32) bool {
 		budget = startSpin
 		s.budget.Store(budget)
 	}
-	late := s.stream.Load() || probe
+	late := s.stream.Load() > 0 || probe
 	if late = late && budget > latePause; late {
 		fence.Pause(latePause)
 		budget -= latePause
@@ -72,13 +84,54 @@ func (s *spinner) wait(found func() uint32) bool {
 	for ; budget > 0; budget-- {
 		if n := found(); n != 0 {
 			if late {
-				s.stream.Store(n >= manyFound)
+				s.learn(n)
 			}
 			return true
 		}
 		fence.Pause(1)
 	}
 	return false
+}
+
+// learn notes what a late look has found.
+func (s *spinner) learn(n uint32) {
+	left := s.stream.Load()
+	switch {
+	case n < manyFound && left > 0:
+		s.stream.Store(left - 1)
+	case n >= manyFound && left < doubts:
+		s.stream.Store(doubts)
+	}
+}
+
+// trails makes a pause if its caller has come close to the other side of a
+// stream: it knows of a few records only, or of room for a few. It reports
+// whether it did: then more may be found, and trailed must follow. The caller
+// holds the lock of its side, and whether there is a stream is tried out from
+// time to time, more seldom if there is none: a goroutine that puts and gets in
+// turn must not pay for this.
+func (s *spinner) trails(known uint32) bool {
+	if known >= closeBehind {
+		return false
+	}
+	if s.stream.Load() == 0 {
+		if s.passed++; s.passed < max(s.every, leastTry) {
+			return false
+		}
+	}
+	s.passed = 0
+	fence.Pause(latePause)
+	return true
+}
+
+// trailed learns from how many more were found after the pause of trails.
+func (s *spinner) trailed(more uint32) {
+	s.learn(more)
+	if s.stream.Load() > 0 {
+		s.every = leastTry
+	} else {
+		s.every = min(2*max(s.every, leastTry), mostTry)
+	}
 }
 
 // slept learns from a sleep that began after a fruitless spin.

@@ -151,3 +151,21 @@ func (l *Lock) takeResident(bits uint64) bool {
 	failpoint.Hit("lock.taken")
 	return true
 }
+
+// HoldResident is Hold for a lock that is free and resident; else it reports
+// false. The caller pins himself, before.
+func (l *Lock) HoldResident() bool { return l.takeResident(0) }
+
+// FreeResident is Free for a lock that HoldResident took and nobody waits for;
+// else it reports false, and the lock is still held. The caller remains pinned.
+func (l *Lock) FreeResident() bool {
+	l.owned = false
+	failpoint.Hit("unlock.pending")
+	raceReleasing()
+	if !atomic.CompareAndSwapUint64(&l.n.word, l.home.at.Load(), 0) {
+		l.owned = true
+		return false
+	}
+	failpoint.Hit("unlock.released")
+	return true
+}

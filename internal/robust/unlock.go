@@ -24,18 +24,7 @@ func (l *Lock) Unlock() bool {
 // releaseQuietly is the short way to give back a resident lock: without a pin, as
 // nobody sleeps who has to be woken. It reports false if somebody does.
 func (l *Lock) releaseQuietly() bool {
-	if atomic.LoadUint64(&l.n.word)&flags != 0 {
-		return false
-	}
-	l.owned = false
-	failpoint.Hit("unlock.pending")
-	raceReleasing()
-	if !atomic.CompareAndSwapUint64(&l.n.word, l.home.at.Load(), 0) {
-		l.owned = true
-		return false
-	}
-	failpoint.Hit("unlock.released")
-	return true
+	return atomic.LoadUint64(&l.n.word)&flags == 0 && l.FreeResident()
 }
 
 // Free gives back a lock that Hold took, and wakes a waiter. The caller remains

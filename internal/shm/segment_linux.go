@@ -258,6 +258,17 @@ func (s *Segment) Close() error {
 	return errors.Join(errs...)
 }
 
+// Mapped is how many bytes of address space the segment's mappings take.
+func (s *Segment) Mapped() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sum := int64(0)
+	for _, m := range s.maps {
+		sum += int64(m.size)
+	}
+	return sum
+}
+
 // ReleaseFD closes the descriptor and leaves what is mapped. The segment can
 // not be passed on any more.
 func (s *Segment) ReleaseFD() {

@@ -55,6 +55,9 @@ func (s *Segment) Punch(off, size int64) {}
 // Close has nothing to give back on this platform.
 func (s *Segment) Close() error { return nil }
 
+// Mapped is 0 on this platform.
+func (s *Segment) Mapped() int64 { return 0 }
+
 // ReleaseFD does nothing on this platform.
 func (s *Segment) ReleaseFD() {}
 

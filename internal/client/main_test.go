@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"flag"
 	"path/filepath"
 	"testing"
 
@@ -9,7 +10,10 @@ import (
 	"multiproc/mptest"
 )
 
-func TestMain(m *testing.M) { mptest.Main(m) }
+func TestMain(m *testing.M) {
+	_ = flag.Set("test.parallel", "8") // they wait most of the time; -parallel on the command line wins
+	mptest.Main(m)
+}
 
 var testKey = []byte("a key of the tests")
 

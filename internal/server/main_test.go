@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"io"
 	"log/slog"
 	"net"
@@ -19,7 +20,10 @@ import (
 	"multiproc/mptest"
 )
 
-func TestMain(m *testing.M) { mptest.Main(m) }
+func TestMain(m *testing.M) {
+	_ = flag.Set("test.parallel", "8") // they wait most of the time; -parallel on the command line wins
+	mptest.Main(m)
+}
 
 var testKey = []byte("a key of the tests")
 

@@ -297,6 +297,7 @@ func TestPythonDiesWithIdleHeir(t *testing.T) {
 // A handler of a signal uses proxies while its thread waits: the wait goes on.
 func TestPythonNested(t *testing.T) {
 	pyconntest.Each(t, func(t *testing.T, python string) {
+		t.Parallel()
 		for _, kind := range []string{"unix", "tcp"} {
 			t.Run(kind, func(t *testing.T) {
 				t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"flag"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -16,7 +17,10 @@ import (
 	"multiproc/mptest"
 )
 
-func TestMain(m *testing.M) { mptest.Main(m) }
+func TestMain(m *testing.M) {
+	_ = flag.Set("test.parallel", "8") // they wait most of the time; -parallel on the command line wins
+	mptest.Main(m)
+}
 
 var key = []byte("a key of the tests of faults")
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"multiproc/internal/complete"
 	"multiproc/mp/driver"
 )
 
@@ -33,7 +34,7 @@ import (
 // usable.
 type Cond struct {
 	travels
-	h    handle[driver.Cond]
+	h    handle[complete.Cond]
 	held held
 }
 
@@ -48,29 +49,29 @@ func NewCond(m *Mutex, opts ...Option) (*Cond, error) {
 		if err != nil {
 			return nil, fmt.Errorf("new %s: %w", spec.Kind, err)
 		}
-		spec.Lock = lock
+		spec.Lock = complete.Bare(lock)
 		opts = append([]Option{In(lock.Place())}, opts...)
 	}
 	return made(c, newOf(&c.h, spec, opts))
 }
 
 // Lock is as that of Mutex.
-func (c *Cond) Lock(ctx context.Context) error { return lock(ctx, &c.h, &c.held, driver.Cond.Lock) }
+func (c *Cond) Lock(ctx context.Context) error { return lock(ctx, &c.h, &c.held, complete.Cond.Lock) }
 
 // TryLock is as that of Mutex.
 func (c *Cond) TryLock(ctx context.Context) (bool, error) {
-	return tryLock(ctx, &c.h, &c.held, driver.Cond.TryLock)
+	return tryLock(ctx, &c.h, &c.held, complete.Cond.TryLock)
 }
 
 // Unlock is as that of Mutex: it panics if the lock was not taken through this
 // handle.
-func (c *Cond) Unlock() { unlock(&c.h, &c.held, "unlock", driver.Cond.Unlock) }
+func (c *Cond) Unlock() { unlock(&c.h, &c.held, "unlock", complete.Cond.Unlock) }
 
 // Repair is as that of Mutex.
 func (c *Cond) Repair(ctx context.Context, f func() error) error { return repair(ctx, &c.h, f) }
 
 // Owner is as that of Mutex.
-func (c *Cond) Owner(ctx context.Context) (int, error) { return ask(ctx, &c.h, driver.Cond.Owner) }
+func (c *Cond) Owner(ctx context.Context) (int, error) { return ask(ctx, &c.h, complete.Cond.Owner) }
 
 // Wait gives the lock up, waits for Signal or Broadcast, and takes the lock
 // again. The caller holds it before and after, whatever the error, and calls
@@ -81,14 +82,14 @@ func (c *Cond) Owner(ctx context.Context) (int, error) { return ask(ctx, &c.h, d
 //
 // Others may have run between the signal and the return, so what was waited for
 // is looked at again.
-func (c *Cond) Wait(ctx context.Context) error { return c.h.do(ctx, driver.Cond.Wait) }
+func (c *Cond) Wait(ctx context.Context) error { return c.h.do(ctx, complete.Cond.Wait) }
 
 // Signal lets the first of those who wait go on. The caller holds the lock. A
 // signal to nobody is forgotten.
-func (c *Cond) Signal(ctx context.Context) error { return c.h.do(ctx, driver.Cond.Signal) }
+func (c *Cond) Signal(ctx context.Context) error { return c.h.do(ctx, complete.Cond.Signal) }
 
 // Broadcast lets all go on who wait. The caller holds the lock.
-func (c *Cond) Broadcast(ctx context.Context) error { return c.h.do(ctx, driver.Cond.Broadcast) }
+func (c *Cond) Broadcast(ctx context.Context) error { return c.h.do(ctx, complete.Cond.Broadcast) }
 
 // Close gives the handle back.
 func (c *Cond) Close() error { return c.h.Close() }

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"sync/atomic"
 
+	"multiproc/internal/complete"
 	"multiproc/internal/portable"
 	"multiproc/mp/driver"
 )
@@ -30,7 +31,7 @@ import (
 // V: then the sum is there, and what was taken is gone.
 type Dict[K comparable, V any] struct {
 	travels
-	h handle[driver.Dict]
+	h handle[complete.Dict]
 	k *portable.Type[K]
 	v *portable.Type[V]
 }
@@ -55,10 +56,10 @@ func (d *Dict[K, V]) plan() (err error) {
 	return err
 }
 
-func (d *Dict[K, V]) travel() traveller { return planned[driver.Dict]{&d.h, d.plan} }
+func (d *Dict[K, V]) travel() traveller { return planned[complete.Dict]{&d.h, d.plan} }
 
 // at is the dict and the key as it is there.
-func (d *Dict[K, V]) at(ctx context.Context, key K) (driver.Dict, []byte, error) {
+func (d *Dict[K, V]) at(ctx context.Context, key K) (complete.Dict, []byte, error) {
 	o, err := d.h.access()
 	if err != nil {
 		return nil, nil, err
@@ -68,7 +69,7 @@ func (d *Dict[K, V]) at(ctx context.Context, key K) (driver.Dict, []byte, error)
 }
 
 // with is at, with a value.
-func (d *Dict[K, V]) with(ctx context.Context, key K, v V) (o driver.Dict, k, b []byte, err error) {
+func (d *Dict[K, V]) with(ctx context.Context, key K, v V) (o complete.Dict, k, b []byte, err error) {
 	if o, k, err = d.at(ctx, key); err == nil {
 		b, err = encode(ctx, o, d.v, v)
 	}
@@ -223,11 +224,11 @@ func (d *Dict[K, V]) Has(ctx context.Context, key K) (bool, error) {
 
 // Len is the number of keys.
 func (d *Dict[K, V]) Len(ctx context.Context) (int, error) {
-	return ask(ctx, &d.h, driver.Dict.Len)
+	return ask(ctx, &d.h, complete.Dict.Len)
 }
 
 // Clear takes all keys out.
-func (d *Dict[K, V]) Clear(ctx context.Context) error { return d.h.do(ctx, driver.Dict.Clear) }
+func (d *Dict[K, V]) Clear(ctx context.Context) error { return d.h.do(ctx, complete.Dict.Clear) }
 
 // pageSize is how many values an iteration asks for at once.
 const pageSize = 500
@@ -346,7 +347,7 @@ func (d *Dict[K, V]) Copy(ctx context.Context) (map[K]V, error) {
 	return copyDict(ctx, o, d.k, d.v)
 }
 
-func copyDict[K comparable, V any](ctx context.Context, o driver.Dict, kt *portable.Type[K], vt *portable.Type[V]) (map[K]V, error) {
+func copyDict[K comparable, V any](ctx context.Context, o complete.Dict, kt *portable.Type[K], vt *portable.Type[V]) (map[K]V, error) {
 	keys, values, _, err := o.Page(ctx, 0, 0)
 	if err != nil {
 		return nil, err
@@ -407,7 +408,7 @@ func (d *Dict[K, V]) Watch(ctx context.Context) iter.Seq2[Change[K, V], error] {
 	return watchDict(ctx, o, d.k, d.v)
 }
 
-func watchDict[K comparable, V any](ctx context.Context, o driver.Dict, kt *portable.Type[K], vt *portable.Type[V]) iter.Seq2[Change[K, V], error] {
+func watchDict[K comparable, V any](ctx context.Context, o complete.Dict, kt *portable.Type[K], vt *portable.Type[V]) iter.Seq2[Change[K, V], error] {
 	changes := once(o, o.Watch(ctx))
 	return func(yield func(Change[K, V], error) bool) {
 		for c, err := range changes {

@@ -2,6 +2,7 @@ package mp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"reflect"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"multiproc/internal/codec"
+	"multiproc/internal/complete"
 	"multiproc/internal/local"
 	"multiproc/internal/mperr"
 	"multiproc/internal/shm"
@@ -120,7 +122,8 @@ func (memoryOnly) open(obj driver.Object) error {
 func (memoryOnly) side() byte { return 0 }
 
 // handle is a handle to an object behind a driver's interface, in memory or
-// elsewhere. The zero handle is one that was never made.
+// elsewhere. O is an interface of package complete: what the place does not offer
+// is built, or refused, by what open makes of its object. The zero handle is one that was never made.
 type handle[O driver.Object] struct {
 	obj    O
 	near   bool            // obj is in this machine's memory
@@ -176,13 +179,13 @@ func (h *handle[O]) remote() driver.Object {
 	if any(h.obj) == nil || h.near {
 		return nil // and not an interface that holds the nil of another
 	}
-	return h.obj
+	return complete.Bare(h.obj)
 }
 
 // open takes obj over, unless it is of another kind.
 func (h *handle[O]) open(obj driver.Object) error {
-	o, ok := obj.(O)
-	if !ok || !isKind[O](obj) {
+	o, ok := complete.As[O](obj)
+	if !ok {
 		err := fmt.Errorf("%v is no %s: %w", obj, reflect.TypeFor[O]().Name(), mperr.ErrType)
 		_ = obj.Close()
 		return err
@@ -195,18 +198,6 @@ func (h *handle[O]) open(obj driver.Object) error {
 	return nil
 }
 
-// isKind tells a mutex from what has a mutex's methods, too.
-func isKind[O driver.Object](obj driver.Object) bool {
-	if reflect.TypeFor[O]() != reflect.TypeFor[driver.Mutex]() {
-		return true
-	}
-	switch obj.(type) {
-	case driver.Cond, driver.RWMutex:
-		return false
-	}
-	return true
-}
-
 // watch arranges for a report if the handle is collected without Close. To
 // give the object back then is the driver's own affair.
 func (h *handle[O]) watch() {
@@ -217,19 +208,14 @@ func (h *handle[O]) watch() {
 }
 
 func (h *handle[O]) borrow() (*shm.Segment, func(), error) {
-	o, ok := any(h.obj).(local.Object)
+	o, ok := any(h.obj).(local.Object) // which is never wrapped
 	if !ok {
 		return nil, nil, local.ErrNoObject
 	}
 	return o.Borrow()
 }
 
-func (h *handle[O]) kind() shm.Kind {
-	if reflect.TypeFor[O]() == reflect.TypeFor[driver.Mutex]() {
-		return shm.KindMutex
-	}
-	return 0 // memory has none of these
-}
+func (h *handle[O]) kind() shm.Kind { return local.KindOf(complete.Kind[O]()) }
 
 func (h *handle[O]) finger(byte) ([16]byte, error) { return [16]byte{}, nil }
 
@@ -294,6 +280,10 @@ func openIn(h inPlace, o objectOptions, spec driver.Spec) error {
 		return fmt.Errorf("new %s in %v: %w", spec.Kind, o.place, err)
 	case err != nil:
 		return fmt.Errorf("new %s: %w", spec.Kind, err)
+	}
+	if _, method, ok := complete.Of(spec.Kind, obj); !ok && method != "" {
+		_ = obj.Close()
+		return fmt.Errorf("new %s in %v: the place's %T has no method %s, which every %s must have: %w", spec.Kind, o.place, obj, method, spec.Kind, errors.ErrUnsupported)
 	}
 	return h.open(obj)
 }

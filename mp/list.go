@@ -6,6 +6,7 @@ import (
 	"iter"
 	"math"
 
+	"multiproc/internal/complete"
 	"multiproc/internal/portable"
 	"multiproc/mp/driver"
 )
@@ -26,7 +27,7 @@ import (
 // then the sum is there, and what was taken is gone.
 type List[T any] struct {
 	travels
-	h handle[driver.List]
+	h handle[complete.List]
 	t *portable.Type[T]
 }
 
@@ -42,10 +43,10 @@ func (l *List[T]) plan() (err error) {
 	return err
 }
 
-func (l *List[T]) travel() traveller { return planned[driver.List]{&l.h, l.plan} }
+func (l *List[T]) travel() traveller { return planned[complete.List]{&l.h, l.plan} }
 
 // with is the list and a value as it is there.
-func (l *List[T]) with(ctx context.Context, v T) (driver.List, []byte, error) {
+func (l *List[T]) with(ctx context.Context, v T) (complete.List, []byte, error) {
 	o, err := l.h.access()
 	if err != nil {
 		return nil, nil, err
@@ -55,7 +56,7 @@ func (l *List[T]) with(ctx context.Context, v T) (driver.List, []byte, error) {
 }
 
 // withAll is with for many values.
-func (l *List[T]) withAll(ctx context.Context, vs []T) (driver.List, [][]byte, error) {
+func (l *List[T]) withAll(ctx context.Context, vs []T) (complete.List, [][]byte, error) {
 	o, err := l.h.access()
 	if err != nil {
 		return nil, nil, err
@@ -197,11 +198,11 @@ func (l *List[T]) Update(ctx context.Context, i int, f func(*T) error) error {
 
 // Len is the number of elements.
 func (l *List[T]) Len(ctx context.Context) (int, error) {
-	return ask(ctx, &l.h, driver.List.Len)
+	return ask(ctx, &l.h, complete.List.Len)
 }
 
 // Clear takes all elements out.
-func (l *List[T]) Clear(ctx context.Context) error { return l.h.do(ctx, driver.List.Clear) }
+func (l *List[T]) Clear(ctx context.Context) error { return l.h.do(ctx, complete.List.Clear) }
 
 // All iterates over the elements in order, some hundreds a round trip, so that
 // a list of any length costs little memory. An error is the last pair, as with
@@ -376,7 +377,7 @@ func (l *List[T]) Has(ctx context.Context, v T) (bool, error) {
 }
 
 // Reverse turns the order round.
-func (l *List[T]) Reverse(ctx context.Context) error { return l.h.do(ctx, driver.List.Reverse) }
+func (l *List[T]) Reverse(ctx context.Context) error { return l.h.do(ctx, complete.List.Reverse) }
 
 // Sort orders the elements by Python's <, or descending; equal ones keep their
 // order either way. Times are ordered by the instant, to the nanosecond. If two

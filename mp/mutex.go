@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"multiproc/internal/complete"
 	"multiproc/mp/driver"
 )
 
@@ -29,7 +30,7 @@ import (
 // round trip each.
 type Mutex struct {
 	travels
-	h    handle[driver.Mutex]
+	h    handle[complete.Mutex]
 	held held
 }
 
@@ -46,13 +47,13 @@ func (m *Mutex) Lock(ctx context.Context) error {
 	if m.h.near {
 		return m.h.obj.Lock(ctx) // and not by lock, which costs 10 ns
 	}
-	return lock(ctx, &m.h, &m.held, driver.Mutex.Lock)
+	return lock(ctx, &m.h, &m.held, complete.Mutex.Lock)
 }
 
 // TryLock takes the lock if nobody holds it, and reports whether it did. After
 // an error it is not held.
 func (m *Mutex) TryLock(ctx context.Context) (bool, error) {
-	return tryLock(ctx, &m.h, &m.held, driver.Mutex.TryLock)
+	return tryLock(ctx, &m.h, &m.held, complete.Mutex.TryLock)
 }
 
 // Unlock gives the lock back. Any goroutine of the process that holds it may
@@ -66,7 +67,7 @@ func (m *Mutex) Unlock() {
 	if m.h.near && m.h.obj.Unlock(context.Background()) == nil {
 		return
 	}
-	unlock(&m.h, &m.held, "unlock", driver.Mutex.Unlock)
+	unlock(&m.h, &m.held, "unlock", complete.Mutex.Unlock)
 }
 
 // Repair takes the lock, calls f to put in order what a dead holder left, and
@@ -76,7 +77,7 @@ func (m *Mutex) Repair(ctx context.Context, f func() error) error { return repai
 
 // Owner is the process id of the holder, 0 if nobody holds the lock, or a
 // process on another machine. By the time it returns that may have changed.
-func (m *Mutex) Owner(ctx context.Context) (int, error) { return ask(ctx, &m.h, driver.Mutex.Owner) }
+func (m *Mutex) Owner(ctx context.Context) (int, error) { return ask(ctx, &m.h, complete.Mutex.Owner) }
 
 // Close gives the handle back. A lock that is held through it stays held until
 // Unlock, which works all the same.
@@ -128,7 +129,7 @@ func unlock[O driver.Object](h *handle[O], n *held, verb string, method func(O, 
 }
 
 // repair is Repair of everything that has a mutex's methods.
-func repair[O driver.Mutex](ctx context.Context, h *handle[O], f func() error) error {
+func repair[O complete.Mutex](ctx context.Context, h *handle[O], f func() error) error {
 	o, err := h.access()
 	if err != nil {
 		return err

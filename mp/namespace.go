@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 
+	"multiproc/internal/complete"
 	"multiproc/mp/driver"
 )
 
@@ -24,7 +25,7 @@ import (
 // changed, unless it wraps ErrUnknownFate.
 type Namespace struct {
 	travels
-	h handle[driver.Dict]
+	h handle[complete.Dict]
 }
 
 // NewNamespace makes an empty namespace in the place that In names, or finds
@@ -40,7 +41,7 @@ func attr[T any](ns *Namespace) (*Dict[string, T], error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Dict[string, T]{h: handle[driver.Dict]{obj: o}}
+	d := &Dict[string, T]{h: handle[complete.Dict]{obj: o}}
 	return d, d.plan()
 }
 
@@ -123,7 +124,7 @@ func (ns *Namespace) Has(ctx context.Context, name string) (bool, error) {
 
 // Len is the number of names.
 func (ns *Namespace) Len(ctx context.Context) (int, error) {
-	return ask(ctx, &ns.h, driver.Dict.Len)
+	return ask(ctx, &ns.h, complete.Dict.Len)
 }
 
 // Copy returns all names and values as they are at one moment.

@@ -3,9 +3,8 @@ package mp
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
-	"time"
 
+	"multiproc/internal/complete"
 	"multiproc/internal/mperr"
 	"multiproc/internal/portable"
 	"multiproc/mp/driver"
@@ -23,17 +22,7 @@ type spot struct {
 // set if nobody has changed it meanwhile; else it is read again. A value that
 // is not there yet is the zero value.
 func update[T any](ctx context.Context, s spot, t *portable.Type[T], f func(*T) error) error {
-	var pause backoff
-	for {
-		start := time.Now()
-		done, err := tryUpdate(ctx, s, t, f)
-		if done || err != nil {
-			return err
-		}
-		if err := pause.wait(ctx, time.Since(start)); err != nil {
-			return err
-		}
-	}
+	return complete.Retry(ctx, func() (bool, error) { return tryUpdate(ctx, s, t, f) })
 }
 
 func tryUpdate[T any](ctx context.Context, s spot, t *portable.Type[T], f func(*T) error) (bool, error) {
@@ -59,33 +48,4 @@ func tryUpdate[T any](ctx context.Context, s spot, t *portable.Type[T], f func(*
 		return false, err
 	}
 	return s.set(ctx, b, was.Version)
-}
-
-// backoff spreads those out who change one value at a time. Each collision is
-// somebody's success, so there is always progress; the pauses see to it that
-// it is everybody's. They double, so that a crowd thins out, up to maxCrowd
-// tries' length; and after that they shrink again, so that whoever has lost
-// often goes before those who have just come.
-type backoff struct{ lost int }
-
-const (
-	maxCrowd = 5 // powers of two
-	maxPause = time.Second
-)
-
-// wait pauses after a try that took so long.
-func (b *backoff) wait(ctx context.Context, took time.Duration) error {
-	b.lost++
-	most := min(took<<max(0, min(b.lost-1, 2*maxCrowd-b.lost)), maxPause)
-	if b.lost == 1 || most <= 0 {
-		return mperr.Ended(ctx)
-	}
-	timer := time.NewTimer(rand.N(most))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return mperr.Ended(ctx)
-	}
 }

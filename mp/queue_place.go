@@ -5,14 +5,14 @@ import (
 	"errors"
 	"unsafe"
 
+	"multiproc/internal/complete"
 	"multiproc/internal/mperr"
 	"multiproc/internal/portable"
-	"multiproc/mp/driver"
 )
 
 // placeQueue is a queue in a place.
 type placeQueue[T any] struct {
-	handle[driver.Queue]
+	handle[complete.Queue]
 	t *portable.Type[T]
 }
 
@@ -81,11 +81,11 @@ func (q *placeQueue[T]) getAppend(ctx context.Context, buf []byte) ([]byte, erro
 }
 
 func (q *placeQueue[T]) length(ctx context.Context) (int, error) {
-	return ask(ctx, &q.handle, driver.Queue.Len)
+	return ask(ctx, &q.handle, complete.Queue.Len)
 }
 
 func (q *placeQueue[T]) full(ctx context.Context) (bool, error) {
-	return ask(ctx, &q.handle, driver.Queue.Full)
+	return ask(ctx, &q.handle, complete.Queue.Full)
 }
 
 func (q *placeQueue[T]) capacity() int {
@@ -96,12 +96,14 @@ func (q *placeQueue[T]) capacity() int {
 	return o.Cap()
 }
 
-func (q *placeQueue[T]) taskDone(ctx context.Context) error { return q.do(ctx, driver.Queue.TaskDone) }
+func (q *placeQueue[T]) taskDone(ctx context.Context) error {
+	return q.do(ctx, complete.Queue.TaskDone)
+}
 
-func (q *placeQueue[T]) join(ctx context.Context) error { return q.do(ctx, driver.Queue.Join) }
+func (q *placeQueue[T]) join(ctx context.Context) error { return q.do(ctx, complete.Queue.Join) }
 
 func (q *placeQueue[T]) closeWrite(ctx context.Context) error {
-	return q.do(ctx, driver.Queue.CloseWrite)
+	return q.do(ctx, complete.Queue.CloseWrite)
 }
 
 // source lets Select wait for the queue.

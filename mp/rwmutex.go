@@ -3,6 +3,7 @@ package mp
 import (
 	"context"
 
+	"multiproc/internal/complete"
 	"multiproc/mp/driver"
 )
 
@@ -24,7 +25,7 @@ import (
 // usable.
 type RWMutex struct {
 	travels
-	h     handle[driver.RWMutex]
+	h     handle[complete.RWMutex]
 	held  held
 	reads held
 }
@@ -39,17 +40,17 @@ func NewRWMutex(opts ...Option) (*RWMutex, error) {
 // Lock takes the lock for writing, waiting while anybody holds it. After an
 // error it is not held.
 func (m *RWMutex) Lock(ctx context.Context) error {
-	return lock(ctx, &m.h, &m.held, driver.RWMutex.Lock)
+	return lock(ctx, &m.h, &m.held, complete.RWMutex.Lock)
 }
 
 // TryLock takes the lock for writing if nobody holds it, and reports whether it
 // did. After an error it is not held.
 func (m *RWMutex) TryLock(ctx context.Context) (bool, error) {
-	return tryLock(ctx, &m.h, &m.held, driver.RWMutex.TryLock)
+	return tryLock(ctx, &m.h, &m.held, complete.RWMutex.TryLock)
 }
 
 // Unlock gives back what Lock took, as that of Mutex does.
-func (m *RWMutex) Unlock() { unlock(&m.h, &m.held, "unlock", driver.RWMutex.Unlock) }
+func (m *RWMutex) Unlock() { unlock(&m.h, &m.held, "unlock", complete.RWMutex.Unlock) }
 
 // Repair takes the lock for writing, calls f to put in order what a dead writer
 // left, and gives the lock back. If f returns nil the lock works again.
@@ -58,25 +59,25 @@ func (m *RWMutex) Repair(ctx context.Context, f func() error) error { return rep
 // Owner is the process id of the writer, 0 if there is none, or on another
 // machine. By the time it returns that may have changed.
 func (m *RWMutex) Owner(ctx context.Context) (int, error) {
-	return ask(ctx, &m.h, driver.RWMutex.Owner)
+	return ask(ctx, &m.h, complete.RWMutex.Owner)
 }
 
 // RLock takes the lock for reading, waiting while one writes or waits to. After
 // an error it is not held.
 func (m *RWMutex) RLock(ctx context.Context) error {
-	return lock(ctx, &m.h, &m.reads, driver.RWMutex.RLock)
+	return lock(ctx, &m.h, &m.reads, complete.RWMutex.RLock)
 }
 
 // TryRLock takes the lock for reading if nobody writes or waits to, and reports
 // whether it did.
 func (m *RWMutex) TryRLock(ctx context.Context) (bool, error) {
-	return tryLock(ctx, &m.h, &m.reads, driver.RWMutex.TryRLock)
+	return tryLock(ctx, &m.h, &m.reads, complete.RWMutex.TryRLock)
 }
 
 // RUnlock takes back one RLock through this handle; it panics if there is none.
 // If the connection to the place was lost since, the lock is no longer held, and
 // RUnlock returns.
-func (m *RWMutex) RUnlock() { unlock(&m.h, &m.reads, "read unlock", driver.RWMutex.RUnlock) }
+func (m *RWMutex) RUnlock() { unlock(&m.h, &m.reads, "read unlock", complete.RWMutex.RUnlock) }
 
 // Close gives the handle back.
 func (m *RWMutex) Close() error { return m.h.Close() }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 
+	"multiproc/internal/complete"
 	"multiproc/internal/portable"
 	"multiproc/mp/driver"
 )
@@ -18,7 +19,7 @@ import (
 // wraps ErrUnknownFate, or says of Pop that what was taken is no T.
 type Set[T comparable] struct {
 	travels
-	h handle[driver.Set]
+	h handle[complete.Set]
 	t *portable.Type[T]
 }
 
@@ -34,9 +35,9 @@ func (s *Set[T]) plan() (err error) {
 	return err
 }
 
-func (s *Set[T]) travel() traveller { return planned[driver.Set]{&s.h, s.plan} }
+func (s *Set[T]) travel() traveller { return planned[complete.Set]{&s.h, s.plan} }
 
-func (s *Set[T]) with(ctx context.Context, v T) (driver.Set, []byte, error) {
+func (s *Set[T]) with(ctx context.Context, v T) (complete.Set, []byte, error) {
 	o, err := s.h.access()
 	if err != nil {
 		return nil, nil, err
@@ -45,7 +46,7 @@ func (s *Set[T]) with(ctx context.Context, v T) (driver.Set, []byte, error) {
 	return o, b, err
 }
 
-func (s *Set[T]) withAll(ctx context.Context, vs []T) (driver.Set, [][]byte, error) {
+func (s *Set[T]) withAll(ctx context.Context, vs []T) (complete.Set, [][]byte, error) {
 	o, err := s.h.access()
 	if err != nil {
 		return nil, nil, err
@@ -126,11 +127,11 @@ func (s *Set[T]) Has(ctx context.Context, v T) (bool, error) {
 
 // Len is the number of values.
 func (s *Set[T]) Len(ctx context.Context) (int, error) {
-	return ask(ctx, &s.h, driver.Set.Len)
+	return ask(ctx, &s.h, complete.Set.Len)
 }
 
 // Clear takes all values out.
-func (s *Set[T]) Clear(ctx context.Context) error { return s.h.do(ctx, driver.Set.Clear) }
+func (s *Set[T]) Clear(ctx context.Context) error { return s.h.do(ctx, complete.Set.Clear) }
 
 // All iterates over the values, some hundreds a round trip; an error is the
 // last pair, as with Queue.Drain. Others may change the set meanwhile: values

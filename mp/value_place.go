@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"reflect"
 
+	"multiproc/internal/complete"
 	"multiproc/internal/portable"
 	"multiproc/mp/driver"
 )
 
 // placeValue is a value in a place.
 type placeValue[T any] struct {
-	handle[driver.Value]
+	handle[complete.Value]
 	t *portable.Type[T]
 }
 

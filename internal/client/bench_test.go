@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"multiproc/internal/complete"
 	"multiproc/internal/frames"
 	"multiproc/mp/driver"
 )
@@ -56,16 +57,16 @@ func BenchmarkCall(b *testing.B) { benchCalls(b, benchDict) }
 
 // BenchmarkSet is the same against a server.
 func BenchmarkSet(b *testing.B) {
-	benchCalls(b, func(b *testing.B) driver.Dict {
+	benchCalls(b, func(b *testing.B) complete.Dict {
 		o, err := dialTest(b, serveTest(b, "unix")).Open(b.Context(), driver.Spec{Kind: driver.KindDict})
 		if err != nil {
 			b.Fatal(err)
 		}
-		return o.(driver.Dict)
+		return o.(complete.Dict)
 	})
 }
 
-func benchCalls(b *testing.B, open func(b *testing.B) driver.Dict) {
+func benchCalls(b *testing.B, open func(b *testing.B) complete.Dict) {
 	b.Helper()
 	cancellable, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -101,7 +102,7 @@ func benchCalls(b *testing.B, open func(b *testing.B) driver.Dict) {
 
 // benchDict is a dict at a server that answers null to everything, and to
 // calls that came together with one write.
-func benchDict(b *testing.B) driver.Dict {
+func benchDict(b *testing.B) complete.Dict {
 	b.Helper()
 	s := newFake(b, "dict", nil)
 	s.batch = true
@@ -109,5 +110,5 @@ func benchDict(b *testing.B) driver.Dict {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return o.(driver.Dict)
+	return o.(complete.Dict)
 }

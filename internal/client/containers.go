@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 
+	"multiproc/internal/complete"
 	"multiproc/internal/frames"
 	"multiproc/mp/driver"
 )
@@ -64,7 +65,7 @@ func (c cells[K]) Pop(ctx context.Context, k K) ([]byte, error) {
 // dictHandle implements driver.Dict, for dicts and namespaces.
 type dictHandle struct{ cells[[]byte] }
 
-var _ driver.Dict = (*dictHandle)(nil)
+var _ complete.Dict = (*dictHandle)(nil)
 
 func (d *dictHandle) SetDefault(ctx context.Context, key, v []byte) ([]byte, error) {
 	return d.at("mp.setDefault", key).raw(v).value(ctx)
@@ -159,7 +160,7 @@ func parseChange(event []byte) (c driver.Change, err error) {
 // listHandle implements driver.List.
 type listHandle struct{ cells[int] }
 
-var _ driver.List = (*listHandle)(nil)
+var _ complete.List = (*listHandle)(nil)
 
 func (l *listHandle) Append(ctx context.Context, v []byte) error {
 	return l.request("mp.append").raw(v).void(ctx)
@@ -243,7 +244,7 @@ func parseListChange(event []byte) (c driver.ListChange, err error) {
 // setHandle implements driver.Set.
 type setHandle struct{ container }
 
-var _ driver.Set = (*setHandle)(nil)
+var _ complete.Set = (*setHandle)(nil)
 
 func (s *setHandle) Add(ctx context.Context, v []byte) (bool, error) {
 	return s.request("mp.add").raw(v).truth(ctx)
@@ -278,7 +279,7 @@ func (s *setHandle) Page(ctx context.Context, cursor uint64, limit int) ([][]byt
 // valueHandle implements driver.Value.
 type valueHandle struct{ *handle }
 
-var _ driver.Value = (*valueHandle)(nil)
+var _ complete.Value = (*valueHandle)(nil)
 
 func (v *valueHandle) Get(ctx context.Context) (driver.Versioned, error) {
 	return v.request("mp.get").versioned(ctx)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"multiproc/internal/complete"
 	"multiproc/internal/frames"
 	"multiproc/internal/mperr"
 	"multiproc/internal/portable"
@@ -26,7 +27,7 @@ func giveUp(c *fakeConn, f *frames.Frame) {
 // Close of a handle ends the calls that wait in it, and not those of others.
 func TestCloseHandle(t *testing.T) {
 	s := newFake(t, "Queue", giveUp)
-	m, q := openFake[driver.Queue](t, s)
+	m, q := openFake[complete.Queue](t, s)
 	other, err := m.Open(t.Context(), driver.Spec{Kind: driver.KindQueue})
 	if err != nil {
 		t.Fatal(err)
@@ -34,7 +35,7 @@ func TestCloseHandle(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	got, rest := make(chan error, 1), make(chan error, 1)
 	go func() { _, err := q.Get(t.Context()); got <- err }()
-	go func() { _, err := other.(driver.Queue).Get(ctx); rest <- err }()
+	go func() { _, err := other.(complete.Queue).Get(ctx); rest <- err }()
 	s.count("mp.get", 2)
 	if err := q.Close(); err != nil {
 		t.Error(err)
@@ -55,7 +56,7 @@ func TestCloseHandle(t *testing.T) {
 
 func TestCloseManager(t *testing.T) {
 	s := newFake(t, "Queue", giveUp)
-	m, q := openFake[driver.Queue](t, s)
+	m, q := openFake[complete.Queue](t, s)
 	got := make(chan error, 1)
 	go func() { _, err := q.Get(t.Context()); got <- err }()
 	s.count("mp.get", 1)
@@ -105,7 +106,7 @@ func TestKinds(t *testing.T) {
 
 func TestEmbed(t *testing.T) {
 	s := newFake(t, "dict", nil)
-	m, d := openFake[driver.Dict](t, s)
+	m, d := openFake[complete.Dict](t, s)
 	ref, err := d.Embed(m)
 	if err != nil {
 		t.Fatal(err)
@@ -117,7 +118,7 @@ func TestEmbed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := again.(driver.Dict); !ok || again.String() != "dict 7" || again.Place() != driver.Place(m) {
+	if _, ok := again.(complete.Dict); !ok || again.String() != "dict 7" || again.Place() != driver.Place(m) {
 		t.Errorf("%T %v", again, again)
 	}
 	if _, err := again.Embed(dialFake(t, s)); err != nil {
@@ -143,7 +144,7 @@ func TestLostLock(t *testing.T) {
 		}
 		c.give(f.Seq, null)
 	})
-	m, l := openFake[driver.Mutex](t, s)
+	m, l := openFake[complete.Mutex](t, s)
 	lock := func() {
 		t.Helper()
 		if err := l.LockBroken(t.Context()); err != nil {
@@ -183,7 +184,7 @@ func TestErrors(t *testing.T) {
 		{"RuntimeError", []string{"another.program's", "died:17:mutex"}, nil, "17"},
 	} {
 		s := newFake(t, "dict", func(fc *fakeConn, f *frames.Frame) { fc.fail(f.Seq, c.class, c.names...) })
-		_, d := openFake[driver.Dict](t, s)
+		_, d := openFake[complete.Dict](t, s)
 		_, err := d.Len(t.Context())
 		var e *Error
 		if !errors.As(err, &e) || e.Class != "builtins."+c.class || len(e.Args) != 1 || e.Args[0] != "told so" {
@@ -221,18 +222,18 @@ func TestDialWrongKey(t *testing.T) {
 // that lives as long as they do.
 func TestArrivals(t *testing.T) {
 	s := newFake(t, "Queue", func(c *fakeConn, f *frames.Frame) { c.give(f.Seq, frames.AppendUint(nil, 4)) })
-	m, q := openFake[driver.Queue](t, s)
+	m, q := openFake[complete.Queue](t, s)
 	name, ref, err := q.Reference(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	arrive := func() driver.Queue {
+	arrive := func() complete.Queue {
 		t.Helper()
 		o, err := driver.Open(t.Context(), name, ref)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return o.(driver.Queue)
+		return o.(complete.Queue)
 	}
 	if a := arrive(); a.Place() != driver.Place(m) {
 		t.Error("the program's session was not used")

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"multiproc/internal/complete"
 	"multiproc/internal/frames"
 	"multiproc/internal/mperr"
 	"multiproc/mp/driver"
@@ -38,7 +39,7 @@ func TestAnswersFindTheirCallers(t *testing.T) {
 		key := append([]byte(nil), f.Args.Next()...)
 		go c.give(f.Seq, key) // in any order
 	}
-	_, d := openFake[driver.Dict](t, s)
+	_, d := openFake[complete.Dict](t, s)
 	var wg sync.WaitGroup
 	for i := range 64 {
 		wg.Go(func() {
@@ -80,7 +81,7 @@ func TestCancel(t *testing.T) {
 						c.onCancel(fc, f.Seq)
 					}
 				}
-				_, q := openFake[driver.Queue](t, s)
+				_, q := openFake[complete.Queue](t, s)
 				ctx, cancel := context.WithCancel(t.Context())
 				if among != "alone" {
 					other, stop := context.WithCancel(t.Context())
@@ -116,7 +117,7 @@ func TestTakenIsAcknowledged(t *testing.T) {
 			c.reply(f.Seq, frames.AppendUint(nil, 5), true)
 		}
 	}
-	m, q := openFake[driver.Queue](t, s)
+	m, q := openFake[complete.Queue](t, s)
 	if _, err := q.Get(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +137,7 @@ func TestLostConnection(t *testing.T) {
 			c.give(f.Seq, frames.AppendUint(nil, 3))
 		}
 	}
-	_, d := openFake[driver.Dict](t, s)
+	_, d := openFake[complete.Dict](t, s)
 	var wg sync.WaitGroup
 	for range 3 {
 		wg.Go(func() {
@@ -165,7 +166,7 @@ func TestLostConnection(t *testing.T) {
 func TestLostWhileIdle(t *testing.T) {
 	s := newFake(t, "dict", nil)
 	s.batch = true
-	m, d := openFake[driver.Dict](t, s)
+	m, d := openFake[complete.Dict](t, s)
 	for range 3 {
 		old := m.link.Load()
 		s.cut()
@@ -190,7 +191,7 @@ func TestGoneAfterReconnect(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newFake(t, "dict", func(c *fakeConn, f *frames.Frame) { c.fail(f.Seq, "KeyError", "mp.ErrNoKey") })
-			m, d := openFake[driver.Dict](t, s)
+			m, d := openFake[complete.Dict](t, s)
 			old := m.link.Load()
 			s.mu.Lock()
 			change(s)
@@ -209,7 +210,7 @@ func TestGoneAfterReconnect(t *testing.T) {
 // No server: an error that says so, and nothing of unknown fate.
 func TestServerIsGone(t *testing.T) {
 	s := newFake(t, "dict", ignore)
-	m, d := openFake[driver.Dict](t, s)
+	m, d := openFake[complete.Dict](t, s)
 	m.address += ".gone"
 	m.link.Load().fail(io.EOF)
 	if _, err := d.Len(t.Context()); err == nil || errors.Is(err, mperr.ErrUnknownFate) {
@@ -242,7 +243,7 @@ func TestGraceEnds(t *testing.T) {
 func TestServerHangs(t *testing.T) {
 	t.Parallel()
 	s := newFake(t, "Lock", ignore)
-	_, l := openFake[driver.Mutex](t, s)
+	_, l := openFake[complete.Mutex](t, s)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
 	err := l.Lock(ctx)
@@ -263,7 +264,7 @@ func TestDeadline(t *testing.T) {
 		timeout <- f.Patience
 		c.fail(f.Seq, "TimeoutError", "context.DeadlineExceeded")
 	})
-	_, q := openFake[driver.Queue](t, s)
+	_, q := openFake[complete.Queue](t, s)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 	defer cancel()
 	_, err := q.Get(ctx)
@@ -283,7 +284,7 @@ func TestDeadline(t *testing.T) {
 
 func TestTooLarge(t *testing.T) {
 	s := newFake(t, "Queue", func(c *fakeConn, f *frames.Frame) { c.give(f.Seq, frames.AppendUint(nil, 1)) })
-	_, q := openFake[driver.Queue](t, s)
+	_, q := openFake[complete.Queue](t, s)
 	wantIs(t, "put", q.Put(t.Context(), frames.AppendBytes(nil, make([]byte, 2<<20))), mperr.ErrTooLarge)
 	if n, err := q.Len(t.Context()); n != 1 || err != nil {
 		t.Errorf("afterwards: %d, %v", n, err)
@@ -300,14 +301,14 @@ func TestHostileServer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newFake(t, "Queue", func(c *fakeConn, f *frames.Frame) { c.send(frame) })
-			_, q := openFake[driver.Queue](t, s)
+			_, q := openFake[complete.Queue](t, s)
 			_, err := q.Len(t.Context())
 			wantIs(t, "len", err, mperr.ErrUnknownFate, mperr.ErrCorrupt)
 		})
 	}
 	t.Run("not a number", func(t *testing.T) {
 		s := newFake(t, "Queue", func(c *fakeConn, f *frames.Frame) { c.give(f.Seq, []byte{0xff, 0xff}) })
-		_, q := openFake[driver.Queue](t, s)
+		_, q := openFake[complete.Queue](t, s)
 		_, err := q.Len(t.Context())
 		wantIs(t, "len", err, mperr.ErrCorrupt)
 		_, err = q.GetBatch(t.Context(), 1)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"multiproc/internal/complete"
 	"multiproc/internal/data"
 	"multiproc/internal/frames"
 	"multiproc/internal/mperr"
@@ -26,7 +27,7 @@ type mutexHandle struct {
 	lost int
 }
 
-var _ driver.Mutex = (*mutexHandle)(nil)
+var _ complete.Mutex = (*mutexHandle)(nil)
 
 func (m *mutexHandle) Lock(ctx context.Context) error { return m.lock(ctx, "mp.lock") }
 
@@ -135,7 +136,7 @@ func (m *mutexHandle) Owner(ctx context.Context) (int, error) {
 // Condition; mutexHandle's methods are the server's methods of both.
 type condHandle struct{ mutexHandle }
 
-var _ driver.Cond = (*condHandle)(nil)
+var _ complete.Cond = (*condHandle)(nil)
 
 // openCond adds the constructor's argument to an open request of a Condition:
 // the lock, or one that is made for it and lives as long. Python's own default,
@@ -262,7 +263,7 @@ type rwHandle struct {
 	reads holdings
 }
 
-var _ driver.RWMutex = (*rwHandle)(nil)
+var _ complete.RWMutex = (*rwHandle)(nil)
 
 var undoRead = undoTake("mp.rUnlock")
 

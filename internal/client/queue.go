@@ -3,14 +3,14 @@ package client
 import (
 	"context"
 
+	"multiproc/internal/complete"
 	"multiproc/internal/mperr"
-	"multiproc/mp/driver"
 )
 
 // queueHandle implements driver.Queue.
 type queueHandle struct{ *handle }
 
-var _ driver.Queue = (*queueHandle)(nil)
+var _ complete.Queue = (*queueHandle)(nil)
 
 func (q *queueHandle) Put(ctx context.Context, v []byte) error {
 	return q.request("mp.put").raw(v).void(ctx)

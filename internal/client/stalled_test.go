@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"multiproc/internal/complete"
 	"multiproc/internal/frames"
 	"multiproc/internal/mperr"
 	"multiproc/internal/pyconn"
@@ -68,7 +69,7 @@ func TestServerDoesNotRead(t *testing.T) {
 	t.Parallel()
 	s, goOn := stalled(t, "dict", nil)
 	defer goOn()
-	m, d := openFake[driver.Dict](t, s)
+	m, d := openFake[complete.Dict](t, s)
 	ctx, cancel := context.WithCancel(t.Context())
 	got := make(chan error, 3)
 	fill(t, ctx, s, m, d, got)
@@ -84,7 +85,7 @@ func TestServerDoesNotReadAck(t *testing.T) {
 		answer <- func() { c.reply(seq, frames.AppendUint(nil, 5), true) }
 	})
 	defer goOn()
-	m, q := openFake[driver.Queue](t, s)
+	m, q := openFake[complete.Queue](t, s)
 	ctx, cancel := context.WithCancel(t.Context())
 	got := make(chan error, 4)
 	go func() { _, err := q.Get(ctx); got <- err }()

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"testing"
 
+	"multiproc/internal/complete"
 	"multiproc/internal/frames"
 	"multiproc/internal/mperr"
-	"multiproc/mp/driver"
 )
 
 // changeEvent is [op, key, value, version].
@@ -26,7 +26,7 @@ func TestWatch(t *testing.T) {
 		}
 		giveUp(c, f)
 	}
-	_, d := openFake[driver.Dict](t, s)
+	_, d := openFake[complete.Dict](t, s)
 	changes := d.Watch(t.Context())
 	s.wait("mp.watch", storePing) // before anybody loops
 	n := 0
@@ -48,13 +48,13 @@ func TestWatch(t *testing.T) {
 // How a watch ends: the last pair has the error.
 func TestWatchEnds(t *testing.T) {
 	for name, c := range map[string]struct {
-		cause func(s *fakeServer, d driver.Dict, cancel func())
+		cause func(s *fakeServer, d complete.Dict, cancel func())
 		want  error
 	}{
-		"context":    {func(_ *fakeServer, _ driver.Dict, cancel func()) { cancel() }, context.Canceled},
-		"close":      {func(_ *fakeServer, d driver.Dict, _ func()) { _ = d.Close() }, mperr.ErrClosed},
-		"connection": {func(s *fakeServer, _ driver.Dict, _ func()) { s.cut() }, mperr.ErrUnknownFate},
-		"server": {func(s *fakeServer, _ driver.Dict, _ func()) {
+		"context":    {func(_ *fakeServer, _ complete.Dict, cancel func()) { cancel() }, context.Canceled},
+		"close":      {func(_ *fakeServer, d complete.Dict, _ func()) { _ = d.Close() }, mperr.ErrClosed},
+		"connection": {func(s *fakeServer, _ complete.Dict, _ func()) { s.cut() }, mperr.ErrUnknownFate},
+		"server": {func(s *fakeServer, _ complete.Dict, _ func()) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.conns[0].fail(2, "RuntimeError", "mp.ErrOverrun")
@@ -62,7 +62,7 @@ func TestWatchEnds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newFake(t, "dict", giveUp)
-			_, d := openFake[driver.Dict](t, s)
+			_, d := openFake[complete.Dict](t, s)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			changes := d.Watch(ctx)
@@ -81,7 +81,7 @@ func TestWatchEnds(t *testing.T) {
 // Errors of subscribing are the first and last pair.
 func TestWatchFails(t *testing.T) {
 	s := newFake(t, "list", giveUp)
-	m, l := openFake[driver.List](t, s)
+	m, l := openFake[complete.List](t, s)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, err := range l.Watch(ctx) {
@@ -118,7 +118,7 @@ func TestOverrun(t *testing.T) {
 		}
 		giveUp(c, f)
 	}
-	_, l := openFake[driver.List](t, s)
+	_, l := openFake[complete.List](t, s)
 	changes := l.Watch(t.Context())
 	s.wait("Cancel")
 	if _, err := l.Len(t.Context()); err != nil {

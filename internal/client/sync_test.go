@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 
+	"multiproc/internal/complete"
 	"multiproc/internal/frames"
 	"multiproc/internal/mperr"
 	"multiproc/mp/driver"
@@ -53,7 +54,7 @@ func TestLostHoldings(t *testing.T) {
 	sem, watch := openTest[driver.Semaphore](t, m, spec), openTest[driver.Semaphore](t, other, spec)
 	signals := openTest[driver.Semaphore](t, m, driver.Spec{Kind: driver.KindSemaphore, Name: "signals"})
 	r := openTest[driver.RecursiveMutex](t, m, driver.Spec{Kind: driver.KindRecursiveMutex, Name: "r"})
-	rw := openTest[driver.RWMutex](t, m, driver.Spec{Kind: driver.KindRWMutex, Name: "rw"})
+	rw := openTest[complete.RWMutex](t, m, driver.Spec{Kind: driver.KindRWMutex, Name: "rw"})
 	for range 2 {
 		wantNo(t, "take", errors.Join(sem.Acquire(ctx), r.Lock(ctx), rw.RLock(ctx), signals.Release(ctx), signals.Acquire(ctx)))
 	}
@@ -79,7 +80,7 @@ func TestLostHoldings(t *testing.T) {
 
 // waitingCond is a Cond of a fake server with a wait under way. What the
 // server answers, once it was cancelled, comes by the channel.
-func waitingCond(t *testing.T) (s *fakeServer, c driver.Cond, cancel func(), answer chan error, signal chan func()) {
+func waitingCond(t *testing.T) (s *fakeServer, c complete.Cond, cancel func(), answer chan error, signal chan func()) {
 	signal = make(chan func(), 1)
 	s = newFake(t, "Condition", func(c *fakeConn, f *frames.Frame) {
 		switch {
@@ -91,7 +92,7 @@ func waitingCond(t *testing.T) (s *fakeServer, c driver.Cond, cancel func(), ans
 		}
 	})
 	m := dialFake(t, s)
-	c = m.newHandle(m.link.Load(), fakeID, "Condition", "", 0, nil).object().(driver.Cond)
+	c = m.newHandle(m.link.Load(), fakeID, "Condition", "", 0, nil).object().(complete.Cond)
 	ctx, cancel := context.WithCancel(t.Context())
 	answer = make(chan error, 1)
 	go func() { answer <- c.Wait(ctx) }()
@@ -141,9 +142,9 @@ func TestLockOfCond(t *testing.T) {
 func TestWaitUnderAnothersLock(t *testing.T) {
 	s, ctx := serveTest(t, "unix"), t.Context()
 	m, other := dialTest(t, s), dialTest(t, s)
-	lock := openTest[driver.Mutex](t, m, driver.Spec{Kind: driver.KindMutex, Name: "l"})
-	c := openTest[driver.Cond](t, m, driver.Spec{Kind: driver.KindCond, Name: "c", Lock: lock})
-	watch := openTest[driver.Mutex](t, other, driver.Spec{Kind: driver.KindMutex, Name: "l"})
+	lock := openTest[complete.Mutex](t, m, driver.Spec{Kind: driver.KindMutex, Name: "l"})
+	c := openTest[complete.Cond](t, m, driver.Spec{Kind: driver.KindCond, Name: "c", Lock: lock})
+	watch := openTest[complete.Mutex](t, other, driver.Spec{Kind: driver.KindMutex, Name: "l"})
 	wantNo(t, "lock", lock.Lock(ctx))
 	answer := make(chan error, 1)
 	go func() { answer <- c.Wait(ctx) }()

@@ -24,7 +24,7 @@ var storeys = [][]string{
 	{"internal/objects"},                  // the objects of a manager
 	{"internal/registry"},                 // and those of the program's own types
 	{"internal/server"},                   // the server of a manager
-	{"mp/driver"},                         // what a place must offer
+	{"mp/driver", "internal/complete"},    // what a place must offer, and what is built from that
 	{"internal/local", "internal/client"}, // the places: memory, and a manager
 	{"mp"},                                // what users see
 	{"manager/client"},                    // what programs add to it: connections to a server for shared objects
@@ -39,9 +39,10 @@ var beside = map[string][]string{
 	"internal/ring":     {"internal/robust"},
 	"internal/fdbroker": {"internal/wire"},
 	"internal/portable": {"internal/codec"},
-	"internal/pyconn":   {"internal/pyconn"}, // its test helpers
-	"internal/frames":   {"internal/frames"}, // its test helpers
-	"mp/driver":         {"mp/driver"},       // the suite that drivers must pass
+	"internal/pyconn":   {"internal/pyconn"},                // its test helpers
+	"internal/frames":   {"internal/frames"},                // its test helpers
+	"mp/driver":         {"mp/driver", "internal/complete"}, // the suite that drivers must pass
+	"internal/complete": {"mp/driver"},
 	"examples":          {"examples"},
 	"tests":             {"internal/childtest", "mptest", "tests"},
 	"mptest":            {"internal/childtest"},

@@ -27,7 +27,10 @@ type mutex struct {
 	held   uint32 // 1 while this handle holds the lock: of two Unlocks one gives it back
 }
 
-var _ driver.Mutex = (*mutex)(nil)
+var _ interface {
+	driver.Mutex
+	driver.MutexOwner
+} = (*mutex)(nil)
 
 func newMutex(p *Place, seg *shm.Segment) (*mutex, error) {
 	m := &mutex{object: object{place: p}, lock: &robust.Lock{}}

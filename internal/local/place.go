@@ -26,20 +26,42 @@ type Object interface {
 	Borrow() (seg *shm.Segment, release func(), err error)
 }
 
-// KindOf is what the segment of an object holds; false if memory does not offer
-// objects of that kind.
-func KindOf(kind driver.Kind) (shm.Kind, bool) {
-	switch kind {
-	case driver.KindMutex:
-		return shm.KindMutex, true
+// kinds are the kinds of objects that memory offers: what their segments hold,
+// and what makes a handle to one. No other place of the program lists them.
+var kinds = []struct {
+	kind driver.Kind
+	seg  shm.Kind
+	make func(p *Place, seg *shm.Segment) (driver.Object, error)
+}{
+	{driver.KindMutex, shm.KindMutex, asObject(newMutex)},
+}
+
+// asObject keeps the nil of an error from becoming an object.
+func asObject[O driver.Object](make func(*Place, *shm.Segment) (O, error)) func(*Place, *shm.Segment) (driver.Object, error) {
+	return func(p *Place, seg *shm.Segment) (driver.Object, error) {
+		o, err := make(p, seg)
+		if err != nil {
+			return nil, err
+		}
+		return o, nil
 	}
-	return 0, false
+}
+
+// KindOf is what the segment of an object holds; 0 if memory does not offer
+// objects of that kind.
+func KindOf(kind driver.Kind) shm.Kind {
+	for _, k := range kinds {
+		if k.kind == kind {
+			return k.seg
+		}
+	}
+	return 0
 }
 
 // Open makes an object. Objects in memory have no names.
 func (p *Place) Open(_ context.Context, spec driver.Spec) (driver.Object, error) {
-	kind, ok := KindOf(spec.Kind)
-	if !ok {
+	kind := KindOf(spec.Kind)
+	if kind == 0 {
 		return nil, fmt.Errorf("memory has no %s so far: make it in a place, with mp.In(m), where m is what manager.Start or manager.Dial returned: %w", spec.Kind, errors.ErrUnsupported)
 	}
 	family, err := p.Family()
@@ -55,9 +77,10 @@ func (p *Place) Open(_ context.Context, spec driver.Spec) (driver.Object, error)
 
 // Attach makes a handle to the object in seg, which it takes over.
 func (p *Place) Attach(seg *shm.Segment) (driver.Object, error) {
-	switch seg.Kind {
-	case shm.KindMutex:
-		return newMutex(p, seg)
+	for _, k := range kinds {
+		if k.seg == seg.Kind {
+			return k.make(p, seg)
+		}
 	}
 	err := fmt.Errorf("%s %s: memory has no object of that kind: %w", seg.Kind, seg.ID, mperr.ErrType)
 	_ = seg.Close()

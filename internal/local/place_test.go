@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"multiproc/internal/complete"
 	"multiproc/internal/mperr"
 	"multiproc/internal/shm"
 	"multiproc/mp/driver"
@@ -42,14 +43,14 @@ func TestUnsupportedKinds(t *testing.T) {
 	wantErr(t, "Attach to a counter", err, mperr.ErrType)
 }
 
-// The mutex keeps the contract of driver.Mutex.
+// The mutex keeps the contract of complete.Mutex.
 func TestMutex(t *testing.T) {
 	p, ctx := testPlace(), t.Context()
 	o, err := p.Open(ctx, driver.Spec{Kind: driver.KindMutex})
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := o.(driver.Mutex)
+	m := o.(complete.Mutex)
 	wantErr(t, "Unlock of what nobody holds", m.Unlock(ctx), mperr.ErrNotHeld)
 	wantErr(t, "Heal without the lock", m.Heal(ctx), mperr.ErrNotHeld)
 	if err := errors.Join(m.Lock(ctx), m.Heal(ctx)); err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"multiproc/internal/client"
+	"multiproc/internal/complete"
 	"multiproc/internal/data"
 	"multiproc/internal/endpoint"
 	"multiproc/internal/frames"
@@ -65,13 +66,13 @@ func TestSessionsOutliveConnections(t *testing.T) {
 			s, ctx := serveTest(t, kind, keeping(time.Hour)), t.Context()
 			m, p := behind(t, s, 0)
 			other := dialTest(t, s)
-			lock := openTest[driver.Mutex](t, m, driver.Spec{Kind: driver.KindMutex, Name: "l"})
-			theirs := openTest[driver.Mutex](t, other, driver.Spec{Kind: driver.KindMutex, Name: "l"})
+			lock := openTest[complete.Mutex](t, m, driver.Spec{Kind: driver.KindMutex, Name: "l"})
+			theirs := openTest[complete.Mutex](t, other, driver.Spec{Kind: driver.KindMutex, Name: "l"})
 			q, err := mp.NewQueue[int](0, mp.In(m), mp.WithName("q"))
 			wantNo(t, "queue", err)
 			put, err := mp.NewQueue[int](0, mp.In(other), mp.WithName("q"))
 			wantNo(t, "queue", err)
-			d := openTest[driver.Dict](t, m, driver.Spec{Kind: driver.KindDict}) // it has no name
+			d := openTest[complete.Dict](t, m, driver.Spec{Kind: driver.KindDict}) // it has no name
 			wantNo(t, "lock", lock.Lock(ctx))
 			watching, stop := context.WithCancel(ctx)
 			defer stop()
@@ -117,9 +118,9 @@ func TestSessionsEnd(t *testing.T) {
 	s, ctx := serveTest(t, "tcp", keeping(50*time.Millisecond)), t.Context()
 	m, p := behind(t, s, 0)
 	other := dialTest(t, s)
-	lock := openTest[driver.Mutex](t, m, driver.Spec{Kind: driver.KindMutex, Name: "l"})
-	theirs := openTest[driver.Mutex](t, other, driver.Spec{Kind: driver.KindMutex, Name: "l"})
-	q := openTest[driver.Queue](t, m, driver.Spec{Kind: driver.KindQueue, Name: "q"})
+	lock := openTest[complete.Mutex](t, m, driver.Spec{Kind: driver.KindMutex, Name: "l"})
+	theirs := openTest[complete.Mutex](t, other, driver.Spec{Kind: driver.KindMutex, Name: "l"})
+	q := openTest[complete.Queue](t, m, driver.Spec{Kind: driver.KindQueue, Name: "q"})
 	wantNo(t, "lock", lock.Lock(ctx))
 	got := make(chan error, 2)
 	go func() { _, err := q.Get(ctx); got <- err }()

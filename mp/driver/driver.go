@@ -2,14 +2,14 @@ package driver
 
 import (
 	"context"
-	"iter"
 )
 
 // Place keeps shared objects.
 type Place interface {
 	// Open finds the object of that name or makes it. The result implements
-	// the interface that belongs to the spec's kind. A kind that the place
-	// does not offer is an error that wraps errors.ErrUnsupported.
+	// the interface that belongs to the spec's kind, and those of its optional
+	// interfaces that the place offers. A kind that the place does not offer is
+	// an error that wraps errors.ErrUnsupported.
 	Open(ctx context.Context, spec Spec) (Object, error)
 
 	// Extract opens the object that a value kept in this place refers to; ref
@@ -84,18 +84,10 @@ type Queue interface {
 	// the first item again.
 	Get(ctx context.Context) ([]byte, error)    // io.EOF when closed and empty
 	TryGet(ctx context.Context) ([]byte, error) // ErrEmpty, io.EOF
-	// PutBatch puts all values, waiting as Put does; n is how many were put.
-	PutBatch(ctx context.Context, vs [][]byte) (n int, err error)
-	// GetBatch takes 1 to limit items.
-	GetBatch(ctx context.Context, limit int) ([][]byte, error)
-	// Await returns when Get would not wait.
-	Await(ctx context.Context) error
 	Len(ctx context.Context) (int, error)
 	Cap() int
+	// Full reports whether TryPut would return ErrFull.
 	Full(ctx context.Context) (bool, error)
-	TaskDone(ctx context.Context) error
-	Join(ctx context.Context) error
-	CloseWrite(ctx context.Context) error
 }
 
 // Versioned is a value with the version that its last change gave it.
@@ -105,7 +97,8 @@ type Versioned struct {
 	Version uint64
 }
 
-// Dict maps keys to values, in the order of insertion.
+// Dict maps keys to values, in the order of insertion. See optional.go for what
+// else a place may offer of it.
 type Dict interface {
 	Object
 	Get(ctx context.Context, key []byte) (v Versioned, err error) // ErrNoKey
@@ -113,32 +106,12 @@ type Dict interface {
 	// SetVersion sets the entry if its version is still version (0: if there
 	// is none); a nil v deletes it. ok says whether it did.
 	SetVersion(ctx context.Context, key, v []byte, version uint64) (ok bool, err error)
-	// SetDefault returns the entry's value, which is v if there was none.
-	SetDefault(ctx context.Context, key, v []byte) (now []byte, err error)
-	// CompareAndSwap sets the entry to v if its value equals old.
-	CompareAndSwap(ctx context.Context, key, old, v []byte) (bool, error)
-	// Add adds a number to the entry, which counts as 0 if there is none, and
-	// returns the sum. Strings and lists are appended to.
-	Add(ctx context.Context, key, delta []byte) ([]byte, error)
 	Delete(ctx context.Context, key []byte) (bool, error)
-	Pop(ctx context.Context, key []byte) ([]byte, error)    // ErrNoKey
-	PopItem(ctx context.Context) (key, v []byte, err error) // the last one; ErrNoKey
-	Has(ctx context.Context, key []byte) (bool, error)
 	Len(ctx context.Context) (int, error)
-	Clear(ctx context.Context) error
-	// SetAll sets many entries at once: keys[i] to vs[i].
-	SetAll(ctx context.Context, keys, vs [][]byte) error
 	// Page returns up to limit entries in order, those behind cursor, which is
 	// 0 at first. next is 0 after the last page. Entries that stay throughout
 	// are seen exactly once. limit 0 is everything at once: one moment's state.
 	Page(ctx context.Context, cursor uint64, limit int) (keys, vs [][]byte, next uint64, err error)
-	// PageKeys is Page without the values, which may be large.
-	PageKeys(ctx context.Context, cursor uint64, limit int) (keys [][]byte, next uint64, err error)
-	// Watch yields every change from now on, in order: those that are made after
-	// Watch has returned, whenever the loop over them begins. It ends with ctx,
-	// whose error is the last pair, and gives up at once if the loop ends; it is
-	// for one loop. A watcher that is too slow gets ErrOverrun as its last pair.
-	Watch(ctx context.Context) iter.Seq2[Change, error]
 }
 
 // Change is what happened to one entry of a dict.
@@ -156,30 +129,11 @@ type List interface {
 	// SetVersion sets element i if the list has not changed there since version
 	// was read.
 	SetVersion(ctx context.Context, i int, v []byte, version uint64) (bool, error)
-	CompareAndSwap(ctx context.Context, i int, old, v []byte) (bool, error)
-	Add(ctx context.Context, i int, delta []byte) ([]byte, error)
 	Append(ctx context.Context, v []byte) error
-	Extend(ctx context.Context, vs [][]byte) error
-	Insert(ctx context.Context, i int, v []byte) error // i beyond an end is that end
-	Pop(ctx context.Context, i int) ([]byte, error)    // ErrIndex
-	Delete(ctx context.Context, i int) error           // ErrIndex
-	Remove(ctx context.Context, v []byte) error        // the first that equals v; ErrNoValue
-	// Index is where v first stands in [start, stop); ErrNoValue.
-	Index(ctx context.Context, v []byte, start, stop int) (int, error)
-	Count(ctx context.Context, v []byte) (int, error)
-	Has(ctx context.Context, v []byte) (bool, error)
-	Reverse(ctx context.Context) error
-	// Sort orders by Python's <, stably; ErrType if two elements have no order.
-	Sort(ctx context.Context, reverse bool) error
 	Len(ctx context.Context) (int, error)
-	Clear(ctx context.Context) error
-	// Slice returns the elements of [start:stop:step]; a nil bound is left out.
+	// Slice returns the elements of [start:stop:step] as they are at one moment;
+	// a nil bound is left out.
 	Slice(ctx context.Context, start, stop, step *int) ([][]byte, error)
-	SetSlice(ctx context.Context, start, stop, step *int, vs [][]byte) error // ErrValue
-	DeleteSlice(ctx context.Context, start, stop, step *int) error
-	Repeat(ctx context.Context, n int) error // l *= n
-	// Watch is as that of Dict.
-	Watch(ctx context.Context) iter.Seq2[ListChange, error]
 }
 
 // ListChange is what happened to a list. Op is the method's name: "append",
@@ -200,13 +154,7 @@ type Set interface {
 	Add(ctx context.Context, v []byte) (added bool, err error)
 	Remove(ctx context.Context, v []byte) (bool, error)
 	Has(ctx context.Context, v []byte) (bool, error)
-	Pop(ctx context.Context) ([]byte, error) // any; ErrEmpty
 	Len(ctx context.Context) (int, error)
-	Clear(ctx context.Context) error
-	AddAll(ctx context.Context, vs [][]byte) (added int, err error)
-	RemoveAll(ctx context.Context, vs [][]byte) (removed int, err error)
-	// Retain keeps only what is in vs.
-	Retain(ctx context.Context, vs [][]byte) (removed int, err error)
 	// Page is as that of Dict.
 	Page(ctx context.Context, cursor uint64, limit int) (vs [][]byte, next uint64, err error)
 }
@@ -216,9 +164,8 @@ type Value interface {
 	Object
 	Get(ctx context.Context) (Versioned, error)
 	Set(ctx context.Context, v []byte) error
+	// SetVersion sets the value if its version is still version.
 	SetVersion(ctx context.Context, v []byte, version uint64) (bool, error)
-	CompareAndSwap(ctx context.Context, old, v []byte) (bool, error)
-	Add(ctx context.Context, delta []byte) ([]byte, error)
 }
 
 // Mutex excludes its holder from others. It belongs to the session that took
@@ -237,5 +184,4 @@ type Mutex interface {
 	// held, says that what it protects is sound again.
 	LockBroken(ctx context.Context) error
 	Heal(ctx context.Context) error
-	Owner(ctx context.Context) (pid int, err error) // 0: nobody, or on another machine
 }

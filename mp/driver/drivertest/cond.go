@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 
+	"multiproc/internal/complete"
 	"multiproc/internal/mperr"
 	"multiproc/mp/driver"
 )
@@ -20,13 +21,13 @@ var condTests = []test{
 	{"no lock", testCondOfNoLock},
 }
 
-func newCond(t *testing.T, p driver.Place, name string) driver.Cond {
+func newCond(t *testing.T, p driver.Place, name string) complete.Cond {
 	t.Helper()
-	return open[driver.Cond](t, p, driver.Spec{Kind: driver.KindCond, Name: name})
+	return open[complete.Cond](t, p, driver.Spec{Kind: driver.KindCond, Name: name})
 }
 
 // inWait starts a wait, which gives the lock back, and returns when it waits.
-func inWait(t *testing.T, c driver.Cond) (answer chan error, cancel func()) {
+func inWait(t *testing.T, c complete.Cond) (answer chan error, cancel func()) {
 	t.Helper()
 	must(t, c.Lock(within(t, patience)))
 	answer, cancel = waiting(t, "wait", func(ctx context.Context) error {
@@ -65,7 +66,7 @@ func testCondSignal(t *testing.T, p driver.Place) {
 
 // givesUpIn checks that a Wait whose context ends returns with the lock. The
 // caller holds it.
-func givesUpIn(t *testing.T, c driver.Cond) {
+func givesUpIn(t *testing.T, c complete.Cond) {
 	t.Helper()
 	answer, cancel := waiting(t, "wait", c.Wait)
 	cancel()
@@ -168,8 +169,8 @@ func testCondOfMutex(t *testing.T, p driver.Place) {
 		t.Skipf("%v does not offer locks", p)
 	}
 	m, ctx := newMutex(t, p, ""), within(t, patience)
-	s := driver.Spec{Kind: driver.KindCond, Lock: m}
-	c, other := open[driver.Cond](t, p, s), open[driver.Cond](t, p, s)
+	s := driver.Spec{Kind: driver.KindCond, Lock: complete.Bare(m)}
+	c, other := open[complete.Cond](t, p, s), open[complete.Cond](t, p, s)
 	must(t, m.Lock(ctx))
 	ok, err := c.TryLock(ctx)
 	is(t, "try lock while the mutex is held", ok, err, false)
@@ -192,7 +193,7 @@ func testCondOfNoLock(t *testing.T, p driver.Place) {
 	if !offers(t, p, driver.KindQueue) {
 		t.Skipf("%v does not offer queues", p)
 	}
-	q := open[driver.Queue](t, p, spec(driver.KindQueue))
-	_, err := p.Open(within(t, patience), driver.Spec{Kind: driver.KindCond, Lock: q})
+	q := open[complete.Queue](t, p, spec(driver.KindQueue))
+	_, err := p.Open(within(t, patience), driver.Spec{Kind: driver.KindCond, Lock: complete.Bare(q)})
 	wantErr(t, "a cond of a queue", err, mperr.ErrType)
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"testing"
 
+	"multiproc/internal/complete"
 	"multiproc/internal/mperr"
 	"multiproc/mp/driver"
 )
@@ -40,7 +41,7 @@ func testDeathOfOwner(kind driver.Kind) func(t *testing.T, victim, witness drive
 	}
 }
 
-func checkDeathOfOwner(t *testing.T, theirs, m, free, held driver.Mutex, kill func()) {
+func checkDeathOfOwner(t *testing.T, theirs, m, free, held complete.Mutex, kill func()) {
 	t.Helper()
 	ctx := within(t, patience)
 	must(t, held.Lock(ctx))
@@ -79,7 +80,7 @@ func testDeathOfWaiters(t *testing.T, victim, witness driver.Place, kill func())
 		t.Skipf("%v does not offer queues and locks", witness)
 	}
 	ctx, s := within(t, patience), driver.Spec{Kind: driver.KindQueue, Name: "q"}
-	theirs, q := open[driver.Queue](t, victim, s), open[driver.Queue](t, witness, s)
+	theirs, q := open[complete.Queue](t, victim, s), open[complete.Queue](t, witness, s)
 	getting, cancel := waiting(t, "get", func(ctx context.Context) error { _, err := theirs.Get(ctx); return err })
 	defer cancel()
 	m, wanted := newMutex(t, witness, "m"), newMutex(t, victim, "m")
@@ -105,7 +106,8 @@ func testCallsOfTheDead(t *testing.T, victim, witness driver.Place, kill func())
 		t.Skipf("%v does not offer dicts", witness)
 	}
 	ctx, s := within(t, patience), driver.Spec{Kind: driver.KindDict, Name: "d"}
-	theirs, d := open[driver.Dict](t, victim, s), open[driver.Dict](t, witness, s)
+	theirs, d := open[complete.Dict](t, victim, s), open[complete.Dict](t, witness, s)
+	needsMethod(t, theirs, "Watch")
 	must(t, theirs.Set(ctx, item(t, "k"), item(t, 1)))
 	changes := theirs.Watch(ctx)
 	kill()

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"multiproc/internal/complete"
 	"multiproc/internal/data"
 	"multiproc/internal/mperr"
 	"multiproc/mp/driver"
@@ -15,6 +16,7 @@ import (
 
 var dictTests = []test{
 	{"entries", testDictEntries},
+	{"many entries", testDictMany},
 	{"samples", testDictSamples},
 	{"equal keys", testDictEqualKeys},
 	{"conditional", testDictConditional},
@@ -27,13 +29,13 @@ var dictTests = []test{
 
 var namespaceTests = []test{{"attributes", testNamespace}}
 
-func newDict(t *testing.T, p driver.Place) driver.Dict {
+func newDict(t *testing.T, p driver.Place) complete.Dict {
 	t.Helper()
-	return open[driver.Dict](t, p, driver.Spec{Kind: driver.KindDict})
+	return open[complete.Dict](t, p, driver.Spec{Kind: driver.KindDict})
 }
 
 // all reads a dict at one moment.
-func all(t *testing.T, d driver.Dict, want string) {
+func all(t *testing.T, d complete.Dict, want string) {
 	t.Helper()
 	keys, vs, next, err := d.Page(within(t, patience), 0, 0)
 	must(t, err)
@@ -53,8 +55,6 @@ func testDictEntries(t *testing.T, p driver.Place) {
 	wantErr(t, "get of nothing", err, mperr.ErrNoKey)
 	_, err = d.Pop(ctx, item(t, "a"))
 	wantErr(t, "pop of nothing", err, mperr.ErrNoKey)
-	_, _, err = d.PopItem(ctx)
-	wantErr(t, "popitem of nothing", err, mperr.ErrNoKey)
 	ok, err := d.Delete(ctx, item(t, "a"))
 	is(t, "delete of nothing", ok, err, false)
 
@@ -69,17 +69,25 @@ func testDictEntries(t *testing.T, p driver.Place) {
 	is(t, "has", ok, err, true)
 	ok, err = d.Has(ctx, item(t, "d"))
 	is(t, "has", ok, err, false)
-	must(t, d.SetAll(ctx, items(t, "a", "d"), items(t, 10, 11)))
-	all(t, d, "'b' 9 'a' 10 'c' 2 'd' 11")
 	b, err := d.Pop(ctx, item(t, "c"))
 	reads(t, "pop", b, err, "2")
-	k, b, err := d.PopItem(ctx)
-	reads(t, "popitem's key", k, err, "'d'")
-	reads(t, "popitem's value", b, err, "11")
 	ok, err = d.Delete(ctx, item(t, "b"))
 	is(t, "delete", ok, err, true)
 	n, err := d.Len(ctx)
 	is(t, "len", n, err, 1)
+	all(t, d, "'a' 1")
+}
+
+func testDictMany(t *testing.T, p driver.Place) {
+	d, ctx := newDict(t, p), within(t, patience)
+	_, _, err := d.PopItem(ctx)
+	wantErr(t, "popitem of nothing", err, mperr.ErrNoKey)
+	must(t, d.Set(ctx, item(t, "b"), item(t, 9)))
+	must(t, d.SetAll(ctx, items(t, "a", "b", "d"), items(t, 1, 10, 11)))
+	all(t, d, "'b' 10 'a' 1 'd' 11")
+	k, v, err := d.PopItem(ctx)
+	reads(t, "popitem's key", k, err, "'d'")
+	reads(t, "popitem's value", v, err, "11")
 	must(t, d.Clear(ctx))
 	all(t, d, "")
 }
@@ -163,12 +171,15 @@ func testDictVersions(t *testing.T, p driver.Place) {
 	if v := version(); v <= third {
 		t.Errorf("version %d of an entry that was deleted after version %d", v, third)
 	}
-	must(t, d.Clear(ctx))
+	_, err := d.Delete(ctx, key)
+	must(t, err)
 	set(version0(t, d, key), item(t, 6), true)
+	must(t, d.Clear(ctx))
+	set(version0(t, d, key), item(t, 7), true)
 }
 
 // version0 is the version of an entry that is not there.
-func version0(t *testing.T, d driver.Dict, key []byte) uint64 {
+func version0(t *testing.T, d complete.Dict, key []byte) uint64 {
 	t.Helper()
 	_, err := d.Get(within(t, patience), key)
 	wantErr(t, "get of nothing", err, mperr.ErrNoKey)
@@ -286,12 +297,13 @@ func testDictCancelled(t *testing.T, p driver.Place) {
 	wantErr(t, "set", d.Set(ended, item(t, "k"), item(t, 1)), context.Canceled)
 	_, err := d.Add(ended, item(t, "k"), item(t, 1))
 	wantErr(t, "add", err, context.Canceled)
+	all(t, d, "")
 	wantErr(t, "set all", d.SetAll(ended, items(t, "k"), items(t, 1)), context.Canceled)
 	all(t, d, "")
 }
 
 func testNamespace(t *testing.T, p driver.Place) {
-	d, ctx := open[driver.Dict](t, p, driver.Spec{Kind: driver.KindNamespace}), within(t, patience)
+	d, ctx := open[complete.Dict](t, p, driver.Spec{Kind: driver.KindNamespace}), within(t, patience)
 	_, err := d.Get(ctx, item(t, "x"))
 	wantErr(t, "get of nothing", err, mperr.ErrNoKey)
 	must(t, d.Set(ctx, item(t, "x"), item(t, 1)))

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"multiproc/internal/complete"
 	"multiproc/internal/data"
 	"multiproc/internal/mperr"
 	"multiproc/internal/portable"
@@ -19,7 +20,9 @@ import (
 
 // Differential makes the same calls of objects in all places, and fails where
 // one answers differently than the first: with another result, an error of
-// another sentinel, other contents afterwards, or other news for a watcher. It
+// another sentinel, other contents afterwards, or other news for a watcher. Objects
+// are completed as package mp does it, and methods that one of them lacks even so
+// are left out. It
 // does so for as many programs as it is told, made from the seeds 0, 1, 2, ….
 func Differential(t *testing.T, programs int, places ...driver.Place) {
 	t.Helper()
@@ -206,13 +209,17 @@ func differ(ctx context.Context, kind driver.Kind, calls []call, places []driver
 			return 0, err
 		}
 		defer func() { _ = o.Close() }()
+		o, method, ok := complete.Of(kind, o)
+		if !ok {
+			return 0, fmt.Errorf("%v has no method %s of a %s", o, method, kind)
+		}
 		subjects[i] = &subject{Object: o}
 		var stop func()
 		subjects[i].changes, stop = news(ctx, o)
 		defer stop()
 	}
 	for n := range calls {
-		if fits := calls[n].op.fits; fits != nil && !fits(ctx, subjects[0], &calls[n]) {
+		if fits := calls[n].op.fits; fits != nil && !fits(ctx, subjects[0], &calls[n]) || !offered(calls[n].op, subjects) {
 			continue
 		}
 		if err := agree("the last answer", subjects, func(s *subject, r *reply) {
@@ -223,6 +230,19 @@ func differ(ctx context.Context, kind driver.Kind, calls []call, places []driver
 		}
 	}
 	return len(calls), agreeOnNews(ctx, subjects)
+}
+
+// offered reports whether all of the subjects have the methods that an op is named
+// after.
+func offered(op *op, subjects []*subject) bool {
+	for _, s := range subjects {
+		for _, method := range complete.Lacks(s.Object) {
+			if strings.Contains(op.name, method) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // agree compares what f finds out about each of the subjects.
@@ -247,17 +267,18 @@ func agreeOnNews(ctx context.Context, subjects []*subject) error {
 	for _, s := range subjects {
 		var err error
 		switch o := s.Object.(type) {
-		case driver.Dict:
+		case complete.Dict:
 			err = o.Set(ctx, last, last)
-		case driver.List:
+		case complete.List:
 			err = o.Append(ctx, last)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	for more := subjects[0].changes != nil; more; {
-		if err := agree("what a watcher was told", subjects, func(s *subject, r *reply) {
+	watched := slices.DeleteFunc(slices.Clone(subjects), func(s *subject) bool { return s.changes == nil })
+	for more := len(watched) > 0; more; {
+		if err := agree("what a watcher was told", watched, func(s *subject, r *reply) {
 			text, err := s.changes()
 			r.add(err, text)
 			more = more && err == nil && !strings.HasSuffix(text, show(last))
@@ -270,14 +291,14 @@ func agreeOnNews(ctx context.Context, subjects []*subject) error {
 
 // news watches an object. next is what happened next; nil if it cannot be watched.
 func news(ctx context.Context, o driver.Object) (next func() (string, error), stop func()) {
-	switch o := o.(type) {
-	case driver.Dict:
+	switch o := complete.Bare(o).(type) {
+	case driver.DictWatcher:
 		pull, stop := iter.Pull2(o.Watch(ctx))
 		return func() (string, error) {
 			c, err, _ := pull()
 			return fmt.Sprintf("%s: %s", show(c.Key), show(c.Value)), err
 		}, stop
-	case driver.List:
+	case driver.ListWatcher:
 		pull, stop := iter.Pull2(o.Watch(ctx))
 		return func() (string, error) {
 			c, err, _ := pull()
@@ -290,19 +311,19 @@ func news(ctx context.Context, o driver.Object) (next func() (string, error), st
 // contents adds all that is in an object.
 func contents(ctx context.Context, o driver.Object, r *reply) {
 	switch o := o.(type) {
-	case driver.Dict:
+	case complete.Dict:
 		keys, vs, next, err := o.Page(ctx, 0, 0)
 		r.add(err, "contents", keys, vs, next)
-	case driver.List:
+	case complete.List:
 		vs, err := o.Slice(ctx, nil, nil, nil)
 		r.add(err, "contents", vs)
-	case driver.Set:
+	case complete.Set:
 		vs, next, err := o.Page(ctx, 0, 0)
 		r.add(err, "contents", vs, next)
-	case driver.Value:
+	case complete.Value:
 		v, err := o.Get(ctx)
 		r.add(err, "contents", v.Value)
-	case driver.Queue:
+	case complete.Queue:
 		n, err := o.Len(ctx)
 		r.add(err, "contents", n)
 	}

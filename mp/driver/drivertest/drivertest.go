@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"multiproc/internal/complete"
 	"multiproc/internal/data"
 	"multiproc/internal/mperr"
 	"multiproc/internal/portable"
@@ -20,7 +21,8 @@ import (
 // Run runs the suite. open returns a place that is empty and that nobody else
 // uses, different from those it has returned before, and sees to it that
 // t.Cleanup closes it. Kinds that the place does not offer are skipped, with a
-// message, if it refuses them as it should.
+// message, if it refuses them as it should; so is the rest of a test that comes to
+// a method that the place does not offer and that cannot be built.
 //
 // Where open has called [CountWaits], the suite knows when a call waits;
 // elsewhere it takes one to wait that has not returned after a short time.
@@ -126,12 +128,17 @@ func kinds(t *testing.T, p driver.Place) []driver.Kind {
 	return slices.DeleteFunc(all, func(k driver.Kind) bool { return !offers(t, p, k) })
 }
 
-// open opens an object, and closes it at the end of the test.
+// open opens an object, completes it, and closes it at the end of the test.
 func open[O driver.Object](t *testing.T, p driver.Place, s driver.Spec) O {
 	t.Helper()
 	o, err := p.Open(within(t, patience), s)
 	must(t, err)
-	return closing[O](t, o)
+	full, method, ok := complete.Of(s.Kind, o)
+	if !ok {
+		_ = o.Close()
+		t.Fatalf("%v is a %T, which has no method %s of a %s", o, o, method, s.Kind)
+	}
+	return closing[O](t, full)
 }
 
 // closing asserts that an object has the interface of its kind, and closes it at
@@ -150,8 +157,29 @@ func closing[O driver.Object](t *testing.T, o driver.Object) O {
 	return typed
 }
 
+// able skips the rest of a test that comes to what the place does not offer.
+func able(t *testing.T, err error) {
+	t.Helper()
+	if m := (*complete.Missing)(nil); errors.As(err, &m) {
+		t.Skip(m)
+	}
+}
+
+// needsMethod skips a test at its beginning, where others wait for what comes later.
+func needsMethod(t *testing.T, o driver.Object, method string) {
+	t.Helper()
+	if lacks(o, method) {
+		t.Skipf("%v does not offer %s", o.Place(), method)
+	}
+}
+
+func lacks(o driver.Object, method string) bool {
+	return slices.Contains(complete.Lacks(o), method)
+}
+
 func must(t *testing.T, err error) {
 	t.Helper()
+	able(t, err)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,6 +187,7 @@ func must(t *testing.T, err error) {
 
 func wantErr(t *testing.T, what string, err, want error) {
 	t.Helper()
+	able(t, err)
 	if !errors.Is(err, want) {
 		t.Errorf("%s: got %v, want %v", what, err, want)
 	}
@@ -167,6 +196,7 @@ func wantErr(t *testing.T, what string, err, want error) {
 // is checks a result that may not be an error.
 func is[T comparable](t *testing.T, what string, got T, err error, want T) {
 	t.Helper()
+	able(t, err)
 	if err != nil || got != want {
 		t.Errorf("%s: got %v, %v, want %v", what, got, err, want)
 	}
@@ -215,6 +245,7 @@ func texts(t *testing.T, bs [][]byte) string {
 // reads checks a value that came back, by how it reads in Python.
 func reads(t *testing.T, what string, got []byte, err error, want string) {
 	t.Helper()
+	able(t, err)
 	if err != nil {
 		t.Errorf("%s: %v, want %s", what, err, want)
 		return
@@ -227,6 +258,7 @@ func reads(t *testing.T, what string, got []byte, err error, want string) {
 // readAll is reads for many values.
 func readAll(t *testing.T, what string, got [][]byte, err error, want string) {
 	t.Helper()
+	able(t, err)
 	if err != nil {
 		t.Errorf("%s: %v, want %s", what, err, want)
 		return

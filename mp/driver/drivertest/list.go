@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"multiproc/internal/complete"
 	"multiproc/internal/data"
 	"multiproc/internal/mperr"
 	"multiproc/mp/driver"
@@ -22,17 +23,17 @@ var listTests = []test{
 	{"crowd", testListCrowd},
 }
 
-func newList(t *testing.T, p driver.Place, vs ...data.Value) driver.List {
+func newList(t *testing.T, p driver.Place, vs ...data.Value) complete.List {
 	t.Helper()
-	l := open[driver.List](t, p, driver.Spec{Kind: driver.KindList})
-	if len(vs) > 0 {
-		must(t, l.Extend(within(t, patience), items(t, vs...)))
+	l := open[complete.List](t, p, driver.Spec{Kind: driver.KindList})
+	for _, v := range vs {
+		must(t, l.Append(within(t, patience), item(t, v)))
 	}
 	return l
 }
 
 // holds checks all elements.
-func holds(t *testing.T, what string, l driver.List, want string) {
+func holds(t *testing.T, what string, l complete.List, want string) {
 	t.Helper()
 	vs, err := l.Slice(within(t, patience), nil, nil, nil)
 	readAll(t, what, vs, err, want)

@@ -100,6 +100,9 @@ type Session struct {
 	dead  bool // guarded by the store's lock
 }
 
+// own is the session, also of a place that embeds it.
+func (p *Session) own() *Session { return p }
+
 // String implements driver.Place.
 func (p *Session) String() string { return fmt.Sprintf("memory %x", p.store.id[:4]) }
 
@@ -286,7 +289,7 @@ func (h *handle) Reference(ctx context.Context) (name string, ref []byte, err er
 
 // Embed implements driver.Object.
 func (h *handle) Embed(into driver.Place) ([]byte, error) {
-	if p, ok := into.(*Session); !ok || p.store != h.session.store {
+	if p, ok := into.(interface{ own() *Session }); !ok || p.own().store != h.session.store {
 		return nil, fmt.Errorf("%v lives in %v and not in %v: %w", h, h.session, into, mperr.ErrForeign)
 	}
 	var ref []byte

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"multiproc/internal/complete"
 	"multiproc/mp/driver"
 )
 
@@ -15,20 +16,18 @@ var pageTests = []test{
 	{"keys under change", testPagesOfKeysUnderChange},
 }
 
-func fill(t *testing.T, d driver.Dict, prefix string, n int) {
+func fill(t *testing.T, d complete.Dict, prefix string, n int) {
 	t.Helper()
-	var keys, vs [][]byte
 	for i := range n {
-		keys, vs = append(keys, item(t, fmt.Sprint(prefix, i))), append(vs, item(t, i))
+		must(t, d.Set(within(t, patience), item(t, fmt.Sprint(prefix, i)), item(t, i)))
 	}
-	must(t, d.SetAll(within(t, patience), keys, vs))
 }
 
 // paging is a way to go over the keys of a dict.
 type paging func(ctx context.Context, cursor uint64, limit int) (keys [][]byte, next uint64, err error)
 
 // entriesOf is Page, of which each key must have a value.
-func entriesOf(t *testing.T, d driver.Dict) paging {
+func entriesOf(t *testing.T, d complete.Dict) paging {
 	return func(ctx context.Context, cursor uint64, limit int) ([][]byte, uint64, error) {
 		keys, vs, next, err := d.Page(ctx, cursor, limit)
 		if len(keys) != len(vs) {
@@ -75,7 +74,7 @@ func testPagesOfKeys(t *testing.T, p driver.Place) {
 	testPaging(t, d, d.PageKeys)
 }
 
-func testPaging(t *testing.T, d driver.Dict, page paging) {
+func testPaging(t *testing.T, d complete.Dict, page paging) {
 	t.Helper()
 	if seen := walk(t, page, 5, func() {}); len(seen) != 0 {
 		t.Errorf("an empty dict has %d keys", len(seen))
@@ -112,7 +111,7 @@ func testPagesOfKeysUnderChange(t *testing.T, p driver.Place) {
 }
 
 // Entries that stay throughout are seen exactly once, whatever else happens.
-func testPagingUnderChange(t *testing.T, d driver.Dict, page paging) {
+func testPagingUnderChange(t *testing.T, d complete.Dict, page paging) {
 	t.Helper()
 	ctx := within(t, patience)
 	fill(t, d, "go", 60)

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"multiproc/internal/complete"
 	"multiproc/internal/mperr"
 	"multiproc/mp/driver"
 )
@@ -25,9 +26,9 @@ var queueTests = []test{
 	{"crowd", testQueueCrowd},
 }
 
-func newQueue(t *testing.T, p driver.Place, size int, bytes int64) driver.Queue {
+func newQueue(t *testing.T, p driver.Place, size int, bytes int64) complete.Queue {
 	t.Helper()
-	return open[driver.Queue](t, p, driver.Spec{Kind: driver.KindQueue, Size: size, Bytes: bytes})
+	return open[complete.Queue](t, p, driver.Spec{Kind: driver.KindQueue, Size: size, Bytes: bytes})
 }
 
 func testQueueOrder(t *testing.T, p driver.Place) {
@@ -177,6 +178,7 @@ func testQueueBatches(t *testing.T, p driver.Place) {
 
 func testQueueAwait(t *testing.T, p driver.Place) {
 	q, ctx := newQueue(t, p, 0, 0), within(t, patience)
+	needsMethod(t, q, "Await")
 	givesUp(t, "await", q.Await)
 	answer, cancel := waiting(t, "await", q.Await)
 	defer cancel()
@@ -210,6 +212,7 @@ func testQueueJoin(t *testing.T, p driver.Place) {
 
 func testQueueCloseWrite(t *testing.T, p driver.Place) {
 	q, ctx := newQueue(t, p, 1, 0), within(t, patience)
+	needsMethod(t, q, "CloseWrite")
 	must(t, q.Put(ctx, item(t, "last")))
 	put := func(ctx context.Context) error { return q.Put(ctx, item(t, "late")) }
 	answer, cancel := waiting(t, "put", put)
@@ -239,6 +242,7 @@ func testQueueCloseWrite(t *testing.T, p driver.Place) {
 func testQueueCrowd(t *testing.T, p driver.Place) {
 	const crowd, each = 5, 100
 	q, ctx := newQueue(t, p, 7, 0), within(t, patience)
+	needsMethod(t, q, "CloseWrite")
 	var putting, getting sync.WaitGroup
 	var mu sync.Mutex
 	seen := map[string]int{}

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"multiproc/internal/complete"
 	"multiproc/internal/mperr"
 	"multiproc/mp/driver"
 )
@@ -17,9 +18,9 @@ var rwTests = []test{
 	{"closed while held", testRWClosedHeld},
 }
 
-func newRW(t *testing.T, p driver.Place, name string) driver.RWMutex {
+func newRW(t *testing.T, p driver.Place, name string) complete.RWMutex {
 	t.Helper()
-	return open[driver.RWMutex](t, p, driver.Spec{Kind: driver.KindRWMutex, Name: name})
+	return open[complete.RWMutex](t, p, driver.Spec{Kind: driver.KindRWMutex, Name: name})
 }
 
 func testReaders(t *testing.T, p driver.Place) {
@@ -105,7 +106,7 @@ func testRWExcludes(t *testing.T, p driver.Place) {
 	}
 }
 
-type readLock struct{ driver.RWMutex }
+type readLock struct{ complete.RWMutex }
 
 func (l readLock) Lock(ctx context.Context) error   { return l.RLock(ctx) }
 func (l readLock) Unlock(ctx context.Context) error { return l.RUnlock(ctx) }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"multiproc/internal/complete"
 	"multiproc/internal/data"
 	"multiproc/internal/mperr"
 	"multiproc/mp/driver"
@@ -19,18 +20,18 @@ var setTests = []test{
 	{"pages", testSetPages},
 }
 
-func newSet(t *testing.T, p driver.Place, vs ...data.Value) driver.Set {
+func newSet(t *testing.T, p driver.Place, vs ...data.Value) complete.Set {
 	t.Helper()
-	s := open[driver.Set](t, p, driver.Spec{Kind: driver.KindSet})
-	if len(vs) > 0 {
-		_, err := s.AddAll(within(t, patience), items(t, vs...))
+	s := open[complete.Set](t, p, driver.Spec{Kind: driver.KindSet})
+	for _, v := range vs {
+		_, err := s.Add(within(t, patience), item(t, v))
 		must(t, err)
 	}
 	return s
 }
 
 // members checks what is in a set, in the order of the bytes.
-func members(t *testing.T, s driver.Set, want string) {
+func members(t *testing.T, s complete.Set, want string) {
 	t.Helper()
 	page, _, err := s.Page(within(t, patience), 0, 0)
 	slices.SortFunc(page, bytes.Compare)
@@ -98,8 +99,10 @@ func testSetMany(t *testing.T, p driver.Place) {
 func testSetPages(t *testing.T, p driver.Place) {
 	s, ctx := newSet(t, p), within(t, patience)
 	for i := range 50 {
-		_, err := s.AddAll(ctx, items(t, i, fmt.Sprint("go", i)))
-		must(t, err)
+		for _, v := range items(t, i, fmt.Sprint("go", i)) {
+			_, err := s.Add(ctx, v)
+			must(t, err)
+		}
 	}
 	seen, step := map[string]int{}, 0
 	for cursor, more := uint64(0), true; more; more = cursor != 0 {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"multiproc/internal/complete"
 	"multiproc/internal/data"
 	"multiproc/internal/mperr"
 	"multiproc/mp/driver"
@@ -17,15 +18,15 @@ var valueTests = []test{
 	{"crowd", testValueCrowd},
 }
 
-func newValue(t *testing.T, p driver.Place, v data.Value) driver.Value {
+func newValue(t *testing.T, p driver.Place, v data.Value) complete.Value {
 	t.Helper()
-	return open[driver.Value](t, p, driver.Spec{Kind: driver.KindValue, Init: item(t, v)})
+	return open[complete.Value](t, p, driver.Spec{Kind: driver.KindValue, Init: item(t, v)})
 }
 
 func testValueSet(t *testing.T, p driver.Place) {
 	ctx := within(t, patience)
 	for i, v := range sampleItems(t) {
-		x := open[driver.Value](t, p, driver.Spec{Kind: driver.KindValue, Init: v})
+		x := open[complete.Value](t, p, driver.Spec{Kind: driver.KindValue, Init: v})
 		got, err := x.Get(ctx)
 		reads(t, fmt.Sprint("first value ", i), got.Value, err, text(t, v))
 		must(t, x.Set(ctx, item(t, i)))
@@ -35,7 +36,7 @@ func testValueSet(t *testing.T, p driver.Place) {
 		got, err = x.Get(ctx)
 		reads(t, fmt.Sprint("value ", i), got.Value, err, text(t, v))
 	}
-	x := open[driver.Value](t, p, driver.Spec{Kind: driver.KindValue, Code: "i", Init: item(t, 5)})
+	x := open[complete.Value](t, p, driver.Spec{Kind: driver.KindValue, Code: "i", Init: item(t, 5)})
 	got, err := x.Get(ctx)
 	reads(t, "a value with a code", got.Value, err, "5")
 }

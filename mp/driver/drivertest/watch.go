@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"multiproc/internal/complete"
 	"multiproc/internal/mperr"
 	"multiproc/mp/driver"
 )
@@ -18,6 +19,7 @@ var watchTests = []test{
 
 func testWatchOrder(t *testing.T, p driver.Place) {
 	d, ctx := newDict(t, p), within(t, patience)
+	needsMethod(t, d, "Watch")
 	must(t, d.Set(ctx, item(t, "old"), item(t, 0)))
 	changes := d.Watch(ctx)
 	// All of this before the loop begins.
@@ -59,7 +61,7 @@ func testWatchOrder(t *testing.T, p driver.Place) {
 
 // changeDict changes an entry in the other ways, and does what changes nothing
 // and is no news.
-func changeDict(t *testing.T, d driver.Dict, key []byte) {
+func changeDict(t *testing.T, d complete.Dict, key []byte) {
 	t.Helper()
 	ctx := within(t, patience)
 	for range 2 {
@@ -88,6 +90,7 @@ func changeDict(t *testing.T, d driver.Dict, key []byte) {
 
 func testWatchEnd(t *testing.T, p driver.Place) {
 	d := newDict(t, p)
+	needsMethod(t, d, "Watch")
 	ctx, cancel := context.WithCancel(within(t, patience))
 	defer cancel()
 	changes := d.Watch(ctx)
@@ -117,6 +120,7 @@ func testWatchEnd(t *testing.T, p driver.Place) {
 func testWatchSlow(t *testing.T, p driver.Place) {
 	const batch, batches = 1000, 30
 	d, ctx := newDict(t, p), within(t, 2*patience)
+	needsMethod(t, d, "Watch")
 	changes := d.Watch(ctx)
 	keys, vs := make([][]byte, batch), make([][]byte, batch)
 	for i := range batches {
@@ -145,6 +149,7 @@ func testWatchList(t *testing.T, p driver.Place) {
 		t.Skipf("%v does not offer lists", p)
 	}
 	l, ctx := newList(t, p), within(t, patience)
+	needsMethod(t, l, "Watch")
 	changes := l.Watch(ctx)
 	must(t, l.Append(ctx, item(t, "a")))
 	must(t, l.Insert(ctx, 0, item(t, "b")))
@@ -175,7 +180,7 @@ func testWatchList(t *testing.T, p driver.Place) {
 
 // changeList changes a list of b and c in all the other ways, and does what
 // changes nothing and is no news.
-func changeList(t *testing.T, l driver.List) {
+func changeList(t *testing.T, l complete.List) {
 	t.Helper()
 	ctx, first, second := within(t, patience), 0, 1
 	must(t, l.Extend(ctx, items(t, "d", "e")))

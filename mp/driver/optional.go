@@ -1,0 +1,188 @@
+package driver
+
+import (
+	"context"
+	"iter"
+)
+
+// What follows is optional: an object implements such an interface if its place
+// can do the thing in one step. Package mp looks for them once, when it opens an
+// object. It builds these from the object's own interface where a place does not
+// offer them: they cost two calls then, and more if others change the same
+// entry meanwhile.
+//
+//	DictSwapper, DictAdder, DictDefaulter, DictPopper   Get and SetVersion, until it succeeds
+//	DictFinder                                          Get
+//	DictKeyPager                                        Page
+//	ListSwapper, ListAdder                              Get and SetVersion
+//	ListFinder                                          Slice
+//	SetPopper                                           Page and Remove
+//	ValueSwapper, ValueAdder                            Get and SetVersion
+//	QueueBatcher                                        Put; Get and TryGet
+//
+// The others change several entries at one moment, or wait. A change of one entry
+// at a time cannot stand for them, so a call of what a place does not offer
+// returns an error that wraps errors.ErrUnsupported, at once.
+
+// DictSwapper changes an entry that has a known value.
+type DictSwapper interface {
+	// CompareAndSwap sets the entry to v if its value equals old.
+	CompareAndSwap(ctx context.Context, key, old, v []byte) (bool, error)
+}
+
+// DictAdder adds to an entry.
+type DictAdder interface {
+	// Add adds a number to the entry, which counts as 0 if there is none, and
+	// returns the sum. Strings and lists are appended to.
+	Add(ctx context.Context, key, delta []byte) ([]byte, error)
+}
+
+// DictDefaulter makes entries that may be there.
+type DictDefaulter interface {
+	// SetDefault returns the entry's value, which is v if there was none.
+	SetDefault(ctx context.Context, key, v []byte) (now []byte, err error)
+}
+
+// DictPopper takes entries out.
+type DictPopper interface {
+	Pop(ctx context.Context, key []byte) ([]byte, error) // ErrNoKey
+}
+
+// DictFinder looks for keys without fetching their values.
+type DictFinder interface {
+	Has(ctx context.Context, key []byte) (bool, error)
+}
+
+// DictKeyPager pages without the values, which may be large.
+type DictKeyPager interface {
+	PageKeys(ctx context.Context, cursor uint64, limit int) (keys [][]byte, next uint64, err error)
+}
+
+// DictItemPopper takes out the last entry. It is not built: another may become
+// the last one meanwhile.
+type DictItemPopper interface {
+	PopItem(ctx context.Context) (key, v []byte, err error) // ErrNoKey
+}
+
+// DictBatcher sets many entries at one moment. It is not built.
+type DictBatcher interface {
+	// SetAll sets keys[i] to vs[i].
+	SetAll(ctx context.Context, keys, vs [][]byte) error
+}
+
+// DictClearer takes all entries out at one moment. It is not built.
+type DictClearer interface {
+	Clear(ctx context.Context) error
+}
+
+// DictWatcher tells of changes. It is not built.
+type DictWatcher interface {
+	// Watch yields every change from now on, in order: those that are made after
+	// Watch has returned, whenever the loop over them begins. It ends with ctx,
+	// whose error is the last pair, and gives up at once if the loop ends; it is
+	// for one loop. A watcher that is too slow gets ErrOverrun as its last pair.
+	Watch(ctx context.Context) iter.Seq2[Change, error]
+}
+
+// ListSwapper is as DictSwapper.
+type ListSwapper interface {
+	CompareAndSwap(ctx context.Context, i int, old, v []byte) (bool, error) // ErrIndex
+}
+
+// ListAdder is as DictAdder.
+type ListAdder interface {
+	Add(ctx context.Context, i int, delta []byte) ([]byte, error) // ErrIndex
+}
+
+// ListFinder looks for elements without fetching them.
+type ListFinder interface {
+	// Index is where v first stands in [start, stop); ErrNoValue.
+	Index(ctx context.Context, v []byte, start, stop int) (int, error)
+	Count(ctx context.Context, v []byte) (int, error)
+	Has(ctx context.Context, v []byte) (bool, error)
+}
+
+// ListEditor puts elements in and takes them out elsewhere than at the end, or
+// many at one moment. It is not built: the indices of others change.
+type ListEditor interface {
+	Extend(ctx context.Context, vs [][]byte) error
+	Insert(ctx context.Context, i int, v []byte) error // i beyond an end is that end
+	Pop(ctx context.Context, i int) ([]byte, error)    // ErrIndex
+	Delete(ctx context.Context, i int) error           // ErrIndex
+	Remove(ctx context.Context, v []byte) error        // the first that equals v; ErrNoValue
+	Clear(ctx context.Context) error
+	SetSlice(ctx context.Context, start, stop, step *int, vs [][]byte) error // ErrValue
+	DeleteSlice(ctx context.Context, start, stop, step *int) error
+}
+
+// ListArranger changes the list as a whole. It is not built.
+type ListArranger interface {
+	Reverse(ctx context.Context) error
+	// Sort orders by Python's <, stably; ErrType if two elements have no order.
+	Sort(ctx context.Context, reverse bool) error
+	Repeat(ctx context.Context, n int) error // l *= n
+}
+
+// ListWatcher is as DictWatcher. It is not built.
+type ListWatcher interface {
+	Watch(ctx context.Context) iter.Seq2[ListChange, error]
+}
+
+// SetPopper takes some value out.
+type SetPopper interface {
+	Pop(ctx context.Context) ([]byte, error) // any; ErrEmpty
+}
+
+// SetBatcher changes many values at one moment. It is not built.
+type SetBatcher interface {
+	AddAll(ctx context.Context, vs [][]byte) (added int, err error)
+	RemoveAll(ctx context.Context, vs [][]byte) (removed int, err error)
+	// Retain keeps only what is in vs.
+	Retain(ctx context.Context, vs [][]byte) (removed int, err error)
+}
+
+// SetClearer takes all values out at one moment. It is not built.
+type SetClearer interface {
+	Clear(ctx context.Context) error
+}
+
+// ValueSwapper is as DictSwapper.
+type ValueSwapper interface {
+	CompareAndSwap(ctx context.Context, old, v []byte) (bool, error)
+}
+
+// ValueAdder is as DictAdder.
+type ValueAdder interface {
+	Add(ctx context.Context, delta []byte) ([]byte, error)
+}
+
+// QueueBatcher moves many items in one step.
+type QueueBatcher interface {
+	// PutBatch puts all values, waiting as Put does; n is how many were put.
+	PutBatch(ctx context.Context, vs [][]byte) (n int, err error)
+	// GetBatch takes 1 to limit items; ErrValue if limit is less than 1.
+	GetBatch(ctx context.Context, limit int) ([][]byte, error)
+}
+
+// QueueAwaiter waits without taking anything, for Select. It is not built.
+type QueueAwaiter interface {
+	// Await returns when Get would not wait.
+	Await(ctx context.Context) error
+}
+
+// QueueTracker counts items that are being worked on. It is not built.
+type QueueTracker interface {
+	TaskDone(ctx context.Context) error
+	Join(ctx context.Context) error
+}
+
+// QueueCloser says that nothing more is put. It is not built.
+type QueueCloser interface {
+	CloseWrite(ctx context.Context) error
+}
+
+// MutexOwner says who holds a Mutex, a Cond's lock or an RWMutex. It is not
+// built.
+type MutexOwner interface {
+	Owner(ctx context.Context) (pid int, err error) // 0: nobody, or on another machine
+}

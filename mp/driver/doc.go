@@ -3,6 +3,27 @@
 // whatever comes, as database/sql/driver is for databases. Programs do not
 // use it.
 //
+// # Writing a driver
+//
+// A driver implements Place, and for each kind of object that it offers the
+// interface of that name: Dict, List, Set, Value, Queue, Mutex and so on. These
+// are small: what a store can do that compares and swaps one key at a time. A
+// place may offer one kind and refuse the others.
+//
+// The interfaces with longer names, such as DictAdder and ListEditor, are
+// optional. An object implements those that its place can do in one step; package
+// mp looks for them once, when it opens the object. Of the others it builds what
+// compare-and-swap can build, with the same meaning and at the cost of a second
+// round trip. What would have to change several entries at one moment, or to wait,
+// is not built: a call of it returns an error that wraps errors.ErrUnsupported and
+// names the object, the place and the method, without asking the place. So does a
+// New function for a kind that the place does not offer, or of which its object
+// lacks a method.
+//
+// Key, Equal and Sum are what values mean, for places that do not want to know.
+// The example is a whole driver of two kinds to begin with. The suite in
+// multiproc/mp/driver/drivertest tests a driver, and skips what it does not offer.
+//
 // # Values
 //
 // Values cross the seam as bytes: each is one item of CBOR (RFC 8949), so that

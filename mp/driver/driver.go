@@ -9,7 +9,7 @@ type Place interface {
 	// Open finds the object of that name or makes it. The result implements
 	// the interface that belongs to the spec's kind, and those of its optional
 	// interfaces that the place offers. A kind that the place does not offer is
-	// an error that wraps errors.ErrUnsupported.
+	// an error that wraps errors.ErrUnsupported, as is a name if it has none.
 	Open(ctx context.Context, spec Spec) (Object, error)
 
 	// Extract opens the object that a value kept in this place refers to; ref
@@ -62,7 +62,8 @@ type Object interface {
 	// Reference returns what another process needs to open the object, the
 	// place's address and credentials included: the name under which the driver
 	// was registered, and bytes for its OpenFunc. The object stays alive for the
-	// one who opens the reference, once.
+	// one who opens the reference, once. Objects that stay in their process return
+	// an error that wraps errors.ErrUnsupported, here and from Embed.
 	Reference(ctx context.Context) (driver string, ref []byte, err error)
 	// Embed returns the bytes by which a value that is kept in place into
 	// refers to the object, or an error that wraps mp.ErrForeign if the object

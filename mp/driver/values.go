@@ -14,7 +14,7 @@ func Key(item []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if k.Loose() != nil {
+	if k.Doubt {
 		v, err := portable.ParseValue(item)
 		if err == nil {
 			err = data.Undecided(v)

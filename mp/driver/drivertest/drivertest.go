@@ -22,7 +22,8 @@ import (
 // uses, different from those it has returned before, and sees to it that
 // t.Cleanup closes it. Kinds that the place does not offer are skipped, with a
 // message, if it refuses them as it should; so is the rest of a test that comes to
-// a method that the place does not offer and that cannot be built.
+// a method that the place does not offer and that cannot be built, or to a name or a
+// reference, if the place has none.
 //
 // Where open has called [CountWaits], the suite knows when a call waits;
 // elsewhere it takes one to wait that has not returned after a short time.
@@ -132,6 +133,9 @@ func kinds(t *testing.T, p driver.Place) []driver.Kind {
 func open[O driver.Object](t *testing.T, p driver.Place, s driver.Spec) O {
 	t.Helper()
 	o, err := p.Open(within(t, patience), s)
+	if s.Name != "" && errors.Is(err, errors.ErrUnsupported) {
+		t.Skip(err)
+	}
 	must(t, err)
 	full, method, ok := complete.Of(s.Kind, o)
 	if !ok {

@@ -30,6 +30,12 @@
 // usually a struct with exported fields; handles of shared objects may be
 // anywhere in it.
 //
+// An *os.File travels as handles do, in arguments and results, and through pipes
+// and queues in memory. The receiver has a descriptor of its own for the same open
+// file, and closes it; the sender's stays open. Sockets, such as a *net.TCPListener
+// on which several processes accept, travel in programs that import
+// multiproc/mp/mpnet.
+//
 // The context given to Start is the child's life; every other context is only
 // the caller's patience. A child never outlives the process that started it.
 //

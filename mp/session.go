@@ -28,10 +28,18 @@ import (
 //	0  how   refPlace
 //	1  size  of the driver's name
 //	2  the driver's name, and what its Reference method returned
+//
+// A file or socket of another package has one that ends with its name:
+//
+//	0  how    refFile
+//	1  zero
+//	2  index  of the descriptor, as above
+//	4  the name, of any length
 const refSize = 20
 
 const (
 	refBeside = 1
+	refFile   = 2
 	refPlace  = 3
 )
 
@@ -72,6 +80,9 @@ type carrying interface {
 
 // Export implements codec.Exporter.
 func (e *export) Export(h codec.Handle) ([]byte, error) {
+	if file, ok := h.(*codec.File); ok {
+		return e.file(file)
+	}
 	s, ok := travellerOf(h)
 	if !ok {
 		return nil, fmt.Errorf("%T cannot travel to another process: %w", h, mperr.ErrType)
@@ -214,6 +225,9 @@ func (f *family) fetch(ctx context.Context, id fdbroker.ID) (*arrival, error) {
 // Import implements codec.Importer. What is counted of the handle, an end of a
 // pipe for example, was counted for this process by who gave it the descriptor.
 func (a *arrival) Import(h codec.Handle, ref []byte) error {
+	if file, ok := h.(*codec.File); ok {
+		return a.file(file, ref)
+	}
 	s, ok := travellerOf(h)
 	if ok && len(ref) > 0 && ref[0] == refPlace {
 		if _, ok := s.(interface{ onlyMemory() }); ok {

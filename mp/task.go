@@ -41,6 +41,8 @@ func Named(name string) TaskOption { return func(o *taskOptions) { o.name = name
 // name is taken, or if A or R cannot travel between processes; all of that
 // shows when the program starts, in every process alike.
 //
+// A and R may hold handles and open files anywhere; see the package comment.
+//
 // f's context ends when the process is cancelled or its starter is gone.
 //
 // A task that starts itself, or two that start each other, would make Go

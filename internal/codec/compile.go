@@ -43,6 +43,9 @@ func (c *compiler) node(t reflect.Type) (*Node, error) {
 	if r := c.refused(t); r != nil {
 		return nil, r
 	}
+	if r := c.refusedFile(t); r != nil {
+		return nil, r
+	}
 	err := c.shape(n)
 	switch n.Shape {
 	case ShapeBytes, ShapeBlock, ShapeSlice, ShapeMap, ShapeSet, ShapePointer, ShapeHandle, ShapeAny:
@@ -77,6 +80,10 @@ func (c *compiler) shape(n *Node) (err error) {
 	case reflect.Pointer:
 		if n.Shape = ShapePointer; isHandle(t) {
 			n.Shape = ShapeHandle
+			return nil
+		}
+		if from := fileOf(t); from != nil {
+			n.Shape, n.File = ShapeHandle, from
 			return nil
 		}
 		n.Elem, err = c.part(t.Elem(), "")

@@ -383,10 +383,19 @@ func (d *Decoder) handle(n *Node, p unsafe.Pointer, i, body int) (next int, err 
 		return 0, errNoSession
 	}
 	end := body + int(length)
+	ref, into := append([]byte{}, d.Src[body:end]...), reflect.NewAt(n.Type, p).Elem()
+	if n.File != nil {
+		f := &File{typ: n.Type, from: n.File}
+		if err := d.from.Import(f, ref); err != nil {
+			return 0, err
+		}
+		into.Set(reflect.ValueOf(f.open))
+		return end, nil
+	}
 	h := reflect.New(n.Type.Elem()).Convert(n.Type)
-	if err := d.from.Import(h.Interface().(Handle), append([]byte{}, d.Src[body:end]...)); err != nil {
+	if err := d.from.Import(h.Interface().(Handle), ref); err != nil {
 		return 0, err
 	}
-	reflect.NewAt(n.Type, p).Elem().Set(h)
+	into.Set(h)
 	return end, nil
 }

@@ -41,7 +41,8 @@
 // errors of tasks do: its text, and the registered errors in its tree.
 //
 // A pointer that is a [Handle] is not followed: the [Exporter] says by which
-// bytes the other process will find the same shared object.
+// bytes the other process will find the same shared object. Neither is a pointer
+// to an open file of a type that [RegisterFile] was told of; a [File] stands for it.
 //
 // # What is relied on
 //

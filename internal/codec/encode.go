@@ -248,7 +248,14 @@ func (e *Encoder) handle(n *Node, p unsafe.Pointer) error {
 	if e.to == nil {
 		return errNoSession
 	}
-	ref, err := e.to.Export(reflect.NewAt(n.Type, p).Elem().Interface().(Handle))
+	v := reflect.NewAt(n.Type, p).Elem().Interface()
+	var h Handle
+	if n.File != nil {
+		h = &File{typ: n.Type, open: v.(Open)}
+	} else {
+		h = v.(Handle)
+	}
+	ref, err := e.to.Export(h)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,9 @@
 package codec
 
-import "reflect"
+import (
+	"os"
+	"reflect"
+)
 
 // Shape says what the values of a type are on the wire.
 type Shape uint8
@@ -42,10 +45,11 @@ type Node struct {
 	Loose  bool // of a shape of the dialect's own: values may hold an any
 	Quiet  bool // of a shape of the dialect's own: nobody keeps a pointer to the value who writes it
 	Size   uintptr
-	Length int   // of an array
-	Form   *Form // ShapeBinary, ShapeOwnText
-	Key    *Node // of a map
-	Elem   *Node // of a pointer, slice, array, map
+	Length int                          // of an array
+	Form   *Form                        // ShapeBinary, ShapeOwnText
+	File   func(*os.File) (Open, error) // of ShapeHandle: what stands for an open file, see File
+	Key    *Node                        // of a map
+	Elem   *Node                        // of a pointer, slice, array, map
 	Fields []Field
 	Index  map[string]int // Fields by name, in ShapeStruct
 

@@ -3,6 +3,7 @@ package codec_test
 import (
 	"bytes"
 	"context"
+	"net"
 	"os"
 	"reflect"
 	"sync"
@@ -41,6 +42,8 @@ type (
 	}
 )
 
+func init() { codec.RegisterFile(func(f *os.File) (*os.File, error) { return f, nil }) }
+
 func TestRefusals(t *testing.T) {
 	for _, tt := range []struct {
 		typ  reflect.Type
@@ -56,7 +59,11 @@ func TestRefusals(t *testing.T) {
 		{reflect.TypeFor[[]context.Context](), "[]context.Context[]: context.Context cannot travel to another process; a task is given a context of its own, which ends with the starter's"},
 		{reflect.TypeOf(&guarded{mu: sync.Mutex{}}), "*codec_test.guarded.mu: sync.Mutex cannot travel to another process; a copy would guard nothing; share a *mp.Mutex or *mp.Counter instead"},
 		{reflect.TypeOf(knot{self: nil}), "codec_test.knot.self: an unexported field cannot travel to another process; export the field self, or give codec_test.knot the methods MarshalBinary and UnmarshalBinary"},
-		{reflect.TypeFor[*os.File](), "*os.File.file: an unexported field cannot travel to another process; os.File is of another package and has no methods MarshalBinary and UnmarshalBinary; send what the receiver can make it of, such as a name or an address"},
+		{reflect.TypeFor[struct{ F os.File }](), "struct { F os.File }.F: os.File cannot travel to another process; use *os.File"},
+		{reflect.TypeFor[map[*os.File]int](), "map[*os.File]int[key]: *os.File cannot travel to another process; as a key it would not equal any pointer there"},
+		{reflect.TypeFor[[]*net.TCPListener](), `[]*net.TCPListener[]: *net.TCPListener cannot travel to another process; sockets travel in programs that import _ "multiproc/mp/mpnet"`},
+		{reflect.TypeFor[net.UDPConn](), "net.UDPConn cannot travel to another process; use *net.UDPConn"},
+		{reflect.TypeFor[*net.Resolver](), "*net.Resolver.Dial: func(context.Context, string, string) (net.Conn, error) cannot travel to another process; make it a task with mp.Func, or send what it needs to know"},
 		{reflect.TypeOf(mixed{"", ""}), "codec_test.mixed.secret: an unexported field cannot travel to another process; export the field secret, or give codec_test.mixed the methods MarshalBinary and UnmarshalBinary"},
 		{reflect.TypeOf([2]secrets{{1, 2}}), "[2]codec_test.secrets[].a: an unexported field cannot travel to another process; export the field a, or give codec_test.secrets the methods MarshalBinary and UnmarshalBinary"},
 		{reflect.TypeFor[embedsPointer](), "codec_test.embedsPointer.base: an unexported field cannot travel to another process; export the field base, or give codec_test.embedsPointer the methods MarshalBinary and UnmarshalBinary"},

@@ -19,16 +19,16 @@ var storeys = [][]string{
 	{"internal/futex", "internal/shm", "internal/fdpass", "internal/spawn", "internal/prompt", "internal/peer", "internal/machine", "internal/budget"}, // the operating system
 	{"internal/robust", "internal/table", "internal/ring"},                                                                                 // structures in shared memory
 	{"internal/codec", "internal/wire", "internal/fdbroker", "internal/portable", "internal/pickle", "internal/pyconn", "internal/frames"}, // meaning
-	{"internal/endpoint"},                 // what both ends of a connection to a manager share
-	{"internal/store"},                    // what a manager's objects have in common
-	{"internal/objects"},                  // the objects of a manager
-	{"internal/registry"},                 // and those of the program's own types
-	{"internal/server"},                   // the server of a manager
-	{"mp/driver", "internal/complete"},    // what a place must offer, and what is built from that
-	{"internal/local", "internal/client"}, // the places: memory, and a manager
-	{"mp"},                                // what users see
-	{"manager/client"},                    // what programs add to it: connections to a server for shared objects
-	{"manager", "pymp"},                   // that server, Python's side
+	{"internal/endpoint"},                          // what both ends of a connection to a manager share
+	{"internal/store"},                             // what a manager's objects have in common
+	{"internal/objects"},                           // the objects of a manager
+	{"internal/registry"},                          // and those of the program's own types
+	{"internal/server"},                            // the server of a manager
+	{"mp/driver", "internal/complete", "mp/mpnet"}, // what a place must offer, and what is built from that; sockets for mp
+	{"internal/local", "internal/client"},          // the places: memory, and a manager
+	{"mp"},                                         // what users see
+	{"manager/client"},                             // what programs add to it: connections to a server for shared objects
+	{"manager", "pymp"},                            // that server, Python's side
 	{"internal/childtest", "internal/deps", "mptest", "examples", "tests", "cmd"}, // tests, examples, commands
 }
 

@@ -3,6 +3,7 @@ package portable_test
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"reflect"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"time"
 	"unsafe"
 
+	"multiproc/internal/codec"
 	"multiproc/internal/data"
 	"multiproc/internal/portable"
 )
@@ -46,6 +48,8 @@ type (
 	}
 )
 
+func init() { codec.RegisterFile(func(f *os.File) (*os.File, error) { return f, nil }) } // as mp does
+
 func TestRefusals(t *testing.T) {
 	for _, tt := range []struct {
 		typ  reflect.Type
@@ -59,7 +63,8 @@ func TestRefusals(t *testing.T) {
 		{reflect.TypeFor[[]fmt.Stringer](), "[]fmt.Stringer[]: fmt.Stringer cannot travel to another program; other programs do not know the types behind it; use a concrete type, error or any"},
 		{reflect.TypeFor[map[error]int](), "map[error]int[key]: error cannot travel to another program; as a key it would not equal any pointer there"},
 		{reflect.TypeOf(&guarded{mu: sync.Mutex{}}), "*portable_test.guarded.mu: sync.Mutex cannot travel to another program; a copy would guard nothing; share a *mp.Mutex instead"},
-		{reflect.TypeFor[*os.File](), "*os.File.file: an unexported field cannot travel to another program; os.File is of another package and has no methods MarshalText and UnmarshalText; send what the receiver can make it of, such as a name or an address"},
+		{reflect.TypeFor[*os.File](), "*os.File cannot travel to another program; its descriptor stays on this machine, with this program: send it in the arguments or the result of a task, or through a pipe or a queue made without mp.In"},
+		{reflect.TypeFor[struct{ L *net.TCPListener }](), "struct { L *net.TCPListener }.L: *net.TCPListener cannot travel to another program; its descriptor stays on this machine, with this program: send it in the arguments or the result of a task, or through a pipe or a queue made without mp.In"},
 		{reflect.TypeOf(mixed{"", ""}), "portable_test.mixed.secret: an unexported field cannot travel to another program; export the field secret, or give portable_test.mixed the methods MarshalText and UnmarshalText"},
 		{reflect.TypeFor[struct{ Mu sync.Mutex }](), "struct { Mu sync.Mutex }.Mu: sync.Mutex cannot travel to another program; a copy would guard nothing; share a *mp.Mutex instead"},
 		{reflect.TypeFor[struct{ Q queue[int] }](), "struct { Q portable_test.queue[int] }.Q: portable_test.queue[int] cannot travel to another program; use *portable_test.queue[int]"},

@@ -140,3 +140,38 @@ func receiverIsExported(d *ast.FuncDecl) bool {
 		}
 	}
 }
+
+// Every type that a user of mp makes has an example that runs.
+func TestTypesHaveExamples(t *testing.T) {
+	made, shown := map[string]token.Pos{}, map[string]bool{}
+	for _, name := range files(t, ".go") {
+		if path.Dir(name) != "mp" {
+			continue
+		}
+		for _, d := range parse(t, name).Decls {
+			f, ok := d.(*ast.FuncDecl)
+			switch {
+			case !ok || f.Recv != nil:
+			case strings.HasSuffix(name, "_test.go"):
+				typ, ok := strings.CutPrefix(f.Name.Name, "Example")
+				typ, _, _ = strings.Cut(typ, "_")
+				shown[typ] = shown[typ] || ok
+			default:
+				if typ, ok := strings.CutPrefix(f.Name.Name, "New"); ok {
+					made[typ] = f.Pos()
+				}
+			}
+		}
+	}
+	for _, typ := range []string{"Task", "Process", "Conn"} { // made by functions of other names
+		made[typ] = token.NoPos
+	}
+	if len(made) < 20 {
+		t.Fatalf("%d types: this test looks in the wrong place", len(made))
+	}
+	for typ, pos := range made {
+		if !shown[typ] {
+			t.Errorf("%s: no Example for mp.%s", positions.Position(pos), typ)
+		}
+	}
+}

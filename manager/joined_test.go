@@ -4,7 +4,7 @@ import (
 	"reflect"
 	"testing"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 )
 
 // Values that share parts, each among its own, stay what they are where one
@@ -42,7 +42,7 @@ func TestJoinedValuesThatShare(t *testing.T) {
 		args   []any
 	}{
 		{list, "copy", nil},
-		{list, "__getitem__", []any{data.Slice{Start: 0, Stop: 2}}},
+		{list, "__getitem__", []any{pyvalue.Slice{Start: 0, Stop: 2}}},
 		{list, "mp.slice", []any{nil, nil, nil}},
 		{list, "__add__", []any{[]any{}}},
 		{list, "__mul__", []any{1}},

@@ -6,9 +6,9 @@ import (
 	"net"
 	"testing"
 
-	"multiproc/internal/data"
 	"multiproc/internal/pickle"
 	"multiproc/internal/pyconn"
+	"multiproc/internal/pyvalue"
 	"multiproc/mp"
 )
 
@@ -42,7 +42,7 @@ func TestStart(t *testing.T) {
 	if err := pyconn.ClientHandshake(c, m.Authkey()); err != nil {
 		t.Fatal(err)
 	}
-	b, err := pickle.Encode(nil, data.Tuple{nil, "create", data.Tuple{"test.Tally", int64(3)}, &data.Dict{}}, pickle.EncodeOptions{})
+	b, err := pickle.Encode(nil, pyvalue.Tuple{nil, "create", pyvalue.Tuple{"test.Tally", int64(3)}, &pyvalue.Dict{}}, pickle.EncodeOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,8 +53,8 @@ func TestStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v, err := pickle.Decode(b, pickle.Options{}); err != nil || v.(data.Tuple)[0] != data.Value("#RETURN") {
-		t.Errorf("the child does not offer what the program registers: %v, %v", data.Repr(v), err)
+	if v, err := pickle.Decode(b, pickle.Options{}); err != nil || v.(pyvalue.Tuple)[0] != pyvalue.Value("#RETURN") {
+		t.Errorf("the child does not offer what the program registers: %v, %v", pyvalue.Repr(v), err)
 	}
 	if err := m.Close(); err != nil {
 		t.Error(err)

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"multiproc/internal/data"
 	"multiproc/internal/pyconn/pyconntest"
+	"multiproc/internal/pyvalue"
 	"multiproc/mp"
 )
 
@@ -189,23 +189,23 @@ func anyCells(t *testing.T, d *mp.Dict[string, any]) {
 	huge, _ := new(big.Int).SetString("-1000000000000000000000000000000", 10)
 	for row, want := range map[string]any{
 		"None": nil, "bool": true, "int": -7, "big int": new(big.Int).SetUint64(1 << 63), "huge int": huge, "float": 1.5, "inf": math.Inf(-1),
-		"complex": 1 - 2i, "str": "a\x00€😀", "surrogate": "\xed\xa0\x80", "bytes": []byte("\x00\xff"), "bytearray": &data.ByteArray{B: []byte("ab")},
-		"list": []any{1, "a", nil}, "empty list": []any{}, "tuple": data.Tuple{1, "a"}, "empty tuple": data.Tuple{}, "dict": map[string]any{"a": 1},
+		"complex": 1 - 2i, "str": "a\x00€😀", "surrogate": "\xed\xa0\x80", "bytes": []byte("\x00\xff"), "bytearray": &pyvalue.ByteArray{B: []byte("ab")},
+		"list": []any{1, "a", nil}, "empty list": []any{}, "tuple": pyvalue.Tuple{1, "a"}, "empty tuple": pyvalue.Tuple{}, "dict": map[string]any{"a": 1},
 		"mixed dict": map[any]any{1: "a", "b": 2, nil: 3.5},
-		"tuple keys": &data.Dict{Entries: []data.Entry{{Key: data.Tuple{1, 2}, Value: "x"}}},
-		"bytes keys": &data.Dict{Entries: []data.Entry{{Key: []byte("k"), Value: 1}}},
-		"big keys":   &data.Dict{Entries: []data.Entry{{Key: new(big.Int).SetUint64(1 << 63), Value: 1}}},
-		"set":        &data.Set{Items: []any{1}}, "frozenset": &data.FrozenSet{Items: []any{"a"}},
+		"tuple keys": &pyvalue.Dict{Entries: []pyvalue.Entry{{Key: pyvalue.Tuple{1, 2}, Value: "x"}}},
+		"bytes keys": &pyvalue.Dict{Entries: []pyvalue.Entry{{Key: []byte("k"), Value: 1}}},
+		"big keys":   &pyvalue.Dict{Entries: []pyvalue.Entry{{Key: new(big.Int).SetUint64(1 << 63), Value: 1}}},
+		"set":        &pyvalue.Set{Items: []any{1}}, "frozenset": &pyvalue.FrozenSet{Items: []any{"a"}},
 		"datetime": time.Date(2024, 2, 29, 1, 2, 3, 4000, time.UTC),
-		"slice":    data.Slice{Start: 1, Step: 2}, "range": data.Range{Start: 1, Stop: 9, Step: 2},
-		"ellipsis": data.Global{Module: "builtins", Name: "Ellipsis"}, "class": data.Global{Module: "builtins", Name: "int"},
+		"slice":    pyvalue.Slice{Start: 1, Step: 2}, "range": pyvalue.Range{Start: 1, Stop: 9, Step: 2},
+		"ellipsis": pyvalue.Global{Module: "builtins", Name: "Ellipsis"}, "class": pyvalue.Global{Module: "builtins", Name: "int"},
 	} {
 		if got, err := d.Get(t.Context(), row); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s is %#v, want %#v (%v)", row, got, want, err)
 		}
 	}
 	for _, row := range []string{"naive", "record", "slotted", "pair", "bare", "decimal", "uuid", "enum", "error", "deque", "date"} {
-		if got, err := d.Get(t.Context(), row); reflect.TypeOf(got) != reflect.TypeFor[*data.Object]() {
+		if got, err := d.Get(t.Context(), row); reflect.TypeOf(got) != reflect.TypeFor[*pyvalue.Object]() {
 			t.Errorf("%s is a %T (%v)", row, got, err)
 		}
 	}
@@ -215,7 +215,7 @@ func anyCells(t *testing.T, d *mp.Dict[string, any]) {
 	if got, err := d.Get(t.Context(), "-0.0"); err != nil || !math.Signbit(got.(float64)) {
 		t.Errorf("-0.0 is %v (%v)", got, err)
 	}
-	if got, err := d.Get(t.Context(), "proxy"); reflect.TypeOf(got) != reflect.TypeFor[data.Ref]() {
+	if got, err := d.Get(t.Context(), "proxy"); reflect.TypeOf(got) != reflect.TypeFor[pyvalue.Ref]() {
 		t.Errorf("a proxy is a %T (%v)", got, err)
 	}
 }
@@ -240,13 +240,13 @@ func fillFromGo(t *testing.T, m *Manager, d *mp.Dict[string, any]) {
 		"nil pointer": (*int)(nil), "nil slice": []int(nil), "nil map": map[string]int(nil), "empty slice": []int{}, "empty map": map[string]int{},
 		"bool": true, "int8": int8(-128), "int": math.MinInt64, "uint64": uint64(math.MaxUint64), "big": huge, "small big": big.NewInt(5),
 		"float64": 0.1, "float32": float32(0.5), "nan": math.NaN(), "complex": 1 - 2i, "string": "€\x00", "no text": "a\xff",
-		"[]byte": []byte("\x00\xff"), "[2]byte": [2]byte{'a', 'b'}, "bytearray": &data.ByteArray{B: []byte("ab")},
-		"slice": []int{1, 2}, "array": [2]int{1, 2}, "tuple": data.Tuple{1, "a"}, "map": map[string]int{"a": 1}, "int map": map[int]string{1: "a"},
+		"[]byte": []byte("\x00\xff"), "[2]byte": [2]byte{'a', 'b'}, "bytearray": &pyvalue.ByteArray{B: []byte("ab")},
+		"slice": []int{1, 2}, "array": [2]int{1, 2}, "tuple": pyvalue.Tuple{1, "a"}, "map": map[string]int{"a": 1}, "int map": map[int]string{1: "a"},
 		"struct map": map[pair]int{{1, "a"}: 2}, "struct set": map[pair]struct{}{{1, "a"}: {}}, "array map": map[[2]int]int{{1, 2}: 3},
-		"set": map[int]struct{}{1: {}}, "pymp set": &data.Set{Items: []any{1}}, "frozenset": &data.FrozenSet{Items: []any{1}},
+		"set": map[int]struct{}{1: {}}, "pymp set": &pyvalue.Set{Items: []any{1}}, "frozenset": &pyvalue.FrozenSet{Items: []any{1}},
 		"struct": tableWhole{tableKind: tableKind{"k"}, Name: "n", N: 1}, "time": time.Date(2024, 2, 29, 1, 2, 3, 4000, time.FixedZone("", -3600)),
 		"text": netip.MustParseAddr("127.0.0.1"), "any": []any{1, "a", nil, map[string]any{"b": []any{2.5}}}, "pointer": &five,
-		"slice value": data.Slice{Start: 1}, "range": data.Range{Start: 0, Stop: 3, Step: 1}, "global": data.Global{Module: "builtins", Name: "len"},
+		"slice value": pyvalue.Slice{Start: 1}, "range": pyvalue.Range{Start: 0, Stop: 3, Step: 1}, "global": pyvalue.Global{Module: "builtins", Name: "len"},
 		"list": list,
 	} {
 		if err := d.Set(t.Context(), row, v); err != nil {

@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 
 	"multiproc/internal/complete"
-	"multiproc/internal/portable"
+	"multiproc/internal/interchange"
 	"multiproc/mp/driver"
 )
 
@@ -32,8 +32,8 @@ import (
 type Dict[K comparable, V any] struct {
 	travels
 	h handle[complete.Dict]
-	k *portable.Type[K]
-	v *portable.Type[V]
+	k *interchange.Type[K]
+	v *interchange.Type[V]
 }
 
 // Entry is a key of a Dict with its value.
@@ -50,8 +50,8 @@ func NewDict[K comparable, V any](opts ...Option) (*Dict[K, V], error) {
 }
 
 func (d *Dict[K, V]) plan() (err error) {
-	if d.k, err = portable.ForKey[K](); err == nil {
-		d.v, err = portable.For[V]()
+	if d.k, err = interchange.ForKey[K](); err == nil {
+		d.v, err = interchange.For[V]()
 	}
 	return err
 }
@@ -347,7 +347,7 @@ func (d *Dict[K, V]) Copy(ctx context.Context) (map[K]V, error) {
 	return copyDict(ctx, o, d.k, d.v)
 }
 
-func copyDict[K comparable, V any](ctx context.Context, o complete.Dict, kt *portable.Type[K], vt *portable.Type[V]) (map[K]V, error) {
+func copyDict[K comparable, V any](ctx context.Context, o complete.Dict, kt *interchange.Type[K], vt *interchange.Type[V]) (map[K]V, error) {
 	keys, values, _, err := o.Page(ctx, 0, 0)
 	if err != nil {
 		return nil, err
@@ -369,7 +369,7 @@ func copyDict[K comparable, V any](ctx context.Context, o complete.Dict, kt *por
 
 // mapKeys decodes what is to be the keys of a map. In an any may be what cannot,
 // and the map would panic.
-func mapKeys[K comparable](ctx context.Context, o driver.Object, t *portable.Type[K], bs [][]byte) ([]K, error) {
+func mapKeys[K comparable](ctx context.Context, o driver.Object, t *interchange.Type[K], bs [][]byte) ([]K, error) {
 	ks, err := decodeWhole(ctx, o, t, bs)
 	if err != nil || !t.HasAny() {
 		return ks, err
@@ -408,7 +408,7 @@ func (d *Dict[K, V]) Watch(ctx context.Context) iter.Seq2[Change[K, V], error] {
 	return watchDict(ctx, o, d.k, d.v)
 }
 
-func watchDict[K comparable, V any](ctx context.Context, o complete.Dict, kt *portable.Type[K], vt *portable.Type[V]) iter.Seq2[Change[K, V], error] {
+func watchDict[K comparable, V any](ctx context.Context, o complete.Dict, kt *interchange.Type[K], vt *interchange.Type[V]) iter.Seq2[Change[K, V], error] {
 	changes := once(o, o.Watch(ctx))
 	return func(yield func(Change[K, V], error) bool) {
 		for c, err := range changes {

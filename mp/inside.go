@@ -5,9 +5,9 @@ import (
 	"fmt"
 
 	"multiproc/internal/codec"
+	"multiproc/internal/interchange"
 	"multiproc/internal/local"
 	"multiproc/internal/mperr"
-	"multiproc/internal/portable"
 	"multiproc/mp/driver"
 )
 
@@ -75,12 +75,12 @@ func (s *inside) drop() {
 }
 
 // encode returns v as its object's place keeps it.
-func encode[T any](ctx context.Context, o driver.Object, t *portable.Type[T], v T) ([]byte, error) {
+func encode[T any](ctx context.Context, o driver.Object, t *interchange.Type[T], v T) ([]byte, error) {
 	return t.Append(nil, &v, &inside{ctx: ctx, place: o.Place()})
 }
 
 // encodeAll encodes values until one cannot be; the error is that one's.
-func encodeAll[T any](ctx context.Context, o driver.Object, t *portable.Type[T], vs []T) ([][]byte, error) {
+func encodeAll[T any](ctx context.Context, o driver.Object, t *interchange.Type[T], vs []T) ([][]byte, error) {
 	out := make([][]byte, 0, len(vs))
 	for i := range vs {
 		b, err := t.Append(nil, &vs[i], &inside{ctx: ctx, place: o.Place()})
@@ -94,7 +94,7 @@ func encodeAll[T any](ctx context.Context, o driver.Object, t *portable.Type[T],
 
 // decode is the way back. What it returns belongs to the caller, handles in it
 // included.
-func decode[T any](ctx context.Context, o driver.Object, t *portable.Type[T], b []byte) (T, error) {
+func decode[T any](ctx context.Context, o driver.Object, t *interchange.Type[T], b []byte) (T, error) {
 	v := new(T)
 	s := inside{ctx: ctx, place: o.Place()}
 	if err := t.Decode(b, v, &s); err != nil {
@@ -106,7 +106,7 @@ func decode[T any](ctx context.Context, o driver.Object, t *portable.Type[T], b 
 
 // decodeWhole decodes values of one answer for callers to whom a part of them is
 // of no use.
-func decodeWhole[T any](ctx context.Context, o driver.Object, t *portable.Type[T], bs [][]byte) ([]T, error) {
+func decodeWhole[T any](ctx context.Context, o driver.Object, t *interchange.Type[T], bs [][]byte) ([]T, error) {
 	out, s := make([]T, len(bs)), inside{ctx: ctx, place: o.Place()}
 	for i, b := range bs {
 		if err := t.Decode(b, &out[i], &s); err != nil {
@@ -119,7 +119,7 @@ func decodeWhole[T any](ctx context.Context, o driver.Object, t *portable.Type[T
 
 // decodeAll decodes values of one answer: all of them, or those of which the
 // error does not speak.
-func decodeAll[T any](ctx context.Context, o driver.Object, t *portable.Type[T], bs [][]byte) ([]T, error) {
+func decodeAll[T any](ctx context.Context, o driver.Object, t *interchange.Type[T], bs [][]byte) ([]T, error) {
 	out := make([]T, 0, len(bs))
 	var failed error
 	for _, b := range bs {
@@ -135,7 +135,7 @@ func decodeAll[T any](ctx context.Context, o driver.Object, t *portable.Type[T],
 
 // taken decodes what is no longer in the place. That ctx may have ended since
 // is no reason to lose it: handles in it are opened with openTimeout of their own.
-func taken[T any](ctx context.Context, o driver.Object, t *portable.Type[T], b []byte) (T, error) {
+func taken[T any](ctx context.Context, o driver.Object, t *interchange.Type[T], b []byte) (T, error) {
 	if t.HasHandles() {
 		own, cancel := grace(ctx)
 		defer cancel()

@@ -7,7 +7,7 @@ import (
 	"math"
 
 	"multiproc/internal/complete"
-	"multiproc/internal/portable"
+	"multiproc/internal/interchange"
 	"multiproc/mp/driver"
 )
 
@@ -28,7 +28,7 @@ import (
 type List[T any] struct {
 	travels
 	h handle[complete.List]
-	t *portable.Type[T]
+	t *interchange.Type[T]
 }
 
 // NewList makes an empty list in the place that In names, or finds the one
@@ -39,7 +39,7 @@ func NewList[T any](opts ...Option) (*List[T], error) {
 }
 
 func (l *List[T]) plan() (err error) {
-	l.t, err = portable.For[T]()
+	l.t, err = interchange.For[T]()
 	return err
 }
 

@@ -5,8 +5,8 @@ import (
 	"errors"
 
 	"multiproc/internal/complete"
+	"multiproc/internal/interchange"
 	"multiproc/internal/mperr"
-	"multiproc/internal/portable"
 	"multiproc/mp/driver"
 )
 
@@ -21,11 +21,11 @@ type spot struct {
 // update changes the value at a spot by f: it is read with its version, and
 // set if nobody has changed it meanwhile; else it is read again. A value that
 // is not there yet is the zero value.
-func update[T any](ctx context.Context, s spot, t *portable.Type[T], f func(*T) error) error {
+func update[T any](ctx context.Context, s spot, t *interchange.Type[T], f func(*T) error) error {
 	return complete.Retry(ctx, func() (bool, error) { return tryUpdate(ctx, s, t, f) })
 }
 
-func tryUpdate[T any](ctx context.Context, s spot, t *portable.Type[T], f func(*T) error) (bool, error) {
+func tryUpdate[T any](ctx context.Context, s spot, t *interchange.Type[T], f func(*T) error) (bool, error) {
 	was, err := s.get(ctx)
 	if errors.Is(err, mperr.ErrNoKey) {
 		was, err = driver.Versioned{}, nil

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"multiproc/internal/portable"
+	"multiproc/internal/interchange"
 	"multiproc/mp/driver"
 )
 
@@ -15,7 +15,7 @@ import (
 type page[T any] struct {
 	ctx   context.Context
 	obj   driver.Object
-	t     *portable.Type[T]
+	t     *interchange.Type[T]
 	raw   [][]byte
 	early []early[T] // of the first values; nil if they have no handles
 }
@@ -27,7 +27,7 @@ type early[T any] struct {
 	err error
 }
 
-func newPage[T any](ctx context.Context, o driver.Object, t *portable.Type[T], raw [][]byte) *page[T] {
+func newPage[T any](ctx context.Context, o driver.Object, t *interchange.Type[T], raw [][]byte) *page[T] {
 	p := &page[T]{ctx: ctx, obj: o, t: t, raw: raw}
 	if !t.HasHandles() {
 		return p
@@ -81,7 +81,7 @@ func (p *page[T]) each(yield func(T, error) bool) bool {
 
 // eachOfPages asks for pages, one behind the other, and yields their values. An
 // error is the last pair.
-func eachOfPages[T any](ctx context.Context, o driver.Object, t *portable.Type[T],
+func eachOfPages[T any](ctx context.Context, o driver.Object, t *interchange.Type[T],
 	next func(ctx context.Context, cursor uint64, limit int) ([][]byte, uint64, error), yield func(T, error) bool,
 ) {
 	for cursor, more := uint64(0), true; more; more = cursor != 0 {

@@ -8,8 +8,8 @@ import (
 	"iter"
 
 	"multiproc/internal/codec"
+	"multiproc/internal/interchange"
 	"multiproc/internal/local"
-	"multiproc/internal/portable"
 	"multiproc/internal/shm"
 	"multiproc/mp/driver"
 )
@@ -265,7 +265,7 @@ func (q *Queue[T]) carries() (byte, bool) {
 }
 
 func (q *Queue[T]) plan() error {
-	_, err := portable.For[T]()
+	_, err := interchange.For[T]()
 	return err
 }
 
@@ -277,7 +277,7 @@ func (q *Queue[T]) remote() driver.Object {
 }
 
 func (q *Queue[T]) open(obj driver.Object) error {
-	t, err := portable.For[T]()
+	t, err := interchange.For[T]()
 	if err != nil {
 		_ = obj.Close()
 		return err

@@ -6,14 +6,14 @@ import (
 	"unsafe"
 
 	"multiproc/internal/complete"
+	"multiproc/internal/interchange"
 	"multiproc/internal/mperr"
-	"multiproc/internal/portable"
 )
 
 // placeQueue is a queue in a place.
 type placeQueue[T any] struct {
 	handle[complete.Queue]
-	t *portable.Type[T]
+	t *interchange.Type[T]
 }
 
 func (q *placeQueue[T]) put(ctx context.Context, v T) error {

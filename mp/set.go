@@ -5,7 +5,7 @@ import (
 	"iter"
 
 	"multiproc/internal/complete"
-	"multiproc/internal/portable"
+	"multiproc/internal/interchange"
 	"multiproc/mp/driver"
 )
 
@@ -20,7 +20,7 @@ import (
 type Set[T comparable] struct {
 	travels
 	h handle[complete.Set]
-	t *portable.Type[T]
+	t *interchange.Type[T]
 }
 
 // NewSet makes an empty set in the place that In names, or finds the one that
@@ -31,7 +31,7 @@ func NewSet[T comparable](opts ...Option) (*Set[T], error) {
 }
 
 func (s *Set[T]) plan() (err error) {
-	s.t, err = portable.ForKey[T]()
+	s.t, err = interchange.ForKey[T]()
 	return err
 }
 

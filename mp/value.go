@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"multiproc/internal/interchange"
 	"multiproc/internal/local"
-	"multiproc/internal/portable"
 	"multiproc/internal/shm"
 	"multiproc/mp/driver"
 )
@@ -169,7 +169,7 @@ func (v *Value[T]) remote() driver.Object {
 }
 
 func (v *Value[T]) open(obj driver.Object) error {
-	t, err := portable.For[T]()
+	t, err := interchange.For[T]()
 	if err != nil {
 		_ = obj.Close()
 		return err

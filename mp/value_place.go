@@ -6,19 +6,19 @@ import (
 	"reflect"
 
 	"multiproc/internal/complete"
-	"multiproc/internal/portable"
+	"multiproc/internal/interchange"
 	"multiproc/mp/driver"
 )
 
 // placeValue is a value in a place.
 type placeValue[T any] struct {
 	handle[complete.Value]
-	t *portable.Type[T]
+	t *interchange.Type[T]
 }
 
 // openValue opens the value, and makes it x if it is new.
 func openValue[T any](v *Value[T], x T, o objectOptions) error {
-	t, err := portable.For[T]()
+	t, err := interchange.For[T]()
 	if err != nil {
 		return fmt.Errorf("new value: %w", err)
 	}
@@ -69,7 +69,7 @@ func (v *placeValue[T]) update(ctx context.Context, f func(*T) error) error {
 }
 
 // addAt and swapAt are Add and CompareAndSwap wherever a value is kept.
-func addAt[T any](ctx context.Context, o driver.Object, t *portable.Type[T], delta T, add func([]byte) ([]byte, error)) (sum T, err error) {
+func addAt[T any](ctx context.Context, o driver.Object, t *interchange.Type[T], delta T, add func([]byte) ([]byte, error)) (sum T, err error) {
 	b, err := encode(ctx, o, t, delta)
 	if err != nil {
 		return sum, err
@@ -80,7 +80,7 @@ func addAt[T any](ctx context.Context, o driver.Object, t *portable.Type[T], del
 	return decode(ctx, o, t, b)
 }
 
-func swapAt[T any](ctx context.Context, o driver.Object, t *portable.Type[T], old, v T, swap func(old, v []byte) (bool, error)) (bool, error) {
+func swapAt[T any](ctx context.Context, o driver.Object, t *interchange.Type[T], old, v T, swap func(old, v []byte) (bool, error)) (bool, error) {
 	a, err := encode(ctx, o, t, old)
 	if err != nil {
 		return false, err

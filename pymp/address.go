@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"time"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 )
 
 // address is where a manager or a listener is, in one of three forms:
@@ -61,7 +61,7 @@ const maxDialPause = 20 * time.Millisecond
 
 // python is the address as Python writes it: a tuple, a path, or bytes that
 // begin with a zero.
-func (a address) python() data.Value {
+func (a address) python() pyvalue.Value {
 	if a.network == "unix" {
 		if name, abstract := strings.CutPrefix(a.name, "@"); abstract {
 			return append([]byte{0}, name...)
@@ -70,11 +70,11 @@ func (a address) python() data.Value {
 	}
 	host, port, _ := net.SplitHostPort(a.name)
 	n, _ := strconv.ParseInt(port, 10, 64)
-	return data.Tuple{host, n}
+	return pyvalue.Tuple{host, n}
 }
 
 // fromPython is the address that Python wrote.
-func fromPython(v data.Value) (address, error) {
+func fromPython(v pyvalue.Value) (address, error) {
 	switch v := v.(type) {
 	case string:
 		if name, abstract := strings.CutPrefix(v, "\x00"); abstract {
@@ -87,7 +87,7 @@ func fromPython(v data.Value) (address, error) {
 		if len(v) > 1 && v[0] == 0 {
 			return address{"unix", "@" + string(v[1:])}, nil
 		}
-	case data.Tuple: // (host, port), and for IPv6 two numbers more
+	case pyvalue.Tuple: // (host, port), and for IPv6 two numbers more
 		if len(v) >= 2 {
 			host, ok := v[0].(string)
 			port, isInt := v[1].(int64)

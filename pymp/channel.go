@@ -7,9 +7,9 @@ import (
 	"os"
 	"strconv"
 
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
 	"multiproc/internal/pyconn"
+	"multiproc/internal/pyvalue"
 )
 
 // channel is one authenticated connection. One request is under way on it at a
@@ -109,7 +109,7 @@ func (m *Manager) open(ctx context.Context) (*channel, error) {
 		return nil, err
 	}
 	name := "go-" + strconv.Itoa(os.Getpid()) + "-" + strconv.FormatUint(m.channels.Add(1), 10)
-	frame, err := new(message).request(nil, "accept_connection", data.Tuple{name}, &data.Dict{})
+	frame, err := new(message).request(nil, "accept_connection", pyvalue.Tuple{name}, &pyvalue.Dict{})
 	if err != nil {
 		return nil, err
 	}

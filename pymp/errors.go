@@ -9,9 +9,9 @@ import (
 	"sync"
 	"syscall"
 
-	"multiproc/internal/data"
+	"multiproc/internal/interchange"
 	"multiproc/internal/mperr"
-	"multiproc/internal/portable"
+	"multiproc/internal/pyvalue"
 )
 
 // Error is an exception that a method raised in the server. errors.Is finds the
@@ -78,20 +78,20 @@ func (e *RemoteError) Error() string {
 // Error.
 func (e *RemoteError) Unwrap() error { return e.cause }
 
-func newError(v data.Value, o origin) error {
-	x, ok := data.AsException(v)
+func newError(v pyvalue.Value, o origin) error {
+	x, ok := pyvalue.AsException(v)
 	if !ok {
-		return &Error{Class: data.TypeName(v), Message: data.ReprWithin(v, 200), Typeid: o.typeid, Method: o.method}
+		return &Error{Class: pyvalue.TypeName(v), Message: pyvalue.ReprWithin(v, 200), Typeid: o.typeid, Method: o.method}
 	}
 	e := &Error{Class: x.Class.String(), Message: textOf(x), Typeid: o.typeid, Method: o.method, cause: causeOf(x.Class)}
-	if err := portable.FromValue(x.Args, &e.Args, nil); err != nil {
+	if err := interchange.FromValue(x.Args, &e.Args, nil); err != nil {
 		e.Args = x.Args
 	}
 	return e
 }
 
 // textOf is str() of an exception.
-func textOf(x *data.Exception) string {
+func textOf(x *pyvalue.Exception) string {
 	switch n := len(x.Args); {
 	case n == 0:
 		return ""
@@ -99,20 +99,20 @@ func textOf(x *data.Exception) string {
 		if text, ok := x.Args[0].(string); ok && x.Class.Name != "KeyError" {
 			return text
 		}
-		return data.Repr(x.Args[0])
+		return pyvalue.Repr(x.Args[0])
 	case n <= 5:
 		if errno, ok := x.Args[0].(int64); ok && x.Class.Module == "builtins" && isOSError(x.Class.Name) {
 			text := fmt.Sprintf("[Errno %d] %v", errno, x.Args[1])
 			if n > 2 && x.Args[2] != nil {
-				text += ": " + data.Repr(x.Args[2])
+				text += ": " + pyvalue.Repr(x.Args[2])
 			}
 			if n == 5 && x.Args[4] != nil { // of os.rename, for example
-				text += " -> " + data.Repr(x.Args[4])
+				text += " -> " + pyvalue.Repr(x.Args[4])
 			}
 			return text
 		}
 	}
-	return data.Repr(x.Args)
+	return pyvalue.Repr(x.Args)
 }
 
 // isOSError reports whether a built-in exception is OSError or one of its own.
@@ -133,9 +133,9 @@ func newRemoteError(text string, unserializable bool, o origin) error {
 	e.Class = class
 	switch {
 	case unserializable:
-	case class == "KeyError" && o.ident != "" && rest == data.Repr(o.ident):
+	case class == "KeyError" && o.ident != "" && rest == pyvalue.Repr(o.ident):
 		e.cause = mperr.ErrNoHandle
-	case class == "KeyError" && o.ident != "" && rest == data.Repr(o.method):
+	case class == "KeyError" && o.ident != "" && rest == pyvalue.Repr(o.method):
 		e.cause = errors.ErrUnsupported // it fell through to CPython's table of fallbacks
 	case class == "AttributeError" && o.ident != "":
 		e.cause = errors.ErrUnsupported // as package manager says the same
@@ -144,7 +144,7 @@ func newRemoteError(text string, unserializable bool, o origin) error {
 		if i := strings.LastIndexByte(class, '.'); i >= 0 {
 			module, name = class[:i], class[i+1:]
 		}
-		e.cause = causeOf(data.Global{Module: module, Name: name})
+		e.cause = causeOf(pyvalue.Global{Module: module, Name: name})
 	}
 	return e
 }
@@ -173,11 +173,11 @@ var exceptions sync.Map // class to error
 // replies that come in later.
 func RegisterException(class string, err error) { exceptions.Store(class, err) }
 
-func causeOf(class data.Global) error {
+func causeOf(class pyvalue.Global) error {
 	if err, ok := exceptions.Load(class.String()); ok {
 		return err.(error)
 	}
-	return data.Cause(class)
+	return pyvalue.Cause(class)
 }
 
 // isGone reports whether an error says that there is no server any more.

@@ -6,7 +6,7 @@ import (
 	"reflect"
 	"time"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 )
 
 // Replied is what ParseReply made of a reply for one type.
@@ -23,7 +23,7 @@ func ParseReply(reply []byte) (list []Replied) {
 	defer cancel()
 	options, _ := collect(nil)
 	for _, t := range []reflect.Type{
-		reflect.TypeFor[any](), reflect.TypeFor[*Proxy](), reflect.TypeFor[[]any](), reflect.TypeFor[map[string]int](), reflect.TypeFor[*data.Dict](),
+		reflect.TypeFor[any](), reflect.TypeFor[*Proxy](), reflect.TypeFor[[]any](), reflect.TypeFor[map[string]int](), reflect.TypeFor[*pyvalue.Dict](),
 		reflect.TypeFor[map[string]any](), reflect.TypeFor[[]*Proxy](), reflect.TypeFor[struct{ P, Q *Proxy }](),
 	} {
 		m, _ := newManager(address{"unix", "/nowhere"}, []byte("k"), options)

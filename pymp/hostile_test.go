@@ -12,11 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
 	"multiproc/internal/pickle"
 	"multiproc/internal/pyconn"
 	"multiproc/internal/pyconn/pyconntest"
+	"multiproc/internal/pyvalue"
 	"multiproc/pymp"
 )
 
@@ -55,11 +55,11 @@ func pretend(c *pyconn.Conn, reply func(method string) []byte) {
 		if err != nil {
 			return
 		}
-		method := v.(data.Tuple)[1].(string)
-		answer := framed(pickled(data.Tuple{"#RETURN", nil}))
+		method := v.(pyvalue.Tuple)[1].(string)
+		answer := framed(pickled(pyvalue.Tuple{"#RETURN", nil}))
 		if method != "dummy" && method != "accept_connection" {
 			if method == "create" {
-				answer = framed(pickled(data.Tuple{"#RETURN", data.Tuple{"7f", data.Tuple{"get"}}}))
+				answer = framed(pickled(pyvalue.Tuple{"#RETURN", pyvalue.Tuple{"7f", pyvalue.Tuple{"get"}}}))
 			}
 			if r := reply(method); r != nil {
 				answer = r
@@ -73,7 +73,7 @@ func pretend(c *pyconn.Conn, reply func(method string) []byte) {
 	}
 }
 
-func pickled(v data.Value) []byte {
+func pickled(v pyvalue.Value) []byte {
 	b, err := pickle.Encode(nil, v, pickle.EncodeOptions{})
 	if err != nil {
 		panic(err)
@@ -96,14 +96,14 @@ func unhex(s string) []byte {
 // Whatever a server answers, a call returns an error, in bounded time and memory,
 // and the next one is not confused by it.
 func TestHostileReplies(t *testing.T) {
-	token := func(state ...data.Value) data.Value {
-		return &data.Object{
-			Func: data.Global{Module: "multiprocessing.managers", Name: "Token"}, Args: data.Tuple{}, New: true,
-			State: data.Tuple(state), HasState: true,
+	token := func(state ...pyvalue.Value) pyvalue.Value {
+		return &pyvalue.Object{
+			Func: pyvalue.Global{Module: "multiprocessing.managers", Name: "Token"}, Args: pyvalue.Tuple{}, New: true,
+			State: pyvalue.Tuple(state), HasState: true,
 		}
 	}
-	rebuild := func(args ...data.Value) data.Value {
-		return &data.Object{Func: data.Global{Module: "multiprocessing.managers", Name: "RebuildProxy"}, Args: data.Tuple(args)}
+	rebuild := func(args ...pyvalue.Value) pyvalue.Value {
+		return &pyvalue.Object{Func: pyvalue.Global{Module: "multiprocessing.managers", Name: "RebuildProxy"}, Args: pyvalue.Tuple(args)}
 	}
 	deep := strings.Repeat("]", 100_000) + strings.Repeat("a", 99_999)
 	for _, c := range []struct {
@@ -117,19 +117,19 @@ func TestHostileReplies(t *testing.T) {
 		{"negative frame", unhex("80000000"), mperr.ErrCorrupt},
 		{"empty", framed(nil), mperr.ErrCorrupt},
 		{"no pickle", framed([]byte("hello")), mperr.ErrCorrupt},
-		{"half a pickle", framed(pickled(data.Tuple{"#RETURN", int64(1)})[:8]), mperr.ErrCorrupt},
+		{"half a pickle", framed(pickled(pyvalue.Tuple{"#RETURN", int64(1)})[:8]), mperr.ErrCorrupt},
 		{"deep pickle", framed([]byte("\x80\x04" + deep + ".")), mperr.ErrTooLarge},
-		{"no pair", framed(pickled(data.Tuple{"#RETURN"})), mperr.ErrCorrupt},
+		{"no pair", framed(pickled(pyvalue.Tuple{"#RETURN"})), mperr.ErrCorrupt},
 		{"no tuple", framed(pickled("x")), mperr.ErrCorrupt},
-		{"unknown kind", framed(pickled(data.Tuple{"#NONSENSE", nil})), mperr.ErrCorrupt},
-		{"kind of another type", framed(pickled(data.Tuple{&data.List{}, nil})), mperr.ErrCorrupt},
-		{"proxy without a token", framed(pickled(data.Tuple{"#PROXY", nil})), mperr.ErrCorrupt},
-		{"proxy with half a token", framed(pickled(data.Tuple{"#PROXY", data.Tuple{data.Tuple{"a"}, token("list", "/s")}})), mperr.ErrCorrupt},
-		{"proxy with a strange address", framed(pickled(data.Tuple{"#PROXY", data.Tuple{data.Tuple{}, token("list", 1.5, "7f")}})), mperr.ErrCorrupt},
-		{"proxy with strange names", framed(pickled(data.Tuple{"#PROXY", data.Tuple{data.Tuple{int64(1)}, token("list", "/s", "7f")}})), mperr.ErrCorrupt},
-		{"traceback that is no text", framed(pickled(data.Tuple{"#TRACEBACK", int64(1)})), mperr.ErrCorrupt},
-		{"reference without a token", framed(pickled(data.Tuple{"#RETURN", rebuild(nil, nil)})), mperr.ErrCorrupt},
-		{"reference to elsewhere", framed(pickled(data.Tuple{"#RETURN", rebuild(nil, token("list", data.Tuple{"192.0.2.1", int64(1)}, "7f"))})), mperr.ErrAuth},
+		{"unknown kind", framed(pickled(pyvalue.Tuple{"#NONSENSE", nil})), mperr.ErrCorrupt},
+		{"kind of another type", framed(pickled(pyvalue.Tuple{&pyvalue.List{}, nil})), mperr.ErrCorrupt},
+		{"proxy without a token", framed(pickled(pyvalue.Tuple{"#PROXY", nil})), mperr.ErrCorrupt},
+		{"proxy with half a token", framed(pickled(pyvalue.Tuple{"#PROXY", pyvalue.Tuple{pyvalue.Tuple{"a"}, token("list", "/s")}})), mperr.ErrCorrupt},
+		{"proxy with a strange address", framed(pickled(pyvalue.Tuple{"#PROXY", pyvalue.Tuple{pyvalue.Tuple{}, token("list", 1.5, "7f")}})), mperr.ErrCorrupt},
+		{"proxy with strange names", framed(pickled(pyvalue.Tuple{"#PROXY", pyvalue.Tuple{pyvalue.Tuple{int64(1)}, token("list", "/s", "7f")}})), mperr.ErrCorrupt},
+		{"traceback that is no text", framed(pickled(pyvalue.Tuple{"#TRACEBACK", int64(1)})), mperr.ErrCorrupt},
+		{"reference without a token", framed(pickled(pyvalue.Tuple{"#RETURN", rebuild(nil, nil)})), mperr.ErrCorrupt},
+		{"reference to elsewhere", framed(pickled(pyvalue.Tuple{"#RETURN", rebuild(nil, token("list", pyvalue.Tuple{"192.0.2.1", int64(1)}, "7f"))})), mperr.ErrAuth},
 	} {
 		address := impostor(t, func(method string) []byte {
 			if method != "get" {
@@ -163,18 +163,18 @@ func TestHostileReplies(t *testing.T) {
 
 // Exceptions of any shape are errors.
 func TestHostileExceptions(t *testing.T) {
-	for _, v := range []data.Value{
+	for _, v := range []pyvalue.Value{
 		nil, int64(1), "text",
-		data.Tuple{},
-		&data.List{},
-		&data.Object{Func: data.Global{Module: "m", Name: "E"}, Args: data.Tuple{data.Tuple{int64(2), &data.Set{}}}},
-		&data.Object{Func: data.Global{Module: "builtins", Name: "OSError"}, Args: data.Tuple{int64(2), nil, nil, nil}},
+		pyvalue.Tuple{},
+		&pyvalue.List{},
+		&pyvalue.Object{Func: pyvalue.Global{Module: "m", Name: "E"}, Args: pyvalue.Tuple{pyvalue.Tuple{int64(2), &pyvalue.Set{}}}},
+		&pyvalue.Object{Func: pyvalue.Global{Module: "builtins", Name: "OSError"}, Args: pyvalue.Tuple{int64(2), nil, nil, nil}},
 	} {
 		m := connect(t, impostor(t, func(method string) []byte {
 			if method != "get" {
 				return nil
 			}
-			return framed(pickled(data.Tuple{"#ERROR", v}))
+			return framed(pickled(pyvalue.Tuple{"#ERROR", v}))
 		}))
 		err := create(t, m, "Queue").Call(t.Context(), "get")
 		var e *pymp.Error

@@ -10,8 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 )
 
 // Manager is a client of a manager that a Python program serves. Make one by
@@ -137,15 +137,15 @@ func (m *Manager) Create(ctx context.Context, typeid string, args ...any) (*Prox
 		return nil, fmt.Errorf("create %s: %w", typeid, err)
 	}
 	o := origin{method: "create " + typeid}
-	a, err := m.roundTrip(ctx, s, mperr.ErrUnknownFate, o, "create", append(data.Tuple{typeid}, list...), kwds)
+	a, err := m.roundTrip(ctx, s, mperr.ErrUnknownFate, o, "create", append(pyvalue.Tuple{typeid}, list...), kwds)
 	if err != nil {
 		return nil, err
 	}
-	if pair, ok := a.value.(data.Tuple); ok && len(pair) == 2 {
+	if pair, ok := a.value.(pyvalue.Tuple); ok && len(pair) == 2 {
 		ident, ok := pair[0].(string)
 		exposed, err := names(pair[1])
 		if ok && err == nil {
-			return m.adopt(typeid, ident, exposed, data.Global{}), nil
+			return m.adopt(typeid, ident, exposed, pyvalue.Global{}), nil
 		}
 	}
 	return nil, fmt.Errorf("%s: the reply has an unknown form: %w", o, mperr.ErrCorrupt)
@@ -163,14 +163,14 @@ func (m *Manager) Attach(ctx context.Context, typeid, ident string) (*Proxy, err
 
 // server makes one of the requests that a connection serves before it becomes a
 // channel: the server closes it after the reply.
-func (m *Manager) server(ctx context.Context, lost error, method string, args data.Tuple) (*answer, error) {
+func (m *Manager) server(ctx context.Context, lost error, method string, args pyvalue.Tuple) (*answer, error) {
 	s := &message{ctx: ctx, m: m}
-	return m.roundTrip(ctx, s, lost, origin{method: method}, method, args, &data.Dict{})
+	return m.roundTrip(ctx, s, lost, origin{method: method}, method, args, &pyvalue.Dict{})
 }
 
-func (m *Manager) roundTrip(ctx context.Context, s *message, lost error, o origin, method string, args data.Tuple, kwds *data.Dict) (*answer, error) {
+func (m *Manager) roundTrip(ctx context.Context, s *message, lost error, o origin, method string, args pyvalue.Tuple, kwds *pyvalue.Dict) (*answer, error) {
 	if args == nil {
-		args = data.Tuple{}
+		args = pyvalue.Tuple{}
 	}
 	frame, err := s.request(nil, method, args, kwds)
 	if err != nil {

@@ -6,11 +6,11 @@ import (
 	"maps"
 	"slices"
 
-	"multiproc/internal/data"
+	"multiproc/internal/interchange"
 	"multiproc/internal/mperr"
 	"multiproc/internal/pickle"
-	"multiproc/internal/portable"
 	"multiproc/internal/pyconn"
+	"multiproc/internal/pyvalue"
 )
 
 // message is one message under way, and the proxies in it.
@@ -51,16 +51,16 @@ var purposes = map[string]string{
 }
 
 // request is the frame of a request, with room for its header in front.
-func (s *message) request(ident data.Value, method string, args data.Tuple, kwds *data.Dict) ([]byte, error) {
-	return s.encode(data.Tuple{ident, method, args, kwds})
+func (s *message) request(ident pyvalue.Value, method string, args pyvalue.Tuple, kwds *pyvalue.Dict) ([]byte, error) {
+	return s.encode(pyvalue.Tuple{ident, method, args, kwds})
 }
 
-func (s *message) encode(v data.Value) ([]byte, error) {
+func (s *message) encode(v pyvalue.Value) ([]byte, error) {
 	frame := make([]byte, pyconn.HeaderSize, 256)
 	return pickle.Encode(frame, v, pickle.EncodeOptions{Ref: s.rebuildProxy})
 }
 
-func (s *message) decode(b []byte) (data.Value, error) {
+func (s *message) decode(b []byte) (pyvalue.Value, error) {
 	v, err := pickle.Decode(b, pickle.Options{Object: s.object})
 	if err != nil {
 		return nil, fmt.Errorf("a message of %d bytes: %w", len(b), err)
@@ -68,11 +68,11 @@ func (s *message) decode(b []byte) (data.Value, error) {
 	return v, nil
 }
 
-func (s *message) value(v any) (data.Value, error) { return portable.ToValue(v, s) }
+func (s *message) value(v any) (pyvalue.Value, error) { return interchange.ToValue(v, s) }
 
 // arguments turns the arguments of a call into Python's.
-func (s *message) arguments(args []any) (data.Tuple, *data.Dict, error) {
-	kwds := &data.Dict{}
+func (s *message) arguments(args []any) (pyvalue.Tuple, *pyvalue.Dict, error) {
+	kwds := &pyvalue.Dict{}
 	if n := len(args); n > 0 {
 		if named, ok := args[n-1].(Kwargs); ok {
 			args = args[:n-1]
@@ -81,11 +81,11 @@ func (s *message) arguments(args []any) (data.Tuple, *data.Dict, error) {
 				if err != nil {
 					return nil, nil, fmt.Errorf("argument %s: %w", name, err)
 				}
-				kwds.Entries = append(kwds.Entries, data.Entry{Key: name, Value: v})
+				kwds.Entries = append(kwds.Entries, pyvalue.Entry{Key: name, Value: v})
 			}
 		}
 	}
-	list := make(data.Tuple, len(args))
+	list := make(pyvalue.Tuple, len(args))
 	for i, a := range args {
 		v, err := s.value(a)
 		if err != nil {
@@ -99,7 +99,7 @@ func (s *message) arguments(args []any) (data.Tuple, *data.Dict, error) {
 // answer is what a request was answered with: a value, or a new shared object.
 type answer struct {
 	s     *message
-	value data.Value
+	value pyvalue.Value
 	proxy *Proxy
 }
 
@@ -109,9 +109,9 @@ func (s *message) answer(reply []byte, o origin) (*answer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o, err)
 	}
-	pair, ok := v.(data.Tuple)
+	pair, ok := v.(pyvalue.Tuple)
 	if !ok || len(pair) != 2 {
-		return nil, fmt.Errorf("%s: the reply is %s and no pair: %w", o, data.TypeName(v), mperr.ErrCorrupt)
+		return nil, fmt.Errorf("%s: the reply is %s and no pair: %w", o, pyvalue.TypeName(v), mperr.ErrCorrupt)
 	}
 	switch pair[0] {
 	case "#RETURN":
@@ -134,13 +134,13 @@ func (s *message) answer(reply []byte, o origin) (*answer, error) {
 
 // newObject is the proxy that '#PROXY' asks for: (exposed names, token). The
 // server has counted the reference already.
-func (s *message) newObject(v data.Value) (*Proxy, error) {
-	if pair, ok := v.(data.Tuple); ok && len(pair) == 2 && s.m != nil {
+func (s *message) newObject(v pyvalue.Value) (*Proxy, error) {
+	if pair, ok := v.(pyvalue.Tuple); ok && len(pair) == 2 && s.m != nil {
 		exposed, err1 := names(pair[0])
 		t, err2 := token(pair[1])
 		if err1 == nil && err2 == nil {
 			s.m.learn(t.addr)
-			return s.m.adopt(t.typeid, t.ident, exposed, data.Global{}), nil
+			return s.m.adopt(t.typeid, t.ident, exposed, pyvalue.Global{}), nil
 		}
 	}
 	return nil, fmt.Errorf("the reply names a new object in a form that is not known: %w", mperr.ErrCorrupt)
@@ -167,10 +167,10 @@ func (a *answer) into(at any, o origin) error {
 }
 
 // into fills at from a value that came in this message.
-func (s *message) into(v data.Value, at any) error {
-	err := portable.FromValue(v, at, s)
+func (s *message) into(v pyvalue.Value, at any) error {
+	err := interchange.FromValue(v, at, s)
 	if err == nil && len(s.in) > 0 {
-		err = s.revive(at)
+		err = s.attachAll(at)
 	}
 	if err != nil {
 		for _, p := range s.got {
@@ -181,12 +181,12 @@ func (s *message) into(v data.Value, at any) error {
 }
 
 // names is a list of method names.
-func names(v data.Value) ([]string, error) {
-	var items []data.Value
+func names(v pyvalue.Value) ([]string, error) {
+	var items []pyvalue.Value
 	switch v := v.(type) {
-	case data.Tuple:
+	case pyvalue.Tuple:
 		items = v
-	case *data.List:
+	case *pyvalue.List:
 		items = v.Items
 	}
 	list := make([]string, 0, len(items))

@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 
 	"multiproc/internal/codec"
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 )
 
 // Proxy stands for an object that a manager's server keeps. It holds one
@@ -22,9 +22,9 @@ import (
 type Proxy struct {
 	o       *object
 	exposed []string
-	class   data.Global // of Python's proxy, if this one came from there
-	bound   *Channel    // nil: calls go over any channel
-	parent  *Proxy      // of a bound one: it holds the reference
+	class   pyvalue.Global // of Python's proxy, if this one came from there
+	bound   *Channel       // nil: calls go over any channel
+	parent  *Proxy         // of a bound one: it holds the reference
 }
 
 // object is one reference to an object of the server.
@@ -39,13 +39,13 @@ type object struct {
 type Kwargs map[string]any
 
 // adopt makes the proxy of a reference that the server has counted already.
-func (m *Manager) adopt(typeid, ident string, exposed []string, class data.Global) *Proxy {
+func (m *Manager) adopt(typeid, ident string, exposed []string, class pyvalue.Global) *Proxy {
 	p := new(Proxy)
 	m.fill(p, typeid, ident, exposed, class)
 	return p
 }
 
-func (m *Manager) fill(p *Proxy, typeid, ident string, exposed []string, class data.Global) {
+func (m *Manager) fill(p *Proxy, typeid, ident string, exposed []string, class pyvalue.Global) {
 	o := &object{m: m, typeid: typeid, ident: ident}
 	m.mu.Lock()
 	m.live[o] = struct{}{}
@@ -58,7 +58,7 @@ func (m *Manager) fill(p *Proxy, typeid, ident string, exposed []string, class d
 func (m *Manager) attach(ctx context.Context, p *Proxy, r reference) error {
 	at := &message{ctx: ctx, m: m}
 	o := origin{method: "incref", ident: r.ident}
-	if _, err := m.roundTrip(ctx, at, mperr.ErrUnknownFate, o, "incref", data.Tuple{r.ident}, &data.Dict{}); err != nil {
+	if _, err := m.roundTrip(ctx, at, mperr.ErrUnknownFate, o, "incref", pyvalue.Tuple{r.ident}, &pyvalue.Dict{}); err != nil {
 		return err
 	}
 	m.fill(p, r.typeid, r.ident, r.exposed, r.class)
@@ -76,11 +76,11 @@ func (m *Manager) attach(ctx context.Context, p *Proxy, r reference) error {
 
 // methods asks for the names that an object exposes.
 func (m *Manager) methods(ctx context.Context, r reference) ([]string, error) {
-	t := &data.Object{
-		Func: tokenClass, Args: data.Tuple{}, New: true,
-		State: data.Tuple{r.typeid, m.self().python(), r.ident}, HasState: true,
+	t := &pyvalue.Object{
+		Func: tokenClass, Args: pyvalue.Tuple{}, New: true,
+		State: pyvalue.Tuple{r.typeid, m.self().python(), r.ident}, HasState: true,
 	}
-	a, err := m.server(ctx, errNoAnswer, "get_methods", data.Tuple{t})
+	a, err := m.server(ctx, errNoAnswer, "get_methods", pyvalue.Tuple{t})
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +159,7 @@ func (o *object) release() error {
 }
 
 func (m *Manager) decref(ctx context.Context, o *object) error {
-	_, err := m.server(ctx, mperr.ErrUnknownFate, "decref", data.Tuple{o.ident})
+	_, err := m.server(ctx, mperr.ErrUnknownFate, "decref", pyvalue.Tuple{o.ident})
 	if err == nil || isGone(err) {
 		return nil
 	}
@@ -208,7 +208,7 @@ func (m *Manager) releaseAll() {
 		if o.released.Swap(true) {
 			continue
 		}
-		if _, err := m.server(ctx, errNoAnswer, "decref", data.Tuple{o.ident}); err != nil && !isRefusal(err) {
+		if _, err := m.server(ctx, errNoAnswer, "decref", pyvalue.Tuple{o.ident}); err != nil && !isRefusal(err) {
 			return // the server has gone, and the references with it
 		}
 	}

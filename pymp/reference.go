@@ -5,22 +5,22 @@ import (
 	"sync/atomic"
 
 	"multiproc/internal/codec"
-	"multiproc/internal/data"
+	"multiproc/internal/interchange"
 	"multiproc/internal/mperr"
-	"multiproc/internal/portable"
+	"multiproc/internal/pyvalue"
 )
 
 // A proxy travels as a call of RebuildProxy, with the class of the proxy, a
-// Token and keyword arguments. While a message is a tree of values a data.Ref
+// Token and keyword arguments. While a message is a tree of values a pyvalue.Ref
 // stands for it, whose id means something in this one message only: the idents
 // of Python are any text, and addresses go with them.
 
 const managers = "multiprocessing.managers"
 
 var (
-	rebuildProxy = data.Global{Module: managers, Name: "RebuildProxy"}
-	tokenClass   = data.Global{Module: managers, Name: "Token"}
-	autoProxy    = data.Global{Module: managers, Name: "AutoProxy"}
+	rebuildProxy = pyvalue.Global{Module: managers, Name: "RebuildProxy"}
+	tokenClass   = pyvalue.Global{Module: managers, Name: "Token"}
+	autoProxy    = pyvalue.Global{Module: managers, Name: "AutoProxy"}
 )
 
 // proxyClasses are the classes that Python gives to the proxies of its own
@@ -36,7 +36,7 @@ var proxyClasses = map[string]string{
 type reference struct {
 	typeid, ident string
 	addr          address
-	class         data.Global
+	class         pyvalue.Global
 	exposed       []string
 }
 
@@ -58,7 +58,7 @@ func (s *message) Export(h codec.Handle) ([]byte, error) {
 		s.out = map[uint64]*Proxy{}
 	}
 	s.out[id] = p
-	return portable.AppendRef(nil, id, p.o.typeid), nil
+	return interchange.AppendRef(nil, id, p.o.typeid), nil
 }
 
 // Import implements codec.Importer.
@@ -67,7 +67,7 @@ func (s *message) Import(h codec.Handle, ref []byte) error {
 	if !ok {
 		return fmt.Errorf("a proxy arrived where a %T is declared: %w", h, mperr.ErrType)
 	}
-	id, _, err := portable.ParseRef(ref)
+	id, _, err := interchange.ParseRef(ref)
 	if err != nil {
 		return err
 	}
@@ -100,36 +100,36 @@ func (s *message) attachThere(p *Proxy, r reference) error {
 }
 
 // rebuildProxy writes the proxy that a reference stands for.
-func (s *message) rebuildProxy(r data.Ref) (data.Value, error) {
+func (s *message) rebuildProxy(r pyvalue.Ref) (pyvalue.Value, error) {
 	p, ok := s.out[r.ID]
 	if !ok {
 		return nil, fmt.Errorf("a reference that is no *pymp.Proxy: %w", mperr.ErrNoHandle)
 	}
-	class, kwds := p.class, &data.Dict{}
-	if class == (data.Global{}) {
+	class, kwds := p.class, &pyvalue.Dict{}
+	if class == (pyvalue.Global{}) {
 		class = autoProxy
 		if name, ok := proxyClasses[p.o.typeid]; ok {
-			class = data.Global{Module: managers, Name: name}
+			class = pyvalue.Global{Module: managers, Name: name}
 		}
 	}
 	if class == autoProxy {
-		exposed := make(data.Tuple, len(p.exposed))
+		exposed := make(pyvalue.Tuple, len(p.exposed))
 		for i, name := range p.exposed {
 			exposed[i] = name
 		}
-		kwds.Entries = []data.Entry{{Key: "exposed", Value: exposed}}
+		kwds.Entries = []pyvalue.Entry{{Key: "exposed", Value: exposed}}
 	}
-	t := &data.Object{
-		Func: tokenClass, Args: data.Tuple{}, New: true,
-		State: data.Tuple{p.o.typeid, p.o.m.self().python(), p.o.ident}, HasState: true,
+	t := &pyvalue.Object{
+		Func: tokenClass, Args: pyvalue.Tuple{}, New: true,
+		State: pyvalue.Tuple{p.o.typeid, p.o.m.self().python(), p.o.ident}, HasState: true,
 	}
-	return &data.Object{Func: rebuildProxy, Args: data.Tuple{class, t, "pickle", kwds}}, nil
+	return &pyvalue.Object{Func: rebuildProxy, Args: pyvalue.Tuple{class, t, "pickle", kwds}}, nil
 }
 
 // object looks at each object of a message that comes in, and puts a reference
 // in the place of a proxy.
-func (s *message) object(o *data.Object) (data.Value, error) {
-	args, ok := o.Args.(data.Tuple)
+func (s *message) object(o *pyvalue.Object) (pyvalue.Value, error) {
+	args, ok := o.Args.(pyvalue.Tuple)
 	if !ok || o.New || o.Func != rebuildProxy || len(args) < 2 {
 		return o, nil
 	}
@@ -137,11 +137,11 @@ func (s *message) object(o *data.Object) (data.Value, error) {
 	if err != nil {
 		return nil, fmt.Errorf("proxy: %w", err)
 	}
-	if class, ok := args[0].(data.Global); ok {
+	if class, ok := args[0].(pyvalue.Global); ok {
 		r.class = class
 	}
 	if len(args) == 4 {
-		if kwds, ok := args[3].(*data.Dict); ok {
+		if kwds, ok := args[3].(*pyvalue.Dict); ok {
 			for _, e := range kwds.Entries {
 				if e.Key == "exposed" {
 					if r.exposed, err = names(e.Value); err != nil {
@@ -152,13 +152,13 @@ func (s *message) object(o *data.Object) (data.Value, error) {
 		}
 	}
 	s.in = append(s.in, r)
-	return data.Ref{ID: uint64(len(s.in)), Type: r.typeid}, nil
+	return pyvalue.Ref{ID: uint64(len(s.in)), Type: r.typeid}, nil
 }
 
-func token(v data.Value) (r reference, err error) {
-	o, ok := v.(*data.Object)
+func token(v pyvalue.Value) (r reference, err error) {
+	o, ok := v.(*pyvalue.Object)
 	if ok && o.Func == tokenClass && o.HasState {
-		if state, ok := o.State.(data.Tuple); ok && len(state) == 3 {
+		if state, ok := o.State.(pyvalue.Tuple); ok && len(state) == 3 {
 			typeid, ok1 := state[0].(string)
 			ident, ok2 := state[2].(string)
 			if r.addr, err = fromPython(state[1]); err != nil {

@@ -5,49 +5,51 @@ import (
 	"reflect"
 	"testing"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/pymp"
 )
 
 // proxied is a proxy as a server sends it.
-func proxied(ident string) data.Value {
-	managers := func(name string) data.Global { return data.Global{Module: "multiprocessing.managers", Name: name} }
-	token := &data.Object{
-		Func: managers("Token"), Args: data.Tuple{}, New: true,
-		State: data.Tuple{"list", "/s", ident}, HasState: true,
+func proxied(ident string) pyvalue.Value {
+	managers := func(name string) pyvalue.Global {
+		return pyvalue.Global{Module: "multiprocessing.managers", Name: name}
 	}
-	return &data.Object{Func: managers("RebuildProxy"), Args: data.Tuple{managers("ListProxy"), token, "pickle", &data.Dict{}}}
+	token := &pyvalue.Object{
+		Func: managers("Token"), Args: pyvalue.Tuple{}, New: true,
+		State: pyvalue.Tuple{"list", "/s", ident}, HasState: true,
+	}
+	return &pyvalue.Object{Func: managers("RebuildProxy"), Args: pyvalue.Tuple{managers("ListProxy"), token, "pickle", &pyvalue.Dict{}}}
 }
 
-func dict(pairs ...data.Value) *data.Dict {
-	d := &data.Dict{}
+func dict(pairs ...pyvalue.Value) *pyvalue.Dict {
+	d := &pyvalue.Dict{}
 	for i := 0; i < len(pairs); i += 2 {
-		d.Entries = append(d.Entries, data.Entry{Key: pairs[i], Value: pairs[i+1]})
+		d.Entries = append(d.Entries, pyvalue.Entry{Key: pairs[i], Value: pairs[i+1]})
 	}
 	return d
 }
 
 // replies are results with proxies in them.
-func replies() map[string]data.Value {
+func replies() map[string]pyvalue.Value {
 	p := proxied("1")
-	object := &data.Object{Func: data.Global{Module: "m", Name: "C"}, Args: data.Tuple{}, New: true, HasState: true}
+	object := &pyvalue.Object{Func: pyvalue.Global{Module: "m", Name: "C"}, Args: pyvalue.Tuple{}, New: true, HasState: true}
 	object.State = dict("p", p, "me", object)
-	list := &data.List{Items: []data.Value{p}}
-	around := &data.List{Items: []data.Value{p}}
+	list := &pyvalue.List{Items: []pyvalue.Value{p}}
+	around := &pyvalue.List{Items: []pyvalue.Value{p}}
 	around.Items = append(around.Items, around)
-	return map[string]data.Value{
-		"one": p, "two": &data.List{Items: []data.Value{p, proxied("2")}}, "the same twice": &data.List{Items: []data.Value{p, p}},
-		"in a tuple": data.Tuple{p, data.Tuple{p}}, "in a dict": dict("a", p, "b", &data.List{Items: []data.Value{p}}),
-		"under numbers": dict(int64(1), p, math.NaN(), proxied("2"), math.NaN(), proxied("3")), "under tuples": dict(data.Tuple{int64(1)}, p),
-		"in fields": dict("P", p, "Q", proxied("2")), "in an object": object, "in a list twice": data.Tuple{list, list},
-		"among others": &data.List{Items: []data.Value{p, int64(1)}}, "around": around,
+	return map[string]pyvalue.Value{
+		"one": p, "two": &pyvalue.List{Items: []pyvalue.Value{p, proxied("2")}}, "the same twice": &pyvalue.List{Items: []pyvalue.Value{p, p}},
+		"in a tuple": pyvalue.Tuple{p, pyvalue.Tuple{p}}, "in a dict": dict("a", p, "b", &pyvalue.List{Items: []pyvalue.Value{p}}),
+		"under numbers": dict(int64(1), p, math.NaN(), proxied("2"), math.NaN(), proxied("3")), "under tuples": dict(pyvalue.Tuple{int64(1)}, p),
+		"in fields": dict("P", p, "Q", proxied("2")), "in an object": object, "in a list twice": pyvalue.Tuple{list, list},
+		"among others": &pyvalue.List{Items: []pyvalue.Value{p, int64(1)}}, "around": around,
 	}
 }
 
 // A proxy is one wherever it stands in a result.
 func TestProxiesInReplies(t *testing.T) {
 	for name, v := range replies() {
-		got := pymp.ParseReply(pickled(data.Tuple{"#RETURN", v}))[0] // as an any
+		got := pymp.ParseReply(pickled(pyvalue.Tuple{"#RETURN", v}))[0] // as an any
 		if name == "around" {
 			if got.Err == nil || got.Proxies != 0 {
 				t.Errorf("a list that holds itself: %v, %d proxies", got.Err, got.Proxies)
@@ -81,7 +83,7 @@ func count(v reflect.Value, seen map[any]bool, proxies, refs *int) {
 	case reflect.TypeFor[*pymp.Proxy]():
 		*proxies++
 		return
-	case reflect.TypeFor[data.Ref]():
+	case reflect.TypeFor[pyvalue.Ref]():
 		*refs++
 		return
 	}
@@ -105,12 +107,12 @@ func count(v reflect.Value, seen map[any]bool, proxies, refs *int) {
 
 // FuzzReply lets a server answer anything.
 func FuzzReply(f *testing.F) {
-	f.Add(pickled(data.Tuple{"#RETURN", &data.List{Items: []data.Value{int64(1), "a"}}}))
-	f.Add(pickled(data.Tuple{"#ERROR", &data.Object{Func: data.Global{Module: "builtins", Name: "KeyError"}, Args: data.Tuple{"k"}}}))
-	f.Add(pickled(data.Tuple{"#TRACEBACK", "Traceback\nKeyError: '7f'\n"}))
+	f.Add(pickled(pyvalue.Tuple{"#RETURN", &pyvalue.List{Items: []pyvalue.Value{int64(1), "a"}}}))
+	f.Add(pickled(pyvalue.Tuple{"#ERROR", &pyvalue.Object{Func: pyvalue.Global{Module: "builtins", Name: "KeyError"}, Args: pyvalue.Tuple{"k"}}}))
+	f.Add(pickled(pyvalue.Tuple{"#TRACEBACK", "Traceback\nKeyError: '7f'\n"}))
 	f.Add(unhex("80049582000000000000008c062350524f5859948c0361626394868c1c6d756c746970726f63657373696e672e6d616e6167657273948c05546f6b656e9493942981948c046c69737494682f73948c02376694879462869486942e"))
 	for _, v := range replies() {
-		f.Add(pickled(data.Tuple{"#RETURN", v}))
+		f.Add(pickled(pyvalue.Tuple{"#RETURN", v}))
 	}
 	f.Fuzz(func(t *testing.T, reply []byte) { pymp.ParseReply(reply) })
 }

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"strings"
 
-	"multiproc/internal/data"
 	"multiproc/internal/frames"
+	"multiproc/internal/interchange"
 	"multiproc/internal/mperr"
-	"multiproc/internal/portable"
+	"multiproc/internal/pyvalue"
 )
 
 // Error is what the server answered a call with: see package manager/client.
@@ -40,18 +40,18 @@ func (e *Error) Unwrap() []error { return e.causes }
 
 // newError makes an error of a frame, and keeps nothing of it.
 func newError(f *frames.Frame) error {
-	class := data.Global{Module: string(f.Module), Name: string(f.Class)}
-	exc := &data.Exception{Class: class}
+	class := pyvalue.Global{Module: string(f.Module), Name: string(f.Class)}
+	exc := &pyvalue.Exception{Class: class}
 	e := &Error{Class: class.Module + "." + class.Name}
 	for it := f.Args; it.Len() > 0; {
 		item := it.Next()
-		v, err := portable.ParseValue(item)
+		v, err := interchange.ParseValue(item)
 		if err != nil {
 			v = nil
 		}
 		exc.Args = append(exc.Args, v)
 		var arg any
-		if portable.FromValue(v, &arg, nil) != nil {
+		if interchange.FromValue(v, &arg, nil) != nil {
 			arg = v
 		}
 		e.Args = append(e.Args, arg)

@@ -9,8 +9,8 @@ import (
 	"sync/atomic"
 
 	"multiproc/internal/frames"
+	"multiproc/internal/interchange"
 	"multiproc/internal/mperr"
-	"multiproc/internal/portable"
 	"multiproc/mp/driver"
 )
 
@@ -173,5 +173,5 @@ func (h *handle) Embed(into driver.Place) ([]byte, error) {
 	case h.closed.Load():
 		return nil, fmt.Errorf("%s: %w", h, mperr.ErrClosed)
 	}
-	return portable.AppendRef(nil, h.id, h.typ), nil
+	return interchange.AppendRef(nil, h.id, h.typ), nil
 }

@@ -12,8 +12,8 @@ import (
 
 	"multiproc/internal/complete"
 	"multiproc/internal/frames"
+	"multiproc/internal/interchange"
 	"multiproc/internal/mperr"
-	"multiproc/internal/portable"
 	"multiproc/mp/driver"
 	"multiproc/mptest"
 )
@@ -111,7 +111,7 @@ func TestEmbed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if id, typ, err := portable.ParseRef(ref); id != fakeID || typ != "dict" || err != nil {
+	if id, typ, err := interchange.ParseRef(ref); id != fakeID || typ != "dict" || err != nil {
 		t.Errorf("%x %s %v", id, typ, err)
 	}
 	again, err := m.Extract(t.Context(), ref)

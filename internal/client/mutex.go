@@ -7,10 +7,10 @@ import (
 	"sync"
 
 	"multiproc/internal/complete"
-	"multiproc/internal/data"
 	"multiproc/internal/frames"
+	"multiproc/internal/interchange"
 	"multiproc/internal/mperr"
-	"multiproc/internal/portable"
+	"multiproc/internal/pyvalue"
 	"multiproc/mp/driver"
 )
 
@@ -157,7 +157,7 @@ func (m *Manager) openCond(ctx context.Context, r *request, lock driver.Object) 
 	if _, err := l.Embed(m); err != nil {
 		return nil, err
 	}
-	item, err := portable.AppendValue(nil, data.Ref{ID: l.id, Type: l.typ})
+	item, err := interchange.AppendValue(nil, pyvalue.Ref{ID: l.id, Type: l.typ})
 	if err != nil {
 		return nil, err
 	}

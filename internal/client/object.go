@@ -7,8 +7,8 @@ import (
 
 	"multiproc/internal/codec"
 	"multiproc/internal/frames"
+	"multiproc/internal/interchange"
 	"multiproc/internal/mperr"
-	"multiproc/internal/portable"
 	"multiproc/mp/driver"
 )
 
@@ -67,12 +67,12 @@ func Call[R any](ctx context.Context, o *Object, method string, args ...any) (R,
 	if err != nil {
 		return result, err
 	}
-	t, err := portable.For[R]()
+	t, err := interchange.For[R]()
 	if err != nil {
 		return result, fmt.Errorf("%s.%s: %w", o, method, err)
 	}
 	s := crossing{ctx: ctx, m: o.m}
-	if err := t.Decode(portable.Joined(b), &result, &s); err != nil {
+	if err := t.Decode(interchange.Joined(b), &result, &s); err != nil {
 		s.drop()
 		return *new(R), fmt.Errorf("%s.%s was called, but its result is another: %w", o, method, err)
 	}
@@ -101,7 +101,7 @@ func (o *Object) callTo(ctx context.Context, method string, args []any) (*reques
 
 // any adds the user's arguments. The request is over after an error.
 func (r *request) any(ctx context.Context, args []any) error {
-	t, err := portable.For[any]()
+	t, err := interchange.For[any]()
 	s := crossing{ctx: ctx, m: r.m}
 	for i := range args {
 		if err == nil {

@@ -6,8 +6,8 @@ import (
 	"fmt"
 
 	"multiproc/internal/frames"
+	"multiproc/internal/interchange"
 	"multiproc/internal/mperr"
-	"multiproc/internal/portable"
 	"multiproc/mp/driver"
 )
 
@@ -114,7 +114,7 @@ func (m *Manager) Extract(ctx context.Context, ref []byte) (driver.Object, error
 }
 
 func (m *Manager) extract(ctx context.Context, ref []byte) (*handle, error) {
-	id, _, err := portable.ParseRef(ref)
+	id, _, err := interchange.ParseRef(ref)
 	if err != nil {
 		return nil, err
 	}

@@ -9,16 +9,16 @@ import (
 	"os"
 	"time"
 
+	"multiproc/internal/busypoll"
 	"multiproc/internal/frames"
 	"multiproc/internal/mperr"
-	"multiproc/internal/prompt"
 )
 
 // reader cuts what comes from a connection into frames. One goroutine uses it
 // at a time.
 type reader struct {
 	conn net.Conn
-	in   *prompt.Reader
+	in   *busypoll.Reader
 	buf  []byte
 	r, w int // what was read and not yet taken is buf[r:w]
 }
@@ -54,7 +54,7 @@ func (b *reader) fill() error {
 		b.r = 0
 	}
 	if b.in == nil {
-		b.in = prompt.New(b.conn)
+		b.in = busypoll.New(b.conn)
 	}
 	n, err := b.in.Read(b.buf[b.w:])
 	b.w += n

@@ -3,7 +3,7 @@
 // It has the engine, the walk over types and values that writes and reads items
 // of CBOR, and one of the two dialects that use it: the native one, for another
 // process of this program. The other one, which every program of a manager
-// reads, is in package portable. A [Dialect] chooses the form of each type and
+// reads, is in package interchange. A [Dialect] chooses the form of each type and
 // brings what only it has; the [Encoder] writes that form and the [Decoder]
 // reads it back. What else may stand for a value is for the dialect's [Reader].
 //

@@ -7,8 +7,8 @@ import (
 	"iter"
 	"math"
 
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 	"multiproc/mp/driver"
 )
 
@@ -70,7 +70,7 @@ func (b builtList) Index(ctx context.Context, v []byte, start, stop int) (int, e
 	if err != nil {
 		return 0, err
 	}
-	for i := data.Clamp(start, len(all)); i < data.Clamp(stop, len(all)); i++ {
+	for i := pyvalue.Clamp(start, len(all)); i < pyvalue.Clamp(stop, len(all)); i++ {
 		switch equal, err := driver.Equal(all[i], v); {
 		case err != nil:
 			return 0, fmt.Errorf("%v: %w", b.l, err)

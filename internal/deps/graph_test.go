@@ -15,10 +15,10 @@ import (
 // allows. See ARCHITECTURE.md.
 var storeys = [][]string{
 	{"internal/mperr", "internal/cbor", "internal/failpoint", "internal/fence", "internal/pin", "internal/randtype", "internal/tlstest"}, // leaves: they import nothing but each other's errors
-	{"internal/data"}, // the model of a manager's values
-	{"internal/futex", "internal/shm", "internal/fdpass", "internal/spawn", "internal/prompt", "internal/peer", "internal/machine", "internal/budget"}, // the operating system
-	{"internal/robust", "internal/table", "internal/ring"},                                                                                 // structures in shared memory
-	{"internal/codec", "internal/wire", "internal/fdbroker", "internal/portable", "internal/pickle", "internal/pyconn", "internal/frames"}, // meaning
+	{"internal/pyvalue"}, // the model of a manager's values
+	{"internal/futex", "internal/shm", "internal/fdpass", "internal/spawn", "internal/busypoll", "internal/peer", "internal/machine", "internal/budget"}, // the operating system
+	{"internal/robust", "internal/table", "internal/ring"}, // structures in shared memory
+	{"internal/codec", "internal/wire", "internal/fdbroker", "internal/interchange", "internal/pickle", "internal/pyconn", "internal/frames"}, // meaning
 	{"internal/endpoint"},                          // what both ends of a connection to a manager share
 	{"internal/store"},                             // what a manager's objects have in common
 	{"internal/objects"},                           // the objects of a manager
@@ -34,23 +34,23 @@ var storeys = [][]string{
 
 // beside are the imports within a storey.
 var beside = map[string][]string{
-	"internal/budget":   {"internal/machine"},
-	"internal/table":    {"internal/robust"},
-	"internal/ring":     {"internal/robust"},
-	"internal/fdbroker": {"internal/wire"},
-	"internal/portable": {"internal/codec"},
-	"internal/pyconn":   {"internal/pyconn"},                // its test helpers
-	"internal/frames":   {"internal/frames"},                // its test helpers
-	"mp/driver":         {"mp/driver", "internal/complete"}, // the suite that drivers must pass
-	"internal/complete": {"mp/driver"},
-	"examples":          {"examples"},
-	"tests":             {"internal/childtest", "mptest", "tests"},
-	"mptest":            {"internal/childtest"},
+	"internal/budget":      {"internal/machine"},
+	"internal/table":       {"internal/robust"},
+	"internal/ring":        {"internal/robust"},
+	"internal/fdbroker":    {"internal/wire"},
+	"internal/interchange": {"internal/codec"},
+	"internal/pyconn":      {"internal/pyconn"},                // its test helpers
+	"internal/frames":      {"internal/frames"},                // its test helpers
+	"mp/driver":            {"mp/driver", "internal/complete"}, // the suite that drivers must pass
+	"internal/complete":    {"mp/driver"},
+	"examples":             {"examples"},
+	"tests":                {"internal/childtest", "mptest", "tests"},
+	"mptest":               {"internal/childtest"},
 }
 
 // outside are the modules that a child process may link, and who uses them.
 var outside = map[string][]string{
-	"golang.org/x/sys/unix": {"internal/futex", "internal/shm", "internal/fdpass", "internal/spawn", "internal/peer", "internal/machine", "internal/robust", "internal/prompt", "internal/pyconn", "internal/endpoint", "internal/server", "pymp"},
+	"golang.org/x/sys/unix": {"internal/futex", "internal/shm", "internal/fdpass", "internal/spawn", "internal/peer", "internal/machine", "internal/robust", "internal/busypoll", "internal/pyconn", "internal/endpoint", "internal/server", "pymp"},
 }
 
 // place returns the name in storeys that stands for an import path, and its

@@ -67,7 +67,7 @@
 //
 // Nothing: the bytes come from strangers. The parsed parts of a Frame are
 // within it and have the types of the table. Values, and the items of args,
-// are cut out as they are; package portable has to check them. The checks find
+// are cut out as they are; package interchange has to check them. The checks find
 // accidents; they keep nobody out who means to change frames: TLS does.
 package frames
 

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"multiproc/internal/data"
-	"multiproc/internal/portable"
+	"multiproc/internal/interchange"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -38,12 +38,12 @@ func (c *decider) below(n int) int {
 func pick[T any](c *decider, from ...T) T { return from[c.below(len(from))] }
 
 // value is any value, with references to objects.
-func (c *decider) value(depth int, ids []uint64) data.Value {
+func (c *decider) value(depth int, ids []uint64) pyvalue.Value {
 	n := 22
 	if depth == 0 {
 		n = 11
 	}
-	several := func() (all []data.Value) {
+	several := func() (all []pyvalue.Value) {
 		for range c.below(4) {
 			all = append(all, c.value(depth-1, ids))
 		}
@@ -66,31 +66,31 @@ func (c *decider) value(depth int, ids []uint64) data.Value {
 		return new(big.Int).Lsh(big.NewInt(pick[int64](c, 1, -1)), 80)
 	case 10, 11:
 		if len(ids) > 0 {
-			return data.Ref{ID: pick(c, ids...), Type: "list"}
+			return pyvalue.Ref{ID: pick(c, ids...), Type: "list"}
 		}
-		return data.Ref{ID: 12345, Type: "list"}
+		return pyvalue.Ref{ID: 12345, Type: "list"}
 	case 12, 13:
-		return &data.List{Items: several()}
+		return &pyvalue.List{Items: several()}
 	case 14:
-		return data.Tuple(several())
+		return pyvalue.Tuple(several())
 	case 15, 16:
-		d := &data.Dict{}
+		d := &pyvalue.Dict{}
 		for range c.below(4) {
-			d.Entries = append(d.Entries, data.Entry{Key: c.value(0, ids), Value: c.value(depth-1, ids)})
+			d.Entries = append(d.Entries, pyvalue.Entry{Key: c.value(0, ids), Value: c.value(depth-1, ids)})
 		}
 		return d
 	case 17:
-		return &data.Set{Items: several()}
+		return &pyvalue.Set{Items: several()}
 	case 18:
-		return &data.FrozenSet{Items: several()}
+		return &pyvalue.FrozenSet{Items: several()}
 	case 19:
-		return data.Slice{Start: c.value(0, nil), Stop: c.value(0, nil), Step: c.value(0, nil)}
+		return pyvalue.Slice{Start: c.value(0, nil), Stop: c.value(0, nil), Step: c.value(0, nil)}
 	case 20:
-		return data.Range{Start: pick[int64](c, 0, 1, -5), Stop: pick[int64](c, 0, 9, math.MaxInt64), Step: pick[int64](c, 1, -1, 3, 0)}
+		return pyvalue.Range{Start: pick[int64](c, 0, 1, -5), Stop: pick[int64](c, 0, 9, math.MaxInt64), Step: pick[int64](c, 1, -1, 3, 0)}
 	}
-	return &data.Object{
-		Func: pick(c, data.Global{Module: "builtins", Name: "getattr"}, iterClass, reversedClass, arrayClass, data.Global{Module: "m", Name: "f"}),
-		Args: data.Tuple(several()), Items: several(), State: c.value(0, ids), HasState: c.below(2) == 0,
+	return &pyvalue.Object{
+		Func: pick(c, pyvalue.Global{Module: "builtins", Name: "getattr"}, iterClass, reversedClass, arrayClass, pyvalue.Global{Module: "m", Name: "f"}),
+		Args: pyvalue.Tuple(several()), Items: several(), State: c.value(0, ids), HasState: c.below(2) == 0,
 	}
 }
 
@@ -100,10 +100,10 @@ func (c *decider) args(ids []uint64) (a store.Args, python bool) {
 	item := func() store.Item {
 		v := c.value(2, ids)
 		if c.below(2) == 0 { // what methods want mostly
-			v = pick[data.Value](c, nil, int64(0), int64(1), int64(2), pyList(), pyList(int64(1), int64(2)), "a", 0.001)
+			v = pick[pyvalue.Value](c, nil, int64(0), int64(1), int64(2), pyList(), pyList(int64(1), int64(2)), "a", 0.001)
 		}
 		if !python {
-			if raw, err := portable.AppendValue(nil, v); err == nil && portable.Check(raw, portable.Limits{}) == nil {
+			if raw, err := interchange.AppendValue(nil, v); err == nil && interchange.Check(raw, interchange.Limits{}) == nil {
 				return store.Raw(raw)
 			}
 		}
@@ -242,7 +242,7 @@ func strangers(t *testing.T, kind string, steps int, deciders ...*decider) {
 		if k != kind && kind != "" && k != "list" {
 			continue
 		}
-		for _, a := range [][]data.Value{{}, {int64(1)}, {"i", int64(3)}, {"i", pyList(int64(1), int64(2))}} {
+		for _, a := range [][]pyvalue.Value{{}, {int64(1)}, {"i", int64(3)}, {"i", pyList(int64(1), int64(2))}} {
 			if id, _, err := shared.ss.Create(k, arguments(a)); err == nil {
 				ids = append(ids, id)
 			}

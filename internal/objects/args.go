@@ -5,7 +5,7 @@ import (
 	"math/big"
 	"time"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -27,11 +27,11 @@ func seconds(it store.Item) (time.Duration, error) {
 		return duration(float64(v.Sign()) * math.MaxFloat64), nil
 	case float64:
 		if math.IsNaN(v) {
-			return 0, data.ValueError("Invalid value NaN (not a number)")
+			return 0, pyvalue.ValueError("Invalid value NaN (not a number)")
 		}
 		return duration(v), nil
 	default:
-		return 0, data.TypeError("a timeout is a number of seconds, not '" + data.TypeName(v) + "'")
+		return 0, pyvalue.TypeError("a timeout is a number of seconds, not '" + pyvalue.TypeName(v) + "'")
 	}
 }
 
@@ -76,16 +76,16 @@ func after(d time.Duration) patience {
 // integer is an argument that must be an int.
 func integer(it store.Item) (int64, error) {
 	v := it.Value()
-	if n, ok := data.Int(v); ok {
+	if n, ok := pyvalue.Int(v); ok {
 		return n, nil
 	}
 	if _, ok := v.(*big.Int); ok {
-		return 0, &data.Exception{
-			Class: data.Global{Module: "builtins", Name: "OverflowError"},
-			Args:  data.Tuple{"Python int too large to convert to C ssize_t"},
+		return 0, &pyvalue.Exception{
+			Class: pyvalue.Global{Module: "builtins", Name: "OverflowError"},
+			Args:  pyvalue.Tuple{"Python int too large to convert to C ssize_t"},
 		}
 	}
-	return 0, data.TypeError("'" + data.TypeName(v) + "' object cannot be interpreted as an integer")
+	return 0, pyvalue.TypeError("'" + pyvalue.TypeName(v) + "' object cannot be interpreted as an integer")
 }
 
 // optionalInt is an argument that may be left out or None.

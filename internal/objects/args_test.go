@@ -6,36 +6,36 @@ import (
 	"testing"
 	"time"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
 func TestBindArgs(t *testing.T) {
 	for _, c := range []struct {
-		args  []data.Value
+		args  []pyvalue.Value
 		names []string
 		want  string
 	}{
-		{[]data.Value{"x"}, []string{"a"}, "('x',)"},
-		{[]data.Value{named{"a": "x"}}, []string{"a"}, "('x',)"},
-		{[]data.Value{"x", named{"c": "z"}}, []string{"a", "b?", "c?"}, "('x', None, 'z')"},
+		{[]pyvalue.Value{"x"}, []string{"a"}, "('x',)"},
+		{[]pyvalue.Value{named{"a": "x"}}, []string{"a"}, "('x',)"},
+		{[]pyvalue.Value{"x", named{"c": "z"}}, []string{"a", "b?", "c?"}, "('x', None, 'z')"},
 		{nil, []string{"a?"}, "(None,)"},
 		{nil, nil, "()"},
 		{nil, []string{"block=True", "n=1", "timeout?"}, "(True, 1, None)"},
-		{[]data.Value{nil, named{"timeout": 2.5}}, []string{"block=True", "n=1", "timeout?"}, "(None, 1, 2.5)"},
+		{[]pyvalue.Value{nil, named{"timeout": 2.5}}, []string{"block=True", "n=1", "timeout?"}, "(None, 1, 2.5)"},
 		{nil, []string{"a"}, "TypeError(\"f() missing required argument: 'a'\")"},
-		{[]data.Value{"x"}, nil, "TypeError('f() takes no arguments (1 given)')"},
-		{[]data.Value{"x", "y"}, []string{"a"}, "TypeError('f() takes 1 arguments (2 given)')"},
-		{[]data.Value{"x", "y"}, []string{"a?"}, "TypeError('f() takes at most 1 arguments (2 given)')"},
-		{[]data.Value{named{"z": "x", "b": "y"}}, []string{"a?"}, "TypeError(\"f() got an unexpected keyword argument 'b'\")"},
-		{[]data.Value{"x", named{"a": "y"}}, []string{"a", "b?"}, "TypeError(\"f() got multiple values for argument 'a'\")"},
+		{[]pyvalue.Value{"x"}, nil, "TypeError('f() takes no arguments (1 given)')"},
+		{[]pyvalue.Value{"x", "y"}, []string{"a"}, "TypeError('f() takes 1 arguments (2 given)')"},
+		{[]pyvalue.Value{"x", "y"}, []string{"a?"}, "TypeError('f() takes at most 1 arguments (2 given)')"},
+		{[]pyvalue.Value{named{"z": "x", "b": "y"}}, []string{"a?"}, "TypeError(\"f() got an unexpected keyword argument 'b'\")"},
+		{[]pyvalue.Value{"x", named{"a": "y"}}, []string{"a", "b?"}, "TypeError(\"f() got multiple values for argument 'a'\")"},
 	} {
 		bound, err := bindArgs("f", arguments(c.args), c.names...)
-		var all data.Tuple
+		var all pyvalue.Tuple
 		for _, it := range bound {
 			all = append(all, it.Value())
 		}
-		got := data.Repr(all)
+		got := pyvalue.Repr(all)
 		if err != nil {
 			got = pythonError(err)
 		}
@@ -47,20 +47,20 @@ func TestBindArgs(t *testing.T) {
 
 func TestTruth(t *testing.T) {
 	huge := new(big.Int).Lsh(big.NewInt(1), 80)
-	for _, v := range []data.Value{
+	for _, v := range []pyvalue.Value{
 		nil, false, int64(0), 0.0, complex(0, 0), "",
 		[]byte{},
-		data.Tuple{},
-		pyList(), &data.Dict{}, &data.Set{},
-		&data.FrozenSet{}, &data.ByteArray{},
+		pyvalue.Tuple{},
+		pyList(), &pyvalue.Dict{}, &pyvalue.Set{},
+		&pyvalue.FrozenSet{}, &pyvalue.ByteArray{},
 	} {
-		if data.Truth(v) {
-			t.Errorf("%s is true", data.Repr(v))
+		if pyvalue.Truth(v) {
+			t.Errorf("%s is true", pyvalue.Repr(v))
 		}
 	}
-	for _, v := range []data.Value{true, int64(-1), huge, 0.5, math.NaN(), 1i, "0", []byte{0}, data.Tuple{nil}, pyList(nil), data.Global{}} {
-		if !data.Truth(v) {
-			t.Errorf("%s is false", data.Repr(v))
+	for _, v := range []pyvalue.Value{true, int64(-1), huge, 0.5, math.NaN(), 1i, "0", []byte{0}, pyvalue.Tuple{nil}, pyList(nil), pyvalue.Global{}} {
+		if !pyvalue.Truth(v) {
+			t.Errorf("%s is false", pyvalue.Repr(v))
 		}
 	}
 }
@@ -68,7 +68,7 @@ func TestTruth(t *testing.T) {
 func TestSeconds(t *testing.T) {
 	huge := new(big.Int).Lsh(big.NewInt(1), 80)
 	for _, c := range []struct {
-		v    data.Value
+		v    pyvalue.Value
 		want time.Duration
 	}{
 		{int64(2), 2 * time.Second},
@@ -87,7 +87,7 @@ func TestSeconds(t *testing.T) {
 			t.Errorf("%v: %v, %v", c.v, got, err)
 		}
 	}
-	for _, v := range []data.Value{"1", nil, math.NaN(), pyList()} {
+	for _, v := range []pyvalue.Value{"1", nil, math.NaN(), pyList()} {
 		if _, err := seconds(store.Of(v)); err == nil {
 			t.Errorf("%v is a time", v)
 		}

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"multiproc/internal/budget"
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -20,7 +20,7 @@ type array struct {
 	b []byte // the elements, as this machine lays them out
 }
 
-var arrayClass = data.Global{Module: "array", Name: "array"}
+var arrayClass = pyvalue.Global{Module: "array", Name: "array"}
 
 func arrayType() *store.Type {
 	return &store.Type{ID: "Array", Proxy: "ArrayProxy", Exposed: []string{"__len__", "__getitem__", "__setitem__"}, New: newArray}
@@ -52,11 +52,11 @@ func initial(s *store.Store, loan *budget.Loan, code *arrayCode, it store.Item) 
 	switch v := it.Value().(type) {
 	case string:
 		if code.name != 'u' && code.name != 'w' {
-			return nil, data.TypeError(fmt.Sprintf("cannot use a str to initialize an array with typecode '%c'", code.name))
+			return nil, pyvalue.TypeError(fmt.Sprintf("cannot use a str to initialize an array with typecode '%c'", code.name))
 		}
 	case []byte:
 		return rawElements(code, v)
-	case *data.ByteArray:
+	case *pyvalue.ByteArray:
 		return rawElements(code, v.B)
 	}
 	items, err := iterate(s, loan, it)
@@ -68,7 +68,7 @@ func initial(s *store.Store, loan *budget.Loan, code *arrayCode, it store.Item) 
 
 func rawElements(code *arrayCode, b []byte) ([]byte, error) {
 	if len(b)%code.width != 0 {
-		return nil, data.ValueError("bytes length not a multiple of item size")
+		return nil, pyvalue.ValueError("bytes length not a multiple of item size")
 	}
 	return slices.Clone(b), code.check(b)
 }
@@ -108,13 +108,13 @@ func (o *array) pyLen(*store.Call, []store.Item) (store.Item, error) {
 	return intItem(o.n()), nil
 }
 
-var errArrayIndex = data.TypeError("array indices must be integers")
+var errArrayIndex = pyvalue.TypeError("array indices must be integers")
 
 func (o *array) pyGetItem(c *store.Call, a []store.Item) (store.Item, error) {
 	key := a[0].Value()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if v, ok := key.(data.Slice); ok {
+	if v, ok := key.(pyvalue.Slice); ok {
 		s, err := v.Span(o.n())
 		if err != nil {
 			return none, err
@@ -125,7 +125,7 @@ func (o *array) pyGetItem(c *store.Call, a []store.Item) (store.Item, error) {
 		}
 		return o.code.pickled(b), nil
 	}
-	i, ok, err := data.Position(key, o.n(), "array index out of range")
+	i, ok, err := pyvalue.Position(key, o.n(), "array index out of range")
 	if !ok {
 		err = errArrayIndex
 	}
@@ -137,12 +137,12 @@ func (o *array) pyGetItem(c *store.Call, a []store.Item) (store.Item, error) {
 
 func (o *array) pySetItem(c *store.Call, a []store.Item) (store.Item, error) {
 	key, v := a[0].Value(), a[1].Value()
-	if s, ok := key.(data.Slice); ok {
+	if s, ok := key.(pyvalue.Slice); ok {
 		return none, o.setSlice(s, v)
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	i, ok, err := data.Position(key, o.n(), "array assignment index out of range")
+	i, ok, err := pyvalue.Position(key, o.n(), "array assignment index out of range")
 	if !ok {
 		err = errArrayIndex
 	}
@@ -158,16 +158,16 @@ func (o *array) pySetItem(c *store.Call, a []store.Item) (store.Item, error) {
 
 // setSlice puts the elements of another array of the same code in the place of
 // a slice.
-func (o *array) setSlice(v data.Slice, from data.Value) error {
+func (o *array) setSlice(v pyvalue.Slice, from pyvalue.Value) error {
 	if _, err := v.Span(0); err != nil {
 		return err
 	}
 	code, b, ok := o.operand(from)
 	switch {
 	case !ok:
-		return data.TypeError(`can only assign array (not "` + data.TypeName(from) + `") to array slice`)
+		return pyvalue.TypeError(`can only assign array (not "` + pyvalue.TypeName(from) + `") to array slice`)
 	case code != o.code.name:
-		return data.TypeError("bad argument type for built-in operation")
+		return pyvalue.TypeError("bad argument type for built-in operation")
 	}
 	if err := o.code.check(b); err != nil {
 		return err
@@ -188,7 +188,7 @@ func (o *array) setSlice(v data.Slice, from data.Value) error {
 		return nil
 	}
 	if len(b) != s.N*w {
-		return data.ValueError(fmt.Sprintf("attempt to assign array of size %d to extended slice of size %d", len(b)/w, s.N))
+		return pyvalue.ValueError(fmt.Sprintf("attempt to assign array of size %d to extended slice of size %d", len(b)/w, s.N))
 	}
 	for i := range s.N {
 		copy(o.cell(s.At(i)), b[i*w:])
@@ -197,17 +197,17 @@ func (o *array) setSlice(v data.Slice, from data.Value) error {
 }
 
 // operand is an array, plain or shared.
-func (o *array) operand(v data.Value) (code byte, b []byte, ok bool) {
+func (o *array) operand(v pyvalue.Value) (code byte, b []byte, ok bool) {
 	switch v := v.(type) {
-	case *data.Object:
-		args, _ := v.Args.(data.Tuple)
+	case *pyvalue.Object:
+		args, _ := v.Args.(pyvalue.Tuple)
 		if v.Func == arrayClass && len(args) == 2 {
 			if c, err := codeOf(args[0]); err == nil {
 				raw, ok := args[1].([]byte)
 				return c.name, raw, ok && len(raw)%c.width == 0
 			}
 		}
-	case data.Ref:
+	case pyvalue.Ref:
 		if other, _ := o.store.Object(v.ID); other != nil {
 			if a, ok := other.(*array); ok {
 				a.mu.Lock()
@@ -247,9 +247,9 @@ func (o *array) ReprWithin(n int) string {
 		for _, v := range elements {
 			b.WriteString(v.(string))
 		}
-		return head + ", " + data.Repr(b.String()) + ")"
+		return head + ", " + pyvalue.Repr(b.String()) + ")"
 	}
-	return head + ", " + data.Repr(&data.List{Items: elements}) + ")"
+	return head + ", " + pyvalue.Repr(&pyvalue.List{Items: elements}) + ")"
 }
 
 // Snapshot implements store.Object.

@@ -7,7 +7,7 @@ import (
 	"math/big"
 	"unicode/utf8"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -48,15 +48,15 @@ var arrayCodes = []arrayCode{
 	{name: 'd', width: 8, float: true},
 }
 
-func codeOf(v data.Value) (*arrayCode, error) {
+func codeOf(v pyvalue.Value) (*arrayCode, error) {
 	s, ok := v.(string)
 	if !ok || utf8.RuneCountInString(s) != 1 {
-		return nil, data.TypeError("array() argument 1 must be a unicode character, not " + data.TypeName(v))
+		return nil, pyvalue.TypeError("array() argument 1 must be a unicode character, not " + pyvalue.TypeName(v))
 	}
 	if k := arrayCodeNamed(s[0]); k != nil {
 		return k, nil
 	}
-	return nil, data.ValueError("bad typecode (must be b, B, u, h, H, i, I, l, L, q, Q, f or d)")
+	return nil, pyvalue.ValueError("bad typecode (must be b, B, u, h, H, i, I, l, L, q, Q, f or d)")
 }
 
 // arrayCodeNamed returns nil for what is no code.
@@ -74,7 +74,7 @@ func (k *arrayCode) pickled(b []byte) store.Item {
 	if b == nil {
 		b = []byte{}
 	}
-	return store.Of(&data.Object{Func: arrayClass, Args: data.Tuple{string(k.name), b}})
+	return store.Of(&pyvalue.Object{Func: arrayClass, Args: pyvalue.Tuple{string(k.name), b}})
 }
 
 // check refuses raw elements that are no characters, which CPython finds when
@@ -82,26 +82,26 @@ func (k *arrayCode) pickled(b []byte) store.Item {
 func (k *arrayCode) check(b []byte) error {
 	for ; k.text && len(b) > 0; b = b[k.width:] {
 		if r := binary.NativeEndian.Uint32(b); r > utf8.MaxRune {
-			return data.ValueError(fmt.Sprintf("character U+%x is not in range [U+0000; U+10ffff]", r))
+			return pyvalue.ValueError(fmt.Sprintf("character U+%x is not in range [U+0000; U+10ffff]", r))
 		}
 	}
 	return nil
 }
 
 // arrayElements are those of a pickled array.
-func arrayElements(args data.Tuple) ([]data.Value, error) {
+func arrayElements(args pyvalue.Tuple) ([]pyvalue.Value, error) {
 	k, err := codeOf(args[0])
 	if err != nil {
 		return nil, err
 	}
 	b, ok := args[1].([]byte)
 	if !ok || len(b)%k.width != 0 {
-		return nil, data.ValueError("bytes length not a multiple of item size")
+		return nil, pyvalue.ValueError("bytes length not a multiple of item size")
 	}
 	if err := k.check(b); err != nil {
 		return nil, err
 	}
-	out := make([]data.Value, 0, len(b)/k.width)
+	out := make([]pyvalue.Value, 0, len(b)/k.width)
 	for ; len(b) > 0; b = b[k.width:] {
 		out = append(out, k.load(b))
 	}
@@ -109,7 +109,7 @@ func arrayElements(args data.Tuple) ([]data.Value, error) {
 }
 
 // load reads an element from the front of b.
-func (k *arrayCode) load(b []byte) data.Value {
+func (k *arrayCode) load(b []byte) pyvalue.Value {
 	var n uint64
 	switch k.width {
 	case 1:
@@ -132,7 +132,7 @@ func (k *arrayCode) load(b []byte) data.Value {
 		shift := 64 - 8*k.width
 		return int64(n<<shift) >> shift
 	}
-	return data.Uint(n)
+	return pyvalue.Uint(n)
 }
 
 // character is a text of one code point, which may be a surrogate.
@@ -168,17 +168,17 @@ func (k *arrayCode) encodeAll(items []store.Item) (b []byte, err error) {
 }
 
 // append writes an element, or complains as CPython does.
-func (k *arrayCode) append(b []byte, v data.Value) ([]byte, error) {
+func (k *arrayCode) append(b []byte, v pyvalue.Value) ([]byte, error) {
 	switch {
 	case k.text:
 		s, isText := v.(string)
 		r, ok := codePoint(s)
 		if !isText || !ok {
-			return nil, data.TypeError("array item must be unicode character")
+			return nil, pyvalue.TypeError("array item must be unicode character")
 		}
 		return binary.NativeEndian.AppendUint32(b, uint32(r)), nil
 	case k.float:
-		f, err := data.Float(v)
+		f, err := pyvalue.Float(v)
 		if err != nil {
 			return nil, err
 		}
@@ -203,10 +203,10 @@ func (k *arrayCode) append(b []byte, v data.Value) ([]byte, error) {
 }
 
 // integer is the two's complement of an int that is in the range of the code.
-func (k *arrayCode) integer(v data.Value) (uint64, error) {
-	x, ok := data.BigInt(v)
+func (k *arrayCode) integer(v pyvalue.Value) (uint64, error) {
+	x, ok := pyvalue.BigInt(v)
 	if !ok {
-		return 0, data.TypeError("'" + data.TypeName(v) + "' object cannot be interpreted as an integer")
+		return 0, pyvalue.TypeError("'" + pyvalue.TypeName(v) + "' object cannot be interpreted as an integer")
 	}
 	if k.through != 0 {
 		if _, err := arrayCodeNamed(k.through).integer(v); err != nil {

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -42,10 +42,10 @@ func newBarrier(_ *store.Store, args store.Args) (store.Object, error) {
 		return nil, err
 	}
 	if parties < 1 {
-		return nil, data.ValueError("parties must be >= 1")
+		return nil, pyvalue.ValueError("parties must be >= 1")
 	}
 	if !a[1].IsNone() {
-		return nil, data.NotImplemented("Barrier: this manager runs no Python code, so a barrier cannot have an action; " +
+		return nil, pyvalue.NotImplemented("Barrier: this manager runs no Python code, so a barrier cannot have an action; " +
 			"let the party for which wait() returns 0 do it")
 	}
 	timeout := forever
@@ -80,7 +80,7 @@ func (b *barrier) wait(c *store.Call, a []store.Item) {
 	switch {
 	case b.broken:
 		b.mu.Unlock()
-		c.Fail(data.BrokenBarrier())
+		c.Fail(pyvalue.BrokenBarrier())
 	case int64(b.waiting.n)+1 < b.parties:
 		b.stay(c, p)
 		b.mu.Unlock()
@@ -107,7 +107,7 @@ func (b *barrier) stay(c *store.Call, p patience) {
 		todo.send()
 		return true
 	}
-	if b.waiting.park(c, p, unpark, func() { c.Fail(data.BrokenBarrier()) }) {
+	if b.waiting.park(c, p, unpark, func() { c.Fail(pyvalue.BrokenBarrier()) }) {
 		b.waiting.push(me)
 	}
 }
@@ -123,7 +123,7 @@ func (b *barrier) letGo(answer func(*place[int])) (todo answers) {
 // breakIt lets all who wait, and all who come, fail.
 func (b *barrier) breakIt() answers {
 	b.broken = true
-	return b.letGo(func(p *place[int]) { p.call.Fail(data.BrokenBarrier()) })
+	return b.letGo(func(p *place[int]) { p.call.Fail(pyvalue.BrokenBarrier()) })
 }
 
 func (b *barrier) abort(c *store.Call) {
@@ -156,7 +156,7 @@ func (b *barrier) attribute(_ *store.Call, a []store.Item) (store.Item, error) {
 	case "broken":
 		return boolItem(broken), nil
 	}
-	return none, data.AttributeError("Barrier", name)
+	return none, pyvalue.AttributeError("Barrier", name)
 }
 
 // Repr implements store.Object.

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -52,7 +52,7 @@ func tells[T any](f func(o T) store.Item) func(T, *store.Call, []store.Item) (st
 func (k *class[T]) call(o T, c *store.Call) {
 	m, ok := k.methods[c.Method]
 	if !ok {
-		c.Fail(data.AttributeError(k.name, c.Method))
+		c.Fail(pyvalue.AttributeError(k.name, c.Method))
 		return
 	}
 	a := c.Args.Pos
@@ -178,20 +178,20 @@ func (p *params) complain(class, method string, args store.Args) error {
 	n := len(args.Pos)
 	if len(args.Named) > 0 {
 		if p.form == formSlot || p.form == formUnpacked {
-			return data.TypeError("wrapper " + method + "() takes no keyword arguments")
+			return pyvalue.TypeError("wrapper " + method + "() takes no keyword arguments")
 		}
 		if p.most == anyNumber {
-			return data.TypeError(method + "() takes no keyword arguments")
+			return pyvalue.TypeError(method + "() takes no keyword arguments")
 		}
-		return data.TypeError(class + "." + method + "() takes no keyword arguments")
+		return pyvalue.TypeError(class + "." + method + "() takes no keyword arguments")
 	}
 	switch p.form {
 	case formExact:
-		return data.TypeError(fmt.Sprintf("%s.%s() takes %s (%d given)", class, method, [...]string{"no arguments", "exactly one argument"}[p.most], n))
+		return pyvalue.TypeError(fmt.Sprintf("%s.%s() takes %s (%d given)", class, method, [...]string{"no arguments", "exactly one argument"}[p.most], n))
 	case formSlot:
-		return data.TypeError("expected " + plural(p.most) + fmt.Sprintf(", got %d", n))
+		return pyvalue.TypeError("expected " + plural(p.most) + fmt.Sprintf(", got %d", n))
 	case formUnpacked:
-		return data.TypeError(" expected " + plural(p.most) + fmt.Sprintf(", got %d", n))
+		return pyvalue.TypeError(" expected " + plural(p.most) + fmt.Sprintf(", got %d", n))
 	}
 	return wrongCount(method, n, p.least, p.most)
 }
@@ -208,7 +208,7 @@ func wrongCount(name string, n, least, most int) error {
 	default:
 		bound, limit = "at most ", most
 	}
-	return data.TypeError(fmt.Sprintf("%s expected %s%s, got %d", name, bound, plural(limit), n))
+	return pyvalue.TypeError(fmt.Sprintf("%s expected %s%s, got %d", name, bound, plural(limit), n))
 }
 
 func plural(n int) string {
@@ -244,13 +244,13 @@ func (p *params) bindNames(method string, args store.Args) ([]store.Item, error)
 		it, named := args.Named[x.name]
 		switch {
 		case named && i < given:
-			return nil, data.TypeError(fmt.Sprintf("%s() got multiple values for argument '%s'", method, x.name))
+			return nil, pyvalue.TypeError(fmt.Sprintf("%s() got multiple values for argument '%s'", method, x.name))
 		case named:
 			bound[i] = it
 			used++
 		case i < given:
 		case !x.optional:
-			return nil, data.TypeError(fmt.Sprintf("%s() missing required argument: '%s'", method, x.name))
+			return nil, pyvalue.TypeError(fmt.Sprintf("%s() missing required argument: '%s'", method, x.name))
 		default:
 			bound[i] = x.otherwise
 		}
@@ -263,13 +263,13 @@ func (p *params) bindNames(method string, args store.Args) ([]store.Item, error)
 
 func tooMany(method string, list []param, given int) error {
 	if len(list) == 0 {
-		return data.TypeError(fmt.Sprintf("%s() takes no arguments (%d given)", method, given))
+		return pyvalue.TypeError(fmt.Sprintf("%s() takes no arguments (%d given)", method, given))
 	}
 	most := "takes"
 	if list[len(list)-1].optional {
 		most = "takes at most"
 	}
-	return data.TypeError(fmt.Sprintf("%s() %s %d arguments (%d given)", method, most, len(list), given))
+	return pyvalue.TypeError(fmt.Sprintf("%s() %s %d arguments (%d given)", method, most, len(list), given))
 }
 
 // unexpected names the first argument, by the alphabet, that there is no
@@ -281,5 +281,5 @@ func unexpected(method string, args store.Args, list []param) error {
 			extra = append(extra, name)
 		}
 	}
-	return data.TypeError(fmt.Sprintf("%s() got an unexpected keyword argument '%s'", method, slices.Min(extra)))
+	return pyvalue.TypeError(fmt.Sprintf("%s() got an unexpected keyword argument '%s'", method, slices.Min(extra)))
 }

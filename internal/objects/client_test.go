@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -46,7 +46,7 @@ func (cl *client) die() {
 	cl.ss.End(nil)
 }
 
-func (cl *client) create(typeid string, args ...data.Value) uint64 {
+func (cl *client) create(typeid string, args ...pyvalue.Value) uint64 {
 	cl.t.Helper()
 	id, _, err := cl.ss.Create(typeid, arguments(args))
 	if err != nil {
@@ -55,9 +55,9 @@ func (cl *client) create(typeid string, args ...data.Value) uint64 {
 	return id
 }
 
-type named map[string]data.Value
+type named map[string]pyvalue.Value
 
-func arguments(args []data.Value) store.Args {
+func arguments(args []pyvalue.Value) store.Args {
 	var a store.Args
 	for _, v := range args {
 		if kw, ok := v.(named); ok {
@@ -83,11 +83,11 @@ type pending struct {
 
 	mu    sync.Mutex
 	times int
-	v     data.Value
+	v     pyvalue.Value
 	taken bool
 	err   error
 	newID uint64
-	seen  []data.Value
+	seen  []pyvalue.Value
 	room  int           // for what is emitted; 0: no bound
 	done  chan struct{} // nil, or closed when it is answered
 	then  func()        // nil, or what happens as the answer is on its way
@@ -138,7 +138,7 @@ func (p *pending) waits() bool {
 
 func (p *pending) answered() bool { return !p.waits() }
 
-func (p *pending) result() (data.Value, error) {
+func (p *pending) result() (pyvalue.Value, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.times != 1 {
@@ -150,23 +150,23 @@ func (p *pending) result() (data.Value, error) {
 var errTimes = errors.New("not answered exactly once")
 
 // start begins a call; arguments by name stand in a value of type named.
-func (cl *client) start(id uint64, method string, args ...data.Value) *pending {
+func (cl *client) start(id uint64, method string, args ...pyvalue.Value) *pending {
 	return cl.startWithin(time.Time{}, id, method, args...)
 }
 
 // async begins a call whose done is closed when it is answered; nothing is
 // acknowledged.
-func (cl *client) async(id uint64, method string, args ...data.Value) *pending {
+func (cl *client) async(id uint64, method string, args ...pyvalue.Value) *pending {
 	return cl.begin(&pending{done: make(chan struct{})}, id, method, args...)
 }
 
-func (cl *client) startWithin(deadline time.Time, id uint64, method string, args ...data.Value) *pending {
+func (cl *client) startWithin(deadline time.Time, id uint64, method string, args ...pyvalue.Value) *pending {
 	p := &pending{auto: cl.auto}
 	p.Deadline = deadline
 	return cl.begin(p, id, method, args...)
 }
 
-func (cl *client) begin(p *pending, id uint64, method string, args ...data.Value) *pending {
+func (cl *client) begin(p *pending, id uint64, method string, args ...pyvalue.Value) *pending {
 	p.Method, p.Args, p.Owner = method, arguments(args), cl.owner
 	p.Python = cl.owner != nil
 	cl.ss.Begin(&p.Call, id, answerTo{p})
@@ -174,7 +174,7 @@ func (cl *client) begin(p *pending, id uint64, method string, args ...data.Value
 }
 
 // do makes a call that must be answered at once.
-func (cl *client) do(id uint64, method string, args ...data.Value) (data.Value, error) {
+func (cl *client) do(id uint64, method string, args ...pyvalue.Value) (pyvalue.Value, error) {
 	cl.t.Helper()
 	p := cl.start(id, method, args...)
 	if p.waits() {
@@ -184,21 +184,21 @@ func (cl *client) do(id uint64, method string, args ...data.Value) (data.Value, 
 }
 
 // must makes a call that succeeds at once and returns want.
-func (cl *client) must(want data.Value, id uint64, method string, args ...data.Value) {
+func (cl *client) must(want pyvalue.Value, id uint64, method string, args ...pyvalue.Value) {
 	cl.t.Helper()
 	p := cl.start(id, method, args...)
 	wantResult(cl.t, p, want)
 }
 
-func wantResult(t testing.TB, p *pending, want data.Value) {
+func wantResult(t testing.TB, p *pending, want pyvalue.Value) {
 	t.Helper()
-	if got, err := p.result(); err != nil || !data.Equal(got, want) {
-		t.Errorf("%s returns %s, %v; want %s", p.Method, data.Repr(got), err, data.Repr(want))
+	if got, err := p.result(); err != nil || !pyvalue.Equal(got, want) {
+		t.Errorf("%s returns %s, %v; want %s", p.Method, pyvalue.Repr(got), err, pyvalue.Repr(want))
 	}
 }
 
 // fails makes a call that fails with an exception, given as Python writes it.
-func (cl *client) fails(want string, id uint64, method string, args ...data.Value) {
+func (cl *client) fails(want string, id uint64, method string, args ...pyvalue.Value) {
 	cl.t.Helper()
 	wantFailure(cl.t, cl.start(id, method, args...), want)
 }
@@ -216,13 +216,13 @@ func pythonError(err error) string {
 	if err == nil {
 		return "nothing"
 	}
-	e := data.ToException(err)
+	e := pyvalue.ToException(err)
 	text := e.Class.Name + "("
 	for i, a := range e.Args {
 		if i > 0 {
 			text += ", "
 		}
-		text += data.Repr(a)
+		text += pyvalue.Repr(a)
 	}
 	return text + ")"
 }
@@ -238,4 +238,4 @@ func wantWaiting(t testing.TB, calls ...*pending) {
 }
 
 // pyList is a Python list.
-func pyList(items ...data.Value) *data.List { return &data.List{Items: slices.Clone(items)} }
+func pyList(items ...pyvalue.Value) *pyvalue.List { return &pyvalue.List{Items: slices.Clone(items)} }

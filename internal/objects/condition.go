@@ -7,8 +7,8 @@ import (
 	"math"
 	"time"
 
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -45,9 +45,9 @@ func newCondition(s *store.Store, args store.Args) (store.Object, error) {
 		return &condition{lock: &lock{recursive: true}}, nil
 	}
 	v := a[0].Value()
-	ref, ok := v.(data.Ref)
+	ref, ok := v.(pyvalue.Ref)
 	if !ok {
-		return nil, data.TypeError("Condition: the lock must be a Lock or an RLock of this manager, not " + data.TypeName(v))
+		return nil, pyvalue.TypeError("Condition: the lock must be a Lock or an RLock of this manager, not " + pyvalue.TypeName(v))
 	}
 	o, _ := s.Object(ref.ID)
 	switch l := o.(type) {
@@ -56,9 +56,9 @@ func newCondition(s *store.Store, args store.Args) (store.Object, error) {
 	case *rlock:
 		return &condition{lock: &l.lock, of: ref.ID}, nil
 	case nil:
-		return nil, data.KeyError(store.Ident(ref.ID))
+		return nil, pyvalue.KeyError(store.Ident(ref.ID))
 	}
-	return nil, data.TypeError("Condition: the lock must be a Lock or an RLock of this manager, not a " + ref.Type)
+	return nil, pyvalue.TypeError("Condition: the lock must be a Lock or an RLock of this manager, not a " + ref.Type)
 }
 
 var conditionClass = func() class[*condition] {
@@ -93,7 +93,7 @@ func (k *condition) wait(c *store.Call, a []store.Item) {
 	k.mu.Lock()
 	if !k.ownedBy(c.Owner) {
 		k.mu.Unlock()
-		c.Fail(data.NotHeld("cannot wait on un-acquired lock"))
+		c.Fail(pyvalue.NotHeld("cannot wait on un-acquired lock"))
 		return
 	}
 	w := &wait{call: c, until: p.until, depth: k.depth}
@@ -199,7 +199,7 @@ func (k *condition) notifyUpTo(c *store.Call, n int64) {
 	k.mu.Lock()
 	if !k.ownedBy(c.Owner) {
 		k.mu.Unlock()
-		c.Fail(data.NotHeld("cannot notify on un-acquired lock"))
+		c.Fail(pyvalue.NotHeld("cannot notify on un-acquired lock"))
 		return
 	}
 	k.wake(n)

@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -50,8 +50,8 @@ func TestConditionsShareALock(t *testing.T) {
 	s := newStore(t, store.Limits{})
 	a, b := connect(t, s), connect(t, s)
 	l := a.create("Lock")
-	k := a.create("Condition", data.Ref{ID: l, Type: "Lock"})
-	other := a.create("Condition", data.Ref{ID: l, Type: "Lock"})
+	k := a.create("Condition", pyvalue.Ref{ID: l, Type: "Lock"})
+	other := a.create("Condition", pyvalue.Ref{ID: l, Type: "Lock"})
 	_ = a.ss.Decref(l)
 	s.NumberOfObjects()
 	a.must(true, k, "acquire")
@@ -69,8 +69,8 @@ func TestConditionsShareALock(t *testing.T) {
 	if len(ids) != 1 || ids[0] != l {
 		t.Errorf("refers to %v", ids)
 	}
-	for _, arg := range []data.Value{"x", data.Ref{ID: a.create("Event"), Type: "Event"}, data.Ref{ID: 1, Type: "Lock"}} {
-		if _, _, err := a.ss.Create("Condition", arguments([]data.Value{arg})); err == nil {
+	for _, arg := range []pyvalue.Value{"x", pyvalue.Ref{ID: a.create("Event"), Type: "Event"}, pyvalue.Ref{ID: 1, Type: "Lock"}} {
+		if _, _, err := a.ss.Create("Condition", arguments([]pyvalue.Value{arg})); err == nil {
 			t.Errorf("a condition over %v", arg)
 		}
 	}
@@ -79,9 +79,9 @@ func TestConditionsShareALock(t *testing.T) {
 // Whatever ends a wait, the caller has the lock again when it learns of it.
 func TestWaitEndsWithTheLock(t *testing.T) {
 	for name, c := range map[string]struct {
-		timeout data.Value
+		timeout pyvalue.Value
 		end     func(p *pending)
-		want    data.Value
+		want    pyvalue.Value
 		err     error
 	}{
 		"timeout":   {2.0, func(*pending) {}, false, nil},
@@ -143,7 +143,7 @@ func TestConditionStorm(t *testing.T) {
 		if lock == "" {
 			k = root.create("Condition")
 		} else {
-			k = root.create("Condition", data.Ref{ID: root.create(lock), Type: lock})
+			k = root.create("Condition", pyvalue.Ref{ID: root.create(lock), Type: lock})
 		}
 		var all sync.WaitGroup
 		for n := range clients {

@@ -5,8 +5,8 @@ import (
 	"strings"
 
 	"multiproc/internal/budget"
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -56,9 +56,9 @@ func (a *account) close() {
 }
 
 func memoryError(cause error) error {
-	e := &data.Exception{Class: data.Global{Module: "builtins", Name: "MemoryError"}, Cause: cause}
+	e := &pyvalue.Exception{Class: pyvalue.Global{Module: "builtins", Name: "MemoryError"}, Cause: cause}
 	if cause != nil {
-		e.Args = data.Tuple{cause.Error()}
+		e.Args = pyvalue.Tuple{cause.Error()}
 	}
 	return e
 }
@@ -155,10 +155,10 @@ func join(c *store.Call, items ...store.Item) store.Item {
 }
 
 // listItem is a Python list of items.
-func listItem(items []store.Item) store.Item { return store.Of(&data.List{Items: values(items)}) }
+func listItem(items []store.Item) store.Item { return store.Of(&pyvalue.List{Items: values(items)}) }
 
-func values(items []store.Item) []data.Value {
-	out := make([]data.Value, len(items))
+func values(items []store.Item) []pyvalue.Value {
+	out := make([]pyvalue.Value, len(items))
 	for i, it := range items {
 		if i > 0 && it.Is(items[i-1]) {
 			out[i] = out[i-1] // one tree of all
@@ -169,7 +169,7 @@ func values(items []store.Item) []data.Value {
 	return out
 }
 
-// runes is how many bytes n characters may take, or as much as data.Repr
+// runes is how many bytes n characters may take, or as much as pyvalue.Repr
 // writes at all.
 func runes(n int) int { return 4 * min(n, 4<<20) }
 
@@ -184,7 +184,7 @@ func own(it store.Item) store.Item {
 func batch(it store.Item) ([]store.Item, error) {
 	items, err := it.Items()
 	if err != nil {
-		return nil, data.TypeError("the argument must be a list: " + err.Error())
+		return nil, pyvalue.TypeError("the argument must be a list: " + err.Error())
 	}
 	for i := range items {
 		items[i] = own(items[i])
@@ -199,21 +199,21 @@ func sizeOf(items []store.Item) (size int) {
 	return size
 }
 
-func uintItem(n uint64) store.Item { return store.Of(data.Uint(n)) }
+func uintItem(n uint64) store.Item { return store.Of(pyvalue.Uint(n)) }
 
 // versionArg is an argument that is a version.
 func versionArg(it store.Item) (uint64, error) {
 	n, err := integer(it)
 	if err == nil && n < 0 {
-		err = data.ValueError("a version is not negative")
+		err = pyvalue.ValueError("a version is not negative")
 	}
 	return uint64(n), err
 }
 
 // overflow is Python's OverflowError.
 func overflow(text string) error {
-	return data.Overflow(text)
+	return pyvalue.Overflow(text)
 }
 
 // notImplemented is the value by which Python's operators decline.
-var notImplemented = store.Of(data.Global{Module: "builtins", Name: "NotImplemented"})
+var notImplemented = store.Of(pyvalue.Global{Module: "builtins", Name: "NotImplemented"})

@@ -3,7 +3,7 @@ package objects
 import (
 	"testing"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -15,16 +15,16 @@ func BenchmarkContainers(b *testing.B) {
 	for _, bench := range []struct {
 		th     *thing
 		method string
-		args   []data.Value
+		args   []pyvalue.Value
 	}{
-		{d, "mp.get", []data.Value{"key"}},
-		{d, "mp.set", []data.Value{"key", int64(2)}},
-		{d, "mp.add", []data.Value{"key", int64(1)}},
-		{d, "__getitem__", []data.Value{"key"}},
-		{d, "__setitem__", []data.Value{"key", int64(2)}},
-		{l, "mp.get", []data.Value{int64(1)}},
-		{l, "__getitem__", []data.Value{int64(1)}},
-		{l, "__contains__", []data.Value{int64(3)}},
+		{d, "mp.get", []pyvalue.Value{"key"}},
+		{d, "mp.set", []pyvalue.Value{"key", int64(2)}},
+		{d, "mp.add", []pyvalue.Value{"key", int64(1)}},
+		{d, "__getitem__", []pyvalue.Value{"key"}},
+		{d, "__setitem__", []pyvalue.Value{"key", int64(2)}},
+		{l, "mp.get", []pyvalue.Value{int64(1)}},
+		{l, "__getitem__", []pyvalue.Value{int64(1)}},
+		{l, "__contains__", []pyvalue.Value{int64(3)}},
 	} {
 		first := bench.th.begin(bench.method, nil, bench.args...)
 		b.Run(bench.th.typ+"."+bench.method, func(b *testing.B) {

@@ -6,8 +6,8 @@ import (
 	"sync"
 	"testing"
 
-	"multiproc/internal/data"
-	"multiproc/internal/portable"
+	"multiproc/internal/interchange"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 	"multiproc/mptest"
 )
@@ -85,21 +85,21 @@ func (o *outcome) seen() []string {
 	defer o.mu.Unlock()
 	out := make([]string, len(o.events))
 	for i, e := range o.events {
-		out[i] = data.Repr(e.Value())
+		out[i] = pyvalue.Repr(e.Value())
 	}
 	return out
 }
 
-func (p *probe) create(typ string, args ...data.Value) *thing {
+func (p *probe) create(typ string, args ...pyvalue.Value) *thing {
 	p.t.Helper()
 	th, err := p.tryCreate(typ, nil, args...)
 	if err != nil {
-		p.t.Fatalf("create %s%s: %v", typ, data.Repr(data.Tuple(args)), err)
+		p.t.Fatalf("create %s%s: %v", typ, pyvalue.Repr(pyvalue.Tuple(args)), err)
 	}
 	return th
 }
 
-func (p *probe) tryCreate(typ string, named map[string]store.Item, args ...data.Value) (*thing, error) {
+func (p *probe) tryCreate(typ string, named map[string]store.Item, args ...pyvalue.Value) (*thing, error) {
 	a := store.Args{Named: named}
 	for _, v := range args {
 		a.Pos = append(a.Pos, store.Of(v))
@@ -109,16 +109,16 @@ func (p *probe) tryCreate(typ string, named map[string]store.Item, args ...data.
 }
 
 // begin calls a method as Python does, or those for Go as Go does.
-func (th *thing) begin(method string, named map[string]store.Item, args ...data.Value) *outcome {
+func (th *thing) begin(method string, named map[string]store.Item, args ...pyvalue.Value) *outcome {
 	o := &outcome{room: -1}
 	o.Method, o.Python = method, !strings.HasPrefix(method, "mp.")
 	o.Args.Named = named
 	for _, v := range args {
 		it := store.Of(v)
 		if !o.Python {
-			raw, err := portable.AppendValue(nil, v)
+			raw, err := interchange.AppendValue(nil, v)
 			if err != nil {
-				th.t.Fatalf("%s: argument %s: %v", method, data.Repr(v), err)
+				th.t.Fatalf("%s: argument %s: %v", method, pyvalue.Repr(v), err)
 			}
 			it = store.Raw(raw)
 		}
@@ -129,7 +129,7 @@ func (th *thing) begin(method string, named map[string]store.Item, args ...data.
 }
 
 // call is begin for methods that answer without anybody's help.
-func (th *thing) call(method string, args ...data.Value) (data.Value, error) {
+func (th *thing) call(method string, args ...pyvalue.Value) (pyvalue.Value, error) {
 	th.t.Helper()
 	o := th.begin(method, nil, args...)
 	mptest.Eventually(th.t, o.answered, "%s.%s answers", th.typ, method)
@@ -143,20 +143,20 @@ func (o *outcome) answered() bool {
 }
 
 // text is what call returns in the form of canonical.
-func (th *thing) text(method string, args ...data.Value) string {
+func (th *thing) text(method string, args ...pyvalue.Value) string {
 	th.t.Helper()
 	return canonical(th.call(method, args...))
 }
 
 // wants checks what a call returns, and the contents after it unless they are
 // "".
-func (th *thing) wants(want, contents, method string, args ...data.Value) {
+func (th *thing) wants(want, contents, method string, args ...pyvalue.Value) {
 	th.t.Helper()
 	if got := th.text(method, args...); got != want {
-		th.t.Errorf("%s.%s%s = %s, want %s", th.typ, method, data.Repr(data.Tuple(args)), got, want)
+		th.t.Errorf("%s.%s%s = %s, want %s", th.typ, method, pyvalue.Repr(pyvalue.Tuple(args)), got, want)
 	}
 	if got := th.repr(); contents != "" && got != contents {
-		th.t.Errorf("after %s.%s%s: %s, want %s", th.typ, method, data.Repr(data.Tuple(args)), got, contents)
+		th.t.Errorf("after %s.%s%s: %s, want %s", th.typ, method, pyvalue.Repr(pyvalue.Tuple(args)), got, contents)
 	}
 }
 
@@ -171,37 +171,37 @@ func (th *thing) object() store.Object {
 
 func (th *thing) repr() string { return th.object().Repr() }
 
-func (th *thing) ref() data.Ref { return data.Ref{ID: th.id, Type: th.typ} }
+func (th *thing) ref() pyvalue.Ref { return pyvalue.Ref{ID: th.id, Type: th.typ} }
 
 // canonical is a result as a text: an exception with its arguments, sets
 // sorted, what Python pickles of views and iterators as a list.
-func canonical(v data.Value, err error) string {
+func canonical(v pyvalue.Value, err error) string {
 	if err != nil {
-		e := data.ToException(err)
-		return "!" + e.Class.Name + data.Repr(e.Args)
+		e := pyvalue.ToException(err)
+		return "!" + e.Class.Name + pyvalue.Repr(e.Args)
 	}
 	switch v := v.(type) {
-	case *data.FrozenSet:
+	case *pyvalue.FrozenSet:
 		return "frozenset(" + canonical(setOf(v.Items...), nil) + ")"
-	case *data.Set:
+	case *pyvalue.Set:
 		items := make([]string, len(v.Items))
 		for i, x := range v.Items {
 			items[i] = canonical(x, nil)
 		}
 		slices.Sort(items)
 		return "{" + strings.Join(items, ", ") + "}"
-	case data.Global:
+	case pyvalue.Global:
 		return v.Name
-	case *data.Object:
-		class, _ := v.Func.(data.Global)
-		args, _ := v.Args.(data.Tuple)
+	case *pyvalue.Object:
+		class, _ := v.Func.(pyvalue.Global)
+		args, _ := v.Args.(pyvalue.Tuple)
 		if class.Module == "builtins" && len(args) == 1 {
 			items, err := newLoops(nil, nil).elements(v)
 			if class.Name == "list" {
 				items, err = newLoops(nil, nil).elements(args[0])
 			}
 			if err == nil {
-				return data.Repr(&data.List{Items: items})
+				return pyvalue.Repr(&pyvalue.List{Items: items})
 			}
 		}
 		if class == arrayClass {
@@ -210,17 +210,17 @@ func canonical(v data.Value, err error) string {
 			return (&array{code: code, b: b}).Repr()
 		}
 	}
-	return data.Repr(v)
+	return pyvalue.Repr(v)
 }
 
-func listOf(items ...data.Value) *data.List {
+func listOf(items ...pyvalue.Value) *pyvalue.List {
 	if items == nil {
-		items = []data.Value{}
+		items = []pyvalue.Value{}
 	}
-	return &data.List{Items: items}
+	return &pyvalue.List{Items: items}
 }
 
-func ints(n ...int64) *data.List {
+func ints(n ...int64) *pyvalue.List {
 	l := listOf()
 	for _, x := range n {
 		l.Items = append(l.Items, x)
@@ -228,12 +228,12 @@ func ints(n ...int64) *data.List {
 	return l
 }
 
-func dictOf(kv ...data.Value) *data.Dict {
-	d := &data.Dict{}
+func dictOf(kv ...pyvalue.Value) *pyvalue.Dict {
+	d := &pyvalue.Dict{}
 	for i := 0; i < len(kv); i += 2 {
-		d.Entries = append(d.Entries, data.Entry{Key: kv[i], Value: kv[i+1]})
+		d.Entries = append(d.Entries, pyvalue.Entry{Key: kv[i], Value: kv[i+1]})
 	}
 	return d
 }
 
-func setOf(items ...data.Value) *data.Set { return &data.Set{Items: items} }
+func setOf(items ...pyvalue.Value) *pyvalue.Set { return &pyvalue.Set{Items: items} }

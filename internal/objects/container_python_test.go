@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"multiproc/internal/data"
 	"multiproc/internal/pyconn/pyconntest"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -58,16 +58,16 @@ for line in sys.stdin:
 // step is one line of a history.
 type step struct {
 	what  string
-	args  data.Tuple
-	named map[string]data.Value
+	args  pyvalue.Tuple
+	named map[string]pyvalue.Value
 }
 
 func (s step) String() string {
-	d := &data.Dict{}
+	d := &pyvalue.Dict{}
 	for k, v := range s.named {
-		d.Entries = append(d.Entries, data.Entry{Key: k, Value: v})
+		d.Entries = append(d.Entries, pyvalue.Entry{Key: k, Value: v})
 	}
-	return data.Repr(data.Tuple{s.what, s.args, d})
+	return pyvalue.Repr(pyvalue.Tuple{s.what, s.args, d})
 }
 
 // replay carries out a history on objects of a store.
@@ -184,25 +184,25 @@ type chooser struct{ *rand.Rand }
 func choose[T any](c chooser, from ...T) T { return from[c.IntN(len(from))] }
 
 // simple values can be hashed; equal ones are among them.
-func (c chooser) simple() data.Value {
+func (c chooser) simple() pyvalue.Value {
 	wide := new(big.Int).Lsh(big.NewInt(1), 70)
-	return choose[data.Value](c,
+	return choose[pyvalue.Value](c,
 		int64(0), int64(1), int64(2), int64(3), int64(-1), int64(300), int64(1<<40), wide,
 		true, false, 1.0, 2.5, -0.5, 1e300, float64(1<<53), complex(1, 0), complex(0, 2),
 		"", "a", "b", "it's", "ä世", "\x00\n", []byte("a"), []byte{}, nil,
-		data.Tuple{}, data.Tuple{int64(1), "a"}, data.Tuple{1.0, "a"}, &data.FrozenSet{Items: []data.Value{int64(1)}})
+		pyvalue.Tuple{}, pyvalue.Tuple{int64(1), "a"}, pyvalue.Tuple{1.0, "a"}, &pyvalue.FrozenSet{Items: []pyvalue.Value{int64(1)}})
 }
 
 // any is simple, or a container.
-func (c chooser) any() data.Value {
+func (c chooser) any() pyvalue.Value {
 	if c.IntN(4) > 0 {
 		return c.simple()
 	}
-	return choose[data.Value](c, listOf(), ints(1, 2), listOf(ints(1)), dictOf("k", int64(1)), dictOf(), setOf(int64(1)),
-		&data.ByteArray{B: []byte("a")}, data.Tuple{ints(1)}, data.Range{Start: int64(0), Stop: int64(3), Step: int64(2)})
+	return choose[pyvalue.Value](c, listOf(), ints(1, 2), listOf(ints(1)), dictOf("k", int64(1)), dictOf(), setOf(int64(1)),
+		&pyvalue.ByteArray{B: []byte("a")}, pyvalue.Tuple{ints(1)}, pyvalue.Range{Start: int64(0), Stop: int64(3), Step: int64(2)})
 }
 
-func (c chooser) list(n int) *data.List {
+func (c chooser) list(n int) *pyvalue.List {
 	l := listOf()
 	for range c.IntN(n + 1) {
 		l.Items = append(l.Items, c.any())
@@ -210,8 +210,8 @@ func (c chooser) list(n int) *data.List {
 	return l
 }
 
-func (c chooser) hashables(n int) []data.Value {
-	var out []data.Value
+func (c chooser) hashables(n int) []pyvalue.Value {
+	var out []pyvalue.Value
 	for range c.IntN(n + 1) {
 		out = append(out, c.simple())
 	}
@@ -219,46 +219,46 @@ func (c chooser) hashables(n int) []data.Value {
 }
 
 // index is mostly one that a short list has.
-func (c chooser) index() data.Value {
+func (c chooser) index() pyvalue.Value {
 	switch c.IntN(20) {
 	case 0:
-		return choose[data.Value](c, "a", nil, 1.5, true, listOf())
+		return choose[pyvalue.Value](c, "a", nil, 1.5, true, listOf())
 	case 1:
 		return new(big.Int).Lsh(big.NewInt(int64(c.IntN(3)-1)|1), 80)
 	case 2:
-		return choose[data.Value](c, int64(1<<62), int64(-1<<63), int64(1<<63-1))
+		return choose[pyvalue.Value](c, int64(1<<62), int64(-1<<63), int64(1<<63-1))
 	}
 	return int64(c.IntN(17) - 8)
 }
 
-func (c chooser) slice() data.Slice {
-	part := func() data.Value {
+func (c chooser) slice() pyvalue.Slice {
+	part := func() pyvalue.Value {
 		switch c.IntN(8) {
 		case 0, 1:
 			return nil
 		case 2:
-			return choose[data.Value](c, int64(1<<62), int64(-1<<62), new(big.Int).Lsh(big.NewInt(-1), 70), new(big.Int).Lsh(big.NewInt(1), 70))
+			return choose[pyvalue.Value](c, int64(1<<62), int64(-1<<62), new(big.Int).Lsh(big.NewInt(-1), 70), new(big.Int).Lsh(big.NewInt(1), 70))
 		}
 		return int64(c.IntN(21) - 10)
 	}
-	step := choose[data.Value](c, nil, nil, int64(1), int64(1), int64(2), int64(-1), int64(-2), int64(3), int64(0), int64(-1<<63), int64(1<<63-1))
-	return data.Slice{Start: part(), Stop: part(), Step: step}
+	step := choose[pyvalue.Value](c, nil, nil, int64(1), int64(1), int64(2), int64(-1), int64(-2), int64(3), int64(0), int64(-1<<63), int64(1<<63-1))
+	return pyvalue.Slice{Start: part(), Stop: part(), Step: step}
 }
 
-func (c chooser) iterable() data.Value {
-	return choose[data.Value](c, c.list(5), c.list(2), data.Tuple(c.hashables(3)), "ä𝄞b", []byte{1, 2}, dictOf("x", int64(1)),
-		data.Range{Start: int64(5), Stop: int64(0), Step: int64(-2)}, setOf(int64(7)), int64(1), nil, 2.5)
+func (c chooser) iterable() pyvalue.Value {
+	return choose[pyvalue.Value](c, c.list(5), c.list(2), pyvalue.Tuple(c.hashables(3)), "ä𝄞b", []byte{1, 2}, dictOf("x", int64(1)),
+		pyvalue.Range{Start: int64(5), Stop: int64(0), Step: int64(-2)}, setOf(int64(7)), int64(1), nil, 2.5)
 }
 
 // histories compares random ones: each object is begun by begin and then
 // changed by what next returns.
-func histories(t *testing.T, typ string, begin func(chooser) data.Value, next func(chooser) step) {
-	historiesOf(t, typ, 60, data.Tuple{}, func(c chooser) data.Tuple { return data.Tuple{begin(c)} }, next)
+func histories(t *testing.T, typ string, begin func(chooser) pyvalue.Value, next func(chooser) step) {
+	historiesOf(t, typ, 60, pyvalue.Tuple{}, func(c chooser) pyvalue.Tuple { return pyvalue.Tuple{begin(c)} }, next)
 }
 
 // historiesOf is histories with a new object every so many lines. The first one
 // is made of args, the others perhaps cannot be made.
-func historiesOf(t *testing.T, typ string, lines int, args data.Tuple, begin func(chooser) data.Tuple, next func(chooser) step) {
+func historiesOf(t *testing.T, typ string, lines int, args pyvalue.Tuple, begin func(chooser) pyvalue.Tuple, next func(chooser) step) {
 	for seed := range uint64(3) {
 		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
 			c := chooser{rand.New(rand.NewPCG(seed, 7))}
@@ -283,7 +283,7 @@ func (c chooser) wrong(s step) step {
 	case 1:
 		s.args = s.args[:max(len(s.args)-1, 0)]
 	case 2:
-		s.named = map[string]data.Value{"x": int64(1)}
+		s.named = map[string]pyvalue.Value{"x": int64(1)}
 	}
 	return s
 }

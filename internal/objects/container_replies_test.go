@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"multiproc/internal/data"
 	"multiproc/internal/pickle"
 	"multiproc/internal/pyconn/pyconntest"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -20,17 +20,17 @@ func TestRepliesInPython(t *testing.T) {
 	l, d, s := p.create("list", ints(1, 2)), p.create("dict", dictOf("a", int64(1))), p.create("set", ints(1))
 	a, v, ns := p.create("Array", "h", ints(1, -2)), p.create("Value", "i", int64(3)), p.create("Namespace")
 	ns.text("__setattr__", "x", nil)
-	whole := func(th *thing) data.Value {
+	whole := func(th *thing) pyvalue.Value {
 		v, _ := th.object().Snapshot()
 		return v.Value()
 	}
 	replies := []struct {
-		v    data.Value
+		v    pyvalue.Value
 		want string
 	}{
 		{must(l.call("__reversed__")), "list_reverseiterator [2, 1]"},
 		{must(p.create("list").call("__reversed__")), "list_reverseiterator []"},
-		{must(l.call("__getitem__", data.Slice{})), "list [1, 2]"},
+		{must(l.call("__getitem__", pyvalue.Slice{})), "list [1, 2]"},
 		{must(l.call("__imul__", int64(2))), "list [1, 2, 1, 2]"},
 		{must(d.call("keys")), "list ['a']"},
 		{must(d.call("items")), "list [('a', 1)]"},
@@ -40,14 +40,14 @@ func TestRepliesInPython(t *testing.T) {
 		{must(d.call("__or__", int64(1))), "NotImplementedType NotImplemented"},
 		{must(s.call("__iter__")), "list_iterator [1]"},
 		{must(s.call("union", "b")), "set 2"},
-		{must(s.call("__ror__", &data.FrozenSet{})), "frozenset 1"},
-		{must(a.call("__getitem__", data.Slice{})), "array array('h', [1, -2])"},
+		{must(s.call("__ror__", &pyvalue.FrozenSet{})), "frozenset 1"},
+		{must(a.call("__getitem__", pyvalue.Slice{})), "array array('h', [1, -2])"},
 		{whole(a), "array array('h', [1, -2])"},
 		{whole(v), "Value Value('i', 3)"},
 		{whole(ns), "Namespace Namespace(x=None)"},
 		{whole(p.create("Namespace")), "Namespace Namespace()"},
 		{whole(s), "set 1"},
-		{must(s.call("__class_getitem__", data.Global{Module: "builtins", Name: "int"})), "GenericAlias set[int]"},
+		{must(s.call("__class_getitem__", pyvalue.Global{Module: "builtins", Name: "int"})), "GenericAlias set[int]"},
 	}
 	var lines strings.Builder
 	for _, r := range replies {

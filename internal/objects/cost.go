@@ -1,7 +1,7 @@
 package objects
 
 import (
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -75,7 +75,7 @@ func reprOf(open string, items []store.Item, end string) string {
 		if i > 0 {
 			text = append(text, ", "...)
 		}
-		text = append(text, data.ReprWithin(it.Value(), max(maxText-len(text), 0))...)
+		text = append(text, pyvalue.ReprWithin(it.Value(), max(maxText-len(text), 0))...)
 		if len(text) > maxText {
 			return string(text[:maxText]) + "..."
 		}
@@ -83,7 +83,7 @@ func reprOf(open string, items []store.Item, end string) string {
 	return string(append(text, end...))
 }
 
-// maxText is as long as data.Repr's texts may be.
+// maxText is as long as pyvalue.Repr's texts may be.
 const maxText = 16 << 20
 
 // only returns those of n items that may refer to objects: most do not, and what

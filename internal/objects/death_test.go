@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"testing"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -12,7 +12,7 @@ import (
 // middle of it, when the answer is on its way.
 type script struct {
 	kind  string
-	args  []data.Value
+	args  []pyvalue.Value
 	steps []deed
 	// use is what must work afterwards, at once.
 	use func(witness *client, id uint64)
@@ -22,11 +22,11 @@ type script struct {
 type deed struct {
 	witness bool
 	method  string
-	args    []data.Value
+	args    []pyvalue.Value
 }
 
-func mine(method string, args ...data.Value) deed   { return deed{false, method, args} }
-func others(method string, args ...data.Value) deed { return deed{true, method, args} }
+func mine(method string, args ...pyvalue.Value) deed   { return deed{false, method, args} }
+func others(method string, args ...pyvalue.Value) deed { return deed{true, method, args} }
 
 var scripts = map[string]script{
 	"lock": {
@@ -45,7 +45,7 @@ var scripts = map[string]script{
 		use:   lockAndUnlock,
 	},
 	"semaphore": {
-		kind: "BoundedSemaphore", args: []data.Value{int64(2)},
+		kind: "BoundedSemaphore", args: []pyvalue.Value{int64(2)},
 		steps: []deed{mine("acquire"), mine("acquire"), others("acquire"), mine("release"), mine("acquire"), others("release")},
 		use:   lockAndUnlock,
 	},
@@ -75,7 +75,7 @@ var scripts = map[string]script{
 		},
 	},
 	"barrier": {
-		kind: "Barrier", args: []data.Value{int64(2)},
+		kind: "Barrier", args: []pyvalue.Value{int64(2)},
 		steps: []deed{mine("wait"), others("wait"), mine("wait"), mine("reset"), mine("wait"), mine("abort")},
 		use: func(w *client, b uint64) {
 			w.must(nil, b, "reset")
@@ -85,7 +85,7 @@ var scripts = map[string]script{
 		},
 	},
 	"queue": {
-		kind: "Queue", args: []data.Value{int64(2)},
+		kind: "Queue", args: []pyvalue.Value{int64(2)},
 		steps: []deed{
 			mine("mp.get"), mine("get"), others("put", "a"), mine("mp.getBatch", int64(2)), mine("mp.put", "b"),
 			mine("mp.putBatch", pyList("c", "d", "e")), mine("mp.await"), mine("join"), mine("mp.tryGet"), mine("task_done"),

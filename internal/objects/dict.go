@@ -3,7 +3,7 @@ package objects
 import (
 	"slices"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -54,7 +54,7 @@ func (d *dict) ReprWithin(n int) string {
 	d.mu.Lock()
 	keys, vals, _ := d.page(0, max(n, 1))
 	d.mu.Unlock()
-	return data.ReprWithin(&data.Dict{Entries: pairs(keys, vals)}, runes(n))
+	return pyvalue.ReprWithin(&pyvalue.Dict{Entries: pairs(keys, vals)}, runes(n))
 }
 
 // Snapshot implements store.Object.
@@ -196,7 +196,7 @@ func (d *dict) pyItems(c *store.Call, a []store.Item) (store.Item, error) {
 	keys, vals := d.snapshot()
 	items := make([]store.Item, len(keys))
 	for i, k := range keys {
-		items[i] = store.Of(data.Tuple{k.Value(), vals[i].Value()})
+		items[i] = store.Of(pyvalue.Tuple{k.Value(), vals[i].Value()})
 	}
 	return viewOf(c, items)
 }
@@ -262,22 +262,22 @@ func (it *dictIterator) pyNext(*store.Call, []store.Item) (store.Item, error) {
 	it.mu.Lock()
 	defer it.mu.Unlock()
 	if it.state == exhausted {
-		return none, data.StopIteration()
+		return none, pyvalue.StopIteration()
 	}
 	it.d.mu.Lock()
 	defer it.d.mu.Unlock()
 	if it.state == disturbed || it.d.live != it.size {
 		it.state = disturbed
-		return none, data.RuntimeError("dictionary changed size during iteration")
+		return none, pyvalue.RuntimeError("dictionary changed size during iteration")
 	}
 	r := it.d.after(it.place)
 	switch {
 	case r == nil:
 		it.state = exhausted
-		return none, data.StopIteration()
+		return none, pyvalue.StopIteration()
 	case it.left == 0:
 		it.state = exhausted
-		return none, data.RuntimeError("dictionary keys changed during iteration")
+		return none, pyvalue.RuntimeError("dictionary keys changed during iteration")
 	}
 	it.place = r.place
 	it.left--

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"multiproc/internal/budget"
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -53,15 +53,15 @@ func merge(s *store.Store, loan *budget.Loan, it store.Item) (keys []hashed, val
 // shared.
 func mappingOf(s *store.Store, loan *budget.Loan, it store.Item) (keys, vals []store.Item, ok bool, err error) {
 	switch v := it.Value().(type) {
-	case *data.Dict:
+	case *pyvalue.Dict:
 		keys, vals, err = entriesOf(loan, it, v.Entries)
 		return keys, vals, true, err
-	case *data.Object:
+	case *pyvalue.Object:
 		if len(v.Entries) > 0 {
 			keys, vals, err = entriesOf(loan, it, v.Entries)
 			return keys, vals, true, err
 		}
-	case data.Ref:
+	case pyvalue.Ref:
 		o, _ := s.Object(v.ID)
 		if d, ok := o.(*dict); ok {
 			_, err = s.Carry(v.ID, func() []store.Item {
@@ -76,11 +76,11 @@ func mappingOf(s *store.Store, loan *budget.Loan, it store.Item) (keys, vals []s
 
 // entriesOf are the keys and values of a plain dict, in the form in which it
 // came.
-func entriesOf(loan *budget.Loan, it store.Item, entries []data.Entry) (keys, vals []store.Item, err error) {
+func entriesOf(loan *budget.Loan, it store.Item, entries []pyvalue.Entry) (keys, vals []store.Item, err error) {
 	if err := loan.Take(3 * itemCost * len(entries)); err != nil {
 		return nil, nil, err
 	}
-	parts := make([]data.Value, 0, 2*len(entries))
+	parts := make([]pyvalue.Value, 0, 2*len(entries))
 	for _, e := range entries {
 		parts = append(parts, e.Key, e.Value)
 	}
@@ -114,10 +114,10 @@ func sequenceOfPairs(s *store.Store, loan *budget.Loan, it store.Item) (keys, va
 			return nil, nil, err
 		}
 		if err != nil {
-			return nil, nil, data.TypeError(fmt.Sprintf("cannot convert dictionary update sequence element #%d to a sequence", i))
+			return nil, nil, pyvalue.TypeError(fmt.Sprintf("cannot convert dictionary update sequence element #%d to a sequence", i))
 		}
 		if len(kv) != 2 {
-			return nil, nil, data.ValueError(fmt.Sprintf("dictionary update sequence element #%d has length %d; 2 is required", i, len(kv)))
+			return nil, nil, pyvalue.ValueError(fmt.Sprintf("dictionary update sequence element #%d has length %d; 2 is required", i, len(kv)))
 		}
 		keys, vals = append(keys, own(kv[0])), append(vals, own(kv[1]))
 	}
@@ -147,7 +147,7 @@ func union(c *store.Call, aKeys, aVals, bKeys, bVals []store.Item) (store.Item, 
 			e.set(k, bVals[i-len(aVals)])
 		}
 	}
-	return store.Of(&data.Dict{Entries: pairs(e.all())}), nil
+	return store.Of(&pyvalue.Dict{Entries: pairs(e.all())}), nil
 }
 
 // pyOr is d | x.

@@ -8,8 +8,8 @@ import (
 	"sync"
 	"testing"
 
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -71,15 +71,15 @@ func TestDictErrorsForGo(t *testing.T) {
 	d := newProbe(t, store.Limits{}).create("dict", dictOf("k", "v"))
 	for method, want := range map[string]struct {
 		err  error
-		args data.Tuple
+		args pyvalue.Tuple
 	}{
-		"mp.get":     {mperr.ErrNoKey, data.Tuple{"x"}},
-		"mp.pop":     {mperr.ErrNoKey, data.Tuple{"x"}},
-		"mp.set":     {mperr.ErrType, data.Tuple{listOf(), "x"}},
-		"mp.has":     {mperr.ErrType, data.Tuple{listOf()}},
-		"mp.add":     {mperr.ErrType, data.Tuple{"k", int64(1)}},
-		"mp.setAll":  {mperr.ErrValue, data.Tuple{listOf("a"), listOf()}},
-		"mp.page":    {mperr.ErrType, data.Tuple{"x", int64(1)}},
+		"mp.get":     {mperr.ErrNoKey, pyvalue.Tuple{"x"}},
+		"mp.pop":     {mperr.ErrNoKey, pyvalue.Tuple{"x"}},
+		"mp.set":     {mperr.ErrType, pyvalue.Tuple{listOf(), "x"}},
+		"mp.has":     {mperr.ErrType, pyvalue.Tuple{listOf()}},
+		"mp.add":     {mperr.ErrType, pyvalue.Tuple{"k", int64(1)}},
+		"mp.setAll":  {mperr.ErrValue, pyvalue.Tuple{listOf("a"), listOf()}},
+		"mp.page":    {mperr.ErrType, pyvalue.Tuple{"x", int64(1)}},
 		"mp.nothing": {mperr.ErrNoKey, nil},
 	} {
 		if _, err := d.call(method, want.args...); !errors.Is(err, want.err) {
@@ -96,12 +96,12 @@ func TestDictErrorsForGo(t *testing.T) {
 // the first of them stays.
 func TestEqualKeys(t *testing.T) {
 	huge := new(big.Int).Lsh(big.NewInt(1), 63)
-	for _, same := range [][]data.Value{
+	for _, same := range [][]pyvalue.Value{
 		{int64(1), true, 1.0, complex(1, 0)},
 		{1.0, int64(1)},
 		{int64(0), false, math.Copysign(0, -1)},
 		{huge, float64(1 << 63)},
-		{data.Tuple{int64(1), "a"}, data.Tuple{1.0, "a"}},
+		{pyvalue.Tuple{int64(1), "a"}, pyvalue.Tuple{1.0, "a"}},
 		{"text"},
 		{[]byte("text")},
 		{nil},
@@ -114,14 +114,14 @@ func TestEqualKeys(t *testing.T) {
 				other := map[string]string{"mp.set": "__setitem__", "__setitem__": "mp.set"}[method]
 				d.text(other, k, int64(i))
 			}
-			want := data.Repr(dictOf(same[0], int64(len(same)-1)))
+			want := pyvalue.Repr(dictOf(same[0], int64(len(same)-1)))
 			if got := d.repr(); got != want {
 				t.Errorf("%s of equal keys: %s, want %s", method, got, want)
 			}
 			for _, k := range same {
 				for _, has := range []string{"mp.has", "__contains__"} {
 					if got := d.text(has, k); got != "True" {
-						t.Errorf("%s %s is %s", data.Repr(k), has, got)
+						t.Errorf("%s %s is %s", pyvalue.Repr(k), has, got)
 					}
 				}
 			}
@@ -227,7 +227,7 @@ func TestDictReplies(t *testing.T) {
 	other := p.create("dict", dictOf("x", int64(2)))
 	d.wants("{'x': 2}", "{}", "__or__", other.ref())
 	d.wants("None", "{'x': 2}", "update", other.ref())
-	o := d.begin("update", map[string]store.Item{"z": yes, "y": no}, listOf(data.Tuple{"p", int64(1)}, "qr"))
+	o := d.begin("update", map[string]store.Item{"z": yes, "y": no}, listOf(pyvalue.Tuple{"p", int64(1)}, "qr"))
 	if got := d.repr(); o.err != nil || got != "{'x': 2, 'p': 1, 'q': 'r', 'y': False, 'z': True}" {
 		t.Errorf("update made %s (%v)", got, o.err)
 	}
@@ -256,7 +256,7 @@ func TestNamedEntries(t *testing.T) {
 	}
 }
 
-func must(v data.Value, err error) data.Value {
+func must(v pyvalue.Value, err error) pyvalue.Value {
 	if err != nil {
 		return err
 	}
@@ -272,12 +272,12 @@ func TestDictMemory(t *testing.T) {
 		}
 		before, contents, big := p.s.Bytes(), d.repr(), string(make([]byte, 80_000))
 		for _, call := range []step{
-			{what: "mp.set", args: data.Tuple{"x", big}},
-			{what: "mp.set", args: data.Tuple{"1", big}},
-			{what: "mp.setAll", args: data.Tuple{listOf("1", "y"), listOf("z", big)}},
-			{what: "mp.add", args: data.Tuple{"1", big}},
-			{what: "mp.setDefault", args: data.Tuple{"x", big}},
-			{what: "mp.compareAndSwap", args: data.Tuple{"1", "0123456789", big}},
+			{what: "mp.set", args: pyvalue.Tuple{"x", big}},
+			{what: "mp.set", args: pyvalue.Tuple{"1", big}},
+			{what: "mp.setAll", args: pyvalue.Tuple{listOf("1", "y"), listOf("z", big)}},
+			{what: "mp.add", args: pyvalue.Tuple{"1", big}},
+			{what: "mp.setDefault", args: pyvalue.Tuple{"x", big}},
+			{what: "mp.compareAndSwap", args: pyvalue.Tuple{"1", "0123456789", big}},
 		} {
 			if _, err := d.call(call.what, call.args...); !errors.Is(err, mperr.ErrLimit) {
 				t.Errorf("%s beyond the limit: %v", call.what, err)
@@ -330,7 +330,7 @@ func TestContainersReferToContents(t *testing.T) {
 	l := p.create("list")
 	d, v := p.create("dict"), p.create("Value", "i", listOf(l.ref()))
 	ns, s := p.create("Namespace"), p.create("set", listOf(l.ref()))
-	d.text("__setitem__", l.ref(), data.Tuple{l.ref(), l.ref()})
+	d.text("__setitem__", l.ref(), pyvalue.Tuple{l.ref(), l.ref()})
 	ns.text("mp.set", "x", dictOf("k", l.ref()))
 	for th, want := range map[*thing]int{d: 3, v: 1, ns: 1, s: 1, l: 0} {
 		n := 0

@@ -4,7 +4,7 @@ import (
 	"sort"
 	"unsafe"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -16,7 +16,7 @@ type entries struct {
 	rows   []row          // in order, with those that were removed, whose hash is empty
 	first  int            // all rows before it were removed
 	live   int            // those that were not
-	doubts data.Doubts    // of the rows that are loose
+	doubts pyvalue.Doubts // of the rows that are loose
 	last   uint64         // the last place or version that was given
 }
 
@@ -27,7 +27,7 @@ type row struct {
 	key, value store.Item
 	place      uint64
 	version    uint64
-	loose      *data.Loose // see sure
+	loose      *pyvalue.Loose // see sure
 }
 
 // rowOverhead is what an entry takes beside its key and its value.
@@ -41,7 +41,7 @@ func (r *row) size() int { return r.hashed().size() + r.value.Size() }
 type hashed struct {
 	hash  string
 	key   store.Item
-	loose *data.Loose
+	loose *pyvalue.Loose
 }
 
 // size is what the key takes in a row. A hash may be much longer than its key.
@@ -58,7 +58,7 @@ func (k hashed) size() int {
 func hashOf(key store.Item) (hashed, error) { return hashBy(nil, key) }
 
 // hashBy is hashOf for many keys that may share parts, with one Keyer.
-func hashBy(keyer *data.Keyer, key store.Item) (hashed, error) {
+func hashBy(keyer *pyvalue.Keyer, key store.Item) (hashed, error) {
 	k, err := key.KeyedBy(keyer)
 	if err != nil {
 		return hashed{}, err
@@ -274,15 +274,15 @@ func pageArgs(c *store.Call) (cursor uint64, limit int, err error) {
 }
 
 // pairs are items two by two: keys and their values.
-func pairs(keys, vals []store.Item) []data.Entry {
-	out := make([]data.Entry, len(keys))
+func pairs(keys, vals []store.Item) []pyvalue.Entry {
+	out := make([]pyvalue.Entry, len(keys))
 	for i, k := range keys {
-		out[i] = data.Entry{Key: k.Value(), Value: vals[i].Value()}
+		out[i] = pyvalue.Entry{Key: k.Value(), Value: vals[i].Value()}
 	}
 	return out
 }
 
-// What data.Doubts and data.Classes say of the keys of a container.
+// What pyvalue.Doubts and pyvalue.Classes say of the keys of a container.
 
 // sure fails if it cannot be told whether a key is there.
 func (e *entries) sure(k hashed) error {
@@ -292,7 +292,7 @@ func (e *entries) sure(k hashed) error {
 	if e.doubts.Sure(k.hash, k.loose, func(hash string) bool { return e.at(hash) != nil }) {
 		return nil
 	}
-	return data.Undecided(k.key.Value())
+	return pyvalue.Undecided(k.key.Value())
 }
 
 // sureOf is sure for many keys, and fails if it cannot be told whether two of
@@ -327,11 +327,11 @@ func undecided(lists ...[]hashed) error {
 	if !some {
 		return nil
 	}
-	var classes data.Classes
+	var classes pyvalue.Classes
 	for _, keys := range lists {
 		for _, k := range keys {
 			if !classes.Add(k.hash, k.loose) {
-				return data.Undecided(k.key.Value())
+				return pyvalue.Undecided(k.key.Value())
 			}
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -141,12 +141,12 @@ func TestFewEntriesAreSmall(t *testing.T) {
 
 // foldedKey is a small tuple whose key is large: one of its parts, which is
 // itself made of shared parts, stands in it twice.
-func foldedKey(i, levels int) data.Tuple {
-	t := data.Tuple{"0123456789"}
+func foldedKey(i, levels int) pyvalue.Tuple {
+	t := pyvalue.Tuple{"0123456789"}
 	for range levels {
-		t = data.Tuple{t, t}
+		t = pyvalue.Tuple{t, t}
 	}
-	return data.Tuple{int64(i), t}
+	return pyvalue.Tuple{int64(i), t}
 }
 
 // What a key is found by is memory too, and short for keys that are large
@@ -154,7 +154,7 @@ func foldedKey(i, levels int) data.Tuple {
 func TestKeysAreCharged(t *testing.T) {
 	p := newProbe(t, store.Limits{})
 	key := foldedKey(0, 12)
-	hash, err := data.Key(key)
+	hash, err := pyvalue.Key(key)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,25 +3,25 @@ package objects
 import (
 	"bytes"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
 // matcher compares many items with one, by Python's ==. It translates that one
 // once only, and those that it is compared with only if they may be equal.
 //
-// All its comparisons together may take as much work as data.MaxWork says: what
+// All its comparisons together may take as much work as pyvalue.MaxWork says: what
 // calls it mostly holds a mutex.
 type matcher struct {
-	cmp   data.Comparer
+	cmp   pyvalue.Comparer
 	raw   []byte // of a text, bytes or an integer: its only form
-	v     data.Value
+	v     pyvalue.Value
 	known bool // v is there
 	it    store.Item
 }
 
 func newMatcher(it store.Item) *matcher {
-	m := &matcher{it: it, cmp: data.Comparer{Work: data.NewWork(data.MaxWork, nil)}}
+	m := &matcher{it: it, cmp: pyvalue.Comparer{Work: pyvalue.NewWork(pyvalue.MaxWork, nil)}}
 	if raw, ok := it.CBOR(); ok {
 		if oneForm(raw) {
 			m.raw = raw
@@ -40,7 +40,7 @@ func newMatcher(it store.Item) *matcher {
 // newSearch is newMatcher for a call that may take long.
 func newSearch(c *store.Call, it store.Item) *matcher {
 	m := newMatcher(it)
-	m.cmp.Work = data.NewWork(data.MaxWork, c.Check)
+	m.cmp.Work = pyvalue.NewWork(pyvalue.MaxWork, c.Check)
 	return m
 }
 
@@ -48,7 +48,7 @@ func newSearch(c *store.Call, it store.Item) *matcher {
 // are: they are integers, bytes or texts.
 func oneForm(raw []byte) bool { return len(raw) > 0 && raw[0] < 0x80 }
 
-// equals fails if it cannot be told whether the two are equal, see data.Same.
+// equals fails if it cannot be told whether the two are equal, see pyvalue.Same.
 func (m *matcher) equals(it store.Item) (bool, error) {
 	if raw, ok := it.CBOR(); ok && m.raw != nil && oneForm(raw) {
 		return bytes.Equal(raw, m.raw), nil
@@ -62,7 +62,7 @@ func (m *matcher) equals(it store.Item) (bool, error) {
 // plus is Python's a + b for numbers, texts, bytes, lists and tuples, in the
 // form in which b came. Anything else is a TypeError.
 func plus(a, b store.Item) (store.Item, error) {
-	v, err := data.Sum(a.Value(), b.Value())
+	v, err := pyvalue.Sum(a.Value(), b.Value())
 	if err != nil {
 		return none, err
 	}
@@ -71,7 +71,7 @@ func plus(a, b store.Item) (store.Item, error) {
 
 // summand is the sum of nothing and b: b, if it can be added to anything.
 func summand(b store.Item) (store.Item, error) {
-	if err := data.Summand(b.Value()); err != nil {
+	if err := pyvalue.Summand(b.Value()); err != nil {
 		return none, err
 	}
 	return own(b), nil
@@ -79,7 +79,7 @@ func summand(b store.Item) (store.Item, error) {
 
 // inForm makes an item of v: of CBOR if like is, so that it need not be encoded
 // each time that a Go client reads it.
-func inForm(like store.Item, v data.Value) store.Item {
+func inForm(like store.Item, v pyvalue.Value) store.Item {
 	it := store.Of(v)
 	if _, ok := like.CBOR(); !ok {
 		return it

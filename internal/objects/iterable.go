@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	"multiproc/internal/budget"
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -26,7 +26,7 @@ type loops struct {
 	loan  *budget.Loan
 	begun bool
 	room  int // for elements
-	keyer data.Keyer
+	keyer pyvalue.Keyer
 }
 
 // maxElements is how many elements the loops of one call may see, but for
@@ -100,7 +100,7 @@ func (l *loops) items(it store.Item) ([]store.Item, error) {
 		return nil, memoryError(err)
 	}
 	v := it.Value()
-	if ref, ok := v.(data.Ref); ok {
+	if ref, ok := v.(pyvalue.Ref); ok {
 		items, ok, err := contents(l.s, ref)
 		if err == nil && !ok {
 			err = notIterable(v)
@@ -126,35 +126,35 @@ func (l *loops) items(it store.Item) ([]store.Item, error) {
 }
 
 // takeFor charges what a loop over a value makes of it.
-func (l *loops) takeFor(v data.Value) error {
+func (l *loops) takeFor(v pyvalue.Value) error {
 	n := 0
 	switch v := v.(type) {
-	case data.Tuple:
+	case pyvalue.Tuple:
 		n = len(v)
-	case *data.List:
+	case *pyvalue.List:
 		n = len(v.Items)
-	case *data.Set:
+	case *pyvalue.Set:
 		n = len(v.Items)
-	case *data.FrozenSet:
+	case *pyvalue.FrozenSet:
 		n = len(v.Items)
-	case *data.Dict:
+	case *pyvalue.Dict:
 		n = 2 * len(v.Entries)
 	case string:
 		n = 2 * len(v)
 	case []byte:
 		n = len(v)
-	case *data.ByteArray:
+	case *pyvalue.ByteArray:
 		n = len(v.B)
-	case data.Range:
+	case pyvalue.Range:
 		count, err := rangeCount(v)
 		if err != nil {
 			return nil // who makes the elements says so
 		}
 		n = 2 * int(count)
-	case *data.Object:
+	case *pyvalue.Object:
 		n = max(len(v.Items), len(v.Entries))
-		if class, _ := v.Func.(data.Global); class == arrayClass || class == iterClass || class == reversedClass {
-			if args, ok := v.Args.(data.Tuple); ok && len(args) > 0 {
+		if class, _ := v.Func.(pyvalue.Global); class == arrayClass || class == iterClass || class == reversedClass {
+			if args, ok := v.Args.(pyvalue.Tuple); ok && len(args) > 0 {
 				return l.takeFor(args[len(args)-1])
 			}
 		}
@@ -162,12 +162,12 @@ func (l *loops) takeFor(v data.Value) error {
 	return l.take(n)
 }
 
-func notIterable(v data.Value) error {
-	return data.TypeError("'" + data.TypeName(v) + "' object is not iterable")
+func notIterable(v pyvalue.Value) error {
+	return pyvalue.TypeError("'" + pyvalue.TypeName(v) + "' object is not iterable")
 }
 
 // contents are the elements of another container, or the keys of a dict.
-func contents(s *store.Store, ref data.Ref) (items []store.Item, ok bool, err error) {
+func contents(s *store.Store, ref pyvalue.Ref) (items []store.Item, ok bool, err error) {
 	o, _ := s.Object(ref.ID)
 	items, err = s.Carry(ref.ID, func() (items []store.Item) {
 		ok = true
@@ -189,42 +189,42 @@ func contents(s *store.Store, ref data.Ref) (items []store.Item, ok bool, err er
 }
 
 // elements is items for what is no reference.
-func (l *loops) elements(v data.Value) ([]data.Value, error) {
+func (l *loops) elements(v pyvalue.Value) ([]pyvalue.Value, error) {
 	switch v := v.(type) {
-	case data.Tuple:
+	case pyvalue.Tuple:
 		return v, nil
-	case *data.List:
+	case *pyvalue.List:
 		return v.Items, nil
-	case *data.Set:
+	case *pyvalue.Set:
 		return v.Items, nil
-	case *data.FrozenSet:
+	case *pyvalue.FrozenSet:
 		return v.Items, nil
-	case *data.Dict:
+	case *pyvalue.Dict:
 		return keysOf(v.Entries), nil
 	case string:
 		return characters(v), nil
 	case []byte:
 		return bytesAsInts(v), nil
-	case *data.ByteArray:
+	case *pyvalue.ByteArray:
 		return bytesAsInts(v.B), nil
-	case data.Range:
+	case pyvalue.Range:
 		return rangeItems(v)
-	case *data.Object:
+	case *pyvalue.Object:
 		return l.ofObject(v)
 	}
 	return nil, notIterable(v)
 }
 
-func keysOf(entries []data.Entry) []data.Value {
-	keys := make([]data.Value, len(entries))
+func keysOf(entries []pyvalue.Entry) []pyvalue.Value {
+	keys := make([]pyvalue.Value, len(entries))
 	for i, e := range entries {
 		keys[i] = e.Key
 	}
 	return keys
 }
 
-func bytesAsInts(b []byte) []data.Value {
-	out := make([]data.Value, len(b))
+func bytesAsInts(b []byte) []pyvalue.Value {
+	out := make([]pyvalue.Value, len(b))
 	for i, x := range b {
 		out[i] = int64(x)
 	}
@@ -233,9 +233,9 @@ func bytesAsInts(b []byte) []data.Value {
 
 // characters cuts a text as Python does: a lone surrogate, which is three bytes
 // that are no UTF-8, is one of them.
-func characters(s string) []data.Value {
-	s = data.WTF8(s)
-	out := make([]data.Value, 0, len(s))
+func characters(s string) []pyvalue.Value {
+	s = pyvalue.WTF8(s)
+	out := make([]pyvalue.Value, 0, len(s))
 	for i := 0; i < len(s); {
 		n := 1
 		for i+n < len(s) && s[i+n]&0xc0 == 0x80 {
@@ -253,7 +253,7 @@ func characters(s string) []data.Value {
 
 // ascii are the texts of one character that most texts consist of: each is there
 // once.
-var ascii = func() (all [0x80]data.Value) {
+var ascii = func() (all [0x80]pyvalue.Value) {
 	for i := range all {
 		all[i] = string(rune(i))
 	}
@@ -262,9 +262,9 @@ var ascii = func() (all [0x80]data.Value) {
 
 // ofObject knows the objects that Python makes of its iterators, arrays,
 // and subclasses of list and dict.
-func (l *loops) ofObject(o *data.Object) ([]data.Value, error) {
-	class, _ := o.Func.(data.Global)
-	args, _ := o.Args.(data.Tuple)
+func (l *loops) ofObject(o *pyvalue.Object) ([]pyvalue.Value, error) {
+	class, _ := o.Func.(pyvalue.Global)
+	args, _ := o.Args.(pyvalue.Tuple)
 	switch {
 	case class == arrayClass && len(args) == 2:
 		return arrayElements(args)
@@ -288,14 +288,14 @@ func (l *loops) ofObject(o *data.Object) ([]data.Value, error) {
 }
 
 var (
-	iterClass     = data.Global{Module: "builtins", Name: "iter"}
-	reversedClass = data.Global{Module: "builtins", Name: "reversed"}
-	listClassName = data.Global{Module: "builtins", Name: "list"}
+	iterClass     = pyvalue.Global{Module: "builtins", Name: "iter"}
+	reversedClass = pyvalue.Global{Module: "builtins", Name: "reversed"}
+	listClassName = pyvalue.Global{Module: "builtins", Name: "list"}
 )
 
 // rest is what an iterator, whose state is its next index, has not yielded.
-func rest(items []data.Value, o *data.Object, backwards bool) []data.Value {
-	next, given := data.Saturated(o.State)
+func rest(items []pyvalue.Value, o *pyvalue.Object, backwards bool) []pyvalue.Value {
+	next, given := pyvalue.Saturated(o.State)
 	if backwards {
 		if !given {
 			next = len(items) - 1
@@ -309,8 +309,8 @@ func rest(items []data.Value, o *data.Object, backwards bool) []data.Value {
 
 // reversedOf is how Python pickles the iterator reversed(list).
 func reversedOf(items []store.Item) store.Item {
-	return store.Of(&data.Object{
-		Func: reversedClass, Args: data.Tuple{&data.List{Items: values(items)}},
+	return store.Of(&pyvalue.Object{
+		Func: reversedClass, Args: pyvalue.Tuple{&pyvalue.List{Items: values(items)}},
 		State: int64(len(items) - 1), HasState: true,
 	})
 }
@@ -318,7 +318,7 @@ func reversedOf(items []store.Item) store.Item {
 // iteratorOf is how Python pickles an iterator over a set, or a dict's keys
 // backwards.
 func iteratorOf(items []store.Item) store.Item {
-	return store.Of(&data.Object{Func: iterClass, Args: data.Tuple{&data.List{Items: values(items)}}})
+	return store.Of(&pyvalue.Object{Func: iterClass, Args: pyvalue.Tuple{&pyvalue.List{Items: values(items)}}})
 }
 
 // viewOf is how a manager pickles the view of a dict: as list([...]).
@@ -329,5 +329,5 @@ func viewOf(c *store.Call, items []store.Item) (store.Item, error) {
 	if !c.Python {
 		return store.Array(items...), nil
 	}
-	return store.Of(&data.Object{Func: listClassName, Args: data.Tuple{&data.List{Items: values(items)}}}), nil
+	return store.Of(&pyvalue.Object{Func: listClassName, Args: pyvalue.Tuple{&pyvalue.List{Items: values(items)}}}), nil
 }

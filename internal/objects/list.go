@@ -3,7 +3,7 @@ package objects
 import (
 	"slices"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -37,7 +37,7 @@ func listType() *store.Type {
 
 func newList(s *store.Store, args store.Args) (store.Object, error) {
 	if len(args.Named) > 0 {
-		return nil, data.TypeError("list() takes no keyword arguments")
+		return nil, pyvalue.TypeError("list() takes no keyword arguments")
 	}
 	if len(args.Pos) > 1 {
 		return nil, wrongCount("list", len(args.Pos), 0, 1)
@@ -114,7 +114,7 @@ func (l *list) fresh(v store.Item) listed {
 func (l *list) shrink() {
 	if n := l.front + cap(l.items); n > 1024 && len(l.items) < n/4 {
 		less := make([]listed, len(l.items), 2*len(l.items))
-		data.CopyParts(less, l.items)
+		pyvalue.CopyParts(less, l.items)
 		l.items = less
 		l.front = 0
 	}
@@ -190,7 +190,7 @@ func (l *list) ReprWithin(n int) string {
 		head[i] = l.items[i].v
 	}
 	l.mu.Unlock()
-	return data.ReprWithin(&data.List{Items: values(head)}, runes(n))
+	return pyvalue.ReprWithin(&pyvalue.List{Items: values(head)}, runes(n))
 }
 
 // Snapshot implements store.Object.

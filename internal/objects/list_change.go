@@ -4,7 +4,7 @@ import (
 	"math"
 	"slices"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -45,7 +45,7 @@ func (l *list) insert(c *store.Call, a []store.Item) (store.Item, error) {
 	v := a[1]
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	at := data.Clamp(int(i), len(l.items))
+	at := pyvalue.Clamp(int(i), len(l.items))
 	if err := l.replace(at, at, []store.Item{v}); err != nil {
 		return none, err
 	}
@@ -58,9 +58,9 @@ func (l *list) pop(op string, i int64) (store.Item, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.items) == 0 {
-		return none, data.IndexError("pop from empty list")
+		return none, pyvalue.IndexError("pop from empty list")
 	}
-	at, err := data.Offset(i, len(l.items), "pop index out of range")
+	at, err := pyvalue.Offset(i, len(l.items), "pop index out of range")
 	if err != nil {
 		return none, err
 	}
@@ -87,7 +87,7 @@ func (l *list) remove(c *store.Call, a []store.Item) (store.Item, error) {
 		case err != nil:
 			return none, err
 		case i < 0:
-			return none, data.NoValue("list.remove(x): x not in list")
+			return none, pyvalue.NoValue("list.remove(x): x not in list")
 		}
 		done, err := l.removeIf(i, now[i].version)
 		if done || err != nil {
@@ -121,7 +121,7 @@ func (l *list) elementsNow() []listed {
 // find is where v first stands in [start, stop), or -1.
 func (l *list) find(c *store.Call, v store.Item, start, stop int) (int, error) {
 	items := l.snapshot()
-	start, stop = data.Clamp(start, len(items)), data.Clamp(stop, len(items))
+	start, stop = pyvalue.Clamp(start, len(items)), pyvalue.Clamp(stop, len(items))
 	if start >= stop {
 		return -1, nil
 	}
@@ -188,7 +188,7 @@ func (l *list) sort(c *store.Call, reverse bool) error {
 	if err != nil {
 		return err
 	}
-	data.CopyParts(l.items, after)
+	pyvalue.CopyParts(l.items, after)
 	l.changed("sort", nowhere, nil)
 	return nil
 }
@@ -201,7 +201,7 @@ func (l *list) replaceIf(version uint64, before, after []listed) bool {
 	if l.version != version || len(l.items) != len(before) {
 		return false
 	}
-	data.CopyParts(l.items, after)
+	pyvalue.CopyParts(l.items, after)
 	l.changed("sort", nowhere, nil)
 	return true
 }
@@ -220,7 +220,7 @@ func (l *list) repeat(n int) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n = max(n, 0)
-	if err := data.Repeats(len(l.items), n); err != nil {
+	if err := pyvalue.Repeats(len(l.items), n); err != nil {
 		return err
 	}
 	if n == 0 {
@@ -232,7 +232,7 @@ func (l *list) repeat(n int) error {
 			return err
 		}
 		l.refund(more)
-		if err := l.replace(len(l.items), len(l.items), data.Repeated(items, n-1)); err != nil {
+		if err := l.replace(len(l.items), len(l.items), pyvalue.Repeated(items, n-1)); err != nil {
 			return err
 		}
 	}
@@ -240,7 +240,7 @@ func (l *list) repeat(n int) error {
 	return nil
 }
 
-func (l *list) slice(v data.Slice) ([]store.Item, error) {
+func (l *list) slice(v pyvalue.Slice) ([]store.Item, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s, err := v.Span(len(l.items))
@@ -255,7 +255,7 @@ func (l *list) slice(v data.Slice) ([]store.Item, error) {
 }
 
 // setSlice replaces a slice; with a step other than 1 by as many elements.
-func (l *list) setSlice(v data.Slice, items []store.Item) error {
+func (l *list) setSlice(v pyvalue.Slice, items []store.Item) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s, err := v.Span(len(l.items))
@@ -286,7 +286,7 @@ func (l *list) setSlice(v data.Slice, items []store.Item) error {
 	return nil
 }
 
-func (l *list) deleteSlice(v data.Slice) error {
+func (l *list) deleteSlice(v pyvalue.Slice) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s, err := v.Span(len(l.items))
@@ -298,7 +298,7 @@ func (l *list) deleteSlice(v data.Slice) error {
 		err = l.replace(s.Start, s.Start+s.N, nil)
 	} else {
 		freed := 0
-		l.items = data.Drop(l.items, s, func(x listed) { freed += x.v.Size() })
+		l.items = pyvalue.Drop(l.items, s, func(x listed) { freed += x.v.Size() })
 		l.refund(freed)
 		l.shrink()
 	}

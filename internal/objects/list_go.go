@@ -1,7 +1,7 @@
 package objects
 
 import (
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -10,7 +10,7 @@ import (
 // at finds element i, which is the first argument. The mutex is held.
 func (l *list) at(c *store.Call) (i int, err error) {
 	v := c.Args.Pos[0].Value()
-	i, ok, err := data.Position(v, len(l.items), "list index out of range")
+	i, ok, err := pyvalue.Position(v, len(l.items), "list index out of range")
 	if !ok {
 		err = l.noIndex(v)
 	}
@@ -110,12 +110,12 @@ func (l *list) goDelete(c *store.Call, a []store.Item) (store.Item, error) {
 }
 
 func (l *list) goSort(c *store.Call, a []store.Item) (store.Item, error) {
-	return none, l.sort(c, data.Truth(a[0].Value()))
+	return none, l.sort(c, pyvalue.Truth(a[0].Value()))
 }
 
 // sliceArgs is the slice that three arguments make.
-func sliceArgs(a []store.Item) data.Slice {
-	return data.Slice{Start: a[0].Value(), Stop: a[1].Value(), Step: a[2].Value()}
+func sliceArgs(a []store.Item) pyvalue.Slice {
+	return pyvalue.Slice{Start: a[0].Value(), Stop: a[1].Value(), Step: a[2].Value()}
 }
 
 func (l *list) goSlice(c *store.Call, a []store.Item) (store.Item, error) {

@@ -6,8 +6,8 @@ import (
 	"slices"
 
 	"multiproc/internal/budget"
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -71,13 +71,13 @@ func (l *list) len(*store.Call, []store.Item) (store.Item, error) {
 func (l *list) pyAdd(c *store.Call, a []store.Item) (store.Item, error) {
 	other := a[0]
 	v := other.Value()
-	_, isList := v.(*data.List)
-	if ref, ok := v.(data.Ref); ok {
+	_, isList := v.(*pyvalue.List)
+	if ref, ok := v.(pyvalue.Ref); ok {
 		o, _ := l.store.Object(ref.ID)
 		_, isList = o.(*list)
 	}
 	if !isList {
-		return none, data.TypeError(`can only concatenate list (not "` + data.TypeName(v) + `") to list`)
+		return none, pyvalue.TypeError(`can only concatenate list (not "` + pyvalue.TypeName(v) + `") to list`)
 	}
 	more, err := iterate(l.store, c.Args.Loan, other)
 	if err != nil {
@@ -91,13 +91,13 @@ func (l *list) pyAdd(c *store.Call, a []store.Item) (store.Item, error) {
 }
 
 // indices complains about what is neither an integer nor a slice.
-func (l *list) noIndex(v data.Value) error {
-	return data.TypeError("list indices must be integers or slices, not " + data.TypeName(v))
+func (l *list) noIndex(v pyvalue.Value) error {
+	return pyvalue.TypeError("list indices must be integers or slices, not " + pyvalue.TypeName(v))
 }
 
 func (l *list) pyGetItem(c *store.Call, a []store.Item) (store.Item, error) {
 	key := a[0].Value()
-	if s, ok := key.(data.Slice); ok {
+	if s, ok := key.(pyvalue.Slice); ok {
 		items, err := l.slice(s)
 		if err != nil {
 			return none, err
@@ -106,7 +106,7 @@ func (l *list) pyGetItem(c *store.Call, a []store.Item) (store.Item, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	i, ok, err := data.Position(key, len(l.items), "list index out of range")
+	i, ok, err := pyvalue.Position(key, len(l.items), "list index out of range")
 	if !ok {
 		err = l.noIndex(key)
 	}
@@ -118,7 +118,7 @@ func (l *list) pyGetItem(c *store.Call, a []store.Item) (store.Item, error) {
 
 func (l *list) pySetItem(c *store.Call, a []store.Item) (store.Item, error) {
 	key, v := a[0].Value(), a[1]
-	if s, ok := key.(data.Slice); ok {
+	if s, ok := key.(pyvalue.Slice); ok {
 		items, err := l.assigned(s, v, c.Args.Loan)
 		if err != nil {
 			return none, err
@@ -127,7 +127,7 @@ func (l *list) pySetItem(c *store.Call, a []store.Item) (store.Item, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	i, ok, err := data.Position(key, len(l.items), "list assignment index out of range")
+	i, ok, err := pyvalue.Position(key, len(l.items), "list assignment index out of range")
 	if !ok {
 		err = l.noIndex(key)
 	}
@@ -141,7 +141,7 @@ func (l *list) pySetItem(c *store.Call, a []store.Item) (store.Item, error) {
 }
 
 // assigned are the values that are assigned to a slice.
-func (l *list) assigned(s data.Slice, v store.Item, loan *budget.Loan) ([]store.Item, error) {
+func (l *list) assigned(s pyvalue.Slice, v store.Item, loan *budget.Loan) ([]store.Item, error) {
 	items, err := iterate(l.store, loan, v)
 	if err == nil || !errors.Is(err, mperr.ErrType) {
 		return items, err
@@ -149,20 +149,20 @@ func (l *list) assigned(s data.Slice, v store.Item, loan *budget.Loan) ([]store.
 	if _, err := s.Span(0); err != nil {
 		return nil, err
 	}
-	if step, ok := data.Saturated(s.Step); s.Step == nil || ok && step == 1 {
-		return nil, data.TypeError("can only assign an iterable")
+	if step, ok := pyvalue.Saturated(s.Step); s.Step == nil || ok && step == 1 {
+		return nil, pyvalue.TypeError("can only assign an iterable")
 	}
-	return nil, data.TypeError("must assign iterable to extended slice")
+	return nil, pyvalue.TypeError("must assign iterable to extended slice")
 }
 
 func (l *list) pyDelItem(c *store.Call, a []store.Item) (store.Item, error) {
 	key := a[0].Value()
-	if s, ok := key.(data.Slice); ok {
+	if s, ok := key.(pyvalue.Slice); ok {
 		return none, l.deleteSlice(s)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	i, ok, err := data.Position(key, len(l.items), "list assignment index out of range")
+	i, ok, err := pyvalue.Position(key, len(l.items), "list assignment index out of range")
 	if !ok {
 		err = l.noIndex(key)
 	}
@@ -223,8 +223,8 @@ func (l *list) pyIndex(c *store.Call, a []store.Item) (store.Item, error) {
 		bounds[i] = i * maxInt
 		if len(a) > i+1 {
 			var ok bool
-			if bounds[i], ok = data.Saturated(a[i+1].Value()); !ok {
-				return none, data.TypeError("slice indices must be integers or have an __index__ method")
+			if bounds[i], ok = pyvalue.Saturated(a[i+1].Value()); !ok {
+				return none, pyvalue.TypeError("slice indices must be integers or have an __index__ method")
 			}
 		}
 	}
@@ -234,7 +234,7 @@ func (l *list) pyIndex(c *store.Call, a []store.Item) (store.Item, error) {
 		return none, err
 	}
 	if i < 0 {
-		return none, data.NoValue(data.ReprWithin(v.Value(), maxMessage) + " is not in list")
+		return none, pyvalue.NoValue(pyvalue.ReprWithin(v.Value(), maxMessage) + " is not in list")
 	}
 	return intItem(i), nil
 }
@@ -257,17 +257,17 @@ func (l *list) pyPop(c *store.Call, a []store.Item) (store.Item, error) {
 // manager has to run, which it does not.
 func (l *list) pySort(c *store.Call, a []store.Item) (store.Item, error) {
 	if len(a) > 0 {
-		return none, data.TypeError("sort() takes no positional arguments")
+		return none, pyvalue.TypeError("sort() takes no positional arguments")
 	}
 	reverse := false
 	for name, v := range c.Args.Named {
 		switch {
 		case name == "reverse":
-			reverse = data.Truth(v.Value())
+			reverse = pyvalue.Truth(v.Value())
 		case name != "key":
-			return none, data.TypeError("'" + name + "' is an invalid keyword argument for sort()")
+			return none, pyvalue.TypeError("'" + name + "' is an invalid keyword argument for sort()")
 		case !v.IsNone():
-			return none, data.TypeError("sort: this manager runs no code of its clients, so key must be None; sort a copy instead")
+			return none, pyvalue.TypeError("sort: this manager runs no code of its clients, so key must be None; sort a copy instead")
 		}
 	}
 	return none, l.sort(c, reverse)
@@ -290,12 +290,12 @@ func (l *list) pyMul(c *store.Call, a []store.Item) (store.Item, error) {
 	if err := spend(c, itemCost*len(items)*max(n, 0)); err != nil {
 		return none, err
 	}
-	return joined(c, data.Repeated(items, n))
+	return joined(c, pyvalue.Repeated(items, n))
 }
 
 // borrow charges the list for n times the items, until release is called.
 func (l *list) borrow(items []store.Item, n int) (release func(), err error) {
-	if err := data.Repeats(len(items), n); err != nil {
+	if err := pyvalue.Repeats(len(items), n); err != nil {
 		return nil, err
 	}
 	cost := sizeOf(items) * max(n, 0)

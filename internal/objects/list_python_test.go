@@ -3,16 +3,16 @@ package objects
 import (
 	"testing"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 )
 
 func TestListAgainstPython(t *testing.T) {
-	begin := func(c chooser) data.Value { return c.list(9) }
+	begin := func(c chooser) pyvalue.Value { return c.list(9) }
 	histories(t, "list", begin, func(c chooser) step { return c.wrong(listStep(c)) })
 }
 
 func listStep(c chooser) step {
-	one := func(what string, args ...data.Value) step { return step{what: what, args: args} }
+	one := func(what string, args ...pyvalue.Value) step { return step{what: what, args: args} }
 	switch c.IntN(26) {
 	case 0, 1:
 		return one("append", c.any())
@@ -51,7 +51,7 @@ func listStep(c chooser) step {
 	case 20:
 		return one("__contains__", c.any())
 	case 21:
-		return one(choose(c, "__mul__", "__rmul__", "__imul__"), choose[data.Value](c, int64(0), int64(1), int64(2), int64(-1), "a", 1.5, true))
+		return one(choose(c, "__mul__", "__rmul__", "__imul__"), choose[pyvalue.Value](c, int64(0), int64(1), int64(2), int64(-1), "a", 1.5, true))
 	case 22:
 		return one("__add__", c.iterable())
 	case 23:
@@ -59,32 +59,32 @@ func listStep(c chooser) step {
 	case 24:
 		return one(choose(c, "clear", "reverse", "copy"))
 	}
-	return step{what: "__setitem__", args: data.Tuple{data.Slice{Step: int64(2)}, c.list(4)}}
+	return step{what: "__setitem__", args: pyvalue.Tuple{pyvalue.Slice{Step: int64(2)}, c.list(4)}}
 }
 
 func listSort(c chooser) step {
 	s := step{what: "sort"}
 	switch c.IntN(4) {
 	case 0:
-		s.named = map[string]data.Value{"reverse": choose[data.Value](c, true, false, int64(0), int64(5))}
+		s.named = map[string]pyvalue.Value{"reverse": choose[pyvalue.Value](c, true, false, int64(0), int64(5))}
 	case 1:
-		s.named = map[string]data.Value{"key": nil}
+		s.named = map[string]pyvalue.Value{"key": nil}
 	case 2:
-		s.named = map[string]data.Value{"bad": nil}
+		s.named = map[string]pyvalue.Value{"bad": nil}
 	}
 	return s
 }
 
 // Lists of one kind can be sorted, mostly.
 func TestSortAgainstPython(t *testing.T) {
-	begin := func(c chooser) data.Value {
+	begin := func(c chooser) pyvalue.Value {
 		l := listOf()
 		kind := c.IntN(4)
 		for range c.IntN(40) {
 			n := int64(c.IntN(9))
-			l.Items = append(l.Items, []data.Value{
-				choose[data.Value](c, n, float64(n)+0.5, n == 1), choose[data.Value](c, "", "a", "ä", "𝄞", "\uffff", "b"),
-				data.Tuple{n / 3, choose[data.Value](c, "x", "y")},
+			l.Items = append(l.Items, []pyvalue.Value{
+				choose[pyvalue.Value](c, n, float64(n)+0.5, n == 1), choose[pyvalue.Value](c, "", "a", "ä", "𝄞", "\uffff", "b"),
+				pyvalue.Tuple{n / 3, choose[pyvalue.Value](c, "x", "y")},
 				listOf(n/4, ints(n)),
 			}[kind])
 		}

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"weak"
 
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -26,7 +26,7 @@ func TestListForGo(t *testing.T) {
 	l.wants("!IndexError('list index out of range',)", "", "mp.set", int64(-6), int64(2))
 	l.wants("False", "", "mp.setVersion", int64(4), int64(3), int64(5))
 	version, _ := l.call("mp.get", int64(4))
-	l.wants("True", "['a', 'x', 'b', 1, 3]", "mp.setVersion", int64(4), int64(3), version.(*data.List).Items[1])
+	l.wants("True", "['a', 'x', 'b', 1, 3]", "mp.setVersion", int64(4), int64(3), version.(*pyvalue.List).Items[1])
 	l.wants("False", "", "mp.compareAndSwap", int64(3), "1", int64(5))
 	l.wants("True", "['a', 'x', 'b', 5, 3]", "mp.compareAndSwap", int64(3), 1.0, int64(5))
 	l.wants("7.5", "['a', 'x', 'b', 7.5, 3]", "mp.add", int64(3), 2.5)
@@ -58,14 +58,14 @@ func TestListErrorsForGo(t *testing.T) {
 	l := newProbe(t, store.Limits{}).create("list", ints(1))
 	for method, want := range map[string]struct {
 		err  error
-		args data.Tuple
+		args pyvalue.Tuple
 	}{
-		"mp.get":      {mperr.ErrIndex, data.Tuple{int64(1)}},
-		"mp.remove":   {mperr.ErrNoValue, data.Tuple{int64(7)}},
-		"mp.index":    {mperr.ErrNoValue, data.Tuple{int64(7), int64(0), int64(1)}},
-		"mp.add":      {mperr.ErrType, data.Tuple{int64(0), "x"}},
-		"mp.setSlice": {mperr.ErrValue, data.Tuple{nil, nil, int64(2), ints(1, 2)}},
-		"mp.slice":    {mperr.ErrValue, data.Tuple{nil, nil, int64(0)}},
+		"mp.get":      {mperr.ErrIndex, pyvalue.Tuple{int64(1)}},
+		"mp.remove":   {mperr.ErrNoValue, pyvalue.Tuple{int64(7)}},
+		"mp.index":    {mperr.ErrNoValue, pyvalue.Tuple{int64(7), int64(0), int64(1)}},
+		"mp.add":      {mperr.ErrType, pyvalue.Tuple{int64(0), "x"}},
+		"mp.setSlice": {mperr.ErrValue, pyvalue.Tuple{nil, nil, int64(2), ints(1, 2)}},
+		"mp.slice":    {mperr.ErrValue, pyvalue.Tuple{nil, nil, int64(0)}},
 	} {
 		if _, err := l.call(method, want.args...); !errors.Is(err, want.err) {
 			t.Errorf("%s: %v, want %v", method, err, want.err)
@@ -96,8 +96,8 @@ func TestListWatch(t *testing.T) {
 	l.text("remove", "b")
 	l.text("extend", "xyz")
 	l.text("__imul__", int64(2))
-	l.text("__delitem__", data.Slice{Step: int64(2)})
-	l.text("__setitem__", data.Slice{}, ints(1))
+	l.text("__delitem__", pyvalue.Slice{Step: int64(2)})
+	l.text("__setitem__", pyvalue.Slice{}, ints(1))
 	l.text("clear")
 	want := []string{
 		"['append', 0, 'a', 1, True]", "['insert', 0, 'b', 2, True]", "['set', 1, 'c', 3, True]", "['set', 1, 'd', 4, True]",
@@ -151,7 +151,7 @@ func TestListOfSharedLists(t *testing.T) {
 		t.Errorf("it refers to %v, want %v", ids, []uint64{a.id, b.id})
 	}
 	a.wants("None", "[1, 2, 1, 2]", "extend", a.ref())
-	a.wants("None", "[1, 2]", "__setitem__", data.Slice{Start: int64(2)}, p.create("set").ref())
+	a.wants("None", "[1, 2]", "__setitem__", pyvalue.Slice{Start: int64(2)}, p.create("set").ref())
 	a.wants("[1, 2, 1, 2]", "[1, 2]", "__add__", a.ref())
 	a.wants("None", "[1, 2, 'k']", "extend", p.create("dict", dictOf("k", int64(1))).ref())
 	q := p.create("Value", "i", int64(1))
@@ -162,37 +162,37 @@ func TestListOfSharedLists(t *testing.T) {
 // What Python iterates over, but what is not a plain container.
 func TestIterables(t *testing.T) {
 	p := newProbe(t, store.Limits{})
-	object := func(module, name string, args data.Tuple) *data.Object {
-		return &data.Object{Func: data.Global{Module: module, Name: name}, Args: args}
+	object := func(module, name string, args pyvalue.Tuple) *pyvalue.Object {
+		return &pyvalue.Object{Func: pyvalue.Global{Module: module, Name: name}, Args: args}
 	}
-	iter := object("builtins", "iter", data.Tuple{ints(1, 2, 3)})
+	iter := object("builtins", "iter", pyvalue.Tuple{ints(1, 2, 3)})
 	iter.State, iter.HasState = int64(2), true
-	back := object("builtins", "reversed", data.Tuple{ints(1, 2, 3)})
+	back := object("builtins", "reversed", pyvalue.Tuple{ints(1, 2, 3)})
 	back.State, back.HasState = int64(1), true
-	deque := object("collections", "deque", data.Tuple{})
-	deque.Items = []data.Value{"d"}
-	ordered := object("collections", "OrderedDict", data.Tuple{})
+	deque := object("collections", "deque", pyvalue.Tuple{})
+	deque.Items = []pyvalue.Value{"d"}
+	ordered := object("collections", "OrderedDict", pyvalue.Tuple{})
 	ordered.Entries = dictOf("o", int64(1)).Entries
 	for _, test := range []struct {
-		v    data.Value
+		v    pyvalue.Value
 		want string
 	}{
 		{iter, "[3]"},
 		{back, "[2, 1]"},
 		{deque, "['d']"},
 		{ordered, "['o']"},
-		{object("collections", "deque", data.Tuple{}), "[]"},
+		{object("collections", "deque", pyvalue.Tuple{}), "[]"},
 		{arrayOf("h", 1, 0, 2, 0), "[1, 2]"},
 		{"aä𝄞\xed\xa0\x80", `['a', 'ä', '𝄞', '\ud800']`},
 	} {
 		l, err := p.tryCreate("list", nil, test.v)
 		if err != nil || l.repr() != test.want {
-			t.Errorf("list(%s) is %s, want %s (%v)", data.Repr(test.v), l.repr(), test.want, err)
+			t.Errorf("list(%s) is %s, want %s (%v)", pyvalue.Repr(test.v), l.repr(), test.want, err)
 		}
 	}
-	for _, v := range []data.Value{object("x", "y", data.Tuple{}), int64(1), data.Range{Start: int64(0), Stop: int64(1 << 60), Step: int64(1)}} {
+	for _, v := range []pyvalue.Value{object("x", "y", pyvalue.Tuple{}), int64(1), pyvalue.Range{Start: int64(0), Stop: int64(1 << 60), Step: int64(1)}} {
 		if _, err := p.tryCreate("list", nil, v); err == nil {
-			t.Errorf("list(%s) is possible", data.Repr(v))
+			t.Errorf("list(%s) is possible", pyvalue.Repr(v))
 		}
 	}
 	d := p.create("dict", ordered)
@@ -201,7 +201,7 @@ func TestIterables(t *testing.T) {
 
 func TestSortTakesNoCode(t *testing.T) {
 	l := newProbe(t, store.Limits{}).create("list", ints(2, 1))
-	o := l.begin("sort", map[string]store.Item{"key": store.Of(data.Global{Module: "builtins", Name: "len"})})
+	o := l.begin("sort", map[string]store.Item{"key": store.Of(pyvalue.Global{Module: "builtins", Name: "len"})})
 	if !errors.Is(o.err, mperr.ErrType) {
 		t.Errorf("sort with a key: %v", o.err)
 	}
@@ -216,18 +216,18 @@ func TestListMemory(t *testing.T) {
 	before, contents := p.s.Bytes(), l.repr()
 	for _, call := range []struct {
 		method string
-		args   data.Tuple
+		args   pyvalue.Tuple
 	}{
-		{"__imul__", data.Tuple{int64(1000)}},
-		{"append", data.Tuple{string(make([]byte, 40_000))}},
-		{"__setitem__", data.Tuple{int64(0), string(make([]byte, 40_000))}},
-		{"__setitem__", data.Tuple{data.Slice{}, listOf(string(make([]byte, 40_000)))}},
-		{"mp.add", data.Tuple{int64(0), string(make([]byte, 40_000))}},
-		{"__imul__", data.Tuple{int64(1 << 60)}},
-		{"__mul__", data.Tuple{int64(1 << 60)}},
+		{"__imul__", pyvalue.Tuple{int64(1000)}},
+		{"append", pyvalue.Tuple{string(make([]byte, 40_000))}},
+		{"__setitem__", pyvalue.Tuple{int64(0), string(make([]byte, 40_000))}},
+		{"__setitem__", pyvalue.Tuple{pyvalue.Slice{}, listOf(string(make([]byte, 40_000)))}},
+		{"mp.add", pyvalue.Tuple{int64(0), string(make([]byte, 40_000))}},
+		{"__imul__", pyvalue.Tuple{int64(1 << 60)}},
+		{"__mul__", pyvalue.Tuple{int64(1 << 60)}},
 	} {
 		_, err := l.call(call.method, call.args...)
-		if e := data.ToException(err); e == nil || e.Class.Name != "MemoryError" {
+		if e := pyvalue.ToException(err); e == nil || e.Class.Name != "MemoryError" {
 			t.Errorf("%s beyond the limit: %v", call.method, err)
 		}
 	}
@@ -237,10 +237,10 @@ func TestListMemory(t *testing.T) {
 	if p.s.Bytes() != before || l.repr() != contents {
 		t.Errorf("what failed changed something: %d bytes, were %d", p.s.Bytes(), before)
 	}
-	l.text("__delitem__", data.Slice{Step: int64(3)})
+	l.text("__delitem__", pyvalue.Slice{Step: int64(3)})
 	l.text("reverse")
-	l.text("__setitem__", data.Slice{Stop: int64(5)}, ints())
-	l.text("__setitem__", data.Slice{Step: int64(2)}, ints(make([]int64, 31)...))
+	l.text("__setitem__", pyvalue.Slice{Stop: int64(5)}, ints())
+	l.text("__setitem__", pyvalue.Slice{Step: int64(2)}, ints(make([]int64, 31)...))
 	l.text("pop", int64(3))
 	l.text("clear")
 	if got := p.s.Bytes(); got != 0 {
@@ -273,8 +273,8 @@ func TestListEnds(t *testing.T) {
 func TestShortListsAreSmall(t *testing.T) {
 	const n = 100_000
 	for what, shorten := range map[string]func(*thing){
-		"delete at the front": func(l *thing) { l.text("__delitem__", data.Slice{Stop: int64(-3)}) },
-		"delete at the end":   func(l *thing) { l.text("__delitem__", data.Slice{Start: int64(3)}) },
+		"delete at the front": func(l *thing) { l.text("__delitem__", pyvalue.Slice{Stop: int64(-3)}) },
+		"delete at the end":   func(l *thing) { l.text("__delitem__", pyvalue.Slice{Start: int64(3)}) },
 		"pop(0)": func(l *thing) {
 			for range n - 3 {
 				l.begin("pop", nil, int64(0))
@@ -304,7 +304,7 @@ func TestListCrowd(t *testing.T) {
 			for i := range each {
 				l.begin("mp.add", nil, int64(0), int64(1))
 				l.begin("append", nil, int64(g*each+i))
-				l.begin("__getitem__", nil, data.Slice{Step: int64(7)})
+				l.begin("__getitem__", nil, pyvalue.Slice{Step: int64(7)})
 				l.object().Repr()
 			}
 		}()

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"maps"
 
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -137,9 +137,9 @@ func (l *lock) release(c *store.Call) {
 
 func (l *lock) notHeld() error {
 	if l.recursive {
-		return data.NotHeld("cannot release un-acquired lock")
+		return pyvalue.NotHeld("cannot release un-acquired lock")
 	}
-	return data.NotHeld("release unlocked lock")
+	return pyvalue.NotHeld("release unlocked lock")
 }
 
 // OwnerGone implements store.Holder. Those in line who want a sound lock learn
@@ -179,7 +179,7 @@ func (l *lock) acquireMethod(c *store.Call, a []store.Item) {
 
 // lockPatience is what the arguments of acquire mean.
 func lockPatience(blocking, timeout store.Item) (patience, error) {
-	try := !data.Truth(blocking.Value())
+	try := !pyvalue.Truth(blocking.Value())
 	if timeout.IsNone() { // Python's proxies say so for -1
 		return patience{try: try}, nil
 	}
@@ -189,9 +189,9 @@ func lockPatience(blocking, timeout store.Item) (patience, error) {
 	case err != nil:
 		return patience{}, err
 	case try && !unbounded:
-		return patience{}, data.ValueError("can't specify a timeout for a non-blocking call")
+		return patience{}, pyvalue.ValueError("can't specify a timeout for a non-blocking call")
 	case d < 0 && !unbounded:
-		return patience{}, data.ValueError("timeout value must be a non-negative number")
+		return patience{}, pyvalue.ValueError("timeout value must be a non-negative number")
 	case try || unbounded:
 		return patience{try: try}, nil
 	}

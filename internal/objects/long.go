@@ -1,7 +1,7 @@
 package objects
 
 import (
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -90,7 +90,7 @@ func (l *list) elements(c *store.Call) int {
 		if raw, ok := c.Args.Pos[0].CBOR(); ok && oneForm(raw) {
 			return 0
 		}
-		if _, slice := c.Args.Pos[0].Value().(data.Slice); !slice {
+		if _, slice := c.Args.Pos[0].Value().(pyvalue.Slice); !slice {
 			return 0
 		}
 	}
@@ -127,10 +127,10 @@ func (o *set) elements(c *store.Call) int {
 	return o.Length()
 }
 
-// copied is a copy of elements, made part by part, see data.CopyParts.
+// copied is a copy of elements, made part by part, see pyvalue.CopyParts.
 func copied[E any](from []E) []E {
 	to := make([]E, len(from))
-	data.CopyParts(to, from)
+	pyvalue.CopyParts(to, from)
 	return to
 }
 
@@ -140,7 +140,7 @@ func grown[E any](s []E, n int) []E {
 		return s
 	}
 	more := make([]E, len(s), max(len(s)+n, len(s)+len(s)/4))
-	data.CopyParts(more, s)
+	pyvalue.CopyParts(more, s)
 	return more
 }
 
@@ -165,5 +165,5 @@ func searchFrom(c *store.Call, items []store.Item, m *matcher) (int, error) {
 // sorted are elements in their order. The error is that of two elements that have
 // no order, or that nobody wants the result.
 func sorted(c *store.Call, items []listed, reverse bool) ([]listed, error) {
-	return data.Sorted(items, func(x listed) data.Value { return x.v.Value() }, reverse, c.Check)
+	return pyvalue.Sorted(items, func(x listed) pyvalue.Value { return x.v.Value() }, reverse, c.Check)
 }

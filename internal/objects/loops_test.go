@@ -4,12 +4,12 @@ import (
 	"errors"
 	"testing"
 
-	"multiproc/internal/data"
-	"multiproc/internal/portable"
+	"multiproc/internal/interchange"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
-func numbers(n int) *data.List {
+func numbers(n int) *pyvalue.List {
 	l := listOf()
 	for i := range n {
 		l.Items = append(l.Items, int64(i))
@@ -18,7 +18,7 @@ func numbers(n int) *data.List {
 }
 
 func isMemoryError(err error) bool {
-	var e *data.Exception
+	var e *pyvalue.Exception
 	return errors.As(err, &e) && e.Class.Name == "MemoryError"
 }
 
@@ -37,14 +37,14 @@ func TestLoopsAreBounded(t *testing.T) {
 			return err
 		},
 		"ranges": func(all *loops) error {
-			r := store.Of(data.Range{Start: int64(0), Stop: int64(100), Step: int64(1)})
+			r := store.Of(pyvalue.Range{Start: int64(0), Stop: int64(100), Step: int64(1)})
 			_, err := anyOf(all, []store.Item{r, r, r, r})
 			return err
 		},
 		"an iterator of an iterator": func(all *loops) error {
-			var v data.Value = numbers(100)
+			var v pyvalue.Value = numbers(100)
 			for range 4 {
-				v = &data.Object{Func: iterClass, Args: data.Tuple{v}}
+				v = &pyvalue.Object{Func: iterClass, Args: pyvalue.Tuple{v}}
 			}
 			_, err := all.over(store.Of(v))
 			return err
@@ -67,7 +67,7 @@ func TestLoopsAreBounded(t *testing.T) {
 func TestManyOperands(t *testing.T) {
 	p := newProbe(t, store.Limits{})
 	const n = 50
-	same := make([]data.Value, n)
+	same := make([]pyvalue.Value, n)
 	for i := range same {
 		same[i] = numbers(100)
 	}
@@ -91,7 +91,7 @@ func TestSharedPartsAreBounded(t *testing.T) {
 	p := newProbe(t, store.Limits{})
 	big, wrapped := numbers(1<<16), listOf()
 	for i := range 1 << 7 {
-		wrapped.Items = append(wrapped.Items, data.Tuple{int64(i), big})
+		wrapped.Items = append(wrapped.Items, pyvalue.Tuple{int64(i), big})
 	}
 	l := p.create("list")
 	if _, err := l.call("extend", wrapped); !isMemoryError(err) {
@@ -106,9 +106,9 @@ func TestSharedTextIsBounded(t *testing.T) {
 	text := listOf(string(make([]byte, 100_000)))
 	entries := dictOf()
 	for i := range 2000 {
-		entries.Entries = append(entries.Entries, data.Entry{Key: int64(i), Value: text})
+		entries.Entries = append(entries.Entries, pyvalue.Entry{Key: int64(i), Value: text})
 	}
-	raw, err := portable.AppendValue(nil, entries)
+	raw, err := interchange.AppendValue(nil, entries)
 	if err != nil || len(raw) > 200_000 {
 		t.Fatalf("%d bytes, %v", len(raw), err)
 	}

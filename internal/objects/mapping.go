@@ -1,7 +1,7 @@
 package objects
 
 import (
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -154,7 +154,7 @@ func (m *mapping) pop(key store.Item) (v store.Item, ok bool, err error) {
 	return m.take(r).value, true, nil
 }
 
-func noKey(key store.Item) error { return data.KeyError(key.Value()) }
+func noKey(key store.Item) error { return pyvalue.KeyError(key.Value()) }
 
 // snapshot returns the keys and values as they are now, so that they can be
 // looked at without the mutex.
@@ -165,7 +165,7 @@ func (m *mapping) snapshot() (keys, vals []store.Item) {
 }
 
 // plain is the mapping as a value.
-func (m *mapping) plain() *data.Dict { return &data.Dict{Entries: pairs(m.snapshot())} }
+func (m *mapping) plain() *pyvalue.Dict { return &pyvalue.Dict{Entries: pairs(m.snapshot())} }
 
 // Cost implements store.Costly.
 func (m *mapping) Cost(text bool) int {
@@ -184,9 +184,9 @@ func (m *mapping) repr(open, end string) string {
 		if i > 0 {
 			text = append(text, ", "...)
 		}
-		text = append(text, data.ReprWithin(k.Value(), max(maxText-len(text), 0))...)
+		text = append(text, pyvalue.ReprWithin(k.Value(), max(maxText-len(text), 0))...)
 		text = append(text, ": "...)
-		text = append(text, data.ReprWithin(vals[i].Value(), max(maxText-len(text), 0))...)
+		text = append(text, pyvalue.ReprWithin(vals[i].Value(), max(maxText-len(text), 0))...)
 		if len(text) > maxText {
 			return string(text[:maxText]) + "..."
 		}
@@ -200,14 +200,14 @@ func (m *mapping) popItem(c *store.Call, a []store.Item) (store.Item, error) {
 	r := m.lastRow()
 	if r == nil {
 		m.mu.Unlock()
-		return none, data.KeyError("popitem(): dictionary is empty")
+		return none, pyvalue.KeyError("popitem(): dictionary is empty")
 	}
 	was := m.take(r)
 	m.mu.Unlock()
 	if isOurs(c) || !c.Python {
 		return join(c, was.key, was.value), nil
 	}
-	return store.Of(data.Tuple{was.key.Value(), was.value.Value()}), nil
+	return store.Of(pyvalue.Tuple{was.key.Value(), was.value.Value()}), nil
 }
 
 func (m *mapping) has(c *store.Call, a []store.Item) (store.Item, error) {

@@ -1,7 +1,7 @@
 package objects
 
 import (
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -149,7 +149,7 @@ func (m *mapping) goSetAll(c *store.Call, a []store.Item) (store.Item, error) {
 		return none, err
 	}
 	if len(keys) != len(vals) {
-		return none, data.ValueError("there must be as many values as keys")
+		return none, pyvalue.ValueError("there must be as many values as keys")
 	}
 	for _, k := range keys {
 		if err := m.admits(k); err != nil {

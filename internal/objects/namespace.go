@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -50,7 +50,7 @@ func (ns *namespace) Call(c *store.Call) {
 }
 
 func notAName(key store.Item) error {
-	return data.TypeError("attribute name must be string, not '" + data.TypeName(key.Value()) + "'")
+	return pyvalue.TypeError("attribute name must be string, not '" + pyvalue.TypeName(key.Value()) + "'")
 }
 
 // missing is the error for an attribute that is not there.
@@ -59,7 +59,7 @@ func (ns *namespace) missing(key store.Item) error {
 	if !ok {
 		return notAName(key)
 	}
-	return data.AttributeError("Namespace", name)
+	return pyvalue.AttributeError("Namespace", name)
 }
 
 func (ns *namespace) pyGet(c *store.Call, a []store.Item) (store.Item, error) {
@@ -73,7 +73,7 @@ func (ns *namespace) pyGet(c *store.Call, a []store.Item) (store.Item, error) {
 	}
 	switch key.Value() {
 	case "__class__":
-		return store.Of(data.Global{Module: "multiprocessing.managers", Name: "Namespace"}), nil
+		return store.Of(pyvalue.Global{Module: "multiprocessing.managers", Name: "Namespace"}), nil
 	case "__dict__":
 		return store.Of(ns.plain()), nil
 	}
@@ -103,8 +103,8 @@ func (ns *namespace) ReprWithin(n int) string {
 	keys, vals := ns.snapshot()
 	var parts []string
 	for i, k := range keys {
-		if name := data.Str(k.Value()); !strings.HasPrefix(name, "_") {
-			parts = append(parts, name+"="+data.ReprWithin(vals[i].Value(), runes(n)))
+		if name := pyvalue.Str(k.Value()); !strings.HasPrefix(name, "_") {
+			parts = append(parts, name+"="+pyvalue.ReprWithin(vals[i].Value(), runes(n)))
 		}
 	}
 	slices.Sort(parts)

@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"multiproc/internal/budget"
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -85,19 +85,19 @@ func newPool(s *store.Store, args store.Args) (store.Object, error) {
 	if v := a[0].Value(); v != nil {
 		n, ok := v.(int64)
 		if !ok {
-			return nil, data.TypeError("Pool: processes must be an integer, not " + data.TypeName(v))
+			return nil, pyvalue.TypeError("Pool: processes must be an integer, not " + pyvalue.TypeName(v))
 		}
 		if n < 1 {
-			return nil, data.ValueError("Number of processes must be at least 1")
+			return nil, pyvalue.ValueError("Number of processes must be at least 1")
 		}
 		size = int(min(n, maxWorkers))
 	}
 	if a[1].Value() != nil {
-		return nil, data.TypeError("this manager's pools have no initializer: their workers share the manager's process")
+		return nil, pyvalue.TypeError("this manager's pools have no initializer: their workers share the manager's process")
 	}
 	if v := a[3].Value(); v != nil {
 		if n, ok := v.(int64); !ok || n < 1 {
-			return nil, data.ValueError("maxtasksperchild must be a positive int or None")
+			return nil, pyvalue.ValueError("maxtasksperchild must be a positive int or None")
 		}
 	}
 	p := &pool{s: s, pays: s.Payer(args), size: size, running: map[*poolTask]struct{}{}}
@@ -178,7 +178,7 @@ func (p *pool) start(c *store.Call, function store.Item, calls []store.Args, r *
 // they return.
 func (p *pool) each(c *store.Call, a []store.Item, ordered bool) {
 	if n, ok := a[2].Value().(int64); ok && n < 1 {
-		c.Fail(data.ValueError("Chunksize must be 1+, not " + data.Repr(n)))
+		c.Fail(pyvalue.ValueError("Chunksize must be 1+, not " + pyvalue.Repr(n)))
 		return
 	}
 	calls, err := p.calls(c.Args.Loan, a[1], false)
@@ -207,7 +207,7 @@ func (p *pool) submit(tasks []*poolTask) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.state != poolRunning {
-		return data.ValueError("Pool not running")
+		return pyvalue.ValueError("Pool not running")
 	}
 	size := 0
 	for _, t := range tasks {
@@ -258,7 +258,7 @@ func (p *pool) work() {
 
 // errTerminated is the result of tasks that were not run. In CPython whoever
 // waits for one waits for ever.
-var errTerminated = data.RuntimeError("the pool was terminated before it ran this task")
+var errTerminated = pyvalue.RuntimeError("the pool was terminated before it ran this task")
 
 // end moves the state on; it never goes back.
 func (p *pool) end(state poolState) {
@@ -282,7 +282,7 @@ func (p *pool) join(c *store.Call) {
 	defer p.mu.Unlock()
 	switch {
 	case p.state == poolRunning:
-		c.Fail(data.ValueError("Pool is still running"))
+		c.Fail(pyvalue.ValueError("Pool is still running"))
 	case p.workers == 0:
 		c.Return(none)
 	default:
@@ -320,7 +320,7 @@ func (p *pool) Repr() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	state := [...]string{"RUN", "CLOSE", "TERMINATE"}[p.state]
-	return "<multiprocessing.pool.Pool state=" + state + " pool_size=" + data.Repr(int64(p.size)) + ">"
+	return "<multiprocessing.pool.Pool state=" + state + " pool_size=" + pyvalue.Repr(int64(p.size)) + ">"
 }
 
 // Snapshot implements store.Object: a pool cannot be copied.

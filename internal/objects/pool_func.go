@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"multiproc/internal/budget"
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -15,12 +15,12 @@ import (
 func (p *pool) function(it store.Item) store.Func {
 	name, err := functionName(it.Value())
 	if err == nil && len(name) > maxMessage {
-		err = data.TypeError("no function has a name so long")
+		err = pyvalue.TypeError("no function has a name so long")
 	}
 	if err != nil { // which is kept for as long as the result is, so it is short
 		return func(context.Context, store.Args) (store.Item, error) { return none, err }
 	}
-	if ref, ok := it.Value().(*data.Object); ok {
+	if ref, ok := it.Value().(*pyvalue.Object); ok {
 		if target, method, ok := boundMethod(ref); ok {
 			return func(ctx context.Context, args store.Args) (store.Item, error) {
 				return p.s.Invoke(ctx, target.ID, method, args)
@@ -31,37 +31,37 @@ func (p *pool) function(it store.Item) store.Func {
 		return f
 	}
 	return func(context.Context, store.Args) (store.Item, error) {
-		return none, &data.Exception{
-			Class: data.Global{Module: "builtins", Name: "AttributeError"},
-			Args:  data.Tuple{fmt.Sprintf("this manager has no function %s; a Go program offers one with manager.RegisterFunc", name)},
+		return none, &pyvalue.Exception{
+			Class: pyvalue.Global{Module: "builtins", Name: "AttributeError"},
+			Args:  pyvalue.Tuple{fmt.Sprintf("this manager has no function %s; a Go program offers one with manager.RegisterFunc", name)},
 		}
 	}
 }
 
 // functionName is the dotted name of a pickled function: a global, or an
 // attribute of one.
-func functionName(v data.Value) (string, error) {
+func functionName(v pyvalue.Value) (string, error) {
 	switch v := v.(type) {
-	case data.Global:
+	case pyvalue.Global:
 		return v.String(), nil
-	case *data.Object:
+	case *pyvalue.Object:
 		if owner, name, ok := attribute(v); ok {
-			if g, ok := owner.(data.Global); ok {
+			if g, ok := owner.(pyvalue.Global); ok {
 				return g.String() + "." + name, nil
 			}
-			if _, ok := owner.(data.Ref); ok {
+			if _, ok := owner.(pyvalue.Ref); ok {
 				return name, nil
 			}
 		}
 	}
-	return "", data.TypeError(data.ReprWithin(v, maxMessage) + " is not a function that this manager can call")
+	return "", pyvalue.TypeError(pyvalue.ReprWithin(v, maxMessage) + " is not a function that this manager can call")
 }
 
 // attribute takes getattr(owner, name) apart, which is how Python pickles
 // methods.
-func attribute(o *data.Object) (owner data.Value, name string, ok bool) {
-	args, _ := o.Args.(data.Tuple)
-	if o.Func != (data.Global{Module: "builtins", Name: "getattr"}) || len(args) != 2 {
+func attribute(o *pyvalue.Object) (owner pyvalue.Value, name string, ok bool) {
+	args, _ := o.Args.(pyvalue.Tuple)
+	if o.Func != (pyvalue.Global{Module: "builtins", Name: "getattr"}) || len(args) != 2 {
 		return nil, "", false
 	}
 	name, ok = args[1].(string)
@@ -69,12 +69,12 @@ func attribute(o *data.Object) (owner data.Value, name string, ok bool) {
 }
 
 // boundMethod is a method of a shared object: l.append of a ListProxy l.
-func boundMethod(o *data.Object) (target data.Ref, method string, ok bool) {
+func boundMethod(o *pyvalue.Object) (target pyvalue.Ref, method string, ok bool) {
 	owner, method, ok := attribute(o)
 	if !ok {
 		return target, "", false
 	}
-	target, ok = owner.(data.Ref)
+	target, ok = owner.(pyvalue.Ref)
 	return target, method, ok
 }
 
@@ -85,18 +85,18 @@ func poolArgs(all *loops, pos, named store.Item) (args store.Args, err error) {
 			return args, err
 		}
 	}
-	d, ok := named.Value().(*data.Dict)
+	d, ok := named.Value().(*pyvalue.Dict)
 	if !ok {
 		if named.Value() == nil {
 			return args, nil
 		}
-		return args, data.TypeError("argument after ** must be a mapping, not " + data.TypeName(named.Value()))
+		return args, pyvalue.TypeError("argument after ** must be a mapping, not " + pyvalue.TypeName(named.Value()))
 	}
 	args.Named = map[string]store.Item{}
 	for _, e := range d.Entries {
 		name, ok := e.Key.(string)
 		if !ok {
-			return args, data.TypeError("keywords must be strings")
+			return args, pyvalue.TypeError("keywords must be strings")
 		}
 		args.Named[name] = store.Of(e.Value)
 		args.Order = append(args.Order, name)
@@ -134,12 +134,12 @@ func (p *pool) calls(loan *budget.Loan, iterable store.Item, star bool) ([]store
 const maxRange = 1 << 22
 
 // rangeCount is how many elements a range has that may become them.
-func rangeCount(r data.Range) (uint64, error) {
+func rangeCount(r pyvalue.Range) (uint64, error) {
 	start, ok1 := r.Start.(int64)
 	stop, ok2 := r.Stop.(int64)
 	step, ok3 := r.Step.(int64)
 	if !ok1 || !ok2 || !ok3 || step == 0 {
-		return 0, data.ValueError("range of numbers that are too large")
+		return 0, pyvalue.ValueError("range of numbers that are too large")
 	}
 	var n uint64 // the differences may need 64 bits
 	switch {
@@ -149,19 +149,19 @@ func rangeCount(r data.Range) (uint64, error) {
 		n = (uint64(start)-uint64(stop)-1)/-uint64(step) + 1
 	}
 	if n > maxRange {
-		return 0, data.ValueError("range of more than 4 million items")
+		return 0, pyvalue.ValueError("range of more than 4 million items")
 	}
 	return n, nil
 }
 
-func rangeItems(r data.Range) ([]data.Value, error) {
+func rangeItems(r pyvalue.Range) ([]pyvalue.Value, error) {
 	n, err := rangeCount(r)
 	if err != nil {
 		return nil, err
 	}
 	start, _ := r.Start.(int64)
 	step, _ := r.Step.(int64)
-	items := make([]data.Value, n)
+	items := make([]pyvalue.Value, n)
 	for i := range items {
 		items[i] = start + int64(i)*step
 	}

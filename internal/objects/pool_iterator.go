@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"time"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -57,7 +57,7 @@ func (it *poolIterator) hasNext() bool { return it.next == len(it.slots) || it.s
 
 func (it *poolIterator) take(c *store.Call) {
 	if it.next == len(it.slots) {
-		c.Fail(data.StopIteration())
+		c.Fail(pyvalue.StopIteration())
 		return
 	}
 	s := it.slots[it.next]

@@ -7,13 +7,13 @@ import (
 	"strings"
 	"testing"
 
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 	"multiproc/mptest"
 )
 
-var echo = data.Global{Module: "tasks", Name: "echo"}
+var echo = pyvalue.Global{Module: "tasks", Name: "echo"}
 
 // echoing is a store with a function that waits until let go, and returns its
 // argument.
@@ -34,12 +34,12 @@ func TestPoolIsCharged(t *testing.T) {
 		s, letGo := echoing(t, store.Limits{Bytes: 200_000})
 		c := connect(t, s)
 		pool := c.create("Pool", int64(2))
-		args := data.Value(pyList(big, big, big))
+		args := pyvalue.Value(pyList(big, big, big))
 		switch method {
 		case "starmap":
 			args = pyList(pyList(big), pyList(big))
 		case "apply", "apply_async":
-			args = data.Tuple{big}
+			args = pyvalue.Tuple{big}
 		}
 		p := c.start(pool, method, echo, args)
 		if n := s.Bytes(); n < 1000 {
@@ -66,7 +66,7 @@ func TestPoolIsCharged(t *testing.T) {
 	defer letGo()
 	c := connect(t, s)
 	pool := c.create("Pool", int64(2))
-	for _, args := range []data.Value{data.Range{Start: int64(0), Stop: int64(1 << 20), Step: int64(1)}, pyList(string(make([]byte, 400_000)))} {
+	for _, args := range []pyvalue.Value{pyvalue.Range{Start: int64(0), Stop: int64(1 << 20), Step: int64(1)}, pyList(string(make([]byte, 400_000)))} {
 		for _, method := range []string{"map_async", "imap"} {
 			if _, err := c.do(pool, method, echo, args); !errors.Is(err, mperr.ErrLimit) {
 				t.Errorf("%s beyond the limit: %v", method, err)
@@ -83,7 +83,7 @@ func TestTerminatedPoolAnswers(t *testing.T) {
 	s, letGo := echoing(t, store.Limits{})
 	c := connect(t, s)
 	id := c.create("Pool", int64(1))
-	busy := c.start(id, "apply", echo, data.Tuple{"busy"})
+	busy := c.start(id, "apply", echo, pyvalue.Tuple{"busy"})
 	o, _ := s.Object(id)
 	p := o.(*pool)
 	mptest.Eventually(t, func() bool {
@@ -91,7 +91,7 @@ func TestTerminatedPoolAnswers(t *testing.T) {
 		defer p.mu.Unlock()
 		return len(p.running) == 1
 	}, "the first task runs")
-	lost := c.start(id, "apply", echo, data.Tuple{"lost"})
+	lost := c.start(id, "apply", echo, pyvalue.Tuple{"lost"})
 	async := c.start(id, "map_async", echo, pyList("a", "b"))
 	imap := c.start(id, "imap", echo, pyList("a", "b"))
 	get, wait, next := c.start(async.newID, "get"), c.start(async.newID, "wait"), c.start(imap.newID, "__next__")
@@ -117,7 +117,7 @@ func TestPoolOverShared(t *testing.T) {
 	letGo()
 	c := connect(t, s)
 	pool, l := c.create("Pool", int64(1)), c.create("list", pyList(int64(1), int64(2)))
-	p := c.start(pool, "map", echo, data.Ref{ID: l, Type: "list"})
+	p := c.start(pool, "map", echo, pyvalue.Ref{ID: l, Type: "list"})
 	mptest.Eventually(t, p.answered, "%s is answered", p.Method)
 	wantResult(t, p, pyList(int64(1), int64(2)))
 }
@@ -128,9 +128,9 @@ func TestPoolRefersToArguments(t *testing.T) {
 	defer letGo()
 	c := connect(t, s)
 	pool, l := c.create("Pool", int64(1)), c.create("list")
-	ref := data.Ref{ID: l, Type: "list"}
+	ref := pyvalue.Ref{ID: l, Type: "list"}
 	for range 2 { // one runs, one waits
-		c.start(pool, "apply_async", echo, data.Tuple{ref})
+		c.start(pool, "apply_async", echo, pyvalue.Tuple{ref})
 	}
 	o, _ := s.Object(pool)
 	n := 0
@@ -156,9 +156,9 @@ func TestPoolRefersToResults(t *testing.T) {
 			if args.Pos[0].Value() == "wait" {
 				return s.Func("tasks.echo")(ctx, args)
 			}
-			return store.Of(data.Ref{ID: l, Type: "list"}), nil
+			return store.Of(pyvalue.Ref{ID: l, Type: "list"}), nil
 		})
-		p := c.start(pool, method, data.Global{Module: "tasks", Name: "find"}, pyList("find", "wait"))
+		p := c.start(pool, method, pyvalue.Global{Module: "tasks", Name: "find"}, pyList("find", "wait"))
 		id := pool
 		if method == "map_async" {
 			id = p.newID
@@ -180,11 +180,11 @@ func TestPoolFunctionsAreShort(t *testing.T) {
 	c := connect(t, s)
 	id := c.create("Pool", int64(1))
 	long := strings.Repeat("x", 1<<20)
-	getattr := data.Global{Module: "builtins", Name: "getattr"}
-	for _, f := range []data.Value{
+	getattr := pyvalue.Global{Module: "builtins", Name: "getattr"}
+	for _, f := range []pyvalue.Value{
 		long,
-		data.Global{Module: "tasks", Name: long},
-		&data.Object{Func: getattr, Args: data.Tuple{data.Ref{ID: id, Type: "Pool"}, long}},
+		pyvalue.Global{Module: "tasks", Name: long},
+		&pyvalue.Object{Func: getattr, Args: pyvalue.Tuple{pyvalue.Ref{ID: id, Type: "Pool"}, long}},
 	} {
 		p := c.async(id, "apply", f)
 		<-p.done
@@ -202,9 +202,9 @@ func TestPoolOfNothingCallsNobody(t *testing.T) {
 	c := connect(t, s)
 	pool, queue := c.create("Pool", int64(1)), c.create("Queue", int64(1))
 	c.must(nil, queue, "put", "first")
-	put := &data.Object{
-		Func: data.Global{Module: "builtins", Name: "getattr"},
-		Args: data.Tuple{data.Ref{ID: queue, Type: "Queue"}, "put"},
+	put := &pyvalue.Object{
+		Func: pyvalue.Global{Module: "builtins", Name: "getattr"},
+		Args: pyvalue.Tuple{pyvalue.Ref{ID: queue, Type: "Queue"}, "put"},
 	}
 	begun := make(chan *pending, 1)
 	go func() { begun <- c.start(pool, "map_async", echo, pyList(), int64(1), put) }()

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -65,7 +65,7 @@ func (r *result) finish() {
 		_, _ = r.onResult(r.p.run, store.Args{Pos: []store.Item{r.value()}})
 	}
 	if r.failed != nil && r.onFailure != nil {
-		_, _ = r.onFailure(r.p.run, store.Args{Pos: []store.Item{store.Of(data.ToException(r.failed))}})
+		_, _ = r.onFailure(r.p.run, store.Args{Pos: []store.Item{store.Of(pyvalue.ToException(r.failed))}})
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -104,7 +104,7 @@ func (r *result) value() store.Item {
 	if !r.many {
 		return r.values[0]
 	}
-	l := &data.List{Items: make([]data.Value, len(r.values))}
+	l := &pyvalue.List{Items: make([]pyvalue.Value, len(r.values))}
 	for i, v := range r.values {
 		l.Items[i] = v.Value()
 	}
@@ -154,7 +154,7 @@ func (r *result) get(c *store.Call, a []store.Item) {
 
 func (r *result) successful(*store.Call, []store.Item) (store.Item, error) {
 	if !r.isDone() {
-		return none, data.ValueError(r.Repr() + " not ready")
+		return none, pyvalue.ValueError(r.Repr() + " not ready")
 	}
 	return boolItem(r.failed == nil), nil
 }
@@ -195,7 +195,7 @@ func poolTimeout(c *store.Call, a []store.Item) (until time.Time, timed bool, er
 }
 
 func poolTimedOut() error {
-	return &data.Exception{Class: data.Global{Module: "multiprocessing.context", Name: "TimeoutError"}, Cause: context.DeadlineExceeded}
+	return &pyvalue.Exception{Class: pyvalue.Global{Module: "multiprocessing.context", Name: "TimeoutError"}, Cause: context.DeadlineExceeded}
 }
 
 // Refs implements store.Object.

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -21,7 +21,7 @@ func TestPoolRunsAtOnce(t *testing.T) {
 	})
 	cl := connect(t, s)
 	id := cl.create("Pool", int64(size))
-	meet := data.Global{Module: "tasks", Name: "meet"}
+	meet := pyvalue.Global{Module: "tasks", Name: "meet"}
 	for i := range size { // each when the others are under way
 		cl.start(id, "apply_async", meet)
 		select {

@@ -6,8 +6,8 @@ import (
 	"math"
 
 	"multiproc/internal/budget"
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -166,7 +166,7 @@ func (q *queue) putAll(c *store.Call, w *puts, p patience) {
 	q.mu.Lock()
 	if q.closed {
 		q.mu.Unlock()
-		c.Fail(data.ShutDown())
+		c.Fail(pyvalue.ShutDown())
 		return
 	}
 	var err error
@@ -179,7 +179,7 @@ func (q *queue) putAll(c *store.Call, w *puts, p patience) {
 			defer w.answer(c)
 		}
 	case p.try:
-		err = data.QueueFull()
+		err = pyvalue.QueueFull()
 	default:
 		q.queueUp(c, w, p)
 	}
@@ -247,7 +247,7 @@ func (q *queue) queueUp(c *store.Call, w *puts, p patience) {
 		}
 		return true
 	}
-	if q.putters.park(c, p, unpark, func() { c.Fail(data.QueueFull()) }) {
+	if q.putters.park(c, p, unpark, func() { c.Fail(pyvalue.QueueFull()) }) {
 		q.putters.push(me)
 	}
 }
@@ -311,9 +311,9 @@ func (q *queue) getAll(c *store.Call, g gets, p patience) {
 	case q.closed:
 		err = g.end()
 	case p.try:
-		err = data.QueueEmpty()
+		err = pyvalue.QueueEmpty()
 	default:
-		q.getters.wait(&q.mu, c, g, p, func() { c.Fail(data.QueueEmpty()) })
+		q.getters.wait(&q.mu, c, g, p, func() { c.Fail(pyvalue.QueueEmpty()) })
 	}
 	q.mu.Unlock()
 	if err != nil {

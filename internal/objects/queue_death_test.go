@@ -9,7 +9,7 @@ import (
 	"sync"
 	"testing"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -30,7 +30,7 @@ func TestItemsComeBackInOrder(t *testing.T) {
 		for i, method := range []string{"mp.get", "mp.getBatch", "get"} {
 			me := connect(t, s)
 			me.auto = false
-			args := []data.Value{int64(2)}
+			args := []pyvalue.Value{int64(2)}
 			if i != 1 {
 				args = nil
 			}
@@ -130,7 +130,7 @@ func TestQueueStorm(t *testing.T) {
 				if errors.Is(err, io.EOF) {
 					return
 				}
-				pair := v.(data.Tuple)
+				pair := v.(pyvalue.Tuple)
 				mu.Lock()
 				got[pair[0].(int64)] = append(got[pair[0].(int64)], pair[1].(int64))
 				mu.Unlock()
@@ -156,17 +156,17 @@ func TestQueueStorm(t *testing.T) {
 func produce(t *testing.T, s *store.Store, q uint64, p int64, n int64) {
 	me := connect(t, s)
 	for i := range n {
-		<-me.async(q, "mp.put", data.Tuple{p, i}).done
+		<-me.async(q, "mp.put", pyvalue.Tuple{p, i}).done
 		if i%5 == 0 {
 			dying := connect(t, s)
-			dying.async(q, "mp.put", data.Tuple{int64(-1), i})
+			dying.async(q, "mp.put", pyvalue.Tuple{int64(-1), i})
 			dying.die()
 		}
 	}
 }
 
 // consume gets one item, and dies now and then before it has it.
-func consume(t *testing.T, s *store.Store, q uint64, rnd *rand.Rand) (data.Value, error) {
+func consume(t *testing.T, s *store.Store, q uint64, rnd *rand.Rand) (pyvalue.Value, error) {
 	for {
 		me := connect(t, s)
 		c := me.async(q, "mp.get")

@@ -4,22 +4,22 @@ import (
 	"fmt"
 	"io"
 
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
 // end is how a call learns that there will be nothing more to get.
 func (g gets) end() error {
 	if g.python {
-		return data.ShutDown()
+		return pyvalue.ShutDown()
 	}
 	return io.EOF
 }
 
 // queuePatience is what block and timeout mean to a queue of Python's.
 func queuePatience(block, timeout store.Item) (patience, error) {
-	if !data.Truth(block.Value()) {
+	if !pyvalue.Truth(block.Value()) {
 		return patience{try: true}, nil
 	}
 	if timeout.IsNone() {
@@ -30,7 +30,7 @@ func queuePatience(block, timeout store.Item) (patience, error) {
 		return patience{}, err
 	}
 	if d < 0 {
-		return patience{}, data.ValueError("'timeout' must be a non-negative number")
+		return patience{}, pyvalue.ValueError("'timeout' must be a non-negative number")
 	}
 	return within(timeout)
 }
@@ -92,7 +92,7 @@ const maxBatch = 1 << 16
 func (q *queue) mpGetBatch(c *store.Call, a []store.Item) {
 	limit, err := integer(a[0])
 	if err == nil && limit < 1 {
-		err = data.ValueError(fmt.Sprintf("queue: a batch of at most %d items", limit))
+		err = pyvalue.ValueError(fmt.Sprintf("queue: a batch of at most %d items", limit))
 	}
 	if err != nil {
 		c.Fail(err)
@@ -141,7 +141,7 @@ func (q *queue) taskDone(c *store.Call) {
 	q.mu.Lock()
 	if q.unfinished == 0 {
 		q.mu.Unlock()
-		e := data.ValueError("task_done() called too many times")
+		e := pyvalue.ValueError("task_done() called too many times")
 		e.Cause = mperr.ErrTaskDone
 		c.Fail(e)
 		return
@@ -165,7 +165,7 @@ func (q *queue) join(c *store.Call) {
 }
 
 func (q *queue) shutdown(_ *store.Call, a []store.Item) (store.Item, error) {
-	q.close(data.Truth(a[0].Value()))
+	q.close(pyvalue.Truth(a[0].Value()))
 	return none, nil
 }
 
@@ -186,7 +186,7 @@ func (q *queue) close(immediate bool) {
 				p.what.answer(p.call)
 				return
 			}
-			p.call.Fail(data.ShutDown())
+			p.call.Fail(pyvalue.ShutDown())
 		})
 	}
 	if immediate {

@@ -10,8 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -22,7 +22,7 @@ func TestReferencesInAQueue(t *testing.T) {
 		s := newStore(t, store.Limits{})
 		a, b := connect(t, s), connect(t, s)
 		q, e := a.create("Queue", int64(1)), a.create("Event")
-		ref := data.Ref{ID: e, Type: "Event"}
+		ref := pyvalue.Ref{ID: e, Type: "Event"}
 		a.must(nil, q, "put", "plain")
 		waits := a.start(q, "put", pyList(ref))
 		_ = a.ss.Decref(e)
@@ -103,7 +103,7 @@ func TestMethodsRefuseArguments(t *testing.T) {
 		"Event":     keys(eventClass),
 		"Barrier":   keys(barrierClass),
 	} {
-		var args []data.Value
+		var args []pyvalue.Value
 		if kind == "Barrier" {
 			args = append(args, int64(2))
 		}
@@ -181,7 +181,7 @@ func TestReferencesAreCopied(t *testing.T) {
 				s := newStore(t, store.Limits{})
 				s.Add(&store.Type{ID: "scanned", New: func(*store.Store, store.Args) (store.Object, error) { return &scanned{}, nil }})
 				c := connect(t, s)
-				ref := func(id uint64) data.Value { return data.Ref{ID: id, Type: x.typ} }
+				ref := func(id uint64) pyvalue.Value { return pyvalue.Ref{ID: id, Type: x.typ} }
 				event, from, to := c.create("Event"), c.create(x.typ), c.create(x.typ)
 				c.start(from, x.add, ref(event), ref(event)) // as key and value, of a dict
 				c.start(from, x.add, ref(event))

@@ -8,9 +8,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"multiproc/internal/data"
+	"multiproc/internal/interchange"
 	"multiproc/internal/mperr"
-	"multiproc/internal/portable"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -167,7 +167,7 @@ func TestBatchIsBounded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got += len(v.(*data.List).Items)
+		got += len(v.(*pyvalue.List).Items)
 	}
 	if batches < 3 {
 		t.Errorf("%d items of %d bytes came in %d batches", items, pageBytes/4, batches)
@@ -307,7 +307,7 @@ func TestWaitingPutsAreCharged(t *testing.T) {
 func TestQueueRefuses(t *testing.T) {
 	s := newStore(t, store.Limits{})
 	c := connect(t, s)
-	for _, args := range [][]data.Value{{"x"}, {int64(1), "x"}, {int64(1), int64(1), int64(1)}} {
+	for _, args := range [][]pyvalue.Value{{"x"}, {int64(1), "x"}, {int64(1), int64(1), int64(1)}} {
 		if _, _, err := c.ss.Create("Queue", arguments(args)); !errors.Is(err, mperr.ErrType) {
 			t.Errorf("%v: %v", args, err)
 		}
@@ -322,12 +322,12 @@ func TestBatchOfItemsThatShare(t *testing.T) {
 	s := newStore(t, store.Limits{})
 	c := connect(t, s).channel()
 	q := c.create("Queue")
-	pair := func(n int64) data.Value {
+	pair := func(n int64) pyvalue.Value {
 		row := pyList(n)
 		return pyList(row, row)
 	}
 	for n := range int64(2) {
-		raw, err := portable.AppendValue(nil, pair(n))
+		raw, err := interchange.AppendValue(nil, pair(n))
 		if err != nil {
 			t.Fatal(err)
 		}

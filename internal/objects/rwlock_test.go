@@ -11,8 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -169,7 +169,7 @@ func TestConditionForGo(t *testing.T) {
 	s := newStore(t, store.Limits{})
 	a, b, python := connect(t, s), connect(t, s), connect(t, s).channel()
 	l := a.create("Lock")
-	k := a.create("Condition", data.Ref{ID: l, Type: "Lock"})
+	k := a.create("Condition", pyvalue.Ref{ID: l, Type: "Lock"})
 	const notHeld = "RuntimeError('cond: lock is not held by the caller')"
 	for _, method := range []string{"mp.unlock", "mp.heal", "mp.wait", "mp.sound", "mp.signal", "mp.broadcast"} {
 		a.fails(notHeld, k, method)

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -55,7 +55,7 @@ func newSemaphore(what string, bounded bool, args store.Args) (store.Object, err
 		return nil, err
 	}
 	if n < 0 {
-		return nil, data.ValueError("semaphore initial value must be >= 0")
+		return nil, pyvalue.ValueError("semaphore initial value must be >= 0")
 	}
 	return &semaphore{bounded: bounded, initial: n, value: n}, nil
 }
@@ -91,9 +91,9 @@ func (s *semaphore) left() int64 {
 }
 
 func (s *semaphore) acquire(c *store.Call, a []store.Item) {
-	try := !data.Truth(a[0].Value())
+	try := !pyvalue.Truth(a[0].Value())
 	if try && !a[1].IsNone() {
-		c.Fail(data.ValueError("can't specify timeout for non-blocking acquire"))
+		c.Fail(pyvalue.ValueError("can't specify timeout for non-blocking acquire"))
 		return
 	}
 	p, err := within(a[1])
@@ -162,7 +162,7 @@ func (s *semaphore) debtOf(o store.Owner) int {
 func (s *semaphore) release(c *store.Call, a []store.Item) {
 	n, err := integer(a[0])
 	if err == nil && n < 1 {
-		err = data.ValueError("n must be one or more")
+		err = pyvalue.ValueError("n must be one or more")
 	}
 	if err != nil {
 		c.Fail(err)
@@ -171,7 +171,7 @@ func (s *semaphore) release(c *store.Call, a []store.Item) {
 	s.mu.Lock()
 	if n > math.MaxInt64-s.value || s.bounded && s.value+n > s.initial {
 		s.mu.Unlock()
-		c.Fail(data.ValueError("Semaphore released too many times"))
+		c.Fail(pyvalue.ValueError("Semaphore released too many times"))
 		return
 	}
 	for range min(n, s.owed) {

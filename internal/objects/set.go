@@ -2,8 +2,8 @@ package objects
 
 import (
 	"multiproc/internal/budget"
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -32,7 +32,7 @@ func setType() *store.Type {
 
 func newSet(s *store.Store, args store.Args) (store.Object, error) {
 	if len(args.Named) > 0 {
-		return nil, data.TypeError("set() takes no keyword arguments")
+		return nil, pyvalue.TypeError("set() takes no keyword arguments")
 	}
 	if len(args.Pos) > 1 {
 		return nil, wrongCount("set", len(args.Pos), 0, 1)
@@ -138,17 +138,17 @@ func (o *set) snapshot() (keys, vals []store.Item) {
 }
 
 // plain is the set as a value.
-func (o *set) plain() *data.Set {
+func (o *set) plain() *pyvalue.Set {
 	keys, _ := o.snapshot()
-	return &data.Set{Items: values(keys)}
+	return &pyvalue.Set{Items: values(keys)}
 }
 
 // member is the first argument, made ready to be looked for: a set stands for
 // the frozenset that equals it.
 func member(c *store.Call) (hashed, error) {
 	it := c.Args.Pos[0]
-	if s, ok := it.Value().(*data.Set); ok {
-		k, err := hashOf(store.Of(data.Member(s)))
+	if s, ok := it.Value().(*pyvalue.Set); ok {
+		k, err := hashOf(store.Of(pyvalue.Member(s)))
 		k.key = it
 		return k, err
 	}
@@ -195,7 +195,7 @@ func (o *set) pop(*store.Call, []store.Item) (store.Item, error) {
 	defer o.mu.Unlock()
 	r := o.firstRow()
 	if r == nil {
-		e := data.KeyError("pop from an empty set")
+		e := pyvalue.KeyError("pop from an empty set")
 		e.Cause = mperr.ErrEmpty
 		return none, e
 	}
@@ -275,7 +275,7 @@ func (o *set) ReprWithin(n int) string {
 	o.mu.Lock()
 	keys, _, _ := o.page(0, max(n, 1))
 	o.mu.Unlock()
-	return data.ReprWithin(&data.Set{Items: values(keys)}, runes(n))
+	return pyvalue.ReprWithin(&pyvalue.Set{Items: values(keys)}, runes(n))
 }
 
 // Snapshot implements store.Object.

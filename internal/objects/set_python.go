@@ -1,7 +1,7 @@
 package objects
 
 import (
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -77,7 +77,7 @@ func (o *set) pyDiscard(c *store.Call, a []store.Item) (store.Item, error) {
 
 func (o *set) pyRemove(c *store.Call, a []store.Item) (store.Item, error) {
 	removed, err := o.goRemove(c, a)
-	if err == nil && !data.Truth(removed.Value()) {
+	if err == nil && !pyvalue.Truth(removed.Value()) {
 		err = noKey(a[0])
 	}
 	return none, err
@@ -103,13 +103,13 @@ func (o *set) pyIter(c *store.Call, a []store.Item) (store.Item, error) {
 
 // pyClassGetItem is set[x], an alias for the annotations of a program.
 func (o *set) pyClassGetItem(c *store.Call, a []store.Item) (store.Item, error) {
-	params, ok := a[0].Value().(data.Tuple)
+	params, ok := a[0].Value().(pyvalue.Tuple)
 	if !ok {
-		params = data.Tuple{a[0].Value()}
+		params = pyvalue.Tuple{a[0].Value()}
 	}
-	return store.Of(&data.Object{
-		Func: data.Global{Module: "types", Name: "GenericAlias"},
-		Args: data.Tuple{data.Global{Module: "builtins", Name: "set"}, params},
+	return store.Of(&pyvalue.Object{
+		Func: pyvalue.Global{Module: "types", Name: "GenericAlias"},
+		Args: pyvalue.Tuple{pyvalue.Global{Module: "builtins", Name: "set"}, params},
 	}), nil
 }
 
@@ -125,8 +125,8 @@ func (o *set) now() []hashed {
 func (o *set) setOperand(c *store.Call) (members []hashed, ok bool, err error) {
 	it := c.Args.Pos[0]
 	switch v := it.Value().(type) {
-	case *data.Set, *data.FrozenSet:
-	case data.Ref:
+	case *pyvalue.Set, *pyvalue.FrozenSet:
+	case pyvalue.Ref:
 		other, _ := o.store.Object(v.ID)
 		if _, ok := other.(*set); !ok {
 			return nil, false, nil
@@ -156,11 +156,11 @@ func (o *set) algebra(c *store.Call, f func(a, b []hashed) []hashed, b []hashed)
 }
 
 func plainSet(members []hashed) store.Item {
-	items := make([]data.Value, len(members))
+	items := make([]pyvalue.Value, len(members))
 	for i, k := range members {
 		items[i] = k.key.Value()
 	}
-	return store.Of(&data.Set{Items: items})
+	return store.Of(&pyvalue.Set{Items: items})
 }
 
 // operator is a method like __or__, whose result is a plain set.
@@ -180,9 +180,9 @@ func mirrored(f func(a, b []hashed) []hashed) func(*set, *store.Call, []store.It
 	swapped := operator(func(a, b []hashed) []hashed { return f(b, a) })
 	return func(o *set, c *store.Call, a []store.Item) (store.Item, error) {
 		result, err := swapped(o, c, a)
-		if _, frozen := a[0].Value().(*data.FrozenSet); frozen && err == nil {
-			s, _ := result.Value().(*data.Set)
-			return store.Of(&data.FrozenSet{Items: s.Items}), nil
+		if _, frozen := a[0].Value().(*pyvalue.FrozenSet); frozen && err == nil {
+			s, _ := result.Value().(*pyvalue.Set)
+			return store.Of(&pyvalue.FrozenSet{Items: s.Items}), nil
 		}
 		return result, err
 	}

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"testing"
 
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -52,12 +52,12 @@ func TestSharedSetsAsOperands(t *testing.T) {
 
 func TestSetReplies(t *testing.T) {
 	s := newProbe(t, store.Limits{}).create("set", ints(1))
-	for want, reply := range map[string]data.Value{
+	for want, reply := range map[string]pyvalue.Value{
 		"builtins.iter([1],)": must(s.call("__iter__")),
 		"{1}":                 must(s.call("copy")),
-		"types.GenericAlias(<class 'set'>, (<class 'int'>,))": must(s.call("__class_getitem__", data.Global{Module: "builtins", Name: "int"})),
-		"types.GenericAlias(<class 'set'>, ('x', 'y'))":       must(s.call("__class_getitem__", data.Tuple{"x", "y"})),
-		"frozenset({1})": must(s.call("__rand__", &data.FrozenSet{Items: []data.Value{int64(1)}})),
+		"types.GenericAlias(<class 'set'>, (<class 'int'>,))": must(s.call("__class_getitem__", pyvalue.Global{Module: "builtins", Name: "int"})),
+		"types.GenericAlias(<class 'set'>, ('x', 'y'))":       must(s.call("__class_getitem__", pyvalue.Tuple{"x", "y"})),
+		"frozenset({1})": must(s.call("__rand__", &pyvalue.FrozenSet{Items: []pyvalue.Value{int64(1)}})),
 	} {
 		if got := shapeOf(reply); got != want {
 			t.Errorf("a reply is %s, want %s", got, want)
@@ -72,10 +72,10 @@ func TestSetMemory(t *testing.T) {
 	before, contents := p.s.Bytes(), s.repr()
 	big := string(make([]byte, 40_000))
 	for _, call := range []step{
-		{what: "add", args: data.Tuple{big}},
-		{what: "update", args: data.Tuple{listOf("k", big)}},
-		{what: "symmetric_difference_update", args: data.Tuple{listOf(int64(1), big)}},
-		{what: "mp.addAll", args: data.Tuple{listOf(big)}},
+		{what: "add", args: pyvalue.Tuple{big}},
+		{what: "update", args: pyvalue.Tuple{listOf("k", big)}},
+		{what: "symmetric_difference_update", args: pyvalue.Tuple{listOf(int64(1), big)}},
+		{what: "mp.addAll", args: pyvalue.Tuple{listOf(big)}},
 	} {
 		if _, err := s.call(call.what, call.args...); !errors.Is(err, mperr.ErrLimit) {
 			t.Errorf("%s beyond the limit: %v", call.what, err)

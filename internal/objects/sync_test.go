@@ -8,8 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -37,10 +37,10 @@ func TestSemaphoreAsInPython(t *testing.T) {
 	a.fails("ValueError('Semaphore released too many times')", bounded, "release")
 	a.must(true, bounded, "acquire")
 	b.must(nil, bounded, "release")
-	if _, _, err := a.ss.Create("Semaphore", arguments([]data.Value{int64(-1)})); !errors.Is(err, mperr.ErrValue) {
+	if _, _, err := a.ss.Create("Semaphore", arguments([]pyvalue.Value{int64(-1)})); !errors.Is(err, mperr.ErrValue) {
 		t.Error(err)
 	}
-	if _, _, err := a.ss.Create("Semaphore", arguments([]data.Value{"x"})); !errors.Is(err, mperr.ErrType) {
+	if _, _, err := a.ss.Create("Semaphore", arguments([]pyvalue.Value{"x"})); !errors.Is(err, mperr.ErrType) {
 		t.Error(err)
 	}
 }
@@ -171,9 +171,9 @@ func TestBarrier(t *testing.T) {
 
 	alone := a.create("Barrier", int64(1))
 	a.must(int64(0), alone, "wait")
-	for _, args := range [][]data.Value{{}, {int64(0)}, {"x"}, {int64(2), data.Global{Module: "m", Name: "f"}}, {int64(2), nil, "x"}} {
+	for _, args := range [][]pyvalue.Value{{}, {int64(0)}, {"x"}, {int64(2), pyvalue.Global{Module: "m", Name: "f"}}, {int64(2), nil, "x"}} {
 		if _, _, err := a.ss.Create("Barrier", arguments(args)); err == nil {
-			t.Errorf("Barrier(%s)", data.Repr(data.Tuple(args)))
+			t.Errorf("Barrier(%s)", pyvalue.Repr(pyvalue.Tuple(args)))
 		}
 	}
 }
@@ -184,7 +184,7 @@ func TestBarrierTimeout(t *testing.T) {
 	s := newStore(t, store.Limits{})
 	c := connect(t, s)
 	huge := new(big.Int).Lsh(big.NewInt(1), 100_000)
-	for _, timeout := range []data.Value{nil, huge, int64(1000)} {
+	for _, timeout := range []pyvalue.Value{nil, huge, int64(1000)} {
 		b := c.create("Barrier", int64(2), nil, timeout)
 		first := c.start(b, "wait")
 		wantWaiting(t, first)

@@ -1,7 +1,7 @@
 package objects
 
 import (
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -132,20 +132,20 @@ func (o *value) Repr() string { return o.ReprWithin(maxInt) }
 // ReprWithin implements store.Abridged.
 func (o *value) ReprWithin(n int) string {
 	v, _ := o.now()
-	return "Value(" + data.ReprWithin(o.code.Value(), runes(n)) + ", " + data.ReprWithin(v.Value(), runes(n)) + ")"
+	return "Value(" + pyvalue.ReprWithin(o.code.Value(), runes(n)) + ", " + pyvalue.ReprWithin(v.Value(), runes(n)) + ")"
 }
 
 // Snapshot implements store.Object.
 func (o *value) Snapshot() (store.Item, bool) {
 	v, _ := o.now()
-	return instance("Value", data.Entry{Key: "_typecode", Value: o.code.Value()}, data.Entry{Key: "_value", Value: v.Value()}), true
+	return instance("Value", pyvalue.Entry{Key: "_typecode", Value: o.code.Value()}, pyvalue.Entry{Key: "_value", Value: v.Value()}), true
 }
 
 // instance is how Python pickles an instance of a class of its managers.
-func instance(class string, attributes ...data.Entry) store.Item {
-	o := &data.Object{Func: data.Global{Module: "multiprocessing.managers", Name: class}, Args: data.Tuple{}, New: true}
+func instance(class string, attributes ...pyvalue.Entry) store.Item {
+	o := &pyvalue.Object{Func: pyvalue.Global{Module: "multiprocessing.managers", Name: class}, Args: pyvalue.Tuple{}, New: true}
 	if len(attributes) > 0 {
-		o.State, o.HasState = &data.Dict{Entries: attributes}, true
+		o.State, o.HasState = &pyvalue.Dict{Entries: attributes}, true
 	}
 	return store.Of(o)
 }

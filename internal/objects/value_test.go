@@ -8,8 +8,8 @@ import (
 	"sync"
 	"testing"
 
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -45,7 +45,7 @@ func TestValue(t *testing.T) {
 func TestSums(t *testing.T) {
 	v := newProbe(t, store.Limits{}).create("Value", "", nil)
 	for _, test := range []struct {
-		a, b data.Value
+		a, b pyvalue.Value
 		want string
 	}{
 		{int64(1), true, "2"},
@@ -53,13 +53,13 @@ func TestSums(t *testing.T) {
 		{1.5, complex(0, 1), "(1.5+1j)"},
 		{true, complex(0, 1), "(1+1j)"},
 		{"a", "b", "'ab'"},
-		{[]byte("a"), &data.ByteArray{B: []byte("b")}, "b'ab'"},
-		{&data.ByteArray{B: []byte("a")}, []byte("b"), "bytearray(b'ab')"},
+		{[]byte("a"), &pyvalue.ByteArray{B: []byte("b")}, "b'ab'"},
+		{&pyvalue.ByteArray{B: []byte("a")}, []byte("b"), "bytearray(b'ab')"},
 		{ints(1), ints(2), "[1, 2]"},
-		{data.Tuple{"a"}, data.Tuple{"b"}, "('a', 'b')"},
+		{pyvalue.Tuple{"a"}, pyvalue.Tuple{"b"}, "('a', 'b')"},
 		{int64(-1 << 63), int64(-1), "-9223372036854775809"},
 		{int64(1 << 62), int64(1 << 62), "9223372036854775808"},
-		{ints(1), data.Tuple{}, "!TypeError(\"unsupported operand type(s) for +: 'list' and 'tuple'\",)"},
+		{ints(1), pyvalue.Tuple{}, "!TypeError(\"unsupported operand type(s) for +: 'list' and 'tuple'\",)"},
 		{nil, int64(1), "!TypeError(\"unsupported operand type(s) for +: 'NoneType' and 'int'\",)"},
 	} {
 		for _, set := range []string{"set", "mp.set"} {
@@ -101,11 +101,11 @@ func TestNamespace(t *testing.T) {
 	ns.wants("None", "Namespace(a='x')", "__delattr__", "b")
 	ns.wants("!AttributeError(\"'Namespace' object has no attribute 'b'\",)", "", "__delattr__", "b")
 	for _, call := range []step{
-		{what: "__getattribute__", args: data.Tuple{int64(1)}},
-		{what: "__setattr__", args: data.Tuple{int64(1), int64(2)}},
-		{what: "__delattr__", args: data.Tuple{int64(1)}},
-		{what: "mp.set", args: data.Tuple{int64(1), int64(2)}},
-		{what: "mp.setAll", args: data.Tuple{ints(1), ints(2)}},
+		{what: "__getattribute__", args: pyvalue.Tuple{int64(1)}},
+		{what: "__setattr__", args: pyvalue.Tuple{int64(1), int64(2)}},
+		{what: "__delattr__", args: pyvalue.Tuple{int64(1)}},
+		{what: "mp.set", args: pyvalue.Tuple{int64(1), int64(2)}},
+		{what: "mp.setAll", args: pyvalue.Tuple{ints(1), ints(2)}},
 	} {
 		ns.wants("!TypeError(\"attribute name must be string, not 'int'\",)", "", call.what, call.args...)
 	}
@@ -136,12 +136,12 @@ func TestStrangeCalls(t *testing.T) {
 		}
 	}
 	slices.Sort(methods)
-	argument := func() data.Value {
-		return choose[data.Value](c, c.any(), c.index(), c.slice(), c.iterable(), things[c.IntN(len(things))].ref(),
-			data.Ref{ID: 1, Type: "list"}, data.Global{Module: "a", Name: "b"}, arrayOf("i", 1, 2), &data.Object{}, listOf(c.any(), c.any()))
+	argument := func() pyvalue.Value {
+		return choose[pyvalue.Value](c, c.any(), c.index(), c.slice(), c.iterable(), things[c.IntN(len(things))].ref(),
+			pyvalue.Ref{ID: 1, Type: "list"}, pyvalue.Global{Module: "a", Name: "b"}, arrayOf("i", 1, 2), &pyvalue.Object{}, listOf(c.any(), c.any()))
 	}
 	for range 30_000 {
-		var args []data.Value
+		var args []pyvalue.Value
 		for range c.IntN(5) {
 			args = append(args, argument())
 		}

@@ -3,7 +3,7 @@ package pickle
 import (
 	"testing"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 )
 
 // What a manager reads and writes for d['name'].
@@ -21,7 +21,7 @@ func BenchmarkDecodeRequest(b *testing.B) {
 }
 
 func BenchmarkEncodeReply(b *testing.B) {
-	reply := data.Tuple{"#RETURN", int64(100000)}
+	reply := pyvalue.Tuple{"#RETURN", int64(100000)}
 	dst := make([]byte, 0, 100)
 	b.ReportAllocs()
 	for b.Loop() {
@@ -57,17 +57,17 @@ func BenchmarkEncodeRecords(b *testing.B) {
 	}
 }
 
-var request = data.Tuple{"7f9ab30f3940", "__getitem__", data.Tuple{"name"}, &data.Dict{}}
+var request = pyvalue.Tuple{"7f9ab30f3940", "__getitem__", pyvalue.Tuple{"name"}, &pyvalue.Dict{}}
 
 // records are n dicts of four keys.
-func records(n int) data.Value {
-	l := &data.List{}
+func records(n int) pyvalue.Value {
+	l := &pyvalue.List{}
 	for i := range n {
-		l.Items = append(l.Items, &data.Dict{Entries: []data.Entry{
+		l.Items = append(l.Items, &pyvalue.Dict{Entries: []pyvalue.Entry{
 			{Key: "name", Value: "somebody"},
 			{Key: "number", Value: int64(i)},
 			{Key: "share", Value: float64(i) / 3},
-			{Key: "tags", Value: data.Tuple{"a", "b", nil}},
+			{Key: "tags", Value: pyvalue.Tuple{"a", "b", nil}},
 		}})
 	}
 	return l

@@ -1,6 +1,6 @@
 package pickle
 
-import "multiproc/internal/data"
+import "multiproc/internal/pyvalue"
 
 // Pickles of protocol 2 use the names of Python 2, also those that Python 3
 // writes. These tables are those of CPython's _compat_pickle; the names of
@@ -67,7 +67,7 @@ var modules = map[string]string{
 }
 
 // renamed are the names that moved to another module or changed.
-var renamed = map[data.Global]data.Global{
+var renamed = map[pyvalue.Global]pyvalue.Global{
 	{Module: "UserDict", Name: "IterableUserDict"}:           {Module: "collections", Name: "UserDict"},
 	{Module: "UserDict", Name: "UserDict"}:                   {Module: "collections", Name: "UserDict"},
 	{Module: "UserList", Name: "UserList"}:                   {Module: "collections", Name: "UserList"},
@@ -111,12 +111,12 @@ var renamed = map[data.Global]data.Global{
 }
 
 // modern returns the name in Python 3 of what Python 2 called otherwise.
-func modern(g data.Global) data.Global {
+func modern(g pyvalue.Global) pyvalue.Global {
 	if new, ok := renamed[g]; ok {
 		return new
 	}
-	if g == (data.Global{Module: "exceptions", Name: "StandardError"}) {
-		return data.Global{Module: "builtins", Name: "Exception"}
+	if g == (pyvalue.Global{Module: "exceptions", Name: "StandardError"}) {
+		return pyvalue.Global{Module: "builtins", Name: "Exception"}
 	}
 	if new, ok := modules[g.Module]; ok {
 		g.Module = new

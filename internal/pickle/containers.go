@@ -3,11 +3,11 @@ package pickle
 import (
 	"fmt"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 )
 
 func (d *decoder) tuple(op byte) error {
-	var vs []data.Value
+	var vs []pyvalue.Value
 	var err error
 	switch op {
 	case opTuple:
@@ -21,7 +21,7 @@ func (d *decoder) tuple(op byte) error {
 	if err := d.contain(); err != nil {
 		return err
 	}
-	return d.push(append(make(data.Tuple, 0, len(vs)), vs...))
+	return d.push(append(make(pyvalue.Tuple, 0, len(vs)), vs...))
 }
 
 // container makes a new container: an empty one, or of the values above a mark.
@@ -31,11 +31,11 @@ func (d *decoder) container(op byte) error {
 	}
 	switch op {
 	case opEmptyList:
-		return d.push(&data.List{})
+		return d.push(&pyvalue.List{})
 	case opEmptyDict:
-		return d.push(&data.Dict{})
+		return d.push(&pyvalue.Dict{})
 	case opEmptySet:
-		return d.push(&data.Set{})
+		return d.push(&pyvalue.Set{})
 	}
 	vs, err := d.toMark()
 	if err != nil {
@@ -43,15 +43,15 @@ func (d *decoder) container(op byte) error {
 	}
 	switch op {
 	case opList:
-		return d.push(&data.List{Items: append([]data.Value(nil), vs...)})
+		return d.push(&pyvalue.List{Items: append([]pyvalue.Value(nil), vs...)})
 	case opDict:
-		dict := &data.Dict{}
+		dict := &pyvalue.Dict{}
 		if err := d.setItems(dict, vs); err != nil {
 			return err
 		}
 		return d.push(dict)
 	}
-	set := &data.FrozenSet{}
+	set := &pyvalue.FrozenSet{}
 	if err := d.addItems(set, &set.Items, vs); err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (d *decoder) container(op byte) error {
 
 // fill puts values into the container below them.
 func (d *decoder) fill(op byte) error {
-	var vs []data.Value
+	var vs []pyvalue.Value
 	var err error
 	switch op {
 	case opAppend:
@@ -81,59 +81,59 @@ func (d *decoder) fill(op byte) error {
 	case opAppend, opAppends:
 		return d.appendTo(into, vs)
 	case opAddItems:
-		if set, ok := into.(*data.Set); ok {
+		if set, ok := into.(*pyvalue.Set); ok {
 			return d.addItems(set, &set.Items, vs)
 		}
-		return corrupt("items are added to a %s, which is no set", data.TypeName(into))
+		return corrupt("items are added to a %s, which is no set", pyvalue.TypeName(into))
 	}
 	return d.setIn(into, vs)
 }
 
-func (d *decoder) appendTo(into data.Value, vs []data.Value) error {
+func (d *decoder) appendTo(into pyvalue.Value, vs []pyvalue.Value) error {
 	switch into := into.(type) {
-	case *data.List:
+	case *pyvalue.List:
 		into.Items = append(into.Items, vs...)
-	case *data.Object:
+	case *pyvalue.Object:
 		into.Items = append(into.Items, vs...)
 	default:
-		return corrupt("items are appended to a %s, which is no list", data.TypeName(into))
+		return corrupt("items are appended to a %s, which is no list", pyvalue.TypeName(into))
 	}
 	return nil
 }
 
-func (d *decoder) setIn(into data.Value, vs []data.Value) error {
+func (d *decoder) setIn(into pyvalue.Value, vs []pyvalue.Value) error {
 	switch into := into.(type) {
-	case *data.Dict:
+	case *pyvalue.Dict:
 		return d.setItems(into, vs)
-	case *data.Object:
+	case *pyvalue.Object:
 		if len(vs)%2 != 0 {
 			return errOdd
 		}
 		for i := 0; i < len(vs); i += 2 {
-			into.Entries = append(into.Entries, data.Entry{Key: vs[i], Value: vs[i+1]})
+			into.Entries = append(into.Entries, pyvalue.Entry{Key: vs[i], Value: vs[i+1]})
 		}
 		return nil
 	}
-	return corrupt("items are set in a %s, which is no dict", data.TypeName(into))
+	return corrupt("items are set in a %s, which is no dict", pyvalue.TypeName(into))
 }
 
 var errOdd = corrupt("a key without a value")
 
 // setItems sets keys and values that take turns.
-func (d *decoder) setItems(dict *data.Dict, vs []data.Value) error {
+func (d *decoder) setItems(dict *pyvalue.Dict, vs []pyvalue.Value) error {
 	if len(vs)%2 != 0 {
 		return errOdd
 	}
 	if dict.Entries == nil && len(vs) > 0 {
-		dict.Entries = make([]data.Entry, 0, len(vs)/2)
+		dict.Entries = make([]pyvalue.Entry, 0, len(vs)/2)
 	}
 	for i := 0; i < len(vs); i += 2 {
-		at, err := d.find(dict, vs[i], len(dict.Entries), func(i int) data.Value { return dict.Entries[i].Key })
+		at, err := d.find(dict, vs[i], len(dict.Entries), func(i int) pyvalue.Value { return dict.Entries[i].Key })
 		if err != nil {
 			return err
 		}
 		if at == len(dict.Entries) {
-			dict.Entries = append(dict.Entries, data.Entry{Key: vs[i]})
+			dict.Entries = append(dict.Entries, pyvalue.Entry{Key: vs[i]})
 		}
 		dict.Entries[at].Value = vs[i+1] // of keys that are equal the first one stays, as in Python
 	}
@@ -141,9 +141,9 @@ func (d *decoder) setItems(dict *data.Dict, vs []data.Value) error {
 }
 
 // addItems adds to a set, whose items are *items.
-func (d *decoder) addItems(set data.Value, items *[]data.Value, vs []data.Value) error {
+func (d *decoder) addItems(set pyvalue.Value, items *[]pyvalue.Value, vs []pyvalue.Value) error {
 	for _, v := range vs {
-		at, err := d.find(set, v, len(*items), func(i int) data.Value { return (*items)[i] })
+		at, err := d.find(set, v, len(*items), func(i int) pyvalue.Value { return (*items)[i] })
 		if err != nil {
 			return err
 		}
@@ -156,34 +156,34 @@ func (d *decoder) addItems(set data.Value, items *[]data.Value, vs []data.Value)
 
 // table finds keys in a dict or a set that has more than a few of them. Texts
 // are by far the most frequent keys and need no encoding. Objects are told apart
-// by what they are and not by what they look like, as data.LocalKey does: their
+// by what they are and not by what they look like, as pyvalue.LocalKey does: their
 // classes may do so, and a set never has two that are equal.
 type table struct {
 	texts   map[string]int
-	objects map[*data.Object]int
-	others  map[string]int // by data.Key
+	objects map[*pyvalue.Object]int
+	others  map[string]int // by pyvalue.Key
 }
 
 // key is a key in the form in which it is compared.
 type key struct {
 	text   string
-	object *data.Object
+	object *pyvalue.Object
 	coded  string
 	kind   byte // 't', 'o' or 'k': which of the three counts; 'n': it equals nothing
 }
 
 // keyOf fails if v cannot be hashed, and when all keys together are too large.
-func (d *decoder) keyOf(v data.Value) (key, error) {
+func (d *decoder) keyOf(v pyvalue.Value) (key, error) {
 	switch v := v.(type) {
 	case string:
 		return key{text: v, kind: 't'}, d.spend(len(v))
-	case *data.Object:
+	case *pyvalue.Object:
 		return key{object: v, kind: 'o'}, nil
 	}
 	coded, alone, err := d.keyer.Local(v, d.room)
 	switch {
 	case err != nil:
-		return key{}, fmt.Errorf("a %s as a key: %w", data.TypeName(v), err)
+		return key{}, fmt.Errorf("a %s as a key: %w", pyvalue.TypeName(v), err)
 	case alone:
 		return key{kind: 'n'}, d.spend(len(coded))
 	}
@@ -195,7 +195,7 @@ const fewKeys = 8
 
 // find returns where a key stands among the n keys of a container, n if it is
 // new, and then assumes that it is going to stand there.
-func (d *decoder) find(of, v data.Value, n int, at func(int) data.Value) (int, error) {
+func (d *decoder) find(of, v pyvalue.Value, n int, at func(int) pyvalue.Value) (int, error) {
 	k, err := d.keyOf(v)
 	if err != nil {
 		return 0, err
@@ -220,11 +220,11 @@ func (d *decoder) find(of, v data.Value, n int, at func(int) data.Value) (int, e
 }
 
 // sameKey compares a key with one that is there already.
-func (d *decoder) sameKey(old, v data.Value, k key) (bool, error) {
+func (d *decoder) sameKey(old, v pyvalue.Value, k key) (bool, error) {
 	switch old := old.(type) {
 	case string:
 		return k.kind == 't' && k.text == old, nil
-	case *data.Object:
+	case *pyvalue.Object:
 		return k.object == old, nil
 	case int64:
 		if v, ok := v.(int64); ok {
@@ -239,7 +239,7 @@ func (d *decoder) sameKey(old, v data.Value, k key) (bool, error) {
 }
 
 // tableOf returns the table of a container; of is its pointer.
-func (d *decoder) tableOf(of data.Value, n int, at func(int) data.Value) (*table, error) {
+func (d *decoder) tableOf(of pyvalue.Value, n int, at func(int) pyvalue.Value) (*table, error) {
 	if t := d.tables[of]; t != nil {
 		return t, nil
 	}
@@ -255,7 +255,7 @@ func (d *decoder) tableOf(of data.Value, n int, at func(int) data.Value) (*table
 		}
 	}
 	if d.tables == nil {
-		d.tables = map[data.Value]*table{}
+		d.tables = map[pyvalue.Value]*table{}
 	}
 	d.tables[of] = t
 	return t, nil

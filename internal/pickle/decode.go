@@ -6,14 +6,14 @@ import (
 	"math"
 	"sync"
 
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 )
 
 // Options bound what Decode accepts. The zero value is ready to use.
 type Options struct {
 	// MaxDepth is how deep values may be nested; 0 stands for DefaultDepth. More
-	// than data.MaxDepth is of no use, for nothing else takes such values.
+	// than pyvalue.MaxDepth is of no use, for nothing else takes such values.
 	MaxDepth int
 
 	// MaxItems is how many values a pickle may push; 0 leaves it to the length of
@@ -35,7 +35,7 @@ type Options struct {
 	// later, nor about the calls that Decode knows. Nil leaves all opaque.
 	//
 	// A pickle that sets the state of a value that was replaced is refused.
-	Object func(o *data.Object) (data.Value, error)
+	Object func(o *pyvalue.Object) (pyvalue.Value, error)
 }
 
 // Decode decodes one pickle, which is all of b. The result does not refer to b.
@@ -44,7 +44,7 @@ type Options struct {
 // mperr.ErrTooLarge if it exceeds a bound, mperr.ErrLimit for MaxBytes,
 // errors.ErrUnsupported if it uses what is refused on principle, mperr.ErrType
 // if a key cannot be hashed, or the error of Options.Object.
-func Decode(b []byte, o Options) (data.Value, error) {
+func Decode(b []byte, o Options) (pyvalue.Value, error) {
 	d := decoders.Get().(*decoder)
 	defer d.recycle()
 	d.reader = reader{b: b}
@@ -80,18 +80,18 @@ type decoder struct {
 	options Options
 	last    int // where the current opcode stands
 
-	stack []data.Value
-	marks []int              // heights of the stack
-	memo  []data.Value       // by number, as MEMOIZE counts
-	far   map[int]data.Value // by numbers beyond the end of memo
+	stack []pyvalue.Value
+	marks []int                 // heights of the stack
+	memo  []pyvalue.Value       // by number, as MEMOIZE counts
+	far   map[int]pyvalue.Value // by numbers beyond the end of memo
 
 	pushed     int
 	containers int  // made so far: values cannot be nested deeper
 	shared     bool // a container was taken from the memo: the values may be no tree
 	room       int  // bytes that may still be spent on keys and conversions
 	memory     int  // bytes that values may still take, see occupy
-	tables     map[data.Value]*table
-	keyer      data.Keyer // of keys that share parts
+	tables     map[pyvalue.Value]*table
+	keyer      pyvalue.Keyer // of keys that share parts
 	protocol   byte
 }
 
@@ -156,7 +156,7 @@ func (d *decoder) contain() error {
 	return d.occupy(containerBytes)
 }
 
-func (d *decoder) run() (data.Value, error) {
+func (d *decoder) run() (pyvalue.Value, error) {
 	if len(d.b) < 2 || d.b[0] != opProto {
 		return nil, corrupt("no PROTO opcode: this is a pickle of protocol 0 or 1, or none; use protocol 2 to 5")
 	}
@@ -176,7 +176,7 @@ func (d *decoder) run() (data.Value, error) {
 }
 
 // finish checks what is left when the pickle ends.
-func (d *decoder) finish() (data.Value, error) {
+func (d *decoder) finish() (pyvalue.Value, error) {
 	if len(d.stack) != 1 || len(d.marks) != 0 {
 		return nil, corrupt("STOP with %d values on the stack instead of one", len(d.stack))
 	}
@@ -185,7 +185,7 @@ func (d *decoder) finish() (data.Value, error) {
 	}
 	v := d.stack[0]
 	if d.containers > d.options.MaxDepth {
-		if data.Deeper(v, d.options.MaxDepth, !d.shared) {
+		if pyvalue.Deeper(v, d.options.MaxDepth, !d.shared) {
 			return nil, fmt.Errorf("values nested more than %d deep: %w", d.options.MaxDepth, mperr.ErrTooLarge)
 		}
 	}
@@ -278,7 +278,7 @@ func (d *decoder) discard() error {
 	return err
 }
 
-func (d *decoder) push(v data.Value) error {
+func (d *decoder) push(v pyvalue.Value) error {
 	if d.pushed++; d.pushed > d.options.MaxItems {
 		return fmt.Errorf("more than %d values: %w", d.options.MaxItems, mperr.ErrTooLarge)
 	}
@@ -294,7 +294,7 @@ func (d *decoder) floor() int {
 	return 0
 }
 
-func (d *decoder) pop() (data.Value, error) {
+func (d *decoder) pop() (pyvalue.Value, error) {
 	v, err := d.top()
 	if err == nil {
 		d.stack = d.stack[:len(d.stack)-1]
@@ -302,7 +302,7 @@ func (d *decoder) pop() (data.Value, error) {
 	return v, err
 }
 
-func (d *decoder) top() (data.Value, error) {
+func (d *decoder) top() (pyvalue.Value, error) {
 	if len(d.stack) <= d.floor() {
 		return nil, errEmpty
 	}
@@ -310,7 +310,7 @@ func (d *decoder) top() (data.Value, error) {
 }
 
 // take takes n values; they are valid until the next push.
-func (d *decoder) take(n int) ([]data.Value, error) {
+func (d *decoder) take(n int) ([]pyvalue.Value, error) {
 	if len(d.stack)-n < d.floor() {
 		return nil, errEmpty
 	}
@@ -320,7 +320,7 @@ func (d *decoder) take(n int) ([]data.Value, error) {
 }
 
 // toMark takes the values above the last mark, and the mark.
-func (d *decoder) toMark() ([]data.Value, error) {
+func (d *decoder) toMark() ([]pyvalue.Value, error) {
 	n := len(d.marks)
 	if n == 0 {
 		return nil, corrupt("no MARK on the stack")

@@ -1,10 +1,10 @@
 // Package pickle turns Python's pickles into data and data into pickles, and
 // nothing else: no name in a pickle is ever looked up, let alone called. What a
-// pickle would call becomes a data.Object that remembers the call, but for some
+// pickle would call becomes a pyvalue.Object that remembers the call, but for some
 // of Python's own types, which become the values that they are:
 //
-//	builtins.slice range complex bytearray   data.Slice, data.Range, complex128, *data.ByteArray
-//	builtins.set frozenset list dict bytes   *data.Set … of a literal argument
+//	builtins.slice range complex bytearray   pyvalue.Slice, pyvalue.Range, complex128, *pyvalue.ByteArray
+//	builtins.set frozenset list dict bytes   *pyvalue.Set … of a literal argument
 //	_codecs.encode(text, 'latin1')           bytes, as protocol 2 writes them
 //
 // Protocols 2 to 5 are read, 2 to 5 are written. Those before need a parser for
@@ -20,7 +20,7 @@
 // out, among them Encode, keep the sharing too or have limits of their own.
 package pickle
 
-import "multiproc/internal/data"
+import "multiproc/internal/pyvalue"
 
 // The opcodes that Python writes in protocols 2 to 5, and the older binary ones
 // that loaders take.
@@ -96,5 +96,5 @@ const (
 	// DefaultDepth is how deep the values of a pickle may be nested if the
 	// options say nothing. CPython's own pickler gives up at some 500 before
 	// 3.12, and at thousands now.
-	DefaultDepth = data.MaxDepth
+	DefaultDepth = pyvalue.MaxDepth
 )

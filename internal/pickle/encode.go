@@ -8,8 +8,8 @@ import (
 	"math/big"
 	"slices"
 
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 )
 
 // EncodeOptions are what Encode may be told. The zero value is ready to use.
@@ -24,19 +24,19 @@ type EncodeOptions struct {
 
 	// Ref returns what stands for a reference in the pickle, a call of RebuildProxy
 	// mostly. It is needed if there are any.
-	Ref func(r data.Ref) (data.Value, error)
+	Ref func(r pyvalue.Ref) (pyvalue.Value, error)
 }
 
 // Encode appends the pickle of v to dst. What is shared in v is shared in what
 // Python loads, and what contains itself does so there. A Go string that is not
-// valid text arrives in the form of data.WTF8, an *data.Exception as an instance
+// valid text arrives in the form of pyvalue.WTF8, an *pyvalue.Exception as an instance
 // of its class.
 //
-// Errors wrap mperr.ErrTooLarge if v is nested more than data.MaxDepth deep or
-// the pickle is too long, mperr.ErrType if v is no data.Value, and
+// Errors wrap mperr.ErrTooLarge if v is nested more than pyvalue.MaxDepth deep or
+// the pickle is too long, mperr.ErrType if v is no pyvalue.Value, and
 // errors.ErrUnsupported if the protocol cannot say it. On an error dst is returned
 // as it was.
-func Encode(dst []byte, v data.Value, o EncodeOptions) ([]byte, error) {
+func Encode(dst []byte, v pyvalue.Value, o EncodeOptions) ([]byte, error) {
 	e := encoder{options: o, dst: dst, start: len(dst), protocol: o.Protocol}
 	if e.protocol == 0 {
 		e.protocol = 4
@@ -65,7 +65,7 @@ type encoder struct {
 }
 
 // save writes one value, which is then on the loader's stack.
-func (e *encoder) save(v data.Value, depth int) error {
+func (e *encoder) save(v pyvalue.Value, depth int) error {
 	switch v := v.(type) {
 	case nil:
 		e.op(opNone)
@@ -82,8 +82,8 @@ func (e *encoder) save(v data.Value, depth int) error {
 	case string:
 		e.text(v)
 	default:
-		if depth > data.MaxDepth {
-			return fmt.Errorf("values nested more than %d deep: %w", data.MaxDepth, mperr.ErrTooLarge)
+		if depth > pyvalue.MaxDepth {
+			return fmt.Errorf("values nested more than %d deep: %w", pyvalue.MaxDepth, mperr.ErrTooLarge)
 		}
 		if err := e.saveOther(v, depth+1); err != nil {
 			return err
@@ -97,12 +97,12 @@ func (e *encoder) save(v data.Value, depth int) error {
 
 // saveOther writes what may have been written before, and what is made of other
 // values.
-func (e *encoder) saveOther(v data.Value, depth int) error {
-	if t, ok := v.(data.Tuple); ok && len(t) == 0 {
+func (e *encoder) saveOther(v pyvalue.Value, depth int) error {
+	if t, ok := v.(pyvalue.Tuple); ok && len(t) == 0 {
 		e.op(opEmptyTuple)
 		return nil
 	}
-	id, ok := data.Identity(v)
+	id, ok := pyvalue.Identity(v)
 	if ok && e.recall(id) {
 		return nil
 	}
@@ -115,23 +115,23 @@ func (e *encoder) saveOther(v data.Value, depth int) error {
 			e.memoize(id)
 		}
 		return nil
-	case data.Tuple:
+	case pyvalue.Tuple:
 		return e.tuple(v, id, depth)
-	case *data.List:
+	case *pyvalue.List:
 		e.op(opEmptyList)
 		e.memoize(id)
 		return e.items(v.Items, opAppend, opAppends, depth)
-	case *data.Dict:
+	case *pyvalue.Dict:
 		e.op(opEmptyDict)
 		e.memoize(id)
 		return e.entries(v.Entries, depth)
-	case *data.Set:
+	case *pyvalue.Set:
 		return e.set(v, id, depth)
-	case *data.FrozenSet:
+	case *pyvalue.FrozenSet:
 		return e.frozenSet(v, id, depth)
-	case *data.ByteArray:
+	case *pyvalue.ByteArray:
 		return e.byteArray(v, id, depth)
-	case data.Ref:
+	case pyvalue.Ref:
 		return e.ref(v, depth)
 	}
 	return e.saveCall(v, id, depth)
@@ -184,11 +184,11 @@ func (e *encoder) bigInteger(x *big.Int) {
 }
 
 func (e *encoder) text(s string) {
-	id, long := data.Identity(s)
+	id, long := pyvalue.Identity(s)
 	if long && e.recall(id) {
 		return
 	}
-	s = data.WTF8(s)
+	s = pyvalue.WTF8(s)
 	switch {
 	case len(s) <= math.MaxUint8 && e.protocol >= 4:
 		e.sized(opShortBinUnicode, 1, len(s))
@@ -203,7 +203,7 @@ func (e *encoder) text(s string) {
 	}
 }
 
-func (e *encoder) bytes(b []byte, id data.ID, long bool, depth int) error {
+func (e *encoder) bytes(b []byte, id pyvalue.ID, long bool, depth int) error {
 	if e.protocol < 3 {
 		return e.latin1(b, id, long, depth)
 	}
@@ -223,7 +223,7 @@ func (e *encoder) bytes(b []byte, id data.ID, long bool, depth int) error {
 }
 
 // latin1 writes bytes as protocol 2 has them.
-func (e *encoder) latin1(b []byte, id data.ID, long bool, depth int) error {
+func (e *encoder) latin1(b []byte, id pyvalue.ID, long bool, depth int) error {
 	var err error
 	if len(b) == 0 {
 		err = e.reduce(depth, "builtins", "bytes")
@@ -240,7 +240,7 @@ func (e *encoder) latin1(b []byte, id data.ID, long bool, depth int) error {
 	return err
 }
 
-func (e *encoder) ref(r data.Ref, depth int) error {
+func (e *encoder) ref(r pyvalue.Ref, depth int) error {
 	if e.options.Ref == nil {
 		return fmt.Errorf("a reference to %s %x cannot be written here: %w", r.Type, r.ID, errors.ErrUnsupported)
 	}

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 )
 
 // protocols runs f for each protocol that is written.
@@ -21,27 +21,27 @@ func protocols(t *testing.T, f func(t *testing.T, o EncodeOptions)) {
 
 func TestIdentityIsKept(t *testing.T) {
 	protocols(t, func(t *testing.T, o EncodeOptions) {
-		list, dict := &data.List{}, &data.Dict{}
-		set, bytearray := &data.Set{}, &data.ByteArray{B: []byte("x")}
-		object := &data.Object{Func: data.Global{Module: "m", Name: "C"}, Args: data.Tuple{}, New: true}
-		for _, v := range []data.Value{list, dict, set, bytearray, object, &data.FrozenSet{}} {
-			pair := trip(t, data.Tuple{v, v}, o).(data.Tuple)
+		list, dict := &pyvalue.List{}, &pyvalue.Dict{}
+		set, bytearray := &pyvalue.Set{}, &pyvalue.ByteArray{B: []byte("x")}
+		object := &pyvalue.Object{Func: pyvalue.Global{Module: "m", Name: "C"}, Args: pyvalue.Tuple{}, New: true}
+		for _, v := range []pyvalue.Value{list, dict, set, bytearray, object, &pyvalue.FrozenSet{}} {
+			pair := trip(t, pyvalue.Tuple{v, v}, o).(pyvalue.Tuple)
 			if pair[0] != pair[1] {
-				t.Errorf("the same %s twice became two", data.TypeName(v))
+				t.Errorf("the same %s twice became two", pyvalue.TypeName(v))
 			}
-			other := trip(t, data.Tuple{v, v, &data.List{}, &data.List{}}, o).(data.Tuple)
+			other := trip(t, pyvalue.Tuple{v, v, &pyvalue.List{}, &pyvalue.List{}}, o).(pyvalue.Tuple)
 			if other[2] == other[3] {
 				t.Error("two lists became one")
 			}
 		}
 		for i := range 100 { // beyond the row of the memo
-			list.Items = append(list.Items, data.Tuple{int64(i)})
+			list.Items = append(list.Items, pyvalue.Tuple{int64(i)})
 		}
 		list.Items = append(list.Items, list.Items...)
-		again := trip(t, list, o).(*data.List)
+		again := trip(t, list, o).(*pyvalue.List)
 		for i := range 100 {
-			one, _ := data.Identity(again.Items[i])
-			if two, _ := data.Identity(again.Items[i+100]); one != two {
+			one, _ := pyvalue.Identity(again.Items[i])
+			if two, _ := pyvalue.Identity(again.Items[i+100]); one != two {
 				t.Fatalf("tuple %d became two", i)
 			}
 		}
@@ -51,66 +51,66 @@ func TestIdentityIsKept(t *testing.T) {
 func TestCyclesAreKept(t *testing.T) {
 	protocols(t, func(t *testing.T, o EncodeOptions) {
 		for n := range 5 { // tuples of all lengths have opcodes of their own
-			list := &data.List{}
-			tuple := data.Tuple{list}
+			list := &pyvalue.List{}
+			tuple := pyvalue.Tuple{list}
 			for range n {
 				tuple = append(tuple, "x")
 			}
-			list.Items = []data.Value{tuple}
-			got := trip(t, tuple, o).(data.Tuple)
-			inner := got[0].(*data.List).Items[0].(data.Tuple)
+			list.Items = []pyvalue.Value{tuple}
+			got := trip(t, tuple, o).(pyvalue.Tuple)
+			inner := got[0].(*pyvalue.List).Items[0].(pyvalue.Tuple)
 			if &inner[0] != &got[0] || len(got) != n+1 {
 				t.Errorf("the tuple of %d within itself became another one", n+1)
 			}
 		}
-		object := &data.Object{Func: data.Global{Module: "m", Name: "C"}, HasState: true}
-		list := &data.List{Items: []data.Value{object}}
-		object.Args, object.State = data.Tuple{list}, data.Tuple{object}
-		got := trip(t, object, o).(*data.Object)
-		if got.Args.(data.Tuple)[0].(*data.List).Items[0] != data.Value(got) || got.State.(data.Tuple)[0] != data.Value(got) {
+		object := &pyvalue.Object{Func: pyvalue.Global{Module: "m", Name: "C"}, HasState: true}
+		list := &pyvalue.List{Items: []pyvalue.Value{object}}
+		object.Args, object.State = pyvalue.Tuple{list}, pyvalue.Tuple{object}
+		got := trip(t, object, o).(*pyvalue.Object)
+		if got.Args.(pyvalue.Tuple)[0].(*pyvalue.List).Items[0] != pyvalue.Value(got) || got.State.(pyvalue.Tuple)[0] != pyvalue.Value(got) {
 			t.Error("the object within its own arguments became another one")
 		}
 	})
 }
 
 func TestExceptionsAreInstances(t *testing.T) {
-	e := data.KeyError("k")
-	pair := trip(t, data.Tuple{"#ERROR", e, e}, EncodeOptions{}).(data.Tuple)
-	o, ok := pair[1].(*data.Object)
-	if !ok || o.Func != data.Value(e.Class) || !data.Equal(o.Args, e.Args) || o.New || pair[2] != data.Value(o) {
+	e := pyvalue.KeyError("k")
+	pair := trip(t, pyvalue.Tuple{"#ERROR", e, e}, EncodeOptions{}).(pyvalue.Tuple)
+	o, ok := pair[1].(*pyvalue.Object)
+	if !ok || o.Func != pyvalue.Value(e.Class) || !pyvalue.Equal(o.Args, e.Args) || o.New || pair[2] != pyvalue.Value(o) {
 		t.Errorf("became %v", pair)
 	}
 }
 
 func TestRefs(t *testing.T) {
-	v := data.Tuple{data.Ref{ID: 7, Type: "list"}, data.Ref{ID: 8}}
+	v := pyvalue.Tuple{pyvalue.Ref{ID: 7, Type: "list"}, pyvalue.Ref{ID: 8}}
 	if _, err := Encode(nil, v, EncodeOptions{}); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("without a function: %v", err)
 	}
 	broken := errors.New("broken")
-	fail := func(data.Ref) (data.Value, error) { return nil, broken }
+	fail := func(pyvalue.Ref) (pyvalue.Value, error) { return nil, broken }
 	if _, err := Encode(nil, v, EncodeOptions{Ref: fail}); !errors.Is(err, broken) {
 		t.Errorf("its error became %v", err)
 	}
-	itself := func(r data.Ref) (data.Value, error) { return data.Tuple{r}, nil }
+	itself := func(r pyvalue.Ref) (pyvalue.Value, error) { return pyvalue.Tuple{r}, nil }
 	if _, err := Encode(nil, v, EncodeOptions{Ref: itself}); !errors.Is(err, mperr.ErrTooLarge) {
 		t.Errorf("a reference that stands for itself: %v", err)
 	}
-	proxy := data.Global{Module: "multiprocessing.managers", Name: "RebuildProxy"}
-	b, err := Encode(nil, v, EncodeOptions{Ref: func(r data.Ref) (data.Value, error) {
-		return &data.Object{Func: proxy, Args: data.Tuple{data.Uint(r.ID)}}, nil
+	proxy := pyvalue.Global{Module: "multiprocessing.managers", Name: "RebuildProxy"}
+	b, err := Encode(nil, v, EncodeOptions{Ref: func(r pyvalue.Ref) (pyvalue.Value, error) {
+		return &pyvalue.Object{Func: proxy, Args: pyvalue.Tuple{pyvalue.Uint(r.ID)}}, nil
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := Decode(b, Options{Object: func(o *data.Object) (data.Value, error) {
-		id, _ := data.Int(o.Args.(data.Tuple)[0])
-		return data.Ref{ID: uint64(id)}, nil
+	got, err := Decode(b, Options{Object: func(o *pyvalue.Object) (pyvalue.Value, error) {
+		id, _ := pyvalue.Int(o.Args.(pyvalue.Tuple)[0])
+		return pyvalue.Ref{ID: uint64(id)}, nil
 	}})
-	if err != nil || !data.Equal(got, v) {
-		t.Errorf("%s came back (%v)", data.Repr(got), err)
+	if err != nil || !pyvalue.Equal(got, v) {
+		t.Errorf("%s came back (%v)", pyvalue.Repr(got), err)
 	}
-	if _, err := Decode(b, Options{Object: func(*data.Object) (data.Value, error) { return nil, broken }}); !errors.Is(err, broken) {
+	if _, err := Decode(b, Options{Object: func(*pyvalue.Object) (pyvalue.Value, error) { return nil, broken }}); !errors.Is(err, broken) {
 		t.Errorf("an object that is refused: %v", err)
 	}
 }
@@ -118,12 +118,12 @@ func TestRefs(t *testing.T) {
 // Object is asked when Python would call, with the arguments complete, and not
 // about what Decode knows.
 func TestObjectIsAsked(t *testing.T) {
-	token := &data.Object{Func: data.Global{Module: "m", Name: "Token"}, Args: data.Tuple{}, New: true, State: data.Tuple{"list"}, HasState: true}
-	v := data.Tuple{
-		&data.Object{Func: data.Global{Module: "m", Name: "Rebuild"}, Args: data.Tuple{token}},
-		data.Slice{Stop: int64(1)},
-		complex(1, 2), &data.ByteArray{B: []byte{1}}, &data.Set{},
-		data.Range{Start: int64(0), Stop: int64(1), Step: int64(1)},
+	token := &pyvalue.Object{Func: pyvalue.Global{Module: "m", Name: "Token"}, Args: pyvalue.Tuple{}, New: true, State: pyvalue.Tuple{"list"}, HasState: true}
+	v := pyvalue.Tuple{
+		&pyvalue.Object{Func: pyvalue.Global{Module: "m", Name: "Rebuild"}, Args: pyvalue.Tuple{token}},
+		pyvalue.Slice{Stop: int64(1)},
+		complex(1, 2), &pyvalue.ByteArray{B: []byte{1}}, &pyvalue.Set{},
+		pyvalue.Range{Start: int64(0), Stop: int64(1), Step: int64(1)},
 	}
 	protocols(t, func(t *testing.T, o EncodeOptions) {
 		b, err := Encode(nil, v, o)
@@ -131,10 +131,10 @@ func TestObjectIsAsked(t *testing.T) {
 			t.Fatal(err)
 		}
 		var asked []string
-		_, err = Decode(b, Options{Object: func(o *data.Object) (data.Value, error) {
-			asked = append(asked, data.TypeName(o))
-			if !data.Equal(o.Args, data.Tuple{token}) {
-				t.Errorf("arguments are %s", data.Repr(o.Args))
+		_, err = Decode(b, Options{Object: func(o *pyvalue.Object) (pyvalue.Value, error) {
+			asked = append(asked, pyvalue.TypeName(o))
+			if !pyvalue.Equal(o.Args, pyvalue.Tuple{token}) {
+				t.Errorf("arguments are %s", pyvalue.Repr(o.Args))
 			}
 			return o, nil
 		}})
@@ -145,13 +145,13 @@ func TestObjectIsAsked(t *testing.T) {
 }
 
 func TestEncodeRefuses(t *testing.T) {
-	deep := data.Value(data.Tuple{})
-	for range data.MaxDepth + 10 {
-		deep = data.Tuple{deep}
+	deep := pyvalue.Value(pyvalue.Tuple{})
+	for range pyvalue.MaxDepth + 10 {
+		deep = pyvalue.Tuple{deep}
 	}
-	named := &data.Object{Func: data.Global{Module: "m", Name: "C"}, Args: data.Tuple{}, New: true, Kwargs: &data.Dict{}}
+	named := &pyvalue.Object{Func: pyvalue.Global{Module: "m", Name: "C"}, Args: pyvalue.Tuple{}, New: true, Kwargs: &pyvalue.Dict{}}
 	for name, c := range map[string]struct {
-		v    data.Value
+		v    pyvalue.Value
 		o    EncodeOptions
 		want error
 	}{
@@ -159,11 +159,11 @@ func TestEncodeRefuses(t *testing.T) {
 		"protocol 6":      {nil, EncodeOptions{Protocol: 6}, errors.ErrUnsupported},
 		"too deep":        {deep, EncodeOptions{}, mperr.ErrTooLarge},
 		"too long":        {strings.Repeat("x", 100), EncodeOptions{MaxBytes: 90}, mperr.ErrTooLarge},
-		"no value":        {data.Tuple{3}, EncodeOptions{}, mperr.ErrType},
-		"no arguments":    {&data.Object{Func: data.Global{}}, EncodeOptions{}, mperr.ErrType},
+		"no value":        {pyvalue.Tuple{3}, EncodeOptions{}, mperr.ErrType},
+		"no arguments":    {&pyvalue.Object{Func: pyvalue.Global{}}, EncodeOptions{}, mperr.ErrType},
 		"named arguments": {named, EncodeOptions{Protocol: 3}, errors.ErrUnsupported},
-		"name with dots":  {data.Global{Module: "a", Name: "b.c"}, EncodeOptions{Protocol: 3}, errors.ErrUnsupported},
-		"name of lines":   {data.Global{Module: "a\nb", Name: "c"}, EncodeOptions{Protocol: 3}, errors.ErrUnsupported},
+		"name with dots":  {pyvalue.Global{Module: "a", Name: "b.c"}, EncodeOptions{Protocol: 3}, errors.ErrUnsupported},
+		"name of lines":   {pyvalue.Global{Module: "a\nb", Name: "c"}, EncodeOptions{Protocol: 3}, errors.ErrUnsupported},
 	} {
 		dst := []byte("before")
 		got, err := Encode(dst, c.v, c.o)
@@ -177,7 +177,7 @@ func TestEncodeRefuses(t *testing.T) {
 func TestLongLeavesAreShared(t *testing.T) {
 	text, raw := strings.Repeat("x", 1000), bytes.Repeat([]byte{1}, 1000)
 	number := new(big.Int).Lsh(big.NewInt(1), 8000)
-	list := &data.List{}
+	list := &pyvalue.List{}
 	for range 100 {
 		list.Items = append(list.Items, text, raw, number)
 	}
@@ -186,7 +186,7 @@ func TestLongLeavesAreShared(t *testing.T) {
 		if err != nil || len(b) > 6500 {
 			t.Errorf("%d bytes (%v)", len(b), err)
 		}
-		if !data.Equal(trip(t, list, o), list) {
+		if !pyvalue.Equal(trip(t, list, o), list) {
 			t.Error("came back as something else")
 		}
 	})
@@ -194,7 +194,7 @@ func TestLongLeavesAreShared(t *testing.T) {
 
 // The values of a pickle are not those of its bytes, which are used again.
 func TestDecodeCopies(t *testing.T) {
-	v := data.Tuple{"text", []byte("bytes"), &data.ByteArray{B: []byte("array")}, data.Global{Module: "m", Name: "n"}}
+	v := pyvalue.Tuple{"text", []byte("bytes"), &pyvalue.ByteArray{B: []byte("array")}, pyvalue.Global{Module: "m", Name: "n"}}
 	protocols(t, func(t *testing.T, o EncodeOptions) {
 		b, err := Encode(nil, v, o)
 		if err != nil {
@@ -202,8 +202,8 @@ func TestDecodeCopies(t *testing.T) {
 		}
 		got, err := Decode(b, Options{})
 		clear(b)
-		if err != nil || !data.Equal(got, v) {
-			t.Errorf("became %s (%v)", data.Repr(got), err)
+		if err != nil || !pyvalue.Equal(got, v) {
+			t.Errorf("became %s (%v)", pyvalue.Repr(got), err)
 		}
 	})
 }
@@ -211,11 +211,11 @@ func TestDecodeCopies(t *testing.T) {
 // A list or dict made of another one does not change with it.
 func TestCopiesAreApart(t *testing.T) {
 	v, err := Decode(body("](K\x01K\x02e\x940cbuiltins\nlist\nh\x00\x85R(K\x03K\x04eh\x00K\x05a\x86."), Options{})
-	if err != nil || data.Repr(v) != "([1, 2, 3, 4], [1, 2, 5])" {
-		t.Errorf("%s (%v)", data.Repr(v), err)
+	if err != nil || pyvalue.Repr(v) != "([1, 2, 3, 4], [1, 2, 5])" {
+		t.Errorf("%s (%v)", pyvalue.Repr(v), err)
 	}
 	v, err = Decode(body("}K\x01Ns\x940cbuiltins\ndict\nh\x00\x85RK\x01K\x02sh\x00\x86."), Options{})
-	if err != nil || data.Repr(v) != "({1: 2}, {1: None})" {
-		t.Errorf("%s (%v)", data.Repr(v), err)
+	if err != nil || pyvalue.Repr(v) != "({1: 2}, {1: None})" {
+		t.Errorf("%s (%v)", pyvalue.Repr(v), err)
 	}
 }

@@ -3,7 +3,7 @@ package pickle
 import (
 	"math"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 )
 
 // memo remembers under which numbers values were written. Most pickles hold a
@@ -12,18 +12,18 @@ type memo struct {
 	n     int // numbers given
 	few   [12]numbered
 	used  int
-	many  map[data.ID]int
-	names map[data.Global]int
-	name  data.Global // the first global; many pickles have one
-	first int         // its number, plus 1
+	many  map[pyvalue.ID]int
+	names map[pyvalue.Global]int
+	name  pyvalue.Global // the first global; many pickles have one
+	first int            // its number, plus 1
 }
 
 type numbered struct {
-	id data.ID
+	id pyvalue.ID
 	n  int
 }
 
-func (m *memo) find(id data.ID) (int, bool) {
+func (m *memo) find(id pyvalue.ID) (int, bool) {
 	if m.many != nil {
 		n, ok := m.many[id]
 		return n, ok
@@ -36,13 +36,13 @@ func (m *memo) find(id data.ID) (int, bool) {
 	return 0, false
 }
 
-func (m *memo) has(id data.ID) bool {
+func (m *memo) has(id pyvalue.ID) bool {
 	_, ok := m.find(id)
 	return ok
 }
 
 // add gives a value the next number.
-func (m *memo) add(id data.ID) {
+func (m *memo) add(id pyvalue.ID) {
 	n := m.n
 	m.n++
 	switch {
@@ -52,7 +52,7 @@ func (m *memo) add(id data.ID) {
 		m.few[m.used] = numbered{id, n}
 		m.used++
 	default:
-		m.many = make(map[data.ID]int, 4*len(m.few))
+		m.many = make(map[pyvalue.ID]int, 4*len(m.few))
 		for _, it := range m.few {
 			m.many[it.id] = it.n
 		}
@@ -60,7 +60,7 @@ func (m *memo) add(id data.ID) {
 	}
 }
 
-func (m *memo) global(g data.Global) (int, bool) {
+func (m *memo) global(g pyvalue.Global) (int, bool) {
 	if m.first > 0 && m.name == g {
 		return m.first - 1, true
 	}
@@ -68,7 +68,7 @@ func (m *memo) global(g data.Global) (int, bool) {
 	return n, ok
 }
 
-func (m *memo) addGlobal(g data.Global) {
+func (m *memo) addGlobal(g pyvalue.Global) {
 	n := m.n
 	m.n++
 	if m.first == 0 {
@@ -76,13 +76,13 @@ func (m *memo) addGlobal(g data.Global) {
 		return
 	}
 	if m.names == nil {
-		m.names = map[data.Global]int{}
+		m.names = map[pyvalue.Global]int{}
 	}
 	m.names[g] = n
 }
 
 // memoize makes the loader remember the value on top of its stack.
-func (e *encoder) memoize(id data.ID) {
+func (e *encoder) memoize(id pyvalue.ID) {
 	e.memo.add(id)
 	e.put(e.memo.n - 1)
 }
@@ -100,7 +100,7 @@ func (e *encoder) put(n int) {
 
 // recall writes the number of a value that was written before, and reports
 // whether there is one.
-func (e *encoder) recall(id data.ID) bool {
+func (e *encoder) recall(id pyvalue.ID) bool {
 	n, ok := e.memo.find(id)
 	if ok {
 		e.get(n)

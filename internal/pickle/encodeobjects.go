@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 )
 
 // batch is how many items one opcode adds, as in CPython.
@@ -14,7 +14,7 @@ const batch = 1000
 
 // tuple writes the elements first. If they led to the tuple itself, it has been
 // written on the way: then the elements are taken off the stack again.
-func (e *encoder) tuple(t data.Tuple, id data.ID, depth int) error {
+func (e *encoder) tuple(t pyvalue.Tuple, id pyvalue.ID, depth int) error {
 	if len(t) > 3 {
 		e.op(opMark)
 	}
@@ -49,7 +49,7 @@ func (e *encoder) drop(n int) {
 }
 
 // items adds items to the container on the stack, in batches.
-func (e *encoder) items(items []data.Value, one, many byte, depth int) error {
+func (e *encoder) items(items []pyvalue.Value, one, many byte, depth int) error {
 	for len(items) > 0 {
 		now := items[:min(len(items), batch)]
 		items = items[len(now):]
@@ -70,7 +70,7 @@ func (e *encoder) items(items []data.Value, one, many byte, depth int) error {
 	return nil
 }
 
-func (e *encoder) entries(entries []data.Entry, depth int) error {
+func (e *encoder) entries(entries []pyvalue.Entry, depth int) error {
 	for len(entries) > 0 {
 		now := entries[:min(len(entries), batch)]
 		entries = entries[len(now):]
@@ -94,18 +94,18 @@ func (e *encoder) entries(entries []data.Entry, depth int) error {
 	return nil
 }
 
-func (e *encoder) set(s *data.Set, id data.ID, depth int) error {
+func (e *encoder) set(s *pyvalue.Set, id pyvalue.ID, depth int) error {
 	if e.protocol < 4 {
-		return e.made(id, e.reduce(depth, "builtins", "set", &data.List{Items: s.Items}))
+		return e.made(id, e.reduce(depth, "builtins", "set", &pyvalue.List{Items: s.Items}))
 	}
 	e.op(opEmptySet)
 	e.memoize(id)
 	return e.items(s.Items, 0, opAddItems, depth)
 }
 
-func (e *encoder) frozenSet(s *data.FrozenSet, id data.ID, depth int) error {
+func (e *encoder) frozenSet(s *pyvalue.FrozenSet, id pyvalue.ID, depth int) error {
 	if e.protocol < 4 {
-		return e.made(id, e.reduce(depth, "builtins", "frozenset", &data.List{Items: s.Items}))
+		return e.made(id, e.reduce(depth, "builtins", "frozenset", &pyvalue.List{Items: s.Items}))
 	}
 	e.op(opMark)
 	for _, v := range s.Items {
@@ -123,7 +123,7 @@ func (e *encoder) frozenSet(s *data.FrozenSet, id data.ID, depth int) error {
 	return nil
 }
 
-func (e *encoder) byteArray(b *data.ByteArray, id data.ID, depth int) error {
+func (e *encoder) byteArray(b *pyvalue.ByteArray, id pyvalue.ID, depth int) error {
 	switch {
 	case e.protocol >= 5:
 		e.sized(opByteArray8, 8, len(b.B))
@@ -138,7 +138,7 @@ func (e *encoder) byteArray(b *data.ByteArray, id data.ID, depth int) error {
 
 // made puts what was just made into the memo. If its parts led to itself it is
 // there already, and the second one is dropped.
-func (e *encoder) made(id data.ID, err error) error {
+func (e *encoder) made(id pyvalue.ID, err error) error {
 	if err != nil {
 		return err
 	}
@@ -152,8 +152,8 @@ func (e *encoder) made(id data.ID, err error) error {
 }
 
 // reduce writes a call of a function by its name.
-func (e *encoder) reduce(depth int, module, name string, args ...data.Value) error {
-	if err := e.global(data.Global{Module: module, Name: name}); err != nil {
+func (e *encoder) reduce(depth int, module, name string, args ...pyvalue.Value) error {
+	if err := e.global(pyvalue.Global{Module: module, Name: name}); err != nil {
 		return err
 	}
 	return e.apply(args, depth)
@@ -161,7 +161,7 @@ func (e *encoder) reduce(depth int, module, name string, args ...data.Value) err
 
 // apply writes arguments, and the call. The tuple is not remembered: it is new
 // each time.
-func (e *encoder) apply(args []data.Value, depth int) error {
+func (e *encoder) apply(args []pyvalue.Value, depth int) error {
 	switch {
 	case len(args) == 0:
 		e.dst = append(e.dst, opEmptyTuple, opReduce)
@@ -184,29 +184,29 @@ func (e *encoder) apply(args []data.Value, depth int) error {
 }
 
 // saveCall writes what Python makes by calling something.
-func (e *encoder) saveCall(v data.Value, id data.ID, depth int) error {
+func (e *encoder) saveCall(v pyvalue.Value, id pyvalue.ID, depth int) error {
 	switch v := v.(type) {
-	case data.Global:
+	case pyvalue.Global:
 		return e.global(v)
 	case complex128:
 		return e.reduce(depth, "builtins", "complex", real(v), imag(v))
-	case data.Slice:
+	case pyvalue.Slice:
 		return e.reduce(depth, "builtins", "slice", v.Start, v.Stop, v.Step)
-	case data.Range:
+	case pyvalue.Range:
 		return e.reduce(depth, "builtins", "range", v.Start, v.Stop, v.Step)
-	case *data.Exception:
+	case *pyvalue.Exception:
 		return e.made(id, e.reduce(depth, v.Class.Module, v.Class.Name, v.Args...))
-	case *data.Object:
+	case *pyvalue.Object:
 		return e.object(v, id, depth)
 	}
 	return fmt.Errorf("a value of Go type %T: %w", v, mperr.ErrType)
 }
 
-func (e *encoder) object(o *data.Object, id data.ID, depth int) error {
-	if _, ok := o.Args.(data.Tuple); !ok {
-		return fmt.Errorf("arguments of %s are a %s, not a tuple: %w", data.ReprWithin(o.Func, 80), data.TypeName(o.Args), mperr.ErrType)
+func (e *encoder) object(o *pyvalue.Object, id pyvalue.ID, depth int) error {
+	if _, ok := o.Args.(pyvalue.Tuple); !ok {
+		return fmt.Errorf("arguments of %s are a %s, not a tuple: %w", pyvalue.ReprWithin(o.Func, 80), pyvalue.TypeName(o.Args), mperr.ErrType)
 	}
-	for _, v := range []data.Value{o.Func, o.Args} {
+	for _, v := range []pyvalue.Value{o.Func, o.Args} {
 		if err := e.save(v, depth); err != nil {
 			return err
 		}
@@ -233,7 +233,7 @@ func (e *encoder) object(o *data.Object, id data.ID, depth int) error {
 }
 
 // contents writes what is put into an object once it has been made.
-func (e *encoder) contents(o *data.Object, depth int) error {
+func (e *encoder) contents(o *pyvalue.Object, depth int) error {
 	if err := e.items(o.Items, opAppend, opAppends, depth); err != nil {
 		return err
 	}
@@ -250,7 +250,7 @@ func (e *encoder) contents(o *data.Object, depth int) error {
 	return nil
 }
 
-func (e *encoder) global(g data.Global) error {
+func (e *encoder) global(g pyvalue.Global) error {
 	if n, ok := e.memo.global(g); ok {
 		e.get(n)
 		return nil
@@ -266,7 +266,7 @@ func (e *encoder) global(g data.Global) error {
 			return fmt.Errorf("the name %q, in protocol %d: %w", g, e.protocol, errors.ErrUnsupported)
 		}
 		e.op(opGlobal)
-		e.dst = append(e.dst, data.WTF8(g.Module)+"\n"+data.WTF8(g.Name)+"\n"...)
+		e.dst = append(e.dst, pyvalue.WTF8(g.Module)+"\n"+pyvalue.WTF8(g.Name)+"\n"...)
 	}
 	e.memo.addGlobal(g)
 	e.put(e.memo.n - 1)

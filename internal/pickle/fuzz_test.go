@@ -4,7 +4,7 @@ import (
 	"math"
 	"testing"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 )
 
 // FuzzDecode: whatever the bytes are, nothing panics, hangs or grows without
@@ -24,12 +24,12 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			return
 		}
-		data.ReprWithin(v, 1000)
-		data.Refs(v, func(data.Ref) bool { t.Error("a reference from nowhere"); return false })
-		if n := data.Size(v); n > 300*len(b)+1000 {
+		pyvalue.ReprWithin(v, 1000)
+		pyvalue.Refs(v, func(pyvalue.Ref) bool { t.Error("a reference from nowhere"); return false })
+		if n := pyvalue.Size(v); n > 300*len(b)+1000 {
 			t.Errorf("size %d", n)
 		}
-		if _, err := data.KeyWithin(v, 10_000); err == nil && !data.Equal(v, v) && !hasNaN(v) {
+		if _, err := pyvalue.KeyWithin(v, 10_000); err == nil && !pyvalue.Equal(v, v) && !hasNaN(v) {
 			t.Error("is not equal to itself")
 		}
 		for protocol := lowestProtocol; protocol <= highestProtocol; protocol++ {
@@ -37,21 +37,21 @@ func FuzzDecode(f *testing.F) {
 			if err != nil {
 				continue
 			}
-			again, err := Decode(out, Options{MaxDepth: data.MaxDepth})
+			again, err := Decode(out, Options{MaxDepth: pyvalue.MaxDepth})
 			if err != nil {
 				t.Fatalf("protocol %d: %x: %v", protocol, out, err)
 			}
-			if !data.Equal(v, again) && !hasNaN(v) {
-				t.Fatalf("protocol %d: %s became %s", protocol, data.ReprWithin(v, 1000), data.ReprWithin(again, 1000))
+			if !pyvalue.Equal(v, again) && !hasNaN(v) {
+				t.Fatalf("protocol %d: %s became %s", protocol, pyvalue.ReprWithin(v, 1000), pyvalue.ReprWithin(again, 1000))
 			}
-			_, _ = data.Compare(v, again)
+			_, _ = pyvalue.Compare(v, again)
 		}
 	})
 }
 
 // hasNaN reports whether a value is not equal to its copy for that reason.
-func hasNaN(v data.Value) (found bool) {
-	data.Walk(v, func(v data.Value) bool {
+func hasNaN(v pyvalue.Value) (found bool) {
+	pyvalue.Walk(v, func(v pyvalue.Value) bool {
 		switch v := v.(type) {
 		case float64:
 			found = found || math.IsNaN(v)

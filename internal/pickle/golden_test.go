@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 )
 
 // frame is a message between CPython's manager and its client: "S" is what the
@@ -47,13 +47,13 @@ func TestGolden(t *testing.T) {
 			t.Errorf("%s %s %x: %v", f.version, f.side, f.pickle, err)
 			continue
 		}
-		if n := len(v.(data.Tuple)); n != map[string]int{"C": 4, "S": 2}[f.side] {
-			t.Errorf("%s: a message of %d parts: %s", f.side, n, data.Repr(v))
+		if n := len(v.(pyvalue.Tuple)); n != map[string]int{"C": 4, "S": 2}[f.side] {
+			t.Errorf("%s: a message of %d parts: %s", f.side, n, pyvalue.Repr(v))
 		}
 		for protocol := lowestProtocol; protocol <= highestProtocol; protocol++ {
 			again := trip(t, v, EncodeOptions{Protocol: protocol})
-			if !data.Equal(v, again) {
-				t.Errorf("protocol %d: %s became %s", protocol, data.Repr(v), data.Repr(again))
+			if !pyvalue.Equal(v, again) {
+				t.Errorf("protocol %d: %s became %s", protocol, pyvalue.Repr(v), pyvalue.Repr(again))
 			}
 		}
 	}
@@ -86,15 +86,15 @@ func TestGoldenOpcodes(t *testing.T) {
 }
 
 // trip encodes and decodes.
-func trip(t testing.TB, v data.Value, o EncodeOptions) data.Value {
+func trip(t testing.TB, v pyvalue.Value, o EncodeOptions) pyvalue.Value {
 	t.Helper()
 	b, err := Encode(nil, v, o)
 	if err != nil {
-		t.Fatalf("protocol %d: %s: %v", o.Protocol, data.ReprWithin(v, 200), err)
+		t.Fatalf("protocol %d: %s: %v", o.Protocol, pyvalue.ReprWithin(v, 200), err)
 	}
-	again, err := Decode(b, Options{MaxDepth: data.MaxDepth})
+	again, err := Decode(b, Options{MaxDepth: pyvalue.MaxDepth})
 	if err != nil {
-		t.Fatalf("protocol %d: %s as %x: %v", o.Protocol, data.ReprWithin(v, 200), b[:min(len(b), 200)], err)
+		t.Fatalf("protocol %d: %s as %x: %v", o.Protocol, pyvalue.ReprWithin(v, 200), b[:min(len(b), 200)], err)
 	}
 	return again
 }

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 )
 
 // body is a pickle of protocol 4.
@@ -70,7 +70,7 @@ func TestRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			v, err := Decode(c.pickle, Options{})
 			if err == nil {
-				t.Fatalf("decoded: %s", data.ReprWithin(v, 100))
+				t.Fatalf("decoded: %s", pyvalue.ReprWithin(v, 100))
 			}
 			if c.want != nil && !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.text) {
 				t.Errorf("%v, want %v with %q", err, c.want, c.text)
@@ -137,31 +137,31 @@ func bombs() map[string][]byte {
 func TestBombs(t *testing.T) {
 	for name, b := range bombs() {
 		t.Run(name, func(t *testing.T) {
-			one, err := Decode(b, Options{MaxDepth: data.MaxDepth})
+			one, err := Decode(b, Options{MaxDepth: pyvalue.MaxDepth})
 			if err != nil {
 				t.Fatal(err)
 			}
 			two := trip(t, one, EncodeOptions{})
-			if !data.Equal(one, two) {
+			if !pyvalue.Equal(one, two) {
 				t.Error("is not equal to what came back")
 			}
-			if c, err := data.Compare(one, two); err == nil && c != 0 {
+			if c, err := pyvalue.Compare(one, two); err == nil && c != 0 {
 				t.Error("has an order")
 			}
 			out, err := Encode(nil, one, EncodeOptions{Protocol: 2})
 			if err != nil || len(out) > 6*len(b)+100 {
 				t.Errorf("%d bytes became %d: %v", len(b), len(out), err)
 			}
-			if n := data.Size(one); n > 200*len(b) {
+			if n := pyvalue.Size(one); n > 200*len(b) {
 				t.Errorf("%d bytes have size %d", len(b), n)
 			}
-			if s := data.ReprWithin(one, 1000); len(s) > 1100 {
+			if s := pyvalue.ReprWithin(one, 1000); len(s) > 1100 {
 				t.Errorf("repr of %d bytes", len(s))
 			}
-			if k, err := data.KeyWithin(one, 1000); err == nil && len(k) > 1100 {
+			if k, err := pyvalue.KeyWithin(one, 1000); err == nil && len(k) > 1100 {
 				t.Errorf("key of %d bytes", len(k))
 			}
-			data.Refs(one, func(data.Ref) bool { return true })
+			pyvalue.Refs(one, func(pyvalue.Ref) bool { return true })
 		})
 	}
 }

@@ -4,14 +4,14 @@ import (
 	"math/big"
 	"slices"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 )
 
 // known returns what a call of one of Python's own types gives. ok is false for
 // any other, and for arguments that these types are not pickled with: the call
 // stays an object then.
-func (d *decoder) known(g data.Global, args data.Tuple) (v data.Value, ok bool, err error) {
-	if g == (data.Global{Module: "_codecs", Name: "encode"}) {
+func (d *decoder) known(g pyvalue.Global, args pyvalue.Tuple) (v pyvalue.Value, ok bool, err error) {
+	if g == (pyvalue.Global{Module: "_codecs", Name: "encode"}) {
 		return d.latin1(args)
 	}
 	if g.Module != "builtins" {
@@ -37,7 +37,7 @@ func (d *decoder) known(g data.Global, args data.Tuple) (v data.Value, ok bool, 
 // sliceOf takes None and integers only, as slices of any use have. Parts that
 // are containers would be shared by slices, which are no pointers, and then
 // nothing could tell a small value from the huge one that it stands for.
-func sliceOf(args data.Tuple) (data.Value, bool) {
+func sliceOf(args pyvalue.Tuple) (pyvalue.Value, bool) {
 	if len(args) != 3 {
 		return nil, false
 	}
@@ -46,10 +46,10 @@ func sliceOf(args data.Tuple) (data.Value, bool) {
 			return nil, false
 		}
 	}
-	return data.Slice{Start: args[0], Stop: args[1], Step: args[2]}, true
+	return pyvalue.Slice{Start: args[0], Stop: args[1], Step: args[2]}, true
 }
 
-func isInteger(v data.Value) bool {
+func isInteger(v pyvalue.Value) bool {
 	switch v.(type) {
 	case int64, *big.Int, bool:
 		return true
@@ -57,7 +57,7 @@ func isInteger(v data.Value) bool {
 	return false
 }
 
-func rangeOf(args data.Tuple) (data.Value, bool) {
+func rangeOf(args pyvalue.Tuple) (pyvalue.Value, bool) {
 	if len(args) != 3 {
 		return nil, false
 	}
@@ -66,13 +66,13 @@ func rangeOf(args data.Tuple) (data.Value, bool) {
 			return nil, false
 		}
 	}
-	if args[2] == data.Value(int64(0)) {
+	if args[2] == pyvalue.Value(int64(0)) {
 		return nil, false
 	}
-	return data.Range{Start: args[0], Stop: args[1], Step: args[2]}, true
+	return pyvalue.Range{Start: args[0], Stop: args[1], Step: args[2]}, true
 }
 
-func complexOf(args data.Tuple) (data.Value, bool) {
+func complexOf(args pyvalue.Tuple) (pyvalue.Value, bool) {
 	if len(args) != 2 {
 		return nil, false
 	}
@@ -83,9 +83,9 @@ func complexOf(args data.Tuple) (data.Value, bool) {
 
 // copyOf makes the sets of protocols 2 and 3, and the lists that Python makes of
 // the views of dicts. Without an argument they are empty.
-func (d *decoder) copyOf(name string, args data.Tuple) (data.Value, bool, error) {
-	var items []data.Value
-	var entries []data.Entry
+func (d *decoder) copyOf(name string, args pyvalue.Tuple) (pyvalue.Value, bool, error) {
+	var items []pyvalue.Value
+	var entries []pyvalue.Entry
 	if len(args) > 1 {
 		return nil, false, nil
 	}
@@ -103,50 +103,50 @@ func (d *decoder) copyOf(name string, args data.Tuple) (data.Value, bool, error)
 	}
 	switch name {
 	case "list":
-		return &data.List{Items: slices.Clone(items)}, true, nil
+		return &pyvalue.List{Items: slices.Clone(items)}, true, nil
 	case "dict":
-		return &data.Dict{Entries: slices.Clone(entries)}, true, nil
+		return &pyvalue.Dict{Entries: slices.Clone(entries)}, true, nil
 	case "set":
-		set := &data.Set{}
+		set := &pyvalue.Set{}
 		return set, true, d.addItems(set, &set.Items, items)
 	}
-	set := &data.FrozenSet{}
+	set := &pyvalue.FrozenSet{}
 	return set, true, d.addItems(set, &set.Items, items)
 }
 
 // literal returns what a container holds.
-func literal(v data.Value) (items []data.Value, entries []data.Entry, ok bool) {
+func literal(v pyvalue.Value) (items []pyvalue.Value, entries []pyvalue.Entry, ok bool) {
 	switch v := v.(type) {
-	case *data.List:
+	case *pyvalue.List:
 		return v.Items, nil, true
-	case data.Tuple:
+	case pyvalue.Tuple:
 		return v, nil, true
-	case *data.Dict:
+	case *pyvalue.Dict:
 		return nil, v.Entries[:len(v.Entries):len(v.Entries)], v.Entries != nil
 	}
 	return nil, nil, false
 }
 
-func (d *decoder) byteArray(args data.Tuple) (data.Value, bool, error) {
+func (d *decoder) byteArray(args pyvalue.Tuple) (pyvalue.Value, bool, error) {
 	switch len(args) {
 	case 0:
-		return &data.ByteArray{B: []byte{}}, true, nil
+		return &pyvalue.ByteArray{B: []byte{}}, true, nil
 	case 1:
 		if b, ok := args[0].([]byte); ok {
-			return &data.ByteArray{B: slices.Clip(b)}, true, nil
+			return &pyvalue.ByteArray{B: slices.Clip(b)}, true, nil
 		}
 	case 2:
 		v, ok, err := d.latin1(args)
 		b, _ := v.([]byte)
-		return &data.ByteArray{B: b}, ok, err
+		return &pyvalue.ByteArray{B: b}, ok, err
 	}
 	return nil, false, nil
 }
 
 // latin1 is how protocol 2, which has no bytes, writes them: as a text of the
 // characters U+0000 to U+00FF.
-func (d *decoder) latin1(args data.Tuple) (data.Value, bool, error) {
-	if len(args) != 2 || args[1] != data.Value("latin1") && args[1] != data.Value("latin-1") {
+func (d *decoder) latin1(args pyvalue.Tuple) (pyvalue.Value, bool, error) {
+	if len(args) != 2 || args[1] != pyvalue.Value("latin1") && args[1] != pyvalue.Value("latin-1") {
 		return nil, false, nil
 	}
 	text, ok := args[0].(string)

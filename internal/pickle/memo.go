@@ -1,6 +1,6 @@
 package pickle
 
-import "multiproc/internal/data"
+import "multiproc/internal/pyvalue"
 
 // vacant stands in the memo where no value was put.
 type vacant struct{}
@@ -52,10 +52,10 @@ func (d *decoder) putOrGet(put bool, n int) error {
 	return d.occupy(placeBytes)
 }
 
-func (d *decoder) remember(n int, v data.Value) {
+func (d *decoder) remember(n int, v pyvalue.Value) {
 	if n > len(d.memo)+gap {
 		if d.far == nil {
-			d.far = map[int]data.Value{}
+			d.far = map[int]pyvalue.Value{}
 		}
 		d.far[n] = v
 		return
@@ -70,7 +70,7 @@ func (d *decoder) remember(n int, v data.Value) {
 	d.memo[n] = v
 }
 
-func (d *decoder) recall(n int) (data.Value, bool) {
+func (d *decoder) recall(n int) (pyvalue.Value, bool) {
 	if n < len(d.memo) {
 		if v := d.memo[n]; v != (vacant{}) {
 			return v, true
@@ -81,9 +81,9 @@ func (d *decoder) recall(n int) (data.Value, bool) {
 }
 
 // isContainer reports whether v may hold values.
-func isContainer(v data.Value) bool {
+func isContainer(v pyvalue.Value) bool {
 	switch v.(type) {
-	case data.Tuple, *data.List, *data.Dict, *data.Set, *data.FrozenSet, *data.Object, data.Slice, data.Range:
+	case pyvalue.Tuple, *pyvalue.List, *pyvalue.Dict, *pyvalue.Set, *pyvalue.FrozenSet, *pyvalue.Object, pyvalue.Slice, pyvalue.Range:
 		return true
 	}
 	return false

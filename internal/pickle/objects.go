@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"unicode/utf8"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 )
 
 // object carries out the opcodes that make objects, as far as to remember how
@@ -41,7 +41,7 @@ func (d *decoder) global() error {
 	if !utf8.Valid(module) || !utf8.Valid(name) {
 		return corrupt("a name is not UTF-8")
 	}
-	g := data.Global{Module: string(module), Name: string(name)}
+	g := pyvalue.Global{Module: string(module), Name: string(name)}
 	if d.protocol < 3 {
 		g = modern(g)
 	}
@@ -58,24 +58,24 @@ func (d *decoder) stackGlobal() error {
 	if !ok || !both {
 		return corrupt("a name is not text")
 	}
-	return d.push(data.Global{Module: module, Name: name})
+	return d.push(pyvalue.Global{Module: module, Name: name})
 }
 
 // call takes the arguments and the callable from the stack.
-func (d *decoder) call() (data.Value, data.Tuple, error) {
+func (d *decoder) call() (pyvalue.Value, pyvalue.Tuple, error) {
 	vs, err := d.take(2)
 	if err != nil {
 		return nil, nil, err
 	}
-	args, ok := vs[1].(data.Tuple)
+	args, ok := vs[1].(pyvalue.Tuple)
 	if !ok {
-		return nil, nil, corrupt("arguments are a %s, not a tuple", data.TypeName(vs[1]))
+		return nil, nil, corrupt("arguments are a %s, not a tuple", pyvalue.TypeName(vs[1]))
 	}
 	switch vs[0].(type) {
-	case data.Global, *data.Object, data.Ref:
+	case pyvalue.Global, *pyvalue.Object, pyvalue.Ref:
 		return vs[0], args, nil
 	}
-	return nil, nil, corrupt("a %s is called", data.TypeName(vs[0]))
+	return nil, nil, corrupt("a %s is called", pyvalue.TypeName(vs[0]))
 }
 
 func (d *decoder) reduce() error {
@@ -86,7 +86,7 @@ func (d *decoder) reduce() error {
 	if err := d.contain(); err != nil {
 		return err
 	}
-	if g, ok := f.(data.Global); ok {
+	if g, ok := f.(pyvalue.Global); ok {
 		v, ok, err := d.known(g, args)
 		if err != nil {
 			return err
@@ -98,9 +98,9 @@ func (d *decoder) reduce() error {
 	if err := d.charge(objectBytes); err != nil {
 		return err
 	}
-	o := &data.Object{Func: f, Args: args}
+	o := &pyvalue.Object{Func: f, Args: args}
 	if d.setsState(o) {
-		return fmt.Errorf("state is set by calling %s: %w", data.ReprWithin(f, 80), errors.ErrUnsupported)
+		return fmt.Errorf("state is set by calling %s: %w", pyvalue.ReprWithin(f, 80), errors.ErrUnsupported)
 	}
 	if d.options.Object == nil {
 		return d.push(o)
@@ -119,7 +119,7 @@ const objectBytes = 128
 // that in two cases: for a function that puts state into its first argument, of
 // which nothing would remain; and for an object within its own arguments, which
 // is taken from the memo right afterwards.
-func (d *decoder) setsState(o *data.Object) bool {
+func (d *decoder) setsState(o *pyvalue.Object) bool {
 	if d.at >= len(d.b) || d.b[d.at] != opPop {
 		return false
 	}
@@ -129,32 +129,32 @@ func (d *decoder) setsState(o *data.Object) bool {
 	if err != nil || op != opBinGet && op != opLongBinGet || ahead.memoOp(op) != nil {
 		return true
 	}
-	same, ok := ahead.stack[0].(*data.Object)
+	same, ok := ahead.stack[0].(*pyvalue.Object)
 	return !ok || !sameCallable(same.Func, o.Func)
 }
 
 // sameCallable tells whether two calls are of one thing. It does not look into
 // objects, of which a pickle may hold many that are large and alike.
-func sameCallable(a, b data.Value) bool {
+func sameCallable(a, b pyvalue.Value) bool {
 	switch a := a.(type) {
-	case data.Global:
-		b, ok := b.(data.Global)
+	case pyvalue.Global:
+		b, ok := b.(pyvalue.Global)
 		return ok && a == b
-	case *data.Object:
-		return b == data.Value(a)
+	case *pyvalue.Object:
+		return b == pyvalue.Value(a)
 	}
 	return false
 }
 
 func (d *decoder) newObject(named bool) error {
-	var kwargs data.Value
+	var kwargs pyvalue.Value
 	if named {
 		v, err := d.pop()
 		if err != nil {
 			return err
 		}
-		if _, ok := v.(*data.Dict); !ok {
-			return corrupt("named arguments are a %s, not a dict", data.TypeName(v))
+		if _, ok := v.(*pyvalue.Dict); !ok {
+			return corrupt("named arguments are a %s, not a dict", pyvalue.TypeName(v))
 		}
 		kwargs = v
 	}
@@ -168,7 +168,7 @@ func (d *decoder) newObject(named bool) error {
 	if err := d.charge(objectBytes); err != nil {
 		return err
 	}
-	return d.push(&data.Object{Func: class, Args: args, Kwargs: kwargs, New: true})
+	return d.push(&pyvalue.Object{Func: class, Args: args, Kwargs: kwargs, New: true})
 }
 
 func (d *decoder) build() error {
@@ -180,10 +180,10 @@ func (d *decoder) build() error {
 	if err != nil {
 		return err
 	}
-	o, ok := v.(*data.Object)
+	o, ok := v.(*pyvalue.Object)
 	switch {
 	case !ok:
-		return corrupt("state is set of a %s, which has none", data.TypeName(v))
+		return corrupt("state is set of a %s, which has none", pyvalue.TypeName(v))
 	case o.HasState:
 		return fmt.Errorf("state is set twice: %w", errors.ErrUnsupported)
 	}

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"multiproc/internal/data"
 	"multiproc/internal/pyconn/pyconntest"
+	"multiproc/internal/pyvalue"
 )
 
 // run runs testdata/values.py and returns the lines that it prints.
@@ -63,8 +63,8 @@ func TestPythonAndBack(t *testing.T) {
 				t.Errorf("value %s, protocol %d: %v (%.100s)", f[0], protocol, err, f[3])
 				continue
 			}
-			if want := string(unhex(t, f[2])); want != "-" && want != data.WTF8(data.Repr(v)) && len(want) < 4000 && !strings.HasPrefix(want, "<") {
-				t.Errorf("value %s, protocol %d: repr is %.200s, want %.200s", f[0], protocol, data.Repr(v), want)
+			if want := string(unhex(t, f[2])); want != "-" && want != pyvalue.WTF8(pyvalue.Repr(v)) && len(want) < 4000 && !strings.HasPrefix(want, "<") {
+				t.Errorf("value %s, protocol %d: repr is %.200s, want %.200s", f[0], protocol, pyvalue.Repr(v), want)
 			}
 			for p := lowestProtocol; p <= highestProtocol; p++ {
 				b, err := Encode(nil, v, EncodeOptions{Protocol: p})
@@ -93,7 +93,7 @@ func TestPythonAndBack(t *testing.T) {
 // Equal, Compare and Key say of each pair what Python says.
 func TestPythonsOrder(t *testing.T) {
 	python := pyconntest.Pythons(t)[0]
-	var values []data.Value
+	var values []pyvalue.Value
 	lines := run(t, python, "order", nil)
 	for len(lines) > 0 && !strings.Contains(lines[0], " ") {
 		v, err := Decode(unhex(t, lines[0]), Options{})
@@ -112,15 +112,15 @@ func TestPythonsOrder(t *testing.T) {
 	}
 }
 
-func checkPair(t *testing.T, a, b data.Value, want []string) {
+func checkPair(t *testing.T, a, b pyvalue.Value, want []string) {
 	t.Helper()
-	pair := data.Repr(a) + " and " + data.Repr(b)
-	equal := data.Equal(a, b)
+	pair := pyvalue.Repr(a) + " and " + pyvalue.Repr(b)
+	equal := pyvalue.Equal(a, b)
 	if got := map[bool]string{true: "True", false: "False"}[equal]; got != want[0] {
 		t.Errorf("%s: equal is %s, want %s", pair, got, want[0])
 	}
 	less := "False"
-	if c, err := data.Compare(a, b); err != nil {
+	if c, err := pyvalue.Compare(a, b); err != nil {
 		less = "TypeError " + err.Error()
 	} else if c < 0 {
 		less = "True"
@@ -129,8 +129,8 @@ func checkPair(t *testing.T, a, b data.Value, want []string) {
 	if less != wantLess && !strings.Contains(want[2], "builtin_function") {
 		t.Errorf("%s: less is %s, want %s", pair, less, wantLess)
 	}
-	ka, erra := data.Key(a)
-	kb, errb := data.Key(b)
+	ka, erra := pyvalue.Key(a)
+	kb, errb := pyvalue.Key(b)
 	if hashed := map[bool]string{true: "yes", false: "no"}[erra == nil && errb == nil]; hashed != want[1] {
 		t.Errorf("%s: hashable is %s, want %s (%v, %v)", pair, hashed, want[1], erra, errb)
 	}
@@ -142,7 +142,7 @@ func checkPair(t *testing.T, a, b data.Value, want []string) {
 	}
 }
 
-func isNaN(v data.Value) bool {
+func isNaN(v pyvalue.Value) bool {
 	f, ok := v.(float64)
 	return ok && f != f
 }

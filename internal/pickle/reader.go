@@ -7,7 +7,7 @@ import (
 	"slices"
 	"unicode/utf8"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 )
 
 // reader takes the arguments of opcodes from the bytes. Nothing is allocated
@@ -114,7 +114,7 @@ func (d *decoder) number(op byte) error {
 }
 
 // long is the integer of little-endian bytes in two's complement.
-func long(p []byte) data.Value {
+func long(p []byte) pyvalue.Value {
 	if len(p) <= 8 {
 		n := uint64(0)
 		for i, c := range p {
@@ -129,7 +129,7 @@ func long(p []byte) data.Value {
 	if p[len(p)-1]&0x80 != 0 {
 		x.Sub(x, new(big.Int).Lsh(big.NewInt(1), uint(8*len(p))))
 	}
-	return data.Norm(x)
+	return pyvalue.Norm(x)
 }
 
 func (d *decoder) text(op byte) error {
@@ -151,7 +151,7 @@ func (d *decoder) text(op byte) error {
 		return err
 	}
 	s := string(p)
-	if !utf8.ValidString(s) && data.WTF8(s) != s {
+	if !utf8.ValidString(s) && pyvalue.WTF8(s) != s {
 		return corrupt("a text is not UTF-8")
 	}
 	return d.push(s)
@@ -188,7 +188,7 @@ func (d *decoder) bytes(op byte) error {
 	}
 	b := append(make([]byte, 0, len(p)), p...)
 	if op == opByteArray8 {
-		return d.push(&data.ByteArray{B: b})
+		return d.push(&pyvalue.ByteArray{B: b})
 	}
 	return d.push(b)
 }

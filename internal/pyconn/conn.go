@@ -28,8 +28,8 @@ import (
 	"net"
 	"time"
 
+	"multiproc/internal/busypoll"
 	"multiproc/internal/mperr"
-	"multiproc/internal/prompt"
 )
 
 const (
@@ -49,7 +49,7 @@ const (
 // An idle Conn takes some 4 KiB once it has read.
 type Conn struct {
 	c       net.Conn
-	in      *prompt.Reader
+	in      *busypoll.Reader
 	buf     []byte // what was read ahead is buf[r:w]
 	r, w    int
 	need    int    // length of the frame that has begun, -1 between frames
@@ -65,7 +65,7 @@ type Conn struct {
 // New returns a Conn over c, which belongs to it from now on. c's own
 // deadlines apply.
 func New(c net.Conn) *Conn {
-	return &Conn{c: c, in: prompt.New(c), need: -1, ack: newAcker(c)}
+	return &Conn{c: c, in: busypoll.New(c), need: -1, ack: newAcker(c)}
 }
 
 // NetConn returns the connection underneath. Whoever reads from it takes bytes

@@ -9,8 +9,8 @@ import (
 	"strings"
 
 	"multiproc/internal/codec"
-	"multiproc/internal/data"
-	"multiproc/internal/portable"
+	"multiproc/internal/interchange"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -80,7 +80,7 @@ func (c *callable) examine(first int) error {
 		if c.variadic && i == t.NumIn()-1 {
 			p = p.Elem()
 		}
-		plan, err := portable.OfType(p)
+		plan, err := interchange.OfType(p)
 		if err == nil && plan.HasHandles() {
 			err = fmt.Errorf("a %v cannot be passed to the server's program; take the object's name, and open it there by mp.WithName", p)
 		}
@@ -104,7 +104,7 @@ func (c *callable) examine(first int) error {
 		if isSeq(r) && len(c.out) == 1 {
 			continue
 		}
-		if _, err := portable.OfType(r); err != nil {
+		if _, err := interchange.OfType(r); err != nil {
 			return fmt.Errorf("%s, result %d: %w", c.name, i+1, err)
 		}
 	}
@@ -195,8 +195,8 @@ func (c *callable) arguments(ctx context.Context, receiver reflect.Value, args s
 	}
 	for i, arg := range pos {
 		into := reflect.New(c.in[min(i, len(c.in)-1)])
-		if err := portable.FromValue(arg.Value(), into.Interface(), nil); err != nil {
-			return nil, data.TypeError(fmt.Sprintf("%s(), argument %d: %v", c.name, i+1, err))
+		if err := interchange.FromValue(arg.Value(), into.Interface(), nil); err != nil {
+			return nil, pyvalue.TypeError(fmt.Sprintf("%s(), argument %d: %v", c.name, i+1, err))
 		}
 		in = append(in, into.Elem())
 	}
@@ -206,7 +206,7 @@ func (c *callable) arguments(ctx context.Context, receiver reflect.Value, args s
 // misuse is the TypeError of a call that no values would make right: it wraps
 // no sentinel, for mp.ErrType is about values.
 func misuse(format string, args ...any) error {
-	return &data.Exception{Class: data.Global{Module: "builtins", Name: "TypeError"}, Args: data.Tuple{fmt.Sprintf(format, args...)}}
+	return &pyvalue.Exception{Class: pyvalue.Global{Module: "builtins", Name: "TypeError"}, Args: pyvalue.Tuple{fmt.Sprintf(format, args...)}}
 }
 
 // setParams names the parameters. A variadic one may have several names, for
@@ -269,9 +269,9 @@ func plural(n int, one, many string) string {
 // the program's MarshalText. A nil handles carries none.
 func result(name string, out []reflect.Value, handles codec.Exporter) (it store.Item, err error) {
 	err = guarded(name, func() error {
-		var all data.Tuple
+		var all pyvalue.Tuple
 		for _, r := range out {
-			v, err := portable.ToValue(r.Interface(), handles)
+			v, err := interchange.ToValue(r.Interface(), handles)
 			if err != nil {
 				return fmt.Errorf("the result: %w", err)
 			}
@@ -292,17 +292,17 @@ func result(name string, out []reflect.Value, handles codec.Exporter) (it store.
 // NewException is an error that arrives in Python as an exception: see
 // manager.NewException.
 func NewException(class string, args ...any) error {
-	e := &data.Exception{Class: data.Global{Module: "builtins", Name: class}}
+	e := &pyvalue.Exception{Class: pyvalue.Global{Module: "builtins", Name: class}}
 	if i := strings.LastIndexByte(class, '.'); i >= 0 {
-		e.Class = data.Global{Module: class[:i], Name: class[i+1:]}
+		e.Class = pyvalue.Global{Module: class[:i], Name: class[i+1:]}
 	}
 	for _, a := range args {
-		v, err := portable.ToValue(a, nil)
+		v, err := interchange.ToValue(a, nil)
 		if err != nil {
 			panic(fmt.Sprintf("manager.NewException(%q): %v", class, err))
 		}
 		e.Args = append(e.Args, v)
 	}
-	e.Cause = data.Cause(e.Class)
+	e.Cause = pyvalue.Cause(e.Class)
 	return e
 }

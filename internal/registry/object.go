@@ -10,7 +10,7 @@ import (
 	"sync"
 
 	"multiproc/internal/codec"
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -84,7 +84,7 @@ func (p *Program) construct(r *registration, args store.Args) (store.Object, err
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface, reflect.Map, reflect.Func:
 		if v.IsNil() {
-			return nil, data.RuntimeError(fmt.Sprintf("the constructor of %s returned nil", r.typeid))
+			return nil, pyvalue.RuntimeError(fmt.Sprintf("the constructor of %s returned nil", r.typeid))
 		}
 	}
 	if isSeq(r.made) {
@@ -106,7 +106,7 @@ func (p *Program) Told(err error) error {
 	var e *panicked
 	if errors.As(err, &e) {
 		p.log.Error("a registered type, a function or the encoding of an answer panicked", "name", e.name, "panic", e.value, "stack", string(e.stack))
-		return data.RuntimeError(e.Error())
+		return pyvalue.RuntimeError(e.Error())
 	}
 	return err
 }
@@ -115,7 +115,7 @@ func (p *Program) Told(err error) error {
 func (o *goObject) Call(c *store.Call) {
 	m := o.r.methods[c.Method]
 	if m == nil {
-		c.Fail(data.AttributeError(o.r.typeid, c.Method))
+		c.Fail(pyvalue.AttributeError(o.r.typeid, c.Method))
 		return
 	}
 	o.p.run(c, func(ctx context.Context) {
@@ -139,7 +139,7 @@ func (p *Program) run(c *store.Call, f func(context.Context)) {
 		returned := false
 		defer func() {
 			if !returned {
-				c.Fail(data.RuntimeError(c.Method + " called runtime.Goexit"))
+				c.Fail(pyvalue.RuntimeError(c.Method + " called runtime.Goexit"))
 			}
 		}()
 		f(ctx)
@@ -235,7 +235,7 @@ func (it *goIterator) Call(c *store.Call) {
 			c.Return(store.Of(nil))
 		})
 	default:
-		c.Fail(data.AttributeError("generator", c.Method))
+		c.Fail(pyvalue.AttributeError("generator", c.Method))
 	}
 }
 
@@ -248,7 +248,7 @@ func (it *goIterator) draw(c *store.Call) {
 	case err != nil:
 		c.Fail(it.p.Told(err))
 	case !out[1].Bool():
-		c.Fail(data.StopIteration())
+		c.Fail(pyvalue.StopIteration())
 	default:
 		it.p.answer(c, []reflect.Value{out[0].Interface().(reflect.Value)})
 	}

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"multiproc/internal/codec"
-	"multiproc/internal/data"
-	"multiproc/internal/portable"
+	"multiproc/internal/interchange"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -34,11 +34,11 @@ func (p *Program) shared(typeid string, h codec.Handle) (store.Object, error) {
 	time.AfterFunc(keepHandle, func() { runtime.KeepAlive(h) })
 	id, err := p.export(h)
 	if err != nil {
-		return nil, data.TypeError(fmt.Sprintf("the constructor of %s returned what cannot be handed out: %v", typeid, err))
+		return nil, pyvalue.TypeError(fmt.Sprintf("the constructor of %s returned what cannot be handed out: %v", typeid, err))
 	}
 	o, ok := p.store.Object(id)
 	if !ok {
-		return nil, data.RuntimeError(fmt.Sprintf("the constructor of %s returned a handle to an object that the server has forgotten", typeid))
+		return nil, pyvalue.RuntimeError(fmt.Sprintf("the constructor of %s returned a handle to an object that the server has forgotten", typeid))
 	}
 	return o, nil
 }
@@ -52,7 +52,7 @@ func (p *Program) export(h codec.Handle) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	id, _, err := portable.ParseRef(ref)
+	id, _, err := interchange.ParseRef(ref)
 	return id, err
 }
 
@@ -68,9 +68,9 @@ func (p *Program) answer(c *store.Call, out []reflect.Value) {
 	case errors.As(err, &e):
 		c.Fail(p.Told(err))
 	case err != nil:
-		c.Fail(data.TypeError(fmt.Sprintf("%s() returned what cannot travel: %v", c.Method, err)))
+		c.Fail(pyvalue.TypeError(fmt.Sprintf("%s() returned what cannot travel: %v", c.Method, err)))
 	default:
-		if ref, ok := it.Value().(data.Ref); ok && isHandle(reflect.TypeOf(out[0].Interface())) {
+		if ref, ok := it.Value().(pyvalue.Ref); ok && isHandle(reflect.TypeOf(out[0].Interface())) {
 			c.ReturnShared(ref.ID)
 			return
 		}
@@ -82,7 +82,7 @@ func (p *Program) answer(c *store.Call, out []reflect.Value) {
 // Pool, which keeps values.
 func (c *callable) refuseHandles() error {
 	for i, r := range c.out {
-		if plan, err := portable.OfType(r); err == nil && plan.HasHandles() {
+		if plan, err := interchange.OfType(r); err == nil && plan.HasHandles() {
 			return fmt.Errorf("result %d: a function cannot return a %v; return the object's name, or offer a method that returns it by manager.Register", i+1, r)
 		}
 	}

@@ -4,11 +4,11 @@ import (
 	"errors"
 	"testing"
 
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
 	"multiproc/internal/pickle"
 	"multiproc/internal/pyconn"
 	"multiproc/internal/pyconn/pyconntest"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 	"multiproc/mptest"
 )
@@ -26,7 +26,7 @@ func (s *testServer) member(t testing.TB) *member {
 }
 
 // open makes a named object.
-func (m *member) open(kind, name string, args ...data.Value) uint64 {
+func (m *member) open(kind, name string, args ...pyvalue.Value) uint64 {
 	m.t.Helper()
 	var a store.Args
 	for _, v := range args {
@@ -45,7 +45,7 @@ type memberCall struct {
 }
 
 type memberAnswer struct {
-	v   data.Value
+	v   pyvalue.Value
 	err error
 }
 
@@ -60,7 +60,7 @@ func (c *memberCall) Emit(store.Item) bool    { return false }
 func (c *memberCall) New(*store.Type, uint64) { c.answer <- memberAnswer{} }
 
 // call calls a method and waits for the answer.
-func (m *member) call(id uint64, method string, args ...data.Value) (data.Value, error) {
+func (m *member) call(id uint64, method string, args ...pyvalue.Value) (pyvalue.Value, error) {
 	c := &memberCall{answer: make(chan memberAnswer, 1)}
 	c.Method = method
 	for _, v := range args {
@@ -71,10 +71,10 @@ func (m *member) call(id uint64, method string, args ...data.Value) (data.Value,
 	return a.v, a.err
 }
 
-func (m *member) want(want data.Value, id uint64, method string, args ...data.Value) {
+func (m *member) want(want pyvalue.Value, id uint64, method string, args ...pyvalue.Value) {
 	m.t.Helper()
-	if v, err := m.call(id, method, args...); err != nil || !data.Equal(v, want) {
-		m.t.Errorf("%s gave %v, %v; want %v", method, data.Repr(v), err, data.Repr(want))
+	if v, err := m.call(id, method, args...); err != nil || !pyvalue.Equal(v, want) {
+		m.t.Errorf("%s gave %v, %v; want %v", method, pyvalue.Repr(v), err, pyvalue.Repr(want))
 	}
 }
 
@@ -237,16 +237,16 @@ func TestPythonLeavesInOrder(t *testing.T) {
 func (s *testServer) rawChannel(t *testing.T) *pyconn.Conn {
 	t.Helper()
 	c := s.join(t)
-	send(t, c, nil, "accept_connection", data.Tuple{"MainProcess"})
+	send(t, c, nil, "accept_connection", pyvalue.Tuple{"MainProcess"})
 	if _, err := c.ReadFrame(1000); err != nil {
 		t.Fatal(err)
 	}
 	return c
 }
 
-func send(t *testing.T, c *pyconn.Conn, ident data.Value, method string, args data.Tuple) {
+func send(t *testing.T, c *pyconn.Conn, ident pyvalue.Value, method string, args pyvalue.Tuple) {
 	t.Helper()
-	b, err := pickle.Encode(nil, data.Tuple{ident, method, args, &data.Dict{}}, pickle.EncodeOptions{})
+	b, err := pickle.Encode(nil, pyvalue.Tuple{ident, method, args, &pyvalue.Dict{}}, pickle.EncodeOptions{})
 	if err == nil {
 		err = c.WriteFrame(b)
 	}

@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"multiproc/internal/budget"
-	"multiproc/internal/data"
 	"multiproc/internal/frames"
+	"multiproc/internal/interchange"
 	"multiproc/internal/mperr"
-	"multiproc/internal/portable"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -87,7 +87,7 @@ func (c *goCall) Fail(err error) {
 
 // errorSize is what an error takes in a message, 0 if that is little.
 func errorSize(err error) int {
-	size := sizeOf(data.ToException(err).Args)
+	size := sizeOf(pyvalue.ToException(err).Args)
 	if size <= smallError {
 		return 0
 	}
@@ -99,13 +99,13 @@ func errorSize(err error) int {
 const smallError = 4 << 10
 
 func appendError(dst []byte, seq uint64, err error) []byte {
-	e := data.ToException(err)
+	e := pyvalue.ToException(err)
 	names := mperr.Names(err)
 	start := len(dst)
 	dst = frames.AppendError(dst, seq, toUTF8(e.Class.Module), toUTF8(e.Class.Name), len(e.Args))
 	for _, arg := range e.Args {
 		var encErr error
-		if dst, encErr = portable.AppendValue(dst, arg); encErr != nil {
+		if dst, encErr = interchange.AppendValue(dst, arg); encErr != nil {
 			// Something that only Python can say: its text must do.
 			dst = frames.AppendError(dst[:start], seq, toUTF8(e.Class.Module), toUTF8(e.Class.Name), 1)
 			dst = frames.AppendText(dst, toUTF8(e.Error()))
@@ -136,7 +136,7 @@ const newGrace = 10 * time.Second
 // New answers with a new object, by reference. The reference that keeps it
 // alive is let go when the client had time to take one of its own.
 func (c *goCall) New(typ *store.Type, id uint64) {
-	c.Return(store.Of(data.Ref{ID: id, Type: typ.ID}), false)
+	c.Return(store.Of(pyvalue.Ref{ID: id, Type: typ.ID}), false)
 	time.AfterFunc(newGrace, func() {
 		_ = c.g.s.store.Safely("release", func() { _ = c.g.session.Decref(id) })
 	})
@@ -201,10 +201,10 @@ func (g *goSession) arguments(c *goCall, f *frames.Frame) ([]store.Item, error) 
 	}
 	args := make([]store.Item, 0, n)
 	for i := range n {
-		item, after, err := portable.Next(rest)
+		item, after, err := interchange.Next(rest)
 		tree := 0
 		if err == nil {
-			tree, err = portable.CheckMeasured(item, g.s.valueLimits())
+			tree, err = interchange.CheckMeasured(item, g.s.valueLimits())
 		}
 		if err == nil && (!g.s.opaque || i < n-1 || !keepsLast[string(f.Method)]) {
 			err = c.loan.Take(tree) // somebody will look into it

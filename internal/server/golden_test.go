@@ -13,9 +13,9 @@ import (
 	"slices"
 	"testing"
 
-	"multiproc/internal/data"
 	"multiproc/internal/pickle"
 	"multiproc/internal/pyconn"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/registry"
 	"multiproc/internal/store"
 )
@@ -24,7 +24,7 @@ import (
 type recorded struct {
 	conn   int
 	server bool
-	value  data.Value
+	value  pyvalue.Value
 }
 
 // recording reads the pickles of a recording; the frames of handshakes are not
@@ -65,7 +65,7 @@ type replay struct {
 	s      *testServer
 	conns  map[int]*pyconn.Conn
 	idents map[string]string // recorded to ours
-	ours   data.Value        // address
+	ours   pyvalue.Value     // address
 }
 
 // The answers to what CPython's client once asked CPython's server mean the
@@ -101,7 +101,7 @@ func registerGolden() {
 }
 
 // answerTo is the next frame that the server sent on that connection.
-func answerTo(rest []recorded, conn int) data.Value {
+func answerTo(rest []recorded, conn int) pyvalue.Value {
 	for _, f := range rest {
 		if f.conn == conn {
 			if f.server {
@@ -113,13 +113,13 @@ func answerTo(rest []recorded, conn int) data.Value {
 	return nil
 }
 
-func (r *replay) ask(f recorded, want data.Value) {
+func (r *replay) ask(f recorded, want pyvalue.Value) {
 	r.t.Helper()
 	c := r.conns[f.conn]
 	if c == nil {
 		c = r.s.join(r.t)
 		a := c.NetConn().RemoteAddr().(*net.TCPAddr)
-		r.conns[f.conn], r.ours = c, data.Tuple{a.IP.String(), int64(a.Port)}
+		r.conns[f.conn], r.ours = c, pyvalue.Tuple{a.IP.String(), int64(a.Port)}
 	}
 	request, err := pickle.Encode(nil, r.translate(f.value), pickle.EncodeOptions{})
 	if err == nil {
@@ -130,52 +130,52 @@ func (r *replay) ask(f recorded, want data.Value) {
 	}
 	b, err := c.ReadFrame(1 << 20)
 	if err != nil {
-		r.t.Fatalf("%s: %v", data.Repr(f.value), err)
+		r.t.Fatalf("%s: %v", pyvalue.Repr(f.value), err)
 	}
 	got, err := pickle.Decode(b, pickle.Options{})
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	if want != nil {
-		r.compare(f.value.(data.Tuple)[1].(string), got.(data.Tuple), want.(data.Tuple))
+		r.compare(f.value.(pyvalue.Tuple)[1].(string), got.(pyvalue.Tuple), want.(pyvalue.Tuple))
 	}
 }
 
 // compare takes note of new idents, and fails the test unless two answers mean
 // the same.
-func (r *replay) compare(method string, got, want data.Tuple) {
+func (r *replay) compare(method string, got, want pyvalue.Tuple) {
 	r.t.Helper()
 	same := got[0] == want[0]
 	switch {
 	case !same:
-	case want[0] == data.Value(kindTraceback), method == "debug_info":
+	case want[0] == pyvalue.Value(kindTraceback), method == "debug_info":
 		_, same = got[1].(string)
 	case method == "get_methods":
 		same = contains(got[1], want[1])
 	case method == "create":
-		g, w := got[1].(data.Tuple), want[1].(data.Tuple)
+		g, w := got[1].(pyvalue.Tuple), want[1].(pyvalue.Tuple)
 		r.idents[w[0].(string)] = g[0].(string)
 		same = contains(g[1], w[1])
-	case want[0] == data.Value(kindProxy):
-		g, w := got[1].(data.Tuple), want[1].(data.Tuple)
+	case want[0] == pyvalue.Value(kindProxy):
+		g, w := got[1].(pyvalue.Tuple), want[1].(pyvalue.Tuple)
 		gt, _, gid, _ := parseToken(g[1])
-		wt := w[1].(*data.Object).State.(data.Tuple)
+		wt := w[1].(*pyvalue.Object).State.(pyvalue.Tuple)
 		r.idents[wt[2].(string)] = store.Ident(gid)
-		same = data.Equal(gt, wt[0]) && contains(g[0], w[0])
-	case want[0] == data.Value(kindError):
-		g, w := got[1].(*data.Object), want[1].(*data.Object)
-		same = data.Equal(g.Func, w.Func) && data.Equal(g.Args, w.Args)
+		same = pyvalue.Equal(gt, wt[0]) && contains(g[0], w[0])
+	case want[0] == pyvalue.Value(kindError):
+		g, w := got[1].(*pyvalue.Object), want[1].(*pyvalue.Object)
+		same = pyvalue.Equal(g.Func, w.Func) && pyvalue.Equal(g.Args, w.Args)
 	default:
-		same = data.Repr(got[1]) == data.Repr(r.translate(want[1]))
+		same = pyvalue.Repr(got[1]) == pyvalue.Repr(r.translate(want[1]))
 	}
 	if !same {
-		r.t.Errorf("%s: we answer %s, CPython %s", method, data.Repr(got), data.Repr(want))
+		r.t.Errorf("%s: we answer %s, CPython %s", method, pyvalue.Repr(got), pyvalue.Repr(want))
 	}
 }
 
 // contains reports whether all names of want are in got, which may have those of
 // later versions of Python as well.
-func contains(got, want data.Value) bool {
+func contains(got, want pyvalue.Value) bool {
 	have := new(pyCodec).texts(got)
 	for _, name := range new(pyCodec).texts(want) {
 		if !slices.Contains(have, name) {
@@ -188,26 +188,26 @@ func contains(got, want data.Value) bool {
 var recordedIdent = regexp.MustCompile(`^[0-9a-f]{10,16}$`)
 
 // translate puts our idents and address in the place of those of the recording.
-func (r *replay) translate(v data.Value) data.Value {
+func (r *replay) translate(v pyvalue.Value) pyvalue.Value {
 	switch v := v.(type) {
 	case string:
 		if now, ok := r.idents[v]; ok && recordedIdent.MatchString(v) {
 			return now
 		}
-	case data.Tuple:
-		if len(v) == 2 && v[0] == data.Value("127.0.0.1") {
+	case pyvalue.Tuple:
+		if len(v) == 2 && v[0] == pyvalue.Value("127.0.0.1") {
 			return r.ours
 		}
-		return data.Tuple(r.all(v))
-	case *data.List:
-		return &data.List{Items: r.all(v.Items)}
-	case *data.Dict:
-		d := &data.Dict{}
+		return pyvalue.Tuple(r.all(v))
+	case *pyvalue.List:
+		return &pyvalue.List{Items: r.all(v.Items)}
+	case *pyvalue.Dict:
+		d := &pyvalue.Dict{}
 		for _, e := range v.Entries {
-			d.Entries = append(d.Entries, data.Entry{Key: r.translate(e.Key), Value: r.translate(e.Value)})
+			d.Entries = append(d.Entries, pyvalue.Entry{Key: r.translate(e.Key), Value: r.translate(e.Value)})
 		}
 		return d
-	case *data.Object:
+	case *pyvalue.Object:
 		o := *v
 		o.Func, o.Args, o.Kwargs, o.State = r.translate(v.Func), r.translate(v.Args), r.translate(v.Kwargs), r.translate(v.State)
 		return &o
@@ -215,8 +215,8 @@ func (r *replay) translate(v data.Value) data.Value {
 	return v
 }
 
-func (r *replay) all(items []data.Value) []data.Value {
-	out := make([]data.Value, len(items))
+func (r *replay) all(items []pyvalue.Value) []pyvalue.Value {
+	out := make([]pyvalue.Value, len(items))
 	for i, v := range items {
 		out[i] = r.translate(v)
 	}

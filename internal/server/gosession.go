@@ -6,9 +6,9 @@ import (
 	"sync"
 	"time"
 
-	"multiproc/internal/data"
 	"multiproc/internal/frames"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -102,7 +102,7 @@ func (g *goSession) begin(f *frames.Frame) error {
 	}
 	defer c.loan.End() // what it takes while it waits is charged by the store
 	if len(f.Method) > maxMethod {
-		c.Fail(data.AttributeError("manager", string(shortName(f.Method))+"..."))
+		c.Fail(pyvalue.AttributeError("manager", string(shortName(f.Method))+"..."))
 		return nil
 	}
 	args, err := g.arguments(c, f)

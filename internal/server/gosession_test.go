@@ -6,11 +6,11 @@ import (
 	"slices"
 	"testing"
 
-	"multiproc/internal/data"
 	"multiproc/internal/frames"
 	"multiproc/internal/frames/framestest"
-	"multiproc/internal/portable"
+	"multiproc/internal/interchange"
 	"multiproc/internal/pyconn"
+	"multiproc/internal/pyvalue"
 	"multiproc/mptest"
 )
 
@@ -53,13 +53,13 @@ func (p *goPeer) read() *frames.Frame {
 }
 
 // begin sends a call and returns its number.
-func (p *goPeer) begin(object uint64, method string, timeout int64, args ...data.Value) uint64 {
+func (p *goPeer) begin(object uint64, method string, timeout int64, args ...pyvalue.Value) uint64 {
 	p.t.Helper()
 	p.seq++
 	b := frames.AppendCall(nil, p.seq, object, method, timeout, len(args))
 	for _, a := range args {
 		var err error
-		if b, err = portable.AppendValue(b, a); err != nil {
+		if b, err = interchange.AppendValue(b, a); err != nil {
 			p.t.Fatal(err)
 		}
 	}
@@ -68,7 +68,7 @@ func (p *goPeer) begin(object uint64, method string, timeout int64, args ...data
 }
 
 // call sends a call and waits for its answer, which must be the next frame.
-func (p *goPeer) call(object uint64, method string, args ...data.Value) data.Value {
+func (p *goPeer) call(object uint64, method string, args ...pyvalue.Value) pyvalue.Value {
 	p.t.Helper()
 	seq := p.begin(object, method, frames.NoPatience, args...)
 	f := p.read()
@@ -78,16 +78,16 @@ func (p *goPeer) call(object uint64, method string, args ...data.Value) data.Val
 	if f.Taken {
 		p.write(frames.AppendAck(nil, seq, false))
 	}
-	v, err := portable.ParseValue(f.Value)
+	v, err := interchange.ParseValue(f.Value)
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	return v
 }
 
-func (p *goPeer) open(kind, name string, args ...data.Value) uint64 {
+func (p *goPeer) open(kind, name string, args ...pyvalue.Value) uint64 {
 	p.t.Helper()
-	v := p.call(0, "open", kind, name, &data.List{Items: args}).(*data.List)
+	v := p.call(0, "open", kind, name, &pyvalue.List{Items: args}).(*pyvalue.List)
 	return uint64(v.Items[0].(int64))
 }
 
@@ -111,7 +111,7 @@ func TestGoCalls(t *testing.T) {
 		p := s.goPeer(t)
 		q := p.open("Queue", "q", int64(2), int64(0))
 		p.call(q, "mp.put", "a")
-		if v := p.call(q, "mp.get"); v != data.Value("a") {
+		if v := p.call(q, "mp.get"); v != pyvalue.Value("a") {
 			t.Errorf("got %v", v)
 		}
 		p.fails(p.begin(q, "mp.tryGet", frames.NoPatience), "Empty", "mp.ErrEmpty")
@@ -119,12 +119,12 @@ func TestGoCalls(t *testing.T) {
 		p.fails(p.begin(99, "mp.get", frames.NoPatience), "KeyError", "")
 		p.fails(p.begin(0, "nonsense", frames.NoPatience), "AttributeError", "")
 		p.fails(p.begin(0, "open", frames.NoPatience, "Queue"), "TypeError", "")
-		p.fails(p.begin(0, "open", frames.NoPatience, "Nothing", nil, &data.List{}), "NotImplementedError", "errors.ErrUnsupported")
-		if n := p.call(0, "count"); n != data.Value(int64(1)) {
+		p.fails(p.begin(0, "open", frames.NoPatience, "Nothing", nil, &pyvalue.List{}), "NotImplementedError", "errors.ErrUnsupported")
+		if n := p.call(0, "count"); n != pyvalue.Value(int64(1)) {
 			t.Errorf("%v objects", n)
 		}
 		info := p.call(0, "info")
-		if _, ok := info.(*data.Dict); !ok {
+		if _, ok := info.(*pyvalue.Dict); !ok {
 			t.Errorf("info %v", info)
 		}
 		p.call(0, "ping")
@@ -156,7 +156,7 @@ func (p *goPeer) call0(seq uint64) {
 	p.fails(seq, errorClass(context.DeadlineExceeded), "context.DeadlineExceeded")
 }
 
-func errorClass(err error) string { return data.ToException(err).Class.Name }
+func errorClass(err error) string { return pyvalue.ToException(err).Class.Name }
 
 // What was taken and not acknowledged is put back: by Cancel, and by the end.
 func TestGoTaken(t *testing.T) {
@@ -184,7 +184,7 @@ func TestGoTaken(t *testing.T) {
 	m.want(nil, id, "put", "item")
 	p = s.goPeer(t)
 	q = p.open("Queue", "q", int64(0), int64(0))
-	if v := p.call(q, "mp.get"); v != data.Value("item") {
+	if v := p.call(q, "mp.get"); v != pyvalue.Value("item") {
 		t.Error(v)
 	}
 	p.call(0, "ping") // the acknowledgement is read before this
@@ -295,25 +295,25 @@ func TestGoReferences(t *testing.T) {
 	id := a.open("Queue", "", int64(5), int64(0))
 	ticket := a.call(0, "ticket", wireID(id))
 	_ = a.c.Close()
-	got := b.call(0, "redeem", ticket).(*data.List)
-	if !data.Equal(got.Items[0], wireID(id)) || got.Items[1] != data.Value("Queue") || got.Items[2] != data.Value(int64(5)) {
-		t.Errorf("redeemed %s", data.Repr(got))
+	got := b.call(0, "redeem", ticket).(*pyvalue.List)
+	if !pyvalue.Equal(got.Items[0], wireID(id)) || got.Items[1] != pyvalue.Value("Queue") || got.Items[2] != pyvalue.Value(int64(5)) {
+		t.Errorf("redeemed %s", pyvalue.Repr(got))
 	}
 	b.fails(b.begin(0, "redeem", frames.NoPatience, ticket), "KeyError", "mp.ErrNoHandle")
-	if got := b.call(0, "attach", wireID(id)).(*data.List); got.Items[0] != data.Value("Queue") {
-		t.Errorf("attached %s", data.Repr(got))
+	if got := b.call(0, "attach", wireID(id)).(*pyvalue.List); got.Items[0] != pyvalue.Value("Queue") {
+		t.Errorf("attached %s", pyvalue.Repr(got))
 	}
 	b.call(0, "release", wireID(id))
 	b.call(0, "release", wireID(id))
 	mptest.Eventually(t, func() bool { return s.objects() == 0 }, "nobody refers to it")
 	named := b.open("Lock", "named")
-	if v := b.call(0, "names"); data.Repr(v) != fmt.Sprintf("[['named', 'Lock', %d]]", named) {
-		t.Error(data.Repr(v))
+	if v := b.call(0, "names"); pyvalue.Repr(v) != fmt.Sprintf("[['named', 'Lock', %d]]", named) {
+		t.Error(pyvalue.Repr(v))
 	}
 	jobs := b.open("Queue", "jobs", int64(5), int64(0))
 	b.call(jobs, "mp.put", int64(1))
 	b.begin(jobs, "mp.join", frames.NoPatience) // waits until the item is done
-	if v, want := data.Repr(b.call(0, "list")), fmt.Sprintf("[['jobs', 'Queue', %d, 1, 5, 1], ['named', 'Lock', %d, None, 0, 0]]", jobs, named); v != want {
+	if v, want := pyvalue.Repr(b.call(0, "list")), fmt.Sprintf("[['jobs', 'Queue', %d, 1, 5, 1], ['named', 'Lock', %d, None, 0, 0]]", jobs, named); v != want {
 		t.Errorf("%s, want %s", v, want)
 	}
 	b.call(0, "forget", "named")

@@ -6,7 +6,7 @@ import (
 	"os"
 
 	"multiproc/internal/budget"
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -17,14 +17,14 @@ import (
 func (g *goSession) storeCall(c *goCall, method string, args []store.Item) {
 	m, ok := storeMethods[method]
 	if !ok {
-		c.Fail(data.AttributeError("manager", method))
+		c.Fail(pyvalue.AttributeError("manager", method))
 		return
 	}
 	if len(args) != m.args {
-		c.Fail(data.TypeError(fmt.Sprintf("%s takes %d arguments, not %d", method, m.args, len(args))))
+		c.Fail(pyvalue.TypeError(fmt.Sprintf("%s takes %d arguments, not %d", method, m.args, len(args))))
 		return
 	}
-	values := make([]data.Value, len(args))
+	values := make([]pyvalue.Value, len(args))
 	for i, a := range args {
 		values[i] = a.Value()
 	}
@@ -61,7 +61,7 @@ type storeRequest struct {
 type storeMethod struct {
 	args  int
 	makes bool // an object: its constructor may run the program's code
-	run   func(g *storeRequest, args []data.Value) (data.Value, error)
+	run   func(g *storeRequest, args []pyvalue.Value) (pyvalue.Value, error)
 	all   bool // looks at all objects
 }
 
@@ -83,12 +83,12 @@ var storeMethods = map[string]storeMethod{
 }
 
 // open finds the object of a name or makes it: [kind, name or null, [args]].
-func (g *storeRequest) open(args []data.Value) (data.Value, error) {
+func (g *storeRequest) open(args []pyvalue.Value) (pyvalue.Value, error) {
 	kind, ok := args[0].(string)
 	name, named := args[1].(string)
-	ctor, isList := args[2].(*data.List)
+	ctor, isList := args[2].(*pyvalue.List)
 	if !ok || !isList || !named && args[1] != nil {
-		return nil, data.TypeError("open takes a kind, a name or none, and a list of arguments")
+		return nil, pyvalue.TypeError("open takes a kind, a name or none, and a list of arguments")
 	}
 	id, typ, created, err := g.session.Open(kind, name, constructorArgs(ctor, g.loan))
 	if err != nil {
@@ -98,7 +98,7 @@ func (g *storeRequest) open(args []data.Value) (data.Value, error) {
 }
 
 // constructorArgs are the arguments in a list.
-func constructorArgs(l *data.List, loan *budget.Loan) (args store.Args) {
+func constructorArgs(l *pyvalue.List, loan *budget.Loan) (args store.Args) {
 	args.Loan = loan
 	for _, v := range l.Items {
 		args.Pos = append(args.Pos, store.Of(v))
@@ -106,12 +106,12 @@ func constructorArgs(l *data.List, loan *budget.Loan) (args store.Args) {
 	return args
 }
 
-func listOf(items ...data.Value) data.Value { return &data.List{Items: items} }
+func listOf(items ...pyvalue.Value) pyvalue.Value { return &pyvalue.List{Items: items} }
 
 // wireID is an object's id as a value.
-func wireID(id uint64) data.Value { return data.Uint(id) }
+func wireID(id uint64) pyvalue.Value { return pyvalue.Uint(id) }
 
-func parseID(v data.Value) (uint64, error) {
+func parseID(v pyvalue.Value) (uint64, error) {
 	switch id := v.(type) {
 	case int64:
 		if id > 0 {
@@ -122,18 +122,18 @@ func parseID(v data.Value) (uint64, error) {
 			return id.Uint64(), nil
 		}
 	}
-	return 0, data.TypeError("want the id of an object, or a ticket")
+	return 0, pyvalue.TypeError("want the id of an object, or a ticket")
 }
 
 // capacity is how much a queue holds; 0 for what has no bound.
-func (g *goSession) capacity(id uint64) data.Value { return int64(g.s.store.Cap(id)) }
+func (g *goSession) capacity(id uint64) pyvalue.Value { return int64(g.s.store.Cap(id)) }
 
 // create makes an object as a Python client does: [typeid, [args]].
-func (g *storeRequest) create(args []data.Value) (data.Value, error) {
+func (g *storeRequest) create(args []pyvalue.Value) (pyvalue.Value, error) {
 	typeid, ok := args[0].(string)
-	ctor, isList := args[1].(*data.List)
+	ctor, isList := args[1].(*pyvalue.List)
 	if !ok || !isList {
-		return nil, data.TypeError("create takes a typeid and a list of arguments")
+		return nil, pyvalue.TypeError("create takes a typeid and a list of arguments")
 	}
 	id, typ, err := g.session.Create(typeid, constructorArgs(ctor, g.loan))
 	if err != nil {
@@ -143,7 +143,7 @@ func (g *storeRequest) create(args []data.Value) (data.Value, error) {
 }
 
 // attach takes a reference to an object.
-func (g *goSession) attach(args []data.Value) (data.Value, error) {
+func (g *goSession) attach(args []pyvalue.Value) (pyvalue.Value, error) {
 	id, err := parseID(args[0])
 	if err != nil {
 		return nil, err
@@ -156,7 +156,7 @@ func (g *goSession) attach(args []data.Value) (data.Value, error) {
 }
 
 // release gives a reference back.
-func (g *goSession) release(args []data.Value) (data.Value, error) {
+func (g *goSession) release(args []pyvalue.Value) (pyvalue.Value, error) {
 	id, err := parseID(args[0])
 	if err != nil {
 		return nil, err
@@ -166,7 +166,7 @@ func (g *goSession) release(args []data.Value) (data.Value, error) {
 
 // ticket lets one other session take a reference to an object, however long
 // that takes it.
-func (g *goSession) ticket(args []data.Value) (data.Value, error) {
+func (g *goSession) ticket(args []pyvalue.Value) (pyvalue.Value, error) {
 	id, err := parseID(args[0])
 	if err != nil {
 		return nil, err
@@ -176,7 +176,7 @@ func (g *goSession) ticket(args []data.Value) (data.Value, error) {
 }
 
 // redeem takes the reference that a ticket stands for.
-func (g *goSession) redeem(args []data.Value) (data.Value, error) {
+func (g *goSession) redeem(args []pyvalue.Value) (pyvalue.Value, error) {
 	ticket, err := parseID(args[0])
 	if err != nil {
 		return nil, err
@@ -189,20 +189,20 @@ func (g *goSession) redeem(args []data.Value) (data.Value, error) {
 }
 
 // forget takes an object its name.
-func (g *goSession) forget(args []data.Value) (data.Value, error) {
+func (g *goSession) forget(args []pyvalue.Value) (pyvalue.Value, error) {
 	name, ok := args[0].(string)
 	if !ok {
-		return nil, data.TypeError("forget takes a name")
+		return nil, pyvalue.TypeError("forget takes a name")
 	}
 	return nil, g.s.store.Forget(name)
 }
 
 // names lists the objects that have a name.
-func (g *storeRequest) names([]data.Value) (data.Value, error) {
+func (g *storeRequest) names([]pyvalue.Value) (pyvalue.Value, error) {
 	if err := g.loan.Take(g.s.store.NamesCost()); err != nil {
 		return nil, err
 	}
-	var all []data.Value
+	var all []pyvalue.Value
 	for _, n := range g.s.store.Names() {
 		all = append(all, listOf(n.Name, n.Type.ID, wireID(n.ID)))
 	}
@@ -211,13 +211,13 @@ func (g *storeRequest) names([]data.Value) (data.Value, error) {
 
 // list describes the objects that have a name: [name, type, id, items or null,
 // capacity, calls that wait in it] each.
-func (g *storeRequest) list([]data.Value) (data.Value, error) {
+func (g *storeRequest) list([]pyvalue.Value) (pyvalue.Value, error) {
 	if err := g.loan.Take(2 * g.s.store.NamesCost()); err != nil {
 		return nil, err
 	}
-	var all []data.Value
+	var all []pyvalue.Value
 	for _, n := range g.s.store.List() {
-		var size data.Value
+		var size pyvalue.Value
 		if n.Size >= 0 {
 			size = int64(n.Size)
 		}
@@ -226,22 +226,22 @@ func (g *storeRequest) list([]data.Value) (data.Value, error) {
 	return listOf(all...), nil
 }
 
-func (g *goSession) count([]data.Value) (data.Value, error) {
+func (g *goSession) count([]pyvalue.Value) (pyvalue.Value, error) {
 	return int64(g.s.store.NumberOfObjects()), nil
 }
 
-func (g *storeRequest) debug([]data.Value) (data.Value, error) {
+func (g *storeRequest) debug([]pyvalue.Value) (pyvalue.Value, error) {
 	if err := g.loan.Take(debugCost * g.s.store.Size()); err != nil {
 		return nil, err
 	}
 	return g.s.store.DebugInfo(), nil
 }
 
-func (g *goSession) ping([]data.Value) (data.Value, error) { return nil, nil }
+func (g *goSession) ping([]pyvalue.Value) (pyvalue.Value, error) { return nil, nil }
 
 // info says what the server is.
-func (g *goSession) info([]data.Value) (data.Value, error) {
-	return &data.Dict{Entries: []data.Entry{
+func (g *goSession) info([]pyvalue.Value) (pyvalue.Value, error) {
+	return &pyvalue.Dict{Entries: []pyvalue.Entry{
 		{Key: "pid", Value: int64(os.Getpid())},
 		{Key: "store", Value: g.s.id[:]},
 		{Key: "objects", Value: int64(g.s.store.NumberOfObjects())},

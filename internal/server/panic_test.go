@@ -4,9 +4,9 @@ import (
 	"strings"
 	"testing"
 
-	"multiproc/internal/data"
 	"multiproc/internal/frames"
 	"multiproc/internal/pickle"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -60,13 +60,13 @@ func TestPanicIsOneCallsFailure(t *testing.T) {
 			} else {
 				c := s.rawChannel(t)
 				for range 2 {
-					send(t, c, store.Ident(id), "bang", data.Tuple{})
+					send(t, c, store.Ident(id), "bang", pyvalue.Tuple{})
 					r, err := c.ReadFrame(1 << 20)
 					if err != nil {
 						t.Fatal(err)
 					}
-					if v, err := pickle.Decode(r, pickle.Options{}); err != nil || !strings.Contains(data.Repr(v), "is broken") {
-						t.Errorf("%s, %v", data.Repr(v), err)
+					if v, err := pickle.Decode(r, pickle.Options{}); err != nil || !strings.Contains(pyvalue.Repr(v), "is broken") {
+						t.Errorf("%s, %v", pyvalue.Repr(v), err)
 					}
 				}
 			}

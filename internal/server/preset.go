@@ -3,7 +3,7 @@ package server
 import (
 	"fmt"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -25,7 +25,7 @@ func (s *Server) preset(all []Preset) error {
 		}
 		var args store.Args
 		for _, a := range p.Args {
-			args.Pos = append(args.Pos, store.Of(data.Value(a)))
+			args.Pos = append(args.Pos, store.Of(pyvalue.Value(a)))
 		}
 		_, _, made, err := ss.Open(p.Type, p.Name, args)
 		if err != nil {

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"multiproc/internal/budget"
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -188,7 +188,7 @@ func (ch *channel) request(b []byte) {
 	id, ok := parseIdent(r.ident)
 	typ, known := ch.s.store.Lookup(id)
 	if !ok || !known {
-		ch.reply(kindTraceback, traceback(data.KeyError(r.ident)))
+		ch.reply(kindTraceback, traceback(pyvalue.KeyError(r.ident)))
 		return
 	}
 	if err := ch.client.using(ch, id); err != nil {
@@ -242,7 +242,7 @@ func (ch *channel) fallback(id uint64, typ *store.Type, r *pyRequest) {
 		case err != nil:
 			ch.reply(kindTraceback, traceback(err))
 		case !ok:
-			ch.reply(kindUnserializable, traceback(data.TypeError(fmt.Sprintf("cannot pickle '%s' object", typ.ID))))
+			ch.reply(kindUnserializable, traceback(pyvalue.TypeError(fmt.Sprintf("cannot pickle '%s' object", typ.ID))))
 		default:
 			ch.reply(kindReturn, v.Value())
 		}
@@ -252,15 +252,15 @@ func (ch *channel) fallback(id uint64, typ *store.Type, r *pyRequest) {
 }
 
 func notExposed(method string, typ *store.Type) error {
-	return &data.Exception{
-		Class: data.Global{Module: "builtins", Name: "AttributeError"},
-		Args: data.Tuple{fmt.Sprintf("method %s of '%s' object is not in exposed=%s",
-			data.Repr(method), typ.ID, data.Repr(stringTuple(typ.Exposed)))},
+	return &pyvalue.Exception{
+		Class: pyvalue.Global{Module: "builtins", Name: "AttributeError"},
+		Args: pyvalue.Tuple{fmt.Sprintf("method %s of '%s' object is not in exposed=%s",
+			pyvalue.Repr(method), typ.ID, pyvalue.Repr(stringTuple(typ.Exposed)))},
 	}
 }
 
 // reply answers the call under way, on any goroutine.
-func (ch *channel) reply(kind string, value data.Value) (sound bool) {
+func (ch *channel) reply(kind string, value pyvalue.Value) (sound bool) {
 	if ch.claim() {
 		sound = ch.answer(kind, value)
 	}
@@ -338,7 +338,7 @@ func (ch *channel) New(typ *store.Type, id uint64) {
 	if ch.claim() {
 		ch.client.gave(id)
 		token := newToken(typ.ID, ch.client.tokens(ch.c), id)
-		ch.answer(kindProxy, data.Tuple{exposedBy(typ), token})
+		ch.answer(kindProxy, pyvalue.Tuple{exposedBy(typ), token})
 	} else {
 		_ = ch.client.session.Decref(id)
 	}

@@ -11,11 +11,11 @@ import (
 	"testing"
 	"time"
 
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
 	"multiproc/internal/pickle"
 	"multiproc/internal/pyconn"
 	"multiproc/internal/pyconn/pyconntest"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 	"multiproc/mptest"
 )
@@ -68,7 +68,7 @@ func TestChannelLeavesAtOnce(t *testing.T) {
 				_ = far.Close()
 			}()
 			c := pyconn.New(near)
-			send(t, c, nil, "accept_connection", data.Tuple{"MainProcess|Thread-1"})
+			send(t, c, nil, "accept_connection", pyvalue.Tuple{"MainProcess|Thread-1"})
 			if _, err := c.ReadFrame(1000); err != nil {
 				t.Fatal(err)
 			}
@@ -80,7 +80,7 @@ func TestChannelLeavesAtOnce(t *testing.T) {
 			answered := make(chan struct{})
 			go func() {
 				defer close(answered)
-				var args []data.Value
+				var args []pyvalue.Value
 				if answer == "put" {
 					args = append(args, "item")
 				}
@@ -108,7 +108,7 @@ func TestChannelLeavesAtOnce(t *testing.T) {
 }
 
 // answer is the next answer on a channel.
-func answer(t *testing.T, c *pyconn.Conn) data.Value {
+func answer(t *testing.T, c *pyconn.Conn) pyvalue.Value {
 	t.Helper()
 	b, err := c.ReadFrame(1 << 20)
 	if err != nil {
@@ -136,8 +136,8 @@ func TestChannelForsaken(t *testing.T) {
 			send(t, c, store.Ident(id), method, nil)
 			mptest.Eventually(t, func() bool { return s.waiting() == 1 }, "%s waits", method)
 			send(t, c, store.Ident(queue), "qsize", nil)
-			if v := answer(t, c); !data.Equal(v, data.Tuple{kindReturn, int64(0)}) {
-				t.Errorf("qsize after %s is answered by %s", method, data.Repr(v))
+			if v := answer(t, c); !pyvalue.Equal(v, pyvalue.Tuple{kindReturn, int64(0)}) {
+				t.Errorf("qsize after %s is answered by %s", method, pyvalue.Repr(v))
 			}
 		}
 	}
@@ -156,8 +156,8 @@ func TestChannelForsakenAnswer(t *testing.T) {
 	m.want(true, lock, "acquire")
 	for id, c := range map[uint64]struct {
 		wait, end string
-		args      []data.Value
-	}{queue: {"get", "put", []data.Value{"item"}}, lock: {"acquire", "release", nil}} {
+		args      []pyvalue.Value
+	}{queue: {"get", "put", []pyvalue.Value{"item"}}, lock: {"acquire", "release", nil}} {
 		ch := s.rawChannel(t)
 		send(t, ch, store.Ident(id), c.wait, nil)
 		mptest.Eventually(t, func() bool {
@@ -269,7 +269,7 @@ func TestPythonDaemon(t *testing.T) {
 		p.Want("ready")
 		mptest.Eventually(t, s.orphaned, "the parent is known to be dead, and its channel lives")
 		m.want(nil, orders, "put", "b")
-		m.want(&data.List{Items: []data.Value{data.Tuple{"a", int64(1)}, data.Tuple{"b", int64(1)}}}, answers, "get", true, 20.0)
+		m.want(&pyvalue.List{Items: []pyvalue.Value{pyvalue.Tuple{"a", int64(1)}, pyvalue.Tuple{"b", int64(1)}}}, answers, "get", true, 20.0)
 		m.want(nil, orders, "put", "end")
 		p.Want("ended")
 		mptest.Eventually(t, func() bool { return s.objects() == 2 }, "what the daemon referred to is gone")

@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -42,7 +42,7 @@ type pyClient struct {
 	uses    int       // connections under way; under pythons.mu
 
 	mu       sync.Mutex
-	address  data.Value // of the server, as the client's tokens say it
+	address  pyvalue.Value // of the server, as the client's tokens say it
 	channels map[*channel]struct{}
 	leaves   leaveTracker // if it is not direct
 }
@@ -300,7 +300,7 @@ func (ch *channel) forgetUse(id uint64) {
 }
 
 // tokens is the address for tokens that are sent to the client.
-func (client *pyClient) tokens(c *conn) data.Value {
+func (client *pyClient) tokens(c *conn) pyvalue.Value {
 	client.mu.Lock()
 	defer client.mu.Unlock()
 	if client.address != nil {
@@ -311,7 +311,7 @@ func (client *pyClient) tokens(c *conn) data.Value {
 
 // told takes note of the address in a token of the client's: it is the one by
 // which the client reaches us.
-func (client *pyClient) told(address data.Value) {
+func (client *pyClient) told(address pyvalue.Value) {
 	if !isAddress(address) {
 		return
 	}

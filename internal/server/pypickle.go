@@ -3,8 +3,8 @@ package server
 import (
 	"strings"
 
-	"multiproc/internal/data"
 	"multiproc/internal/pickle"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -16,12 +16,12 @@ type pyCodec struct {
 
 	// What many references in one message expose, each list once: by its tuple or
 	// list when it is read, by its first name when it is written.
-	exposed map[data.ID][]string
-	named   map[*string]data.Tuple
+	exposed map[pyvalue.ID][]string
+	named   map[*string]pyvalue.Tuple
 }
 
 // decode reads a pickle as data. Proxies become references.
-func (p *pyCodec) decode(b []byte) (data.Value, error) {
+func (p *pyCodec) decode(b []byte) (pyvalue.Value, error) {
 	l := p.s.valueLimits()
 	v, err := pickle.Decode(b, pickle.Options{MaxDepth: l.Depth, MaxBytes: l.Bytes, Object: p.object, Charge: p.c.loan.Meter()})
 	p.exposed = nil
@@ -32,7 +32,7 @@ func (p *pyCodec) decode(b []byte) (data.Value, error) {
 }
 
 // object looks at what a pickle would have called a function for.
-func (p *pyCodec) object(o *data.Object) (data.Value, error) {
+func (p *pyCodec) object(o *pyvalue.Object) (pyvalue.Value, error) {
 	ref, address, ok, err := p.parseProxy(o)
 	if err != nil {
 		return nil, err
@@ -45,23 +45,23 @@ func (p *pyCodec) object(o *data.Object) (data.Value, error) {
 	case known:
 		p.client.told(address)
 		if !p.s.opaque && (ref.Proxy.Module != managersModule || strings.Contains(ref.Proxy.Name, ".")) {
-			ref.Proxy = data.Global{} // the one of its type will do
+			ref.Proxy = pyvalue.Global{} // the one of its type will do
 		}
 		return ref, nil
-	case data.Equal(address, p.client.tokens(p.c)), data.Equal(address, pythonAddress(p.c.socket)):
-		return nil, data.KeyError(store.Ident(ref.ID))
+	case pyvalue.Equal(address, p.client.tokens(p.c)), pyvalue.Equal(address, pythonAddress(p.c.socket)):
+		return nil, pyvalue.KeyError(store.Ident(ref.ID))
 	}
 	return o, nil // a proxy of another manager, which is nothing to us
 }
 
 // encode appends the pickle of a message.
-func (p *pyCodec) encode(dst []byte, kind string, value data.Value) ([]byte, error) {
+func (p *pyCodec) encode(dst []byte, kind string, value pyvalue.Value) ([]byte, error) {
 	defer func() { p.named = nil }()
-	return pickle.Encode(dst, data.Tuple{kind, value}, pickle.EncodeOptions{Ref: p.ref})
+	return pickle.Encode(dst, pyvalue.Tuple{kind, value}, pickle.EncodeOptions{Ref: p.ref})
 }
 
 // ref makes a reference into a proxy for this client.
-func (p *pyCodec) ref(r data.Ref) (data.Value, error) {
+func (p *pyCodec) ref(r pyvalue.Ref) (pyvalue.Value, error) {
 	typ, ok := p.s.store.Lookup(r.ID)
 	if !ok {
 		typ = &store.Type{ID: r.Type} // it is gone: the client will be told when it uses it
@@ -74,34 +74,34 @@ func (p *pyCodec) ref(r data.Ref) (data.Value, error) {
 
 // pyRequest is a request of a Python client.
 type pyRequest struct {
-	ident  data.Value
+	ident  pyvalue.Value
 	method string
-	args   data.Tuple
+	args   pyvalue.Tuple
 	named  map[string]store.Item
 	order  []string // the names of named, as they came
 }
 
 // parseRequest takes a request apart.
-func parseRequest(v data.Value) (r pyRequest, err error) {
-	t, _ := v.(data.Tuple)
+func parseRequest(v pyvalue.Value) (r pyRequest, err error) {
+	t, _ := v.(pyvalue.Tuple)
 	if len(t) != 4 {
-		return r, data.ValueError("a request has 4 parts: ident, method, args, kwds")
+		return r, pyvalue.ValueError("a request has 4 parts: ident, method, args, kwds")
 	}
 	r.ident = t[0]
 	var isText, isTuple, isDict bool
 	r.method, isText = t[1].(string)
-	r.args, isTuple = t[2].(data.Tuple)
-	if l, ok := t[2].(*data.List); ok {
-		r.args, isTuple = data.Tuple(l.Items), true
+	r.args, isTuple = t[2].(pyvalue.Tuple)
+	if l, ok := t[2].(*pyvalue.List); ok {
+		r.args, isTuple = pyvalue.Tuple(l.Items), true
 	}
-	d, isDict := t[3].(*data.Dict)
+	d, isDict := t[3].(*pyvalue.Dict)
 	if !isText || !isTuple || !isDict {
-		return r, data.TypeError("a request is (ident, method name, args tuple, kwds dict)")
+		return r, pyvalue.TypeError("a request is (ident, method name, args tuple, kwds dict)")
 	}
 	for _, e := range d.Entries {
 		name, ok := e.Key.(string)
 		if !ok {
-			return r, data.TypeError("keywords must be strings")
+			return r, pyvalue.TypeError("keywords must be strings")
 		}
 		if r.named == nil {
 			r.named = make(map[string]store.Item, len(d.Entries))

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -51,7 +51,7 @@ func (c *conn) servePython(first []byte) {
 		p.answerLast(kindReturn, nil)
 		c.s.shutdown()
 	default:
-		var v data.Value
+		var v pyvalue.Value
 		if broken := c.s.store.Safely(r.method, func() {
 			p.s.weighty(p.s.store.Size() > manyObjects && (r.method == "number_of_objects" || r.method == "debug_info"), func() {
 				v, err = p.serverRequest(&r)
@@ -82,7 +82,7 @@ func (p *pyCodec) request(b []byte) (pyRequest, error) {
 }
 
 // serverRequest carries out a request to the server itself.
-func (p *pyCodec) serverRequest(r *pyRequest) (data.Value, error) {
+func (p *pyCodec) serverRequest(r *pyRequest) (pyvalue.Value, error) {
 	switch r.method {
 	case "dummy":
 		return nil, nil
@@ -100,19 +100,19 @@ func (p *pyCodec) serverRequest(r *pyRequest) (data.Value, error) {
 		}
 		return p.s.store.DebugInfo(), nil
 	}
-	return nil, data.AssertionError(fmt.Sprintf("%s unrecognized", data.Repr(r.method)))
+	return nil, pyvalue.AssertionError(fmt.Sprintf("%s unrecognized", pyvalue.Repr(r.method)))
 }
 
 // create makes an object. A typeid that is the name of an object, which a Go
 // client has given it, stands for that object: Python programs see it after
 // BaseManager.register(name).
-func (p *pyCodec) create(r *pyRequest) (data.Value, error) {
+func (p *pyCodec) create(r *pyRequest) (pyvalue.Value, error) {
 	if len(r.args) == 0 {
-		return nil, data.TypeError("create() needs a typeid")
+		return nil, pyvalue.TypeError("create() needs a typeid")
 	}
 	typeid, ok := r.args[0].(string)
 	if !ok {
-		return nil, data.KeyError(r.args[0])
+		return nil, pyvalue.KeyError(r.args[0])
 	}
 	args := r.pyArgs(1)
 	args.Loan = &p.c.loan
@@ -121,12 +121,12 @@ func (p *pyCodec) create(r *pyRequest) (data.Value, error) {
 		return nil, err
 	}
 	p.client.gave(id)
-	return data.Tuple{store.Ident(id), exposedBy(typ)}, nil
+	return pyvalue.Tuple{store.Ident(id), exposedBy(typ)}, nil
 }
 
 // exposedBy are the names that go with a new proxy. Like CPython's server it
 // repeats those of methods that return proxies.
-func exposedBy(typ *store.Type) data.Tuple {
+func exposedBy(typ *store.Type) pyvalue.Tuple {
 	t := stringTuple(typ.Exposed)
 	var returns []string
 	for method := range typ.Returns {
@@ -139,11 +139,11 @@ func exposedBy(typ *store.Type) data.Tuple {
 // count changes a reference count.
 func (p *pyCodec) count(r *pyRequest) error {
 	if len(r.args) != 1 {
-		return data.TypeError(r.method + "() takes an ident")
+		return pyvalue.TypeError(r.method + "() takes an ident")
 	}
 	id, ok := parseIdent(r.args[0])
 	if !ok {
-		return data.KeyError(r.args[0])
+		return pyvalue.KeyError(r.args[0])
 	}
 	if r.method == "incref" {
 		_, err := p.client.session.Incref(id)
@@ -153,30 +153,30 @@ func (p *pyCodec) count(r *pyRequest) error {
 }
 
 // methods are the names that the object of a token exposes.
-func (p *pyCodec) methods(r *pyRequest) (data.Value, error) {
+func (p *pyCodec) methods(r *pyRequest) (pyvalue.Value, error) {
 	if len(r.args) != 1 {
-		return nil, data.TypeError("get_methods() takes a token")
+		return nil, pyvalue.TypeError("get_methods() takes a token")
 	}
 	_, address, id, ok := parseToken(r.args[0])
 	if !ok {
-		return nil, data.TypeError("get_methods() takes a token")
+		return nil, pyvalue.TypeError("get_methods() takes a token")
 	}
 	typ, ok := p.s.store.Lookup(id)
 	if !ok {
-		return nil, data.KeyError(store.Ident(id))
+		return nil, pyvalue.KeyError(store.Ident(id))
 	}
 	p.client.told(address)
 	return stringTuple(typ.Exposed), nil
 }
 
 // answer sends an answer. What cannot be pickled is told instead of sent.
-func (p *pyCodec) answer(kind string, value data.Value) (sound bool) {
+func (p *pyCodec) answer(kind string, value pyvalue.Value) (sound bool) {
 	return p.answerSized(kind, value, sizeOf(value))
 }
 
 // answerSized is answer for a value whose size is known.
-func (p *pyCodec) answerSized(kind string, value data.Value, size int) (sound bool) {
-	encode := func(kind string, value data.Value, size int) (bool, error) {
+func (p *pyCodec) answerSized(kind string, value pyvalue.Value, size int) (sound bool) {
+	encode := func(kind string, value pyvalue.Value, size int) (bool, error) {
 		return p.c.out.sendSized(size, func(dst []byte) ([]byte, error) {
 			return p.encode(dst, kind, value)
 		})
@@ -192,18 +192,18 @@ func (p *pyCodec) answerSized(kind string, value data.Value, size int) (sound bo
 }
 
 // answerLast is answer for the last one before the connection is closed.
-func (p *pyCodec) answerLast(kind string, value data.Value) {
+func (p *pyCodec) answerLast(kind string, value pyvalue.Value) {
 	p.answer(kind, value)
 	p.c.out.wait(0)
 }
 
 // exceptionOf is what clients raise for an error of a call. Its type is Value,
 // as a message wants it.
-func exceptionOf(err error) data.Value { return data.ToException(err) }
+func exceptionOf(err error) pyvalue.Value { return pyvalue.ToException(err) }
 
 // traceback is what clients print of an error in the server.
 func traceback(err error) string {
-	e := data.ToException(err)
+	e := pyvalue.ToException(err)
 	name := e.Class.Name
 	if e.Class.Module != "builtins" {
 		name = e.Class.String()
@@ -211,15 +211,15 @@ func traceback(err error) string {
 	text := ""
 	switch {
 	case len(e.Args) == 1 && name == "KeyError":
-		text = data.Repr(e.Args[0])
+		text = pyvalue.Repr(e.Args[0])
 	case len(e.Args) == 1:
 		if s, ok := e.Args[0].(string); ok {
 			text = s
 		} else {
-			text = data.Repr(e.Args[0])
+			text = pyvalue.Repr(e.Args[0])
 		}
 	case len(e.Args) > 1:
-		text = data.Repr(e.Args)
+		text = pyvalue.Repr(e.Args)
 	}
 	var b strings.Builder
 	b.WriteString("Traceback (most recent call last):\n  in a manager written in Go\n")

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"multiproc/internal/data"
 	"multiproc/internal/frames"
 	"multiproc/internal/pyconn/pyconntest"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 	"multiproc/mptest"
 )
@@ -92,22 +92,22 @@ func TestOpaqueRefusedOfGo(t *testing.T) {
 	s := serveTest(t, "unix", func(o *Options) { o.RefuseOpaque = true })
 	p := s.goPeer(t)
 	d := p.open("dict", "")
-	system := data.Global{Module: "os", Name: "system"}
-	for name, v := range map[string]data.Value{
-		"object":    &data.Object{Func: system, Args: data.Tuple{"true"}},
-		"instance":  &data.Object{Func: data.Global{Module: "m", Name: "C"}, Args: data.Tuple{}, New: true},
-		"exception": &data.Exception{Class: system, Args: data.Tuple{"true"}},
+	system := pyvalue.Global{Module: "os", Name: "system"}
+	for name, v := range map[string]pyvalue.Value{
+		"object":    &pyvalue.Object{Func: system, Args: pyvalue.Tuple{"true"}},
+		"instance":  &pyvalue.Object{Func: pyvalue.Global{Module: "m", Name: "C"}, Args: pyvalue.Tuple{}, New: true},
+		"exception": &pyvalue.Exception{Class: system, Args: pyvalue.Tuple{"true"}},
 		"name":      system,
-		"within":    &data.List{Items: []data.Value{data.Tuple{&data.Exception{Class: data.Global{Module: "builtins", Name: "exec"}, Args: data.Tuple{"1"}}}}},
+		"within":    &pyvalue.List{Items: []pyvalue.Value{pyvalue.Tuple{&pyvalue.Exception{Class: pyvalue.Global{Module: "builtins", Name: "exec"}, Args: pyvalue.Tuple{"1"}}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p.fails(p.begin(d, "__setitem__", frames.NoPatience, "k", v), "TypeError", "mp.ErrType")
 		})
 	}
-	zone := &data.Object{Func: data.Global{Module: "datetime", Name: "timezone"}, Args: data.Tuple{
-		&data.Object{Func: data.Global{Module: "datetime", Name: "timedelta"}, Args: data.Tuple{int64(0), int64(0), int64(0)}},
+	zone := &pyvalue.Object{Func: pyvalue.Global{Module: "datetime", Name: "timezone"}, Args: pyvalue.Tuple{
+		&pyvalue.Object{Func: pyvalue.Global{Module: "datetime", Name: "timedelta"}, Args: pyvalue.Tuple{int64(0), int64(0), int64(0)}},
 	}}
-	for _, v := range []data.Value{zone, &data.Exception{Class: data.Global{Module: "queue", Name: "Full"}}, data.Global{Module: "builtins", Name: "int"}, &data.List{}} {
+	for _, v := range []pyvalue.Value{zone, &pyvalue.Exception{Class: pyvalue.Global{Module: "queue", Name: "Full"}}, pyvalue.Global{Module: "builtins", Name: "int"}, &pyvalue.List{}} {
 		p.call(d, "__setitem__", "k", v)
 	}
 }
@@ -134,7 +134,7 @@ say(type(l[0]).__name__, l[0].copy())
 func TestPythonNames(t *testing.T) {
 	s := serveTest(t, "unix")
 	g := s.store.Join(store.Client{})
-	id, _, _, err := g.Open("dict", "orders", store.Args{Pos: []store.Item{store.Of(&data.Dict{Entries: []data.Entry{{Key: "from go", Value: true}}})}})
+	id, _, _, err := g.Open("dict", "orders", store.Args{Pos: []store.Item{store.Of(&pyvalue.Dict{Entries: []pyvalue.Entry{{Key: "from go", Value: true}}})}})
 	if err != nil {
 		t.Fatal(err)
 	}

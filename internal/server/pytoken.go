@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"net"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
 
@@ -14,16 +14,16 @@ import (
 //	RebuildProxy(class, Token, "pickle", {…})
 //
 // with the token as an object whose state is the tuple of the three. A value
-// that we keep has a data.Ref in its place.
+// that we keep has a pyvalue.Ref in its place.
 
 var (
-	rebuildProxy = data.Global{Module: managersModule, Name: "RebuildProxy"}
-	tokenClass   = data.Global{Module: managersModule, Name: "Token"}
-	autoProxy    = data.Global{Module: managersModule, Name: "AutoProxy"}
+	rebuildProxy = pyvalue.Global{Module: managersModule, Name: "RebuildProxy"}
+	tokenClass   = pyvalue.Global{Module: managersModule, Name: "Token"}
+	autoProxy    = pyvalue.Global{Module: managersModule, Name: "AutoProxy"}
 )
 
 // parseIdent is the object of an ident in a message.
-func parseIdent(v data.Value) (uint64, bool) {
+func parseIdent(v pyvalue.Value) (uint64, bool) {
 	s, ok := v.(string)
 	if !ok {
 		return 0, false
@@ -32,20 +32,20 @@ func parseIdent(v data.Value) (uint64, bool) {
 }
 
 // newToken makes a token as it is pickled.
-func newToken(typeid string, address data.Value, id uint64) *data.Object {
-	return &data.Object{
-		Func: tokenClass, Args: data.Tuple{}, New: true,
-		State: data.Tuple{typeid, address, store.Ident(id)}, HasState: true,
+func newToken(typeid string, address pyvalue.Value, id uint64) *pyvalue.Object {
+	return &pyvalue.Object{
+		Func: tokenClass, Args: pyvalue.Tuple{}, New: true,
+		State: pyvalue.Tuple{typeid, address, store.Ident(id)}, HasState: true,
 	}
 }
 
 // parseToken takes a token apart.
-func parseToken(v data.Value) (typeid string, address data.Value, id uint64, ok bool) {
-	o, ok := v.(*data.Object)
-	if !ok || o.Func != data.Value(tokenClass) {
+func parseToken(v pyvalue.Value) (typeid string, address pyvalue.Value, id uint64, ok bool) {
+	o, ok := v.(*pyvalue.Object)
+	if !ok || o.Func != pyvalue.Value(tokenClass) {
 		return "", nil, 0, false
 	}
-	state, ok := o.State.(data.Tuple)
+	state, ok := o.State.(pyvalue.Tuple)
 	if !ok || len(state) != 3 {
 		return "", nil, 0, false
 	}
@@ -56,23 +56,23 @@ func parseToken(v data.Value) (typeid string, address data.Value, id uint64, ok 
 
 // parseProxy makes a reference of a pickled proxy. ok is false if the object
 // is none.
-func (p *pyCodec) parseProxy(o *data.Object) (ref data.Ref, address data.Value, ok bool, err error) {
-	if o.Func != data.Value(rebuildProxy) {
-		return data.Ref{}, nil, false, nil
+func (p *pyCodec) parseProxy(o *pyvalue.Object) (ref pyvalue.Ref, address pyvalue.Value, ok bool, err error) {
+	if o.Func != pyvalue.Value(rebuildProxy) {
+		return pyvalue.Ref{}, nil, false, nil
 	}
-	args, _ := o.Args.(data.Tuple)
+	args, _ := o.Args.(pyvalue.Tuple)
 	if len(args) != 4 {
-		return data.Ref{}, nil, true, data.TypeError(fmt.Sprintf("a pickled proxy has 4 parts, this one has %d", len(args)))
+		return pyvalue.Ref{}, nil, true, pyvalue.TypeError(fmt.Sprintf("a pickled proxy has 4 parts, this one has %d", len(args)))
 	}
-	class, isClass := args[0].(data.Global)
+	class, isClass := args[0].(pyvalue.Global)
 	typeid, address, id, isToken := parseToken(args[1])
 	if !isClass || !isToken {
-		return data.Ref{}, nil, true, data.TypeError("a pickled proxy without class or token")
+		return pyvalue.Ref{}, nil, true, pyvalue.TypeError("a pickled proxy without class or token")
 	}
-	ref = data.Ref{ID: id, Type: typeid, Proxy: class}
-	if named, ok := args[3].(*data.Dict); ok {
+	ref = pyvalue.Ref{ID: id, Type: typeid, Proxy: class}
+	if named, ok := args[3].(*pyvalue.Dict); ok {
 		for _, e := range named.Entries {
-			if e.Key == data.Value("exposed") {
+			if e.Key == pyvalue.Value("exposed") {
 				ref.Exposed = p.texts(e.Value)
 			}
 		}
@@ -82,8 +82,8 @@ func (p *pyCodec) parseProxy(o *data.Object) (ref data.Ref, address data.Value, 
 
 // texts are the strings in a tuple or list. A message may hold many proxies with
 // the same one, which stays one.
-func (p *pyCodec) texts(v data.Value) (out []string) {
-	id, ok := data.Identity(v)
+func (p *pyCodec) texts(v pyvalue.Value) (out []string) {
+	id, ok := pyvalue.Identity(v)
 	if !ok {
 		return nil
 	}
@@ -92,12 +92,12 @@ func (p *pyCodec) texts(v data.Value) (out []string) {
 	}
 	defer func() {
 		if p.exposed == nil {
-			p.exposed = map[data.ID][]string{}
+			p.exposed = map[pyvalue.ID][]string{}
 		}
 		p.exposed[id] = out
 	}()
-	items, _ := v.(data.Tuple)
-	if l, ok := v.(*data.List); ok {
+	items, _ := v.(pyvalue.Tuple)
+	if l, ok := v.(*pyvalue.List); ok {
 		items = l.Items
 	}
 	for _, it := range items {
@@ -110,34 +110,34 @@ func (p *pyCodec) texts(v data.Value) (out []string) {
 
 // newProxy makes a reference into a pickled proxy. What Python never said of
 // it is taken from its type.
-func (p *pyCodec) newProxy(ref data.Ref, class string, exposed []string, address data.Value) *data.Object {
+func (p *pyCodec) newProxy(ref pyvalue.Ref, class string, exposed []string, address pyvalue.Value) *pyvalue.Object {
 	proxy := ref.Proxy
-	if proxy == (data.Global{}) {
+	if proxy == (pyvalue.Global{}) {
 		proxy = autoProxy
 		if class != "" {
-			proxy = data.Global{Module: managersModule, Name: class}
+			proxy = pyvalue.Global{Module: managersModule, Name: class}
 		}
 	}
-	named := &data.Dict{}
+	named := &pyvalue.Dict{}
 	if proxy == autoProxy {
 		if ref.Exposed != nil {
 			exposed = ref.Exposed
 		}
-		named.Entries = []data.Entry{{Key: "exposed", Value: p.names(exposed)}}
+		named.Entries = []pyvalue.Entry{{Key: "exposed", Value: p.names(exposed)}}
 	}
-	return &data.Object{Func: rebuildProxy, Args: data.Tuple{proxy, newToken(ref.Type, address, ref.ID), "pickle", named}}
+	return &pyvalue.Object{Func: rebuildProxy, Args: pyvalue.Tuple{proxy, newToken(ref.Type, address, ref.ID), "pickle", named}}
 }
 
 // names is stringTuple for one message: the same list is written once.
-func (p *pyCodec) names(list []string) data.Tuple {
+func (p *pyCodec) names(list []string) pyvalue.Tuple {
 	if len(list) == 0 {
-		return data.Tuple{}
+		return pyvalue.Tuple{}
 	}
 	if t, ok := p.named[&list[0]]; ok && len(t) == len(list) {
 		return t
 	}
 	if p.named == nil {
-		p.named = map[*string]data.Tuple{}
+		p.named = map[*string]pyvalue.Tuple{}
 	}
 	t := stringTuple(list)
 	p.named[&list[0]] = t
@@ -145,8 +145,8 @@ func (p *pyCodec) names(list []string) data.Tuple {
 }
 
 // stringTuple is a tuple of strings.
-func stringTuple(list []string) data.Tuple {
-	t := make(data.Tuple, len(list))
+func stringTuple(list []string) pyvalue.Tuple {
+	t := make(pyvalue.Tuple, len(list))
 	for i, s := range list {
 		t[i] = s
 	}
@@ -155,10 +155,10 @@ func stringTuple(list []string) data.Tuple {
 
 // pythonAddress is an address as it stands in tokens: that of this server as
 // the peer of c reached it, as far as that can be seen from here.
-func pythonAddress(c net.Conn) data.Value {
+func pythonAddress(c net.Conn) pyvalue.Value {
 	switch a := c.LocalAddr().(type) {
 	case *net.TCPAddr:
-		return data.Tuple{a.IP.String(), int64(a.Port)}
+		return pyvalue.Tuple{a.IP.String(), int64(a.Port)}
 	case *net.UnixAddr:
 		if len(a.Name) > 0 && a.Name[0] == '@' {
 			return append([]byte{0}, a.Name[1:]...)
@@ -169,13 +169,13 @@ func pythonAddress(c net.Conn) data.Value {
 }
 
 // isAddress reports whether v can be a server's address in a token.
-func isAddress(v data.Value) bool {
+func isAddress(v pyvalue.Value) bool {
 	switch a := v.(type) {
 	case string:
 		return a != ""
 	case []byte:
 		return len(a) > 1
-	case data.Tuple:
+	case pyvalue.Tuple:
 		if len(a) != 2 {
 			return false
 		}

@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"multiproc/internal/data"
 	"multiproc/internal/frames"
 	"multiproc/internal/pickle"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/registry"
 	"multiproc/internal/store"
 )
@@ -34,14 +34,14 @@ func TestConstructorExits(t *testing.T) {
 	p.fails(p.begin(0, "create", frames.NoPatience, "test.Exits", listOf()), "RuntimeError", "")
 	p.call(0, "ping")
 	c := s.join(t)
-	send(t, c, nil, "create", data.Tuple{"test.Exits"})
+	send(t, c, nil, "create", pyvalue.Tuple{"test.Exits"})
 	b, err := c.ReadFrame(1 << 20)
 	if err != nil {
 		t.Fatal(err)
 	}
 	v, err := pickle.Decode(b, pickle.Options{})
-	if err != nil || v.(data.Tuple)[0] != data.Value(kindTraceback) {
-		t.Errorf("%s, %v", data.Repr(v), err)
+	if err != nil || v.(pyvalue.Tuple)[0] != pyvalue.Value(kindTraceback) {
+		t.Errorf("%s, %v", pyvalue.Repr(v), err)
 	}
 }
 
@@ -51,14 +51,14 @@ func TestFunctionExits(t *testing.T) {
 	c := s.rawChannel(t)
 	pool := s.goPeer(t).open("Pool", "p", int64(1))
 	for range 2 {
-		send(t, c, store.Ident(pool), "apply", data.Tuple{data.Global{Module: "test", Name: "exits"}})
+		send(t, c, store.Ident(pool), "apply", pyvalue.Tuple{pyvalue.Global{Module: "test", Name: "exits"}})
 		b, err := c.ReadFrame(1 << 20)
 		if err != nil {
 			t.Fatal(err)
 		}
 		v, err := pickle.Decode(b, pickle.Options{})
-		if err != nil || v.(data.Tuple)[0] != data.Value(kindError) || !strings.Contains(data.Repr(v), "RuntimeError") {
-			t.Fatalf("%s, %v", data.Repr(v), err)
+		if err != nil || v.(pyvalue.Tuple)[0] != pyvalue.Value(kindError) || !strings.Contains(pyvalue.Repr(v), "RuntimeError") {
+			t.Fatalf("%s, %v", pyvalue.Repr(v), err)
 		}
 	}
 }

@@ -14,10 +14,10 @@ import (
 	"time"
 
 	"multiproc/internal/client"
-	"multiproc/internal/data"
 	"multiproc/internal/pickle"
 	"multiproc/internal/pyconn"
 	"multiproc/internal/pyconn/pyconntest"
+	"multiproc/internal/pyvalue"
 	"multiproc/internal/tlstest"
 	"multiproc/mptest"
 )
@@ -67,7 +67,7 @@ func TestServeEnds(t *testing.T) {
 	if err := pyconn.ClientHandshake(in, testKey); err != nil {
 		t.Fatal(err)
 	}
-	send(t, in, nil, "create", data.Tuple{"Queue"})
+	send(t, in, nil, "create", pyvalue.Tuple{"Queue"})
 	if _, err := in.ReadFrame(1000); err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func TestPythonShutdown(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v, err := pickle.Decode(b, pickle.Options{}); err != nil || !data.Equal(v, data.Tuple{kindReturn, nil}) {
+		if v, err := pickle.Decode(b, pickle.Options{}); err != nil || !pyvalue.Equal(v, pyvalue.Tuple{kindReturn, nil}) {
 			t.Errorf("%v, %v", v, err)
 		}
 	}
@@ -178,16 +178,16 @@ func TestNonsenseRequests(t *testing.T) {
 	s := serveTest(t, "unix")
 	id := s.member(t).open("Queue", "q")
 	c := s.rawChannel(t)
-	for _, v := range []data.Value{
+	for _, v := range []pyvalue.Value{
 		nil, int64(1),
-		data.Tuple{},
-		data.Tuple{int64(1), int64(2), int64(3), int64(4)},
-		data.Tuple{nil, "get", data.Tuple{}, &data.Dict{}},
-		data.Tuple{"0", "get", data.Tuple{}, &data.Dict{}},
-		data.Tuple{"ffff", "get", data.Tuple{}, &data.Dict{}},
-		data.Tuple{"q", "get", data.Tuple{}, &data.Dict{Entries: []data.Entry{{Key: int64(1), Value: nil}}}},
-		&data.Object{Func: rebuildProxy, Args: data.Tuple{}},
-		&data.Object{Func: rebuildProxy, Args: data.Tuple{autoProxy, newToken("x", "y", id), int64(1), nil}},
+		pyvalue.Tuple{},
+		pyvalue.Tuple{int64(1), int64(2), int64(3), int64(4)},
+		pyvalue.Tuple{nil, "get", pyvalue.Tuple{}, &pyvalue.Dict{}},
+		pyvalue.Tuple{"0", "get", pyvalue.Tuple{}, &pyvalue.Dict{}},
+		pyvalue.Tuple{"ffff", "get", pyvalue.Tuple{}, &pyvalue.Dict{}},
+		pyvalue.Tuple{"q", "get", pyvalue.Tuple{}, &pyvalue.Dict{Entries: []pyvalue.Entry{{Key: int64(1), Value: nil}}}},
+		&pyvalue.Object{Func: rebuildProxy, Args: pyvalue.Tuple{}},
+		&pyvalue.Object{Func: rebuildProxy, Args: pyvalue.Tuple{autoProxy, newToken("x", "y", id), int64(1), nil}},
 	} {
 		b, err := pickle.Encode(nil, v, pickle.EncodeOptions{})
 		if err != nil {
@@ -210,7 +210,7 @@ func wantTraceback(t *testing.T, c *pyconn.Conn, request []byte) {
 		t.Fatal(err)
 	}
 	v, err := pickle.Decode(b, pickle.Options{})
-	if err != nil || v.(data.Tuple)[0] != data.Value(kindTraceback) {
-		t.Errorf("% x is answered by %s, %v", request, data.Repr(v), err)
+	if err != nil || v.(pyvalue.Tuple)[0] != pyvalue.Value(kindTraceback) {
+		t.Errorf("% x is answered by %s, %v", request, pyvalue.Repr(v), err)
 	}
 }

@@ -9,11 +9,11 @@ import (
 
 	"multiproc/internal/client"
 	"multiproc/internal/complete"
-	"multiproc/internal/data"
 	"multiproc/internal/endpoint"
 	"multiproc/internal/frames"
 	"multiproc/internal/frames/framestest"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 	"multiproc/mp"
 	"multiproc/mp/driver"
 	"multiproc/mptest"
@@ -232,7 +232,7 @@ func TestReplays(t *testing.T) {
 	if f := p.read(); f.Kind != frames.Bye {
 		t.Errorf("%v", f.Kind)
 	}
-	mptest.Eventually(t, func() bool { n, _ := m.call(q, "qsize"); return n == data.Value(int64(2)) }, "what was lent to the session is back")
+	mptest.Eventually(t, func() bool { n, _ := m.call(q, "qsize"); return n == pyvalue.Value(int64(2)) }, "what was lent to the session is back")
 	m.want("item", q, "get", true, 20.0)
 }
 

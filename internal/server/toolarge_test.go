@@ -11,12 +11,12 @@ import (
 	"time"
 
 	"multiproc/internal/client"
-	"multiproc/internal/data"
 	"multiproc/internal/frames"
 	"multiproc/internal/frames/framestest"
 	"multiproc/internal/mperr"
 	"multiproc/internal/pickle"
 	"multiproc/internal/pyconn"
+	"multiproc/internal/pyvalue"
 	"multiproc/mp"
 	"multiproc/mptest"
 )
@@ -138,8 +138,8 @@ func TestAnswerTooLarge(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, ok := data.AsException(v.(data.Tuple)[1])
-	if v.(data.Tuple)[0] != kindError || !ok || e.Class.Name != "ValueError" || !strings.Contains(e.Error(), "limit of a message") {
+	e, ok := pyvalue.AsException(v.(pyvalue.Tuple)[1])
+	if v.(pyvalue.Tuple)[0] != kindError || !ok || e.Class.Name != "ValueError" || !strings.Contains(e.Error(), "limit of a message") {
 		t.Errorf("answered with %v", v)
 	}
 	if !errors.Is(errFrameTooLong, mperr.ErrTooLarge) {

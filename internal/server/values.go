@@ -4,8 +4,8 @@ import (
 	"math"
 	"slices"
 
-	"multiproc/internal/data"
-	"multiproc/internal/portable"
+	"multiproc/internal/interchange"
+	"multiproc/internal/pyvalue"
 )
 
 // What the values of clients may be and what they cost, for both languages.
@@ -13,10 +13,10 @@ import (
 // valueLimits are those of the values in messages. One byte of a message can be
 // a whole list, which takes some hundred bytes in memory; but what a client means
 // to store seldom takes more than sixteen times its message.
-func (s *Server) valueLimits() portable.Limits {
+func (s *Server) valueLimits() interchange.Limits {
 	const times = 16
 	bytes := min(times*int64(s.limits.Frame), max(1<<30, 2*int64(s.limits.Frame)))
-	l := portable.Limits{Depth: min(s.limits.Depth, defaultDepth), Bytes: int(min(bytes, math.MaxInt))}
+	l := interchange.Limits{Depth: min(s.limits.Depth, defaultDepth), Bytes: int(min(bytes, math.MaxInt))}
 	if s.limits.Bytes > 0 {
 		l.Bytes = int(min(int64(l.Bytes), s.limits.Bytes))
 	}
@@ -25,14 +25,14 @@ func (s *Server) valueLimits() portable.Limits {
 
 // sizeOf is the memory that a value takes, which is about what its pickle takes
 // at most.
-func sizeOf(value data.Value) int {
+func sizeOf(value pyvalue.Value) int {
 	switch v := value.(type) {
 	case nil, bool, int64:
 		return 0
 	case string:
 		return len(v)
 	}
-	return data.Size(value)
+	return pyvalue.Size(value)
 }
 
 // smallAnswer is what an answer takes beside its value.
@@ -49,7 +49,7 @@ const manyObjects = 1 << 12
 const managersModule = "multiprocessing.managers"
 
 // knownClasses are the classes that are known well enough not to be opaque.
-var knownClasses = []data.Global{
+var knownClasses = []pyvalue.Global{
 	{Module: managersModule, Name: "Token"},
 	{Module: "datetime", Name: "datetime"},
 	{Module: "datetime", Name: "timedelta"},
@@ -60,25 +60,25 @@ var knownClasses = []data.Global{
 
 // refuseOpaque refuses objects of classes that are not known here, and the names
 // of classes, for which a Python program would import their modules.
-func refuseOpaque(v data.Value) (err error) {
-	data.Walk(v, func(v data.Value) bool {
+func refuseOpaque(v pyvalue.Value) (err error) {
+	pyvalue.Walk(v, func(v pyvalue.Value) bool {
 		name := ""
 		switch v := v.(type) {
-		case *data.Object:
-			if class, _ := v.Func.(data.Global); !slices.Contains(knownClasses, class) {
+		case *pyvalue.Object:
+			if class, _ := v.Func.(pyvalue.Global); !slices.Contains(knownClasses, class) {
 				name = className(v)
 			}
-		case *data.Exception: // it becomes a call of its class
-			if data.Cause(v.Class) == nil {
+		case *pyvalue.Exception: // it becomes a call of its class
+			if pyvalue.Cause(v.Class) == nil {
 				name = v.Class.String()
 			}
-		case data.Global:
+		case pyvalue.Global:
 			if v.Module != "builtins" && !slices.Contains(knownClasses, v) {
 				name = v.String()
 			}
 		}
 		if name != "" {
-			err = data.TypeError("this server refuses objects of classes that it does not know: " + name)
+			err = pyvalue.TypeError("this server refuses objects of classes that it does not know: " + name)
 		}
 		return err == nil
 	})
@@ -86,12 +86,12 @@ func refuseOpaque(v data.Value) (err error) {
 }
 
 // className names the class of an object, for messages.
-func className(o *data.Object) string {
-	if g, ok := o.Func.(data.Global); ok && !(g.Module == "copyreg" || g.Module == "copy_reg") {
+func className(o *pyvalue.Object) string {
+	if g, ok := o.Func.(pyvalue.Global); ok && !(g.Module == "copyreg" || g.Module == "copy_reg") {
 		return g.String()
 	}
-	if args, ok := o.Args.(data.Tuple); ok && len(args) > 0 {
-		if g, ok := args[0].(data.Global); ok {
+	if args, ok := o.Args.(pyvalue.Tuple); ok && len(args) > 0 {
+		if g, ok := args[0].(pyvalue.Global); ok {
 			return g.String()
 		}
 	}
@@ -101,7 +101,7 @@ func className(o *data.Object) string {
 // refuseOpaqueItem is refuseOpaque for an item that was checked: what a Go client
 // says of a Python object becomes one in a Python program.
 func refuseOpaqueItem(item []byte) error {
-	v, err := portable.ParseValue(item)
+	v, err := interchange.ParseValue(item)
 	if err == nil {
 		err = refuseOpaque(v)
 	}

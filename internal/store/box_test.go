@@ -6,7 +6,7 @@ import (
 	"sync"
 	"testing"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 )
 
 // box is an object for tests: it keeps items, lets calls wait for them, and
@@ -56,7 +56,7 @@ func (b *box) Call(c *Call) {
 	case "iter":
 		c.ReturnNew("box", &box{})
 	default:
-		c.Fail(data.AttributeError("box", c.Method))
+		c.Fail(pyvalue.AttributeError("box", c.Method))
 	}
 }
 
@@ -225,4 +225,4 @@ func create(t *testing.T, ss *Session) (uint64, *box) {
 	return id, o.(*box)
 }
 
-func ref(id uint64) Item { return Of(data.Ref{ID: id, Type: "box"}) }
+func ref(id uint64) Item { return Of(pyvalue.Ref{ID: id, Type: "box"}) }

@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 )
 
 // Call is one call of a method under way. A front end fills in the exported
@@ -242,7 +242,7 @@ func (c *Call) ReturnNew(typ string, obj Object) {
 func (c *Call) ReturnShared(id uint64) {
 	typ, err := c.session.Incref(id)
 	if err != nil {
-		c.Fail(data.RuntimeError(c.Method + "() returned a handle to an object that the server has forgotten"))
+		c.Fail(pyvalue.RuntimeError(c.Method + "() returned a handle to an object that the server has forgotten"))
 		return
 	}
 	if !c.claim() {
@@ -252,7 +252,7 @@ func (c *Call) ReturnShared(id uint64) {
 	c.reply.New(typ, id)
 }
 
-// Fail answers with an error. A *data.Exception keeps its class, others become
+// Fail answers with an error. A *pyvalue.Exception keeps its class, others become
 // the nearest one for Python clients.
 func (c *Call) Fail(err error) {
 	if c.claim() {

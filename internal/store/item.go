@@ -6,17 +6,17 @@ import (
 	"math"
 	"unsafe"
 
-	"multiproc/internal/data"
-	"multiproc/internal/portable"
+	"multiproc/internal/interchange"
+	"multiproc/internal/pyvalue"
 )
 
 // Item is a value as it came: CBOR from a Go client, a tree from a Python
 // client. It is translated when somebody needs the other form, and never
 // changes. The zero Item is None. Items are small and copied freely.
 type Item struct {
-	raw  []byte     // CBOR, well formed and within limits; or
-	val  data.Value // a tree
-	size uint32     // of the tree, by estimate; 0: of CBOR it is not known yet
+	raw  []byte        // CBOR, well formed and within limits; or
+	val  pyvalue.Value // a tree
+	size uint32        // of the tree, by estimate; 0: of CBOR it is not known yet
 	cbor bool
 	refs bool // it may contain references
 }
@@ -28,14 +28,14 @@ const overhead = 72
 // item is searched for references that are not there.
 const tagRefByte = 0xc0 | 6
 
-// Raw returns the item whose CBOR was checked with portable.Check. It keeps
+// Raw returns the item whose CBOR was checked with interchange.Check. It keeps
 // the slice, which must not change any more, and all of the memory that it is
 // a part of.
 func Raw(cbor []byte) Item {
 	return Item{raw: cbor, cbor: true, refs: bytes.IndexByte(cbor, tagRefByte) >= 0}
 }
 
-// Measured is Raw for CBOR of which portable.Measure has said how much memory its
+// Measured is Raw for CBOR of which interchange.Measure has said how much memory its
 // tree takes.
 func Measured(cbor []byte, tree int) Item {
 	it := Raw(cbor)
@@ -61,7 +61,7 @@ func (it Item) Tree() int {
 	if len(it.raw) <= 64 {
 		return perByte * len(it.raw)
 	}
-	return portable.Measure(it.raw)
+	return interchange.Measure(it.raw)
 }
 
 // Is reports whether two items are the same memory.
@@ -69,8 +69,8 @@ func (it Item) Is(other Item) bool {
 	if it.cbor || other.cbor {
 		return it.cbor && other.cbor && len(it.raw) == len(other.raw) && unsafe.SliceData(it.raw) == unsafe.SliceData(other.raw)
 	}
-	id, ok := data.Identity(it.val)
-	same, both := data.Identity(other.val)
+	id, ok := pyvalue.Identity(it.val)
+	same, both := pyvalue.Identity(other.val)
 	return ok && both && id == same
 }
 
@@ -90,13 +90,13 @@ const perByte = 96
 
 // Of returns the item of a tree, which must not change any more. It costs a
 // walk over the tree.
-func Of(v data.Value) Item {
+func Of(v pyvalue.Value) Item {
 	it, _ := weigh(v)
 	return it
 }
 
 // weigh is Of, and says how many values there are in the tree.
-func weigh(v data.Value) (it Item, n int) {
+func weigh(v pyvalue.Value) (it Item, n int) {
 	switch v := v.(type) {
 	case nil, bool, int64, float64:
 		return Item{val: v, size: 16}, 1
@@ -105,7 +105,7 @@ func weigh(v data.Value) (it Item, n int) {
 	case []byte:
 		return Item{val: v, size: clip(24 + len(v))}, 1
 	}
-	size, n, refs := data.Weigh(v)
+	size, n, refs := pyvalue.Weigh(v)
 	return Item{val: v, size: clip(size), refs: refs}, n
 }
 
@@ -117,11 +117,11 @@ func (it Item) CBOR() (raw []byte, ok bool) { return it.raw, it.cbor }
 
 // Value returns the item as a tree, which must not be changed. CBOR is parsed
 // each time.
-func (it Item) Value() data.Value {
+func (it Item) Value() pyvalue.Value {
 	if !it.cbor {
 		return it.val
 	}
-	v, err := portable.ParseValue(it.raw)
+	v, err := interchange.ParseValue(it.raw)
 	if err != nil {
 		return nil // cannot be: it was checked
 	}
@@ -152,7 +152,7 @@ func (it Item) EncodeCBOR(dst []byte) ([]byte, error) {
 	if it.cbor {
 		return append(dst, it.raw...), nil
 	}
-	b, err := portable.AppendValue(dst, it.val)
+	b, err := interchange.AppendValue(dst, it.val)
 	if err != nil {
 		return dst, err
 	}
@@ -165,30 +165,30 @@ func (it Item) EncodeCBOR(dst []byte) ([]byte, error) {
 // are their own keys.
 func (it Item) Key() (string, error) {
 	if it.cbor {
-		return portable.Key(it.raw)
+		return interchange.Key(it.raw)
 	}
-	return data.Key(it.val)
+	return pyvalue.Key(it.val)
 }
 
 // Keyed is Key for those who compare it with the keys of others of which there
-// may be doubt, see data.Keyed.
-func (it Item) Keyed() (data.Keyed, error) { return it.KeyedBy(nil) }
+// may be doubt, see pyvalue.Keyed.
+func (it Item) Keyed() (pyvalue.Keyed, error) { return it.KeyedBy(nil) }
 
 // KeyedBy is Keyed for many items that may share parts, all by one Keyer. For one
 // item alone it is nil.
-func (it Item) KeyedBy(keyer *data.Keyer) (data.Keyed, error) {
+func (it Item) KeyedBy(keyer *pyvalue.Keyer) (pyvalue.Keyed, error) {
 	if it.cbor {
-		return portable.Keyed(it.raw)
+		return interchange.Keyed(it.raw)
 	}
 	switch it.val.(type) {
 	case string, []byte, int64:
-		k, err := data.Key(it.val)
-		return data.Keyed{Key: k}, err
+		k, err := pyvalue.Key(it.val)
+		return pyvalue.Keyed{Key: k}, err
 	}
 	if keyer == nil {
-		keyer = &data.Keyer{}
+		keyer = &pyvalue.Keyer{}
 	}
-	return keyer.Keyed(it.val, data.MaxKeyWork)
+	return keyer.Keyed(it.val, pyvalue.MaxKeyWork)
 }
 
 // Refs yields the ids of the objects that the item refers to, one for each
@@ -197,9 +197,9 @@ func (it Item) Refs(yield func(id uint64) bool) {
 	switch {
 	case !it.refs:
 	case it.cbor:
-		portable.Refs(it.raw, yield)
+		interchange.Refs(it.raw, yield)
 	default:
-		data.Refs(it.val, func(r data.Ref) bool { return yield(r.ID) })
+		pyvalue.Refs(it.val, func(r pyvalue.Ref) bool { return yield(r.ID) })
 	}
 }
 
@@ -221,7 +221,7 @@ func (it Item) Equal(other Item) bool {
 			return false // each has one form only
 		}
 	}
-	return data.Equal(it.Value(), other.Value())
+	return pyvalue.Equal(it.Value(), other.Value())
 }
 
 // plain reports whether an item is a text, or bytes, or an integer of 64 bits.
@@ -234,11 +234,11 @@ var errNoSequence = errors.New("not a list")
 // Items takes a list or a tuple apart.
 func (it Item) Items() ([]Item, error) {
 	if !it.cbor {
-		var values []data.Value
+		var values []pyvalue.Value
 		switch v := it.val.(type) {
-		case *data.List:
+		case *pyvalue.List:
 			values = v.Items
-		case data.Tuple:
+		case pyvalue.Tuple:
 			values = v
 		default:
 			return nil, errNoSequence
@@ -275,11 +275,11 @@ func (it Item) cut() ([]Item, error) {
 			raw []byte
 			err error
 		)
-		if raw, rest, err = portable.Next(rest); err != nil {
+		if raw, rest, err = interchange.Next(rest); err != nil {
 			return nil, err
 		}
 		if bytes.IndexByte(raw, tagSharedByte) >= 0 {
-			if err := portable.Check(raw, portable.Limits{}); err != nil {
+			if err := interchange.Check(raw, interchange.Limits{}); err != nil {
 				return nil, err
 			}
 		}

@@ -3,8 +3,8 @@ package store
 import (
 	"fmt"
 
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 )
 
 // maxShared is how many values may be counted more than once where a value is
@@ -15,14 +15,14 @@ const maxShared = 1 << 22
 // others belongs to each of them: a message of some megabytes may hold a million
 // lists that contain the same million numbers. Where that gets out of hand the
 // error wraps mperr.ErrLimit. The same part many times in a row costs nothing.
-func OfAll(values []data.Value) ([]Item, error) { return ofAll(values, maxShared) }
+func OfAll(values []pyvalue.Value) ([]Item, error) { return ofAll(values, maxShared) }
 
-func ofAll(values []data.Value, shared int) ([]Item, error) {
+func ofAll(values []pyvalue.Value, shared int) ([]Item, error) {
 	items := make([]Item, len(values))
 	room, counted := shared, false
-	var last data.ID
+	var last pyvalue.ID
 	for i, v := range values {
-		id, ok := data.Identity(v)
+		id, ok := pyvalue.Identity(v)
 		if ok && i > 0 && id == last {
 			items[i] = items[i-1]
 			continue
@@ -30,7 +30,7 @@ func ofAll(values []data.Value, shared int) ([]Item, error) {
 		last = id
 		it, n := weigh(v)
 		if room -= n; room < 0 && !counted {
-			_, all := weigh(data.Tuple(values))
+			_, all := weigh(pyvalue.Tuple(values))
 			room, counted = room+all, true
 		}
 		if room < 0 {

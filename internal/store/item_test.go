@@ -6,23 +6,23 @@ import (
 	"slices"
 	"testing"
 
-	"multiproc/internal/data"
+	"multiproc/internal/interchange"
 	"multiproc/internal/mperr"
-	"multiproc/internal/portable"
+	"multiproc/internal/pyvalue"
 )
 
 // samples are pairs of unequal values.
-var samples = []data.Value{
+var samples = []pyvalue.Value{
 	nil, true, int64(0), int64(-5), int64(1) << 40, 2.5, "text", "", []byte("text"),
-	data.Tuple{int64(1), "x"},
-	&data.List{Items: []data.Value{int64(1), "x"}}, &data.Dict{Entries: []data.Entry{{Key: "k", Value: nil}}},
-	data.Ref{ID: 7, Type: "box"},
-	&data.List{Items: []data.Value{data.Ref{ID: 8, Type: "box"}}},
+	pyvalue.Tuple{int64(1), "x"},
+	&pyvalue.List{Items: []pyvalue.Value{int64(1), "x"}}, &pyvalue.Dict{Entries: []pyvalue.Entry{{Key: "k", Value: nil}}},
+	pyvalue.Ref{ID: 7, Type: "box"},
+	&pyvalue.List{Items: []pyvalue.Value{pyvalue.Ref{ID: 8, Type: "box"}}},
 }
 
-func both(t *testing.T, v data.Value) (tree, raw Item) {
+func both(t *testing.T, v pyvalue.Value) (tree, raw Item) {
 	t.Helper()
-	b, err := portable.AppendValue(nil, v)
+	b, err := interchange.AppendValue(nil, v)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,13 +56,13 @@ func TestItemsInBothForms(t *testing.T) {
 			}
 		}
 	}
-	if _, err := Of(&data.List{}).Key(); !errors.Is(err, mperr.ErrType) {
+	if _, err := Of(&pyvalue.List{}).Key(); !errors.Is(err, mperr.ErrType) {
 		t.Errorf("a list is hashable: %v", err)
 	}
 }
 
 func TestItemRefs(t *testing.T) {
-	v := &data.List{Items: []data.Value{data.Ref{ID: 1, Type: "a"}, data.Tuple{data.Ref{ID: 2, Type: "b"}}, data.Ref{ID: 1, Type: "a"}}}
+	v := &pyvalue.List{Items: []pyvalue.Value{pyvalue.Ref{ID: 1, Type: "a"}, pyvalue.Tuple{pyvalue.Ref{ID: 2, Type: "b"}}, pyvalue.Ref{ID: 1, Type: "a"}}}
 	tree, raw := both(t, v)
 	for _, it := range []Item{tree, raw} {
 		var ids []uint64
@@ -85,7 +85,7 @@ func TestArray(t *testing.T) {
 	var items []Item
 	for n := 0; n < 300; n += 1 + n/20 {
 		whole := Array(items...)
-		if err := portable.Check(whole.raw, portable.Limits{}); err != nil {
+		if err := interchange.Check(whole.raw, interchange.Limits{}); err != nil {
 			t.Fatal(err)
 		}
 		back, err := whole.Items()
@@ -105,7 +105,7 @@ func TestArray(t *testing.T) {
 	if Array(ref(1)).refs != true {
 		t.Error("references are lost")
 	}
-	values, err := Of(data.Tuple{int64(1), "x"}).Items()
+	values, err := Of(pyvalue.Tuple{int64(1), "x"}).Items()
 	if err != nil || len(values) != 2 || values[1].Value() != "x" {
 		t.Error(values, err)
 	}
@@ -168,16 +168,16 @@ func (discard) New(*Type, uint64) {}
 
 // Parts that share parts are counted in a bounded time.
 func TestSharedParts(t *testing.T) {
-	shared := &data.List{Items: make([]data.Value, 100)}
-	var twice, apart []data.Value
+	shared := &pyvalue.List{Items: make([]pyvalue.Value, 100)}
+	var twice, apart []pyvalue.Value
 	for range 10 {
-		twice = append(twice, data.Tuple{shared})
-		apart = append(apart, data.Tuple{&data.List{Items: make([]data.Value, 100)}})
+		twice = append(twice, pyvalue.Tuple{shared})
+		apart = append(apart, pyvalue.Tuple{&pyvalue.List{Items: make([]pyvalue.Value, 100)}})
 	}
 	if _, err := ofAll(twice, 500); !errors.Is(err, mperr.ErrLimit) {
 		t.Errorf("parts that share 100 values ten times: %v", err)
 	}
-	for _, parts := range [][]data.Value{apart, twice[:5], {shared, shared, shared, shared, shared, shared, shared}, nil} {
+	for _, parts := range [][]pyvalue.Value{apart, twice[:5], {shared, shared, shared, shared, shared, shared, shared}, nil} {
 		items, err := ofAll(parts, 500)
 		if err != nil || len(items) != len(parts) {
 			t.Errorf("%d of %d parts: %v", len(items), len(parts), err)

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"multiproc/internal/budget"
-	"multiproc/internal/data"
+	"multiproc/internal/pyvalue"
 )
 
 // Object is a shared object: a list, a lock, a queue, a Go value whose methods
@@ -161,7 +161,7 @@ type Replier interface {
 	// end calls Acknowledge or Lost of the call later; no object's mutex is held
 	// then.
 	Return(v Item, taken bool)
-	// Fail answers with an error; data.ToException makes a Python exception of
+	// Fail answers with an error; pyvalue.ToException makes a Python exception of
 	// it.
 	Fail(err error)
 	// Emit sends an item of a stream, and reports whether there was room for it
@@ -173,4 +173,4 @@ type Replier interface {
 }
 
 // unknown is the error for an id that no object has, or has any more.
-func unknown(id uint64) error { return data.KeyError(Ident(id)) }
+func unknown(id uint64) error { return pyvalue.KeyError(Ident(id)) }

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 )
 
 // Create makes an object of a type and a reference to it for the session. If
@@ -17,11 +17,11 @@ func (ss *Session) Create(typeid string, args Args) (id uint64, typ *Type, err e
 	typ = s.Type(typeid)
 	if typ == nil {
 		if len(args.Pos)+len(args.Named) > 0 {
-			return 0, nil, data.KeyError(typeid)
+			return 0, nil, pyvalue.KeyError(typeid)
 		}
 		e, err := ss.named(typeid, "")
 		if e == nil {
-			return 0, nil, cmp.Or[error](err, data.KeyError(typeid))
+			return 0, nil, cmp.Or[error](err, pyvalue.KeyError(typeid))
 		}
 		return e.id, e.typ, nil
 	}
@@ -42,7 +42,7 @@ func (ss *Session) Open(kind, name string, args Args) (id uint64, typ *Type, cre
 		return 0, nil, false, unsupported(kind)
 	}
 	if len(name) > maxName {
-		return 0, nil, false, data.ValueError(fmt.Sprintf("open %s: a name of %d bytes, at most %d are possible", kind, len(name), maxName))
+		return 0, nil, false, pyvalue.ValueError(fmt.Sprintf("open %s: a name of %d bytes, at most %d are possible", kind, len(name), maxName))
 	}
 	for {
 		e, err := ss.named(name, kind)
@@ -87,7 +87,7 @@ var errTaken = errors.New("the name is taken")
 // create makes an object. A name must be free, and gets a reference of its own.
 func (s *Store) create(ss *Session, typ *Type, name string, args Args) (*entry, error) {
 	if typ.New == nil {
-		return nil, data.TypeError("objects of type " + typ.ID + " come from methods of others, they cannot be created")
+		return nil, pyvalue.TypeError("objects of type " + typ.ID + " come from methods of others, they cannot be created")
 	}
 	if s.full() {
 		s.sweepNow() // there may be some that nobody can reach
@@ -261,7 +261,7 @@ func (ss *Session) Decref(id uint64) error {
 		if refs == 0 {
 			return nil // it is kept by other objects only; CPython ignores that too
 		}
-		return data.AssertionError(fmt.Sprintf("Id %s: this client has no reference to it (%d of others)", Ident(id), refs))
+		return pyvalue.AssertionError(fmt.Sprintf("Id %s: this client has no reference to it (%d of others)", Ident(id), refs))
 	}
 	if ss.refs[id]--; ss.refs[id] == 0 {
 		ss.refs = drop(ss.refs, id, &ss.mostRefs)
@@ -279,7 +279,7 @@ func (s *Store) Forget(name string) error {
 	e := s.names[name]
 	if e == nil {
 		s.mu.Unlock()
-		return fmt.Errorf("forget %q: %w", name, data.KeyError(name))
+		return fmt.Errorf("forget %q: %w", name, pyvalue.KeyError(name))
 	}
 	delete(s.names, name)
 	e.name = ""

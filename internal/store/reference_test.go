@@ -7,8 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 )
 
 func TestReferences(t *testing.T) {
@@ -23,7 +23,7 @@ func TestReferences(t *testing.T) {
 	if s.NumberOfObjects() != 1 || b.Refs(id) != 1 || b.Len() != 1 || a.Len() != 0 {
 		t.Error("the count is wrong")
 	}
-	var e *data.Exception
+	var e *pyvalue.Exception
 	if err := a.Decref(id); !errors.As(err, &e) || e.Class.Name != "AssertionError" {
 		t.Errorf("below 0: %v", err)
 	}

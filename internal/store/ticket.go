@@ -5,8 +5,8 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 )
 
 // ticket is a reference under way from one client to another: it keeps the
@@ -65,7 +65,7 @@ func (ss *Session) Redeem(n uint64) (id uint64, typ *Type, err error) {
 	t := s.tickets[n]
 	switch {
 	case t == nil:
-		return 0, nil, fmt.Errorf("%w: the reference was used already, or came too late: %w", mperr.ErrNoHandle, data.KeyError(Ident(n)))
+		return 0, nil, fmt.Errorf("%w: the reference was used already, or came too late: %w", mperr.ErrNoHandle, pyvalue.KeyError(Ident(n)))
 	case ss.ended || s.closed:
 		return 0, nil, errEnded
 	}

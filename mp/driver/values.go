@@ -1,8 +1,8 @@
 package driver
 
 import (
-	"multiproc/internal/data"
-	"multiproc/internal/portable"
+	"multiproc/internal/interchange"
+	"multiproc/internal/pyvalue"
 )
 
 // Key returns a string that is the same for keys that Python calls equal: 1, 1.0
@@ -10,14 +10,14 @@ import (
 // as a list, is an error that wraps mp.ErrType, as is a member of a class of
 // which it is not known what equals it.
 func Key(item []byte) (string, error) {
-	k, err := portable.Keyed(item)
+	k, err := interchange.Keyed(item)
 	if err != nil {
 		return "", err
 	}
 	if k.Doubt {
-		v, err := portable.ParseValue(item)
+		v, err := interchange.ParseValue(item)
 		if err == nil {
-			err = data.Undecided(v)
+			err = pyvalue.Undecided(v)
 		}
 		return "", err
 	}
@@ -26,35 +26,35 @@ func Key(item []byte) (string, error) {
 
 // Equal is Python's a == b. The error wraps mp.ErrType where that is not known.
 func Equal(a, b []byte) (bool, error) {
-	x, err := portable.ParseValue(a)
+	x, err := interchange.ParseValue(a)
 	if err != nil {
 		return false, err
 	}
-	y, err := portable.ParseValue(b)
+	y, err := interchange.ParseValue(b)
 	if err != nil {
 		return false, err
 	}
-	return data.Same(x, y, nil)
+	return pyvalue.Same(x, y, nil)
 }
 
 // Sum is Python's a + b, for the Add methods: of nil, which is no value, and b it
 // is b. The error wraps mp.ErrType if there is no such sum, and mp.ErrValue if it
 // is beyond a float.
 func Sum(a, b []byte) ([]byte, error) {
-	y, err := portable.ParseValue(b)
+	y, err := interchange.ParseValue(b)
 	if err != nil {
 		return nil, err
 	}
 	if a == nil {
-		return b, data.Summand(y)
+		return b, pyvalue.Summand(y)
 	}
-	x, err := portable.ParseValue(a)
+	x, err := interchange.ParseValue(a)
 	if err != nil {
 		return nil, err
 	}
-	z, err := data.Sum(x, y)
+	z, err := pyvalue.Sum(x, y)
 	if err != nil {
 		return nil, err
 	}
-	return portable.AppendValue(nil, z)
+	return interchange.AppendValue(nil, z)
 }

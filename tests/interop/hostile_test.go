@@ -12,11 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"multiproc/internal/data"
 	"multiproc/internal/frames"
 	"multiproc/internal/frames/framestest"
 	"multiproc/internal/pickle"
 	"multiproc/internal/pyconn"
+	"multiproc/internal/pyvalue"
 	"multiproc/manager"
 	"multiproc/mp"
 )
@@ -156,7 +156,7 @@ func ended(t testing.TB, c net.Conn, why string) {
 
 // request writes a Python client's request, without waiting for the answer.
 func request(c *pyconn.Conn, ident any, method string, args ...any) error {
-	b, err := pickle.Encode(nil, data.Tuple{ident, method, data.Tuple(args), &data.Dict{}}, pickle.EncodeOptions{})
+	b, err := pickle.Encode(nil, pyvalue.Tuple{ident, method, pyvalue.Tuple(args), &pyvalue.Dict{}}, pickle.EncodeOptions{})
 	if err != nil {
 		return err
 	}
@@ -164,13 +164,13 @@ func request(c *pyconn.Conn, ident any, method string, args ...any) error {
 }
 
 // answer reads an answer to a Python client.
-func answer(c *pyconn.Conn) (kind string, value data.Value, err error) {
+func answer(c *pyconn.Conn) (kind string, value pyvalue.Value, err error) {
 	b, err := c.ReadFrame(1 << 30)
 	if err != nil {
 		return "", nil, err
 	}
 	v, err := pickle.Decode(b, pickle.Options{})
-	pair, ok := v.(data.Tuple)
+	pair, ok := v.(pyvalue.Tuple)
 	if err != nil || !ok || len(pair) != 2 {
 		return "", nil, fmt.Errorf("answer %v: %w", v, err)
 	}
@@ -192,18 +192,18 @@ func (s *testServer) channel(t testing.TB) *pyconn.Conn {
 }
 
 // create makes an object as a Python client. It returns what it exposes, too.
-func (s *testServer) create(t testing.TB, args ...any) (ident string, exposed data.Tuple) {
+func (s *testServer) create(t testing.TB, args ...any) (ident string, exposed pyvalue.Tuple) {
 	t.Helper()
 	c := s.join(t)
 	defer func() { _ = c.Close() }()
 	must(t, request(c, nil, "create", args...))
 	kind, v, err := answer(c)
 	must(t, err)
-	made, ok := v.(data.Tuple)
+	made, ok := v.(pyvalue.Tuple)
 	if kind != "#RETURN" || !ok {
 		t.Fatalf("create %v: %s %v", args, kind, v)
 	}
-	return made[0].(string), made[1].(data.Tuple)
+	return made[0].(string), made[1].(pyvalue.Tuple)
 }
 
 // session connects as a Go client that does as it likes.

@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"multiproc/internal/data"
 	"multiproc/internal/frames"
 	"multiproc/internal/pyconn"
+	"multiproc/internal/pyvalue"
 	"multiproc/mp"
 )
 
@@ -104,7 +104,7 @@ var memoryAttacks = []struct {
 
 // call makes one call of a method of an object as a Python client. An error is
 // the connection's.
-func pyCall(c *pyconn.Conn, ident, method string, args ...any) (kind string, v data.Value, err error) {
+func pyCall(c *pyconn.Conn, ident, method string, args ...any) (kind string, v pyvalue.Value, err error) {
 	if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		return "", nil, err
 	}
@@ -116,19 +116,19 @@ func pyCall(c *pyconn.Conn, ident, method string, args ...any) (kind string, v d
 
 func attackExposed(t *testing.T, s *testServer) {
 	ident, _ := s.create(t, "list")
-	names := &data.List{}
+	names := &pyvalue.List{}
 	for i := range 20_000 {
 		names.Items = append(names.Items, fmt.Sprintf("m%d", i))
 	}
-	var proxies data.Tuple
+	var proxies pyvalue.Tuple
 	for range 2000 {
-		token := &data.Object{
-			Func: data.Global{Module: "multiprocessing.managers", Name: "Token"}, Args: data.Tuple{}, New: true,
-			State: data.Tuple{"list", s.address, ident}, HasState: true,
+		token := &pyvalue.Object{
+			Func: pyvalue.Global{Module: "multiprocessing.managers", Name: "Token"}, Args: pyvalue.Tuple{}, New: true,
+			State: pyvalue.Tuple{"list", s.address, ident}, HasState: true,
 		}
-		proxies = append(proxies, &data.Object{
-			Func: data.Global{Module: "multiprocessing.managers", Name: "RebuildProxy"},
-			Args: data.Tuple{data.Global{Module: "multiprocessing.managers", Name: "AutoProxy"}, token, "pickle", &data.Dict{Entries: []data.Entry{{Key: "exposed", Value: names}}}},
+		proxies = append(proxies, &pyvalue.Object{
+			Func: pyvalue.Global{Module: "multiprocessing.managers", Name: "RebuildProxy"},
+			Args: pyvalue.Tuple{pyvalue.Global{Module: "multiprocessing.managers", Name: "AutoProxy"}, token, "pickle", &pyvalue.Dict{Entries: []pyvalue.Entry{{Key: "exposed", Value: names}}}},
 		})
 	}
 	c := s.channel(t)
@@ -263,7 +263,7 @@ func fillUp(t *testing.T, s *testServer, typ, method string, args func(i int) []
 	c := s.channel(t)
 	for i := range 5000 {
 		if kind, v, err := pyCall(c, ident, method, args(i)...); kind != "#RETURN" {
-			t.Logf("%s %d: %s %v %v", method, i, kind, data.ReprWithin(v, 300), err)
+			t.Logf("%s %d: %s %v %v", method, i, kind, pyvalue.ReprWithin(v, 300), err)
 			return
 		}
 	}
@@ -276,7 +276,7 @@ func attackIntegers(t *testing.T, s *testServer) {
 
 func attackGlobals(t *testing.T, s *testServer) {
 	fillUp(t, s, "list", "append", func(i int) []any {
-		return []any{data.Global{Module: strings.Repeat("m", 1<<20), Name: fmt.Sprint(i)}}
+		return []any{pyvalue.Global{Module: strings.Repeat("m", 1<<20), Name: fmt.Sprint(i)}}
 	})
 }
 
@@ -322,19 +322,19 @@ func attackNameLists(t *testing.T, s *testServer) {
 }
 
 func attackKeys(t *testing.T, s *testServer) {
-	d := &data.Dict{}
+	d := &pyvalue.Dict{}
 	for i := range 300 {
-		var key data.Value = data.Tuple{int64(i)}
+		var key pyvalue.Value = pyvalue.Tuple{int64(i)}
 		for range 10 {
-			key = data.Tuple{key, key}
+			key = pyvalue.Tuple{key, key}
 		}
-		d.Entries = append(d.Entries, data.Entry{Key: key, Value: int64(i)})
+		d.Entries = append(d.Entries, pyvalue.Entry{Key: key, Value: int64(i)})
 	}
 	ident, _ := s.create(t, "list")
 	c := s.channel(t)
 	for _, method := range []string{"append", "index", "count", "__contains__"} {
 		kind, v, err := pyCall(c, ident, method, d)
-		t.Log(method, kind, data.ReprWithin(v, 100), err)
+		t.Log(method, kind, pyvalue.ReprWithin(v, 100), err)
 		if errors.Is(err, context.DeadlineExceeded) {
 			return
 		}

@@ -17,11 +17,11 @@ import (
 	"testing"
 	"time"
 
-	"multiproc/internal/data"
 	"multiproc/internal/frames"
+	"multiproc/internal/interchange"
 	"multiproc/internal/pickle"
-	"multiproc/internal/portable"
 	"multiproc/internal/pyconn"
+	"multiproc/internal/pyvalue"
 	"multiproc/manager"
 )
 
@@ -86,7 +86,7 @@ func targets(t testing.TB, s *testServer) map[string][]string {
 	t.Helper()
 	idents := map[string][]string{}
 	for _, args := range [][]any{
-		{"list", &data.List{Items: []any{int64(1), int64(2), int64(3)}}},
+		{"list", &pyvalue.List{Items: []any{int64(1), int64(2), int64(3)}}},
 		{"dict"},
 		{"Queue", int64(3)},
 		{"Namespace"},
@@ -97,7 +97,7 @@ func targets(t testing.TB, s *testServer) map[string][]string {
 		{"Event"},
 		{"set"},
 		{"Value", "i", int64(0)},
-		{"Array", "i", &data.List{Items: []any{int64(1), int64(2)}}},
+		{"Array", "i", &pyvalue.List{Items: []any{int64(1), int64(2)}}},
 		{"Barrier", int64(3)},
 	} {
 		ident, exposed := s.create(t, args...)
@@ -114,13 +114,13 @@ func ours(t testing.TB, idents map[string][]string, requests [][]byte) (all [][]
 	for _, b := range requests {
 		v, err := pickle.Decode(b, pickle.Options{})
 		must(t, err)
-		r, ok := v.(data.Tuple)
+		r, ok := v.(pyvalue.Tuple)
 		if !ok || len(r) != 4 {
 			continue
 		}
 		method, _ := r[1].(string)
 		for _, ident := range idents[method] {
-			b, err := pickle.Encode(nil, data.Tuple{ident, method, r[2], r[3]}, pickle.EncodeOptions{})
+			b, err := pickle.Encode(nil, pyvalue.Tuple{ident, method, r[2], r[3]}, pickle.EncodeOptions{})
 			must(t, err)
 			all = append(all, b)
 		}
@@ -129,45 +129,45 @@ func ours(t testing.TB, idents map[string][]string, requests [][]byte) (all [][]
 }
 
 // invent makes a value that nobody expects.
-func invent(r *rand.Rand, depth int) data.Value {
-	plain := []data.Value{
+func invent(r *rand.Rand, depth int) pyvalue.Value {
+	plain := []pyvalue.Value{
 		nil, true, false, int64(0), int64(1), int64(-1), int64(r.IntN(1 << 20)), int64(math.MaxInt64), int64(math.MinInt64),
 		new(big.Int).Lsh(big.NewInt(-1), uint(r.IntN(3000))), 0.5, math.NaN(), math.Inf(-1), math.Copysign(0, -1), complex(1, math.Inf(1)),
 		"", "x", "__class__", strings.Repeat("\u00e9", r.IntN(100)), "\xff", []byte(nil),
 		[]byte{0, 255},
-		&data.ByteArray{B: []byte("b")},
-		data.Slice{Start: int64(r.IntN(9) - 4), Stop: nil, Step: int64(r.IntN(5) - 2)},
-		data.Range{Start: int64(0), Stop: int64(9), Step: int64(-3)},
-		data.Global{Module: "os", Name: "system"},
-		&data.Object{Func: data.Global{Module: "builtins", Name: "eval"}, Args: data.Tuple{"1"}},
+		&pyvalue.ByteArray{B: []byte("b")},
+		pyvalue.Slice{Start: int64(r.IntN(9) - 4), Stop: nil, Step: int64(r.IntN(5) - 2)},
+		pyvalue.Range{Start: int64(0), Stop: int64(9), Step: int64(-3)},
+		pyvalue.Global{Module: "os", Name: "system"},
+		&pyvalue.Object{Func: pyvalue.Global{Module: "builtins", Name: "eval"}, Args: pyvalue.Tuple{"1"}},
 	}
 	n := r.IntN(len(plain) + 8)
 	if n < len(plain) || depth == 0 {
 		return plain[n%len(plain)]
 	}
-	var items []data.Value
+	var items []pyvalue.Value
 	for range r.IntN(4) {
 		items = append(items, invent(r, depth-1))
 	}
 	switch n - len(plain) {
 	case 0, 1:
-		return data.Tuple(items)
+		return pyvalue.Tuple(items)
 	case 2:
-		l := &data.List{Items: items}
+		l := &pyvalue.List{Items: items}
 		l.Items = append(l.Items, l)
 		return l
 	case 3:
-		return &data.FrozenSet{Items: []data.Value{int64(1), "a"}}
+		return &pyvalue.FrozenSet{Items: []pyvalue.Value{int64(1), "a"}}
 	case 4:
-		return &data.Set{Items: []data.Value{int64(1), data.Tuple{}}}
+		return &pyvalue.Set{Items: []pyvalue.Value{int64(1), pyvalue.Tuple{}}}
 	case 5:
-		d := &data.Dict{}
+		d := &pyvalue.Dict{}
 		for i, v := range items {
-			d.Entries = append(d.Entries, data.Entry{Key: int64(i), Value: v})
+			d.Entries = append(d.Entries, pyvalue.Entry{Key: int64(i), Value: v})
 		}
 		return d
 	}
-	return &data.List{Items: items}
+	return &pyvalue.List{Items: items}
 }
 
 // invented is a call that nobody expects.
@@ -175,16 +175,16 @@ func invented(t testing.TB, r *rand.Rand, idents map[string][]string) []byte {
 	t.Helper()
 	methods := slices.Sorted(maps.Keys(idents))
 	method := methods[r.IntN(len(methods))]
-	args := data.Tuple{}
+	args := pyvalue.Tuple{}
 	for range r.IntN(4) {
 		args = append(args, invent(r, 3))
 	}
-	named := &data.Dict{}
+	named := &pyvalue.Dict{}
 	if r.IntN(4) == 0 {
 		name := []string{"timeout", "block", "key", "reverse", "default", "item", "x"}[r.IntN(7)]
-		named.Entries = append(named.Entries, data.Entry{Key: name, Value: invent(r, 2)})
+		named.Entries = append(named.Entries, pyvalue.Entry{Key: name, Value: invent(r, 2)})
 	}
-	b, err := pickle.Encode(nil, data.Tuple{idents[method][r.IntN(len(idents[method]))], method, args, named}, pickle.EncodeOptions{})
+	b, err := pickle.Encode(nil, pyvalue.Tuple{idents[method][r.IntN(len(idents[method]))], method, args, named}, pickle.EncodeOptions{})
 	must(t, err)
 	return b
 }
@@ -249,18 +249,18 @@ func goCalls(t testing.TB, id uint64) (all [][]byte) {
 		b := frames.AppendCall(nil, uint64(len(all)+2), object, method, 5, len(args))
 		for _, a := range args {
 			var err error
-			b, err = portable.AppendValue(b, a)
+			b, err = interchange.AppendValue(b, a)
 			must(t, err)
 		}
 		all = append(all, b)
 	}
-	nested := &data.List{Items: []any{int64(1), "text", 2.5, nil, true, data.Tuple{[]byte("b")}, &data.Dict{}, &data.Set{}}}
+	nested := &pyvalue.List{Items: []any{int64(1), "text", 2.5, nil, true, pyvalue.Tuple{[]byte("b")}, &pyvalue.Dict{}, &pyvalue.Set{}}}
 	for _, store := range []string{"count", "debug", "names", "ping", "info"} {
 		add(0, store)
 	}
 	for _, kind := range []string{"dict", "list", "set", "Queue", "Value", "Namespace", "Lock"} {
-		add(0, "open", kind, "name of "+kind, &data.List{})
-		add(0, "create", kind, &data.List{})
+		add(0, "open", kind, "name of "+kind, &pyvalue.List{})
+		add(0, "create", kind, &pyvalue.List{})
 	}
 	for _, m := range []string{"attach", "release", "ticket", "redeem", "forget"} {
 		add(0, m, int64(id))

@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	"multiproc/internal/complete"
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 	"multiproc/mp/driver"
 )
 
@@ -100,24 +100,24 @@ func testDictSamples(t *testing.T, p driver.Place) {
 		reads(t, fmt.Sprint("sample ", i), got.Value, err, text(t, v))
 	}
 	for i, k := range samples() {
-		if _, err := data.Key(k); err != nil {
-			wantErr(t, fmt.Sprint("an unhashable key ", data.Repr(k)), d.Set(ctx, item(t, k), item(t, i)), mperr.ErrType)
+		if _, err := pyvalue.Key(k); err != nil {
+			wantErr(t, fmt.Sprint("an unhashable key ", pyvalue.Repr(k)), d.Set(ctx, item(t, k), item(t, i)), mperr.ErrType)
 			continue
 		}
 		must(t, d.Set(ctx, item(t, k), item(t, i)))
 		got, err := d.Get(ctx, item(t, k))
-		reads(t, "key "+data.Repr(k), got.Value, err, fmt.Sprint(i))
+		reads(t, "key "+pyvalue.Repr(k), got.Value, err, fmt.Sprint(i))
 	}
 }
 
 // Keys that Python calls equal are one; the first of them stays.
 func testDictEqualKeys(t *testing.T, p driver.Place) {
 	d, ctx := newDict(t, p), within(t, patience)
-	for i, k := range []data.Value{int64(1), true, 1.0, complex(1, 0)} {
+	for i, k := range []pyvalue.Value{int64(1), true, 1.0, complex(1, 0)} {
 		must(t, d.Set(ctx, item(t, k), item(t, i)))
 	}
 	all(t, d, "1 3")
-	for i, k := range []data.Value{"1", math.Copysign(0, -1), false, []byte("1"), data.Tuple{int64(1)}} {
+	for i, k := range []pyvalue.Value{"1", math.Copysign(0, -1), false, []byte("1"), pyvalue.Tuple{int64(1)}} {
 		must(t, d.Set(ctx, item(t, k), item(t, i)))
 	}
 	all(t, d, "1 3 '1' 0 -0.0 2 b'1' 3 (1,) 4")
@@ -189,7 +189,7 @@ func version0(t *testing.T, d complete.Dict, key []byte) uint64 {
 // sums are what Add does: the value before (nil: none), what is added, and the
 // value then, or "" where there is no such sum.
 var sums = []struct {
-	before, delta data.Value
+	before, delta pyvalue.Value
 	after         string
 }{
 	{int64(1), int64(2), "3"},
@@ -201,13 +201,13 @@ var sums = []struct {
 	{complex(1, 2), int64(1), "(2+2j)"},
 	{"ab", "c", "'abc'"},
 	{[]byte("ab"), []byte("c"), "b'abc'"},
-	{[]byte("ab"), &data.ByteArray{B: []byte("c")}, "b'abc'"},
-	{&data.ByteArray{B: []byte("ab")}, []byte("c"), "bytearray(b'abc')"},
-	{&data.List{Items: []data.Value{int64(1)}}, &data.List{Items: []data.Value{"x"}}, "[1, 'x']"},
-	{data.Tuple{int64(1)}, data.Tuple{int64(2)}, "(1, 2)"},
+	{[]byte("ab"), &pyvalue.ByteArray{B: []byte("c")}, "b'abc'"},
+	{&pyvalue.ByteArray{B: []byte("ab")}, []byte("c"), "bytearray(b'abc')"},
+	{&pyvalue.List{Items: []pyvalue.Value{int64(1)}}, &pyvalue.List{Items: []pyvalue.Value{"x"}}, "[1, 'x']"},
+	{pyvalue.Tuple{int64(1)}, pyvalue.Tuple{int64(2)}, "(1, 2)"},
 	{"ab", int64(1), ""},
 	{nil, int64(1), ""},
-	{&data.Dict{}, &data.Dict{}, ""},
+	{&pyvalue.Dict{}, &pyvalue.Dict{}, ""},
 }
 
 func testDictSums(t *testing.T, p driver.Place) {
@@ -227,13 +227,13 @@ func testDictSums(t *testing.T, p driver.Place) {
 	for _, s := range sums {
 		key := item(t, "k")
 		must(t, d.Set(ctx, key, item(t, s.before)))
-		what := data.Repr(s.before) + " + " + data.Repr(s.delta)
+		what := pyvalue.Repr(s.before) + " + " + pyvalue.Repr(s.delta)
 		v, err := d.Add(ctx, key, item(t, s.delta))
 		now, gone := d.Get(ctx, key)
 		must(t, gone)
 		if s.after == "" {
 			wantErr(t, what, err, mperr.ErrType)
-			reads(t, "after "+what, now.Value, nil, data.Repr(s.before))
+			reads(t, "after "+what, now.Value, nil, pyvalue.Repr(s.before))
 			continue
 		}
 		reads(t, what, v, err, s.after)

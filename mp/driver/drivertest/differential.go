@@ -12,9 +12,9 @@ import (
 	"testing"
 
 	"multiproc/internal/complete"
-	"multiproc/internal/data"
+	"multiproc/internal/interchange"
 	"multiproc/internal/mperr"
-	"multiproc/internal/portable"
+	"multiproc/internal/pyvalue"
 	"multiproc/mp/driver"
 )
 
@@ -85,7 +85,7 @@ var differentialKinds = []driver.Kind{
 // tape is where the choices come from.
 type tape struct {
 	left  []byte
-	theme []data.Value // of which most values are
+	theme []pyvalue.Value // of which most values are
 }
 
 // pick chooses one of n things; the first one at the end of the tape.
@@ -135,11 +135,11 @@ func show(b []byte) string {
 	if b == nil {
 		return "nothing"
 	}
-	v, err := portable.ParseValue(b)
+	v, err := interchange.ParseValue(b)
 	if err != nil {
 		return fmt.Sprintf("% x", b)
 	}
-	return fmt.Sprintf("%.200s (%x)", data.ReprWithin(v, 200), b)
+	return fmt.Sprintf("%.200s (%x)", pyvalue.ReprWithin(v, 200), b)
 }
 
 // op is a method: what a call of it needs, and how it is carried out.

@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"multiproc/internal/complete"
-	"multiproc/internal/data"
+	"multiproc/internal/interchange"
 	"multiproc/internal/mperr"
-	"multiproc/internal/portable"
+	"multiproc/internal/pyvalue"
 	"multiproc/mp/driver"
 )
 
@@ -207,17 +207,17 @@ func is[T comparable](t *testing.T, what string, got T, err error, want T) {
 }
 
 // item is a value as it crosses the seam.
-func item(t *testing.T, v data.Value) []byte {
+func item(t *testing.T, v pyvalue.Value) []byte {
 	t.Helper()
 	if i, ok := v.(int); ok {
 		v = int64(i)
 	}
-	b, err := portable.AppendValue(nil, v)
+	b, err := interchange.AppendValue(nil, v)
 	must(t, err)
 	return b
 }
 
-func items(t *testing.T, vs ...data.Value) [][]byte {
+func items(t *testing.T, vs ...pyvalue.Value) [][]byte {
 	t.Helper()
 	out := make([][]byte, len(vs))
 	for i, v := range vs {
@@ -232,9 +232,9 @@ func text(t *testing.T, b []byte) string {
 	if b == nil {
 		return "nothing"
 	}
-	v, err := portable.ParseValue(b)
+	v, err := interchange.ParseValue(b)
 	must(t, err)
-	return data.Repr(v)
+	return pyvalue.Repr(v)
 }
 
 func texts(t *testing.T, bs [][]byte) string {

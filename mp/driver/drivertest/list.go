@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"multiproc/internal/complete"
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 	"multiproc/mp/driver"
 )
 
@@ -23,7 +23,7 @@ var listTests = []test{
 	{"crowd", testListCrowd},
 }
 
-func newList(t *testing.T, p driver.Place, vs ...data.Value) complete.List {
+func newList(t *testing.T, p driver.Place, vs ...pyvalue.Value) complete.List {
 	t.Helper()
 	l := open[complete.List](t, p, driver.Spec{Kind: driver.KindList})
 	for _, v := range vs {
@@ -109,7 +109,7 @@ func testListEnds(t *testing.T, p driver.Place) {
 func testListSearch(t *testing.T, p driver.Place) {
 	l, ctx := newList(t, p, "a", 1, "b", 1.0, "a", true, nil), within(t, patience)
 	for _, x := range []struct {
-		v           data.Value
+		v           pyvalue.Value
 		start, stop int
 		want        int // -1: none
 	}{
@@ -125,7 +125,7 @@ func testListSearch(t *testing.T, p driver.Place) {
 		{"c", 0, 100, -1},
 		{"a", 100, 0, -1},
 	} {
-		what := fmt.Sprintf("index of %s in [%d:%d]", data.Repr(x.v), x.start, x.stop)
+		what := fmt.Sprintf("index of %s in [%d:%d]", pyvalue.Repr(x.v), x.start, x.stop)
 		i, err := l.Index(ctx, item(t, x.v), x.start, x.stop)
 		if x.want < 0 {
 			wantErr(t, what, err, mperr.ErrNoValue)
@@ -150,13 +150,13 @@ func testListSearch(t *testing.T, p driver.Place) {
 func testListSort(t *testing.T, p driver.Place) {
 	ctx := within(t, patience)
 	for _, x := range []struct {
-		vs       []data.Value
+		vs       []pyvalue.Value
 		up, down string
 	}{
-		{[]data.Value{int64(3), 1.5, true, int64(-2), 1.0}, "-2 True 1.0 1.5 3", "3 1.5 True 1.0 -2"},
-		{[]data.Value{"b", "", "ä", "a", "B"}, "'' 'B' 'a' 'b' 'ä'", "'ä' 'b' 'a' 'B' ''"},
+		{[]pyvalue.Value{int64(3), 1.5, true, int64(-2), 1.0}, "-2 True 1.0 1.5 3", "3 1.5 True 1.0 -2"},
+		{[]pyvalue.Value{"b", "", "ä", "a", "B"}, "'' 'B' 'a' 'b' 'ä'", "'ä' 'b' 'a' 'B' ''"},
 		{
-			[]data.Value{data.Tuple{int64(1), "b"}, data.Tuple{int64(1), "a"}, data.Tuple{int64(0)}},
+			[]pyvalue.Value{pyvalue.Tuple{int64(1), "b"}, pyvalue.Tuple{int64(1), "a"}, pyvalue.Tuple{int64(0)}},
 			"(0,) (1, 'a') (1, 'b')", "(1, 'b') (1, 'a') (0,)",
 		},
 		{nil, "", ""},
@@ -172,7 +172,7 @@ func testListSort(t *testing.T, p driver.Place) {
 
 func testListSortRefused(t *testing.T, p driver.Place) {
 	ctx := within(t, patience)
-	for _, vs := range [][]data.Value{{int64(2), "a", int64(1)}, {nil, nil}, {&data.Dict{}, &data.Dict{}}} {
+	for _, vs := range [][]pyvalue.Value{{int64(2), "a", int64(1)}, {nil, nil}, {&pyvalue.Dict{}, &pyvalue.Dict{}}} {
 		l := newList(t, p, vs...)
 		wantErr(t, "sort", l.Sort(ctx, false), mperr.ErrType)
 		holds(t, "after it", l, texts(t, items(t, vs...)))
@@ -208,11 +208,11 @@ func testListConditional(t *testing.T, p driver.Place) {
 func testListSums(t *testing.T, p driver.Place) {
 	ctx := within(t, patience)
 	for _, s := range sums {
-		l, what := newList(t, p, "other", s.before), data.Repr(s.before)+" + "+data.Repr(s.delta)
+		l, what := newList(t, p, "other", s.before), pyvalue.Repr(s.before)+" + "+pyvalue.Repr(s.delta)
 		v, err := l.Add(ctx, -1, item(t, s.delta))
 		if s.after == "" {
 			wantErr(t, what, err, mperr.ErrType)
-			holds(t, "after "+what, l, "'other' "+data.Repr(s.before))
+			holds(t, "after "+what, l, "'other' "+pyvalue.Repr(s.before))
 			continue
 		}
 		reads(t, what, v, err, s.after)

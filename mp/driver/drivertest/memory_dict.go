@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"iter"
 
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 	"multiproc/mp/driver"
 )
 
@@ -22,7 +22,7 @@ func (d *dict) keyed(b []byte) (hashed, error) {
 	if err == nil && d.texts {
 		v, failed := parse(b)
 		if _, ok := v.(string); !ok && failed == nil {
-			err = data.TypeError("attribute name must be string, not '" + data.TypeName(v) + "'")
+			err = pyvalue.TypeError("attribute name must be string, not '" + pyvalue.TypeName(v) + "'")
 		}
 	}
 	return k, err

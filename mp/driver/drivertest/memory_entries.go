@@ -3,8 +3,8 @@ package drivertest
 import (
 	"slices"
 
-	"multiproc/internal/data"
-	"multiproc/internal/portable"
+	"multiproc/internal/interchange"
+	"multiproc/internal/pyvalue"
 )
 
 // entries are what dicts and sets are made of: entries in the order in which
@@ -12,7 +12,7 @@ import (
 type entries struct {
 	byKey  map[string]*entry
 	order  []*entry
-	doubts data.Doubts
+	doubts pyvalue.Doubts
 }
 
 type entry struct {
@@ -26,12 +26,12 @@ type entry struct {
 type hashed struct {
 	given []byte
 	of    string // of equal keys the same
-	loose *data.Loose
+	loose *pyvalue.Loose
 }
 
 // keyOf makes a key of bytes, or returns the error of what cannot be one.
 func keyOf(b []byte) (hashed, error) {
-	k, err := portable.Keyed(b)
+	k, err := interchange.Keyed(b)
 	return hashed{b, k.Key, k.Loose()}, err
 }
 
@@ -66,7 +66,7 @@ func (e *entries) sure(keys []hashed) error {
 			return err
 		}
 	}
-	var classes data.Classes
+	var classes pyvalue.Classes
 	for _, k := range keys {
 		if !classes.Add(k.of, k.loose) {
 			return undecided(k)
@@ -78,7 +78,7 @@ func (e *entries) sure(keys []hashed) error {
 func undecided(k hashed) error {
 	v, err := parse(k.given)
 	if err == nil {
-		err = data.Undecided(v)
+		err = pyvalue.Undecided(v)
 	}
 	return err
 }

@@ -7,8 +7,8 @@ import (
 	"iter"
 	"slices"
 
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 	"multiproc/mp/driver"
 )
 
@@ -23,12 +23,12 @@ type listHandle struct {
 
 // index is where element i stands.
 func (l *list) index(i int) (int, error) {
-	return data.Offset(int64(i), len(l.items), fmt.Sprintf("element %d of %d", i, len(l.items)))
+	return pyvalue.Offset(int64(i), len(l.items), fmt.Sprintf("element %d of %d", i, len(l.items)))
 }
 
 // find is the first place in [start, stop) of an element that equals v, or -1.
 func (l *list) find(v []byte, start, stop int) (int, error) {
-	for i := data.Clamp(start, len(l.items)); i < data.Clamp(stop, len(l.items)); i++ {
+	for i := pyvalue.Clamp(start, len(l.items)); i < pyvalue.Clamp(stop, len(l.items)); i++ {
 		if ok, err := equal(l.items[i].Value, v); ok || err != nil {
 			return i, err
 		}
@@ -128,7 +128,7 @@ func (h *listHandle) Extend(ctx context.Context, vs [][]byte) error {
 
 func (h *listHandle) Insert(ctx context.Context, i int, v []byte) error {
 	return h.change(ctx, func() (driver.ListChange, error) {
-		j := data.Clamp(i, len(h.l.items))
+		j := pyvalue.Clamp(i, len(h.l.items))
 		h.l.items = slices.Insert(h.l.items, j, h.fresh(v)...)
 		return driver.ListChange{Op: "insert", Index: j, Value: v}, nil
 	})
@@ -215,7 +215,7 @@ func (h *listHandle) Reverse(ctx context.Context) error {
 func (h *listHandle) Sort(ctx context.Context, reverse bool) error {
 	return h.change(ctx, func() (c driver.ListChange, err error) {
 		var failed error
-		sorted, err := data.Sorted(h.l.items, func(item driver.Versioned) data.Value {
+		sorted, err := pyvalue.Sorted(h.l.items, func(item driver.Versioned) pyvalue.Value {
 			v, err := parse(item.Value)
 			failed = cmp.Or(failed, err)
 			return v
@@ -242,11 +242,11 @@ func (h *listHandle) Clear(ctx context.Context) error {
 
 func (h *listHandle) Slice(ctx context.Context, start, stop, step *int) (vs [][]byte, err error) {
 	err = h.do(ctx, func() error {
-		span, err := data.SliceOf(start, stop, step).Span(len(h.l.items))
+		span, err := pyvalue.SliceOf(start, stop, step).Span(len(h.l.items))
 		if err != nil {
 			return err
 		}
-		for _, item := range data.Pick(h.l.items, span) {
+		for _, item := range pyvalue.Pick(h.l.items, span) {
 			vs = append(vs, item.Value)
 		}
 		return nil
@@ -256,22 +256,22 @@ func (h *listHandle) Slice(ctx context.Context, start, stop, step *int) (vs [][]
 
 func (h *listHandle) SetSlice(ctx context.Context, start, stop, step *int, vs [][]byte) error {
 	return h.change(ctx, func() (c driver.ListChange, err error) {
-		span, err := data.SliceOf(start, stop, step).Span(len(h.l.items))
+		span, err := pyvalue.SliceOf(start, stop, step).Span(len(h.l.items))
 		if err != nil {
 			return c, err
 		}
-		h.l.items, err = data.Assign(h.l.items, span, h.fresh(vs...))
+		h.l.items, err = pyvalue.Assign(h.l.items, span, h.fresh(vs...))
 		return driver.ListChange{Op: "setSlice", Index: -1}, err
 	})
 }
 
 func (h *listHandle) DeleteSlice(ctx context.Context, start, stop, step *int) error {
 	return h.change(ctx, func() (c driver.ListChange, err error) {
-		span, err := data.SliceOf(start, stop, step).Span(len(h.l.items))
+		span, err := pyvalue.SliceOf(start, stop, step).Span(len(h.l.items))
 		if err != nil {
 			return c, err
 		}
-		h.l.items = data.Drop(h.l.items, span, nil)
+		h.l.items = pyvalue.Drop(h.l.items, span, nil)
 		return driver.ListChange{Op: "deleteSlice", Index: -1}, nil
 	})
 }
@@ -280,10 +280,10 @@ func (h *listHandle) DeleteSlice(ctx context.Context, start, stop, step *int) er
 func (h *listHandle) Repeat(ctx context.Context, n int) error {
 	return h.change(ctx, func() (c driver.ListChange, err error) {
 		n = max(n, 0)
-		if err := data.Repeats(len(h.l.items), n); err != nil {
+		if err := pyvalue.Repeats(len(h.l.items), n); err != nil {
 			return c, err
 		}
-		more := data.Repeated(h.l.items, n-1)
+		more := pyvalue.Repeated(h.l.items, n-1)
 		for i := range more {
 			more[i].Version = h.session.store.next()
 		}

@@ -1,14 +1,14 @@
 package drivertest
 
 import (
-	"multiproc/internal/data"
-	"multiproc/internal/portable"
+	"multiproc/internal/interchange"
+	"multiproc/internal/pyvalue"
 	"multiproc/mp/driver"
 )
 
 // What values mean is said in package data; here they are bytes.
 
-func parse(b []byte) (data.Value, error) { return portable.ParseValue(b) }
+func parse(b []byte) (pyvalue.Value, error) { return interchange.ParseValue(b) }
 
 // equal is Python's ==.
 func equal(a, b []byte) (bool, error) { return driver.Equal(a, b) }

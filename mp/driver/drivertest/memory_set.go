@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 
-	"multiproc/internal/data"
+	"multiproc/internal/interchange"
 	"multiproc/internal/mperr"
-	"multiproc/internal/portable"
+	"multiproc/internal/pyvalue"
 )
 
 // set is the body of a set: entries without values.
@@ -38,7 +38,7 @@ func (h *setHandle) each(ctx context.Context, vs [][]byte, f func(k hashed, x *e
 func (h *setHandle) one(ctx context.Context, b []byte, f func(x *entry)) error {
 	v, err := parse(b)
 	if err == nil {
-		b, err = portable.AppendValue(nil, data.Member(v))
+		b, err = interchange.AppendValue(nil, pyvalue.Member(v))
 	}
 	if err != nil {
 		return fmt.Errorf("%v: %w", h, err)

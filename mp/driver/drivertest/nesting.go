@@ -7,8 +7,8 @@ import (
 
 	"multiproc/internal/codec"
 	"multiproc/internal/complete"
+	"multiproc/internal/interchange"
 	"multiproc/internal/mperr"
-	"multiproc/internal/portable"
 	"multiproc/mp/driver"
 )
 
@@ -24,7 +24,7 @@ var nestingTests = []test{
 // link is a handle as package mp has them, of which only the place knows more.
 type link struct{ obj driver.Object }
 
-// MultiprocHandle marks the type for portable.
+// MultiprocHandle marks the type for interchange.
 func (*link) MultiprocHandle() codec.Carrier { return nil }
 
 // session carries links into and out of values of a place.
@@ -43,7 +43,7 @@ func (s session) Import(h codec.Handle, ref []byte) (err error) {
 // linked is a value that refers to o.
 func linked(t *testing.T, p driver.Place, o driver.Object) []byte {
 	t.Helper()
-	plan, err := portable.For[[]*link]()
+	plan, err := interchange.For[[]*link]()
 	must(t, err)
 	v := []*link{{o}}
 	b, err := plan.Append(nil, &v, session{within(t, patience), p})
@@ -57,7 +57,7 @@ func linked(t *testing.T, p driver.Place, o driver.Object) []byte {
 // extracted is the object that a value refers to.
 func extracted(t *testing.T, p driver.Place, b []byte) driver.Object {
 	t.Helper()
-	plan, err := portable.For[[]*link]()
+	plan, err := interchange.For[[]*link]()
 	must(t, err)
 	var v []*link
 	must(t, plan.Decode(b, &v, session{within(t, patience), p}))

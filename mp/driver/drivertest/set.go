@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"multiproc/internal/complete"
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 	"multiproc/mp/driver"
 )
 
@@ -20,7 +20,7 @@ var setTests = []test{
 	{"pages", testSetPages},
 }
 
-func newSet(t *testing.T, p driver.Place, vs ...data.Value) complete.Set {
+func newSet(t *testing.T, p driver.Place, vs ...pyvalue.Value) complete.Set {
 	t.Helper()
 	s := open[complete.Set](t, p, driver.Spec{Kind: driver.KindSet})
 	for _, v := range vs {
@@ -60,12 +60,12 @@ func testSetMembers(t *testing.T, p driver.Place) {
 	reads(t, "pop", v, err, "'b'")
 	n, err := s.Len(ctx)
 	is(t, "len", n, err, 0)
-	_, err = s.Add(ctx, item(t, &data.List{}))
+	_, err = s.Add(ctx, item(t, &pyvalue.List{}))
 	wantErr(t, "an unhashable value", err, mperr.ErrType)
 }
 
 func testSetEqual(t *testing.T, p driver.Place) {
-	s, ctx := newSet(t, p, 1, true, 1.0, "1", data.Tuple{int64(1)}, data.Tuple{1.0}), within(t, patience)
+	s, ctx := newSet(t, p, 1, true, 1.0, "1", pyvalue.Tuple{int64(1)}, pyvalue.Tuple{1.0}), within(t, patience)
 	n, err := s.Len(ctx)
 	is(t, "len", n, err, 3)
 	ok, err := s.Has(ctx, item(t, 1.0))

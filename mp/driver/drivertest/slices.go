@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"testing"
 
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 	"multiproc/mp/driver"
 )
 
@@ -102,19 +102,19 @@ func testSetSlice(t *testing.T, p driver.Place) {
 	ctx := within(t, patience)
 	for _, x := range []struct {
 		start, stop, step *int
-		vs                []data.Value
+		vs                []pyvalue.Value
 		want              string
 	}{
-		{nil, nil, nil, []data.Value{"x"}, "'x'"},
-		{at(0), at(0), nil, []data.Value{"x", "y"}, "'x' 'y' 0 1 2 3 4 5"},
+		{nil, nil, nil, []pyvalue.Value{"x"}, "'x'"},
+		{at(0), at(0), nil, []pyvalue.Value{"x", "y"}, "'x' 'y' 0 1 2 3 4 5"},
 		{at(2), at(4), nil, nil, "0 1 4 5"},
-		{at(2), at(4), at(1), []data.Value{"x", "y", "z"}, "0 1 'x' 'y' 'z' 4 5"},
-		{at(4), at(2), nil, []data.Value{"x"}, "0 1 2 3 'x' 4 5"},
-		{at(100), nil, nil, []data.Value{"x"}, "0 1 2 3 4 5 'x'"},
-		{at(-2), nil, nil, []data.Value{"x"}, "0 1 2 3 'x'"},
-		{nil, nil, at(2), []data.Value{"x", "y", "z"}, "'x' 1 'y' 3 'z' 5"},
-		{nil, nil, at(-1), []data.Value{5, 4, 3, 2, 1, "x"}, "'x' 1 2 3 4 5"},
-		{at(4), at(1), at(-2), []data.Value{"x", "y"}, "0 1 'y' 3 'x' 5"},
+		{at(2), at(4), at(1), []pyvalue.Value{"x", "y", "z"}, "0 1 'x' 'y' 'z' 4 5"},
+		{at(4), at(2), nil, []pyvalue.Value{"x"}, "0 1 2 3 'x' 4 5"},
+		{at(100), nil, nil, []pyvalue.Value{"x"}, "0 1 2 3 4 5 'x'"},
+		{at(-2), nil, nil, []pyvalue.Value{"x"}, "0 1 2 3 'x'"},
+		{nil, nil, at(2), []pyvalue.Value{"x", "y", "z"}, "'x' 1 'y' 3 'z' 5"},
+		{nil, nil, at(-1), []pyvalue.Value{5, 4, 3, 2, 1, "x"}, "'x' 1 2 3 4 5"},
+		{at(4), at(1), at(-2), []pyvalue.Value{"x", "y"}, "0 1 'y' 3 'x' 5"},
 	} {
 		l := newList(t, p, 0, 1, 2, 3, 4, 5)
 		must(t, l.SetSlice(ctx, x.start, x.stop, x.step, items(t, x.vs...)))

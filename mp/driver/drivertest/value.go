@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"multiproc/internal/complete"
-	"multiproc/internal/data"
 	"multiproc/internal/mperr"
+	"multiproc/internal/pyvalue"
 	"multiproc/mp/driver"
 )
 
@@ -18,7 +18,7 @@ var valueTests = []test{
 	{"crowd", testValueCrowd},
 }
 
-func newValue(t *testing.T, p driver.Place, v data.Value) complete.Value {
+func newValue(t *testing.T, p driver.Place, v pyvalue.Value) complete.Value {
 	t.Helper()
 	return open[complete.Value](t, p, driver.Spec{Kind: driver.KindValue, Init: item(t, v)})
 }
@@ -66,12 +66,12 @@ func testValueConditional(t *testing.T, p driver.Place) {
 func testValueSums(t *testing.T, p driver.Place) {
 	ctx := within(t, patience)
 	for _, s := range sums {
-		x, what := newValue(t, p, s.before), data.Repr(s.before)+" + "+data.Repr(s.delta)
+		x, what := newValue(t, p, s.before), pyvalue.Repr(s.before)+" + "+pyvalue.Repr(s.delta)
 		v, err := x.Add(ctx, item(t, s.delta))
 		now, gone := x.Get(ctx)
 		if s.after == "" {
 			wantErr(t, what, err, mperr.ErrType)
-			reads(t, "after "+what, now.Value, gone, data.Repr(s.before))
+			reads(t, "after "+what, now.Value, gone, pyvalue.Repr(s.before))
 			continue
 		}
 		reads(t, what, v, err, s.after)

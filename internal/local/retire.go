@@ -17,7 +17,7 @@ var (
 
 // How much may wait: a process may have 65 530 mappings.
 const (
-	maxRetired      = 1024
+	maxRetired      = 4096
 	maxRetiredBytes = 64 << 20
 )
 

@@ -59,7 +59,24 @@ func newCrasher(t *testing.T, cfg Config, seed uint64, hits map[string]int) *cra
 	c := &crasher{t: t, cfg: cfg, r: newRing(t, cfg), rnd: rand.New(rand.NewPCG(seed, 7)), hits: hits}
 	c.other = newRing(t, cfg).seg
 	c.whole, c.survivor = wholeOf(t, c.r.seg), wholeOf(t, c.other)
+	if seed%3 != 0 {
+		c.settle()
+	}
 	return c
+}
+
+// settle uses the locks until they are resident: from then on the quick way is
+// taken where nothing stands in its way.
+func (c *crasher) settle() {
+	rec := make([]byte, c.cfg.Size)
+	for range 100 {
+		if err := c.r.TryPut(addr(rec), len(rec)); err != nil {
+			c.t.Fatal(err)
+		}
+		if _, err := c.r.TryGetFresh(); err != nil {
+			c.t.Fatal(err)
+		}
+	}
 }
 
 func (c *crasher) hook(name string) {
@@ -118,7 +135,15 @@ func (c *crasher) step() error {
 			limit = 1
 		}
 		c.now.getting = limit
+		one := limit == 1 && c.rnd.IntN(2) == 0
 		play = func() error {
+			if one {
+				_, err := c.r.TryGetFresh()
+				if err == nil {
+					c.in = c.in[1:]
+				}
+				return err
+			}
 			n, err := c.r.TryGetMany(limit, func(unsafe.Pointer, int) {})
 			c.in = c.in[n:]
 			return err

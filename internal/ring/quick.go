@@ -117,6 +117,7 @@ func (r *Ring) PutQuickly(p unsafe.Pointer, n int) bool {
 			copy(unsafe.Slice((*byte)(dst), n), unsafe.Slice((*byte)(p), n))
 		}
 	}
+	failpoint.Hit("put.quick")
 	failpoint.Hit("put.copied")
 	fence.StoreRelease64(&c.tail, r.puts.step(need))
 	failpoint.Hit("put.published")
@@ -179,6 +180,7 @@ func (r *Ring) frontQuickly() (src unsafe.Pointer, n int, need uint32, ok bool) 
 
 // takeQuickly is take after frontQuickly.
 func (r *Ring) takeQuickly(need uint32) {
+	failpoint.Hit("get.quick")
 	failpoint.Hit("get.copied")
 	next := r.gets.step(need)
 	fence.StoreRelease64(&r.c.head, next)

@@ -111,13 +111,13 @@ func covered() map[string]func(*testing.T, string) {
 		}
 	}
 	add(putter, "lock.pending", "lock.taken", "lock.pushed", "lock.done", "unlock.pending", "unlock.removed", "unlock.released",
-		"unlock.done", "put.locked", "put.copied", "put.published", "put.unlocked",
+		"unlock.done", "put.locked", "put.quick", "put.copied", "put.published", "put.unlocked",
 		"put.refreshed.head", "put.refreshed",
 		"put.grow.flushed", "put.grow.start", "put.grow.ended", "put.grown")
 	add(waker, "event.bumped")
 	add(rewinder, "put.rewound.head", "put.rewound.tail")
 	add(batchPutter, "put.burst")
-	add(getter, "get.locked", "get.cached", "get.copied", "get.taken", "get.unlocked", "get.punched", "get.returned", "get.entered", "event.entered")
+	add(getter, "get.locked", "get.cached", "get.quick", "get.copied", "get.taken", "get.unlocked", "get.punched", "get.returned", "get.entered", "event.entered")
 	add(batchGetter, "get.burst")
 	add(closer, "put.closed")
 	add(putHeir, "put.mended")

@@ -61,7 +61,7 @@ func queueRows(k *peers.Kit) []harness.Row {
 			peer(cpython, 60_000, 1_000, k.Python("mp_queue", 8, smallCap, 1, 1)),
 			peer(floor, 10_000_000, 100_000, k.C("ring", 8, smallCap)),
 		},
-		Targets: []harness.Target{harness.Faster(cpython, 120), harness.Within(floor, 12)},
+		Targets: []harness.Target{harness.Faster(cpython, 120), harness.Within(floor, 8)},
 	}, {
 		Name: "queue 1 KiB, 1 to 1",
 		Contestants: []harness.Contestant{

@@ -21,6 +21,8 @@ var ourRuns = map[string]harness.Run{
 	"queue int64 4:4": queueInts(4, 4),
 	"queue 1K":        queueBlocks(1<<10, smallCap),
 	"queue 64K":       queueBlocks(64<<10, largeCap),
+	"queue struct":    queueRecords(structs),
+	"queue map":       queueRecords(maps),
 	"conn busy":       connTrips(0),
 	"conn parked":     connTrips(pauseUS),
 	"value 1":         updateValue(1),

@@ -83,6 +83,20 @@ func queueRows(k *peers.Kit) []harness.Row {
 		},
 		Targets: []harness.Target{harness.Faster(cpython, 5), harness.Within(floor, 1.5)},
 	}, {
+		Name: "queue of a struct with texts",
+		Contestants: []harness.Contestant{
+			own("queue struct", 500_000, 5_000),
+			peer(cpython, 40_000, 1_000, k.Python("mp_queue", 0, smallCap, 1, 1)),
+		},
+		Targets: []harness.Target{harness.Faster(cpython, 10)},
+	}, {
+		Name: "queue of a map as any",
+		Contestants: []harness.Contestant{
+			own("queue map", 200_000, 2_000),
+			peer(cpython, 40_000, 1_000, k.Python("mp_queue", 0, smallCap, 1, 1)),
+		},
+		Targets: []harness.Target{harness.Faster(cpython, 6)},
+	}, {
 		Name: "queue int64, 4 to 4",
 		Contestants: []harness.Contestant{
 			own("queue int64 4:4", 1_000_000, 10_000),

@@ -1,10 +1,13 @@
 """multiprocessing.Queue: N SIZE CAPACITY PUTTERS GETTERS.
 
-SIZE 8 moves integers, a larger one moves bytes with one byte of every cache line written before
-and compared after, both by one slice operation each so that CPython does it at the speed of C.
+SIZE 8 moves integers, 0 dicts with a number and a few texts, and a larger one bytes: one byte of
+every cache line is written before and compared after, both by one slice operation each so that
+CPython does it at the speed of C.
 """
 
 from measure import LINE, arguments, clock, mp, report
+
+PATH = "/var/spool/jobs/page-000017.json"
 
 
 def put(queue, size, rank, counts, barrier):
@@ -14,6 +17,9 @@ def put(queue, size, rank, counts, barrier):
         if size == 8:
             for i in range(rank * count, (rank + 1) * count):
                 queue.put(i)
+        elif size == 0:
+            for i in range(count):
+                queue.put({"id": i, "name": "render a page", "user": "somebody", "path": PATH, "weight": 2.5})
         else:
             block = bytearray(size)
             for i in range(count):
@@ -29,6 +35,12 @@ def get(queue, size, counts, barrier, done):
         if size == 8:
             for _ in range(count):
                 total += queue.get()
+        elif size == 0:
+            for _ in range(count):
+                job = queue.get()
+                if len(job) != 5 or job["path"] != PATH or job["weight"] != 2.5:
+                    raise SystemExit("queue: a wrong record")
+                total += job["id"]
         else:
             for i in range(count):
                 block = queue.get()
@@ -59,7 +71,7 @@ def main():
         start = clock()
         total = sum(done.get() for _ in range(getters))
         took = clock() - start
-        if total != (count * (count - 1) // 2 if size == 8 else 0):
+        if total != (count * (count - 1) // 2 if size <= 8 else 0):
             raise SystemExit("queue: wrong content")
     for w in workers:
         w.join()

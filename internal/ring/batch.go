@@ -65,15 +65,25 @@ func (r *Ring) putBurst(ctx context.Context, first, n int, rec func(i int) (unsa
 		if need, fits = r.units(size); !fits {
 			break
 		}
-		at, g, full := r.reserve(tail, need)
-		if err = full; err != nil {
-			break
+		if atomic.LoadUint32(&r.c.closed) != 0 || !r.puts.holds(tail, r.c.putGen, need) {
+			at, g, full := r.reserve(tail, need)
+			if err = full; err != nil {
+				break
+			}
+			if r.gens[g].base.Load() == nil {
+				err = errUnmapped
+				break
+			}
+			tail = at
+			r.runPuts(tail, g, need)
+			if !r.puts.holds(tail, g, need) {
+				err = r.corrupt("no room at position %d, where there was some", pos(tail))
+				break
+			}
 		}
-		if err = r.write(at, g, p, size); err != nil {
-			break
-		}
+		r.fill(r.puts.place(), p, size)
 		failpoint.Hit("put.copied")
-		tail = pack(pos(at)+need, cnt(at)+1)
+		tail = r.puts.step(need)
 		put++
 		if pos(tail)-pos(shown) >= burstUnits {
 			fence.StoreRelease64(&r.c.tail, tail)

@@ -75,7 +75,9 @@ func (r *Ring) getBurst(ctx context.Context, limit int, sink func(p unsafe.Point
 	count := 0
 	for {
 		b.add(src, n)
-		if count++; count == limit {
+		count++
+		count, next = r.addRun(b, count, limit, next)
+		if count == limit {
 			break
 		}
 		var ok bool
@@ -90,10 +92,32 @@ func (r *Ring) getBurst(ctx context.Context, limit int, sink func(p unsafe.Point
 	return count, nil
 }
 
+// addRun adds what the run of gets knows of behind head, as far as there is
+// room, where one copy does for all: of fixed-size records.
+func (r *Ring) addRun(b *burst, count, limit int, head word) (int, word) {
+	if !r.cfg.Fixed || r.cfg.Size == 0 || !r.gets.holds(head, r.c.getGen, r.stride) {
+		return count, head
+	}
+	more := min(limit-count, int(r.gets.items), int(r.gets.units/r.stride), (len(b.words)-b.used)/int(r.stride))
+	if more <= 0 {
+		return count, head
+	}
+	taken := uint32(more) * r.stride
+	copy(b.words[b.used:], unsafe.Slice((*uint64)(r.gets.place()), taken))
+	b.used += int(taken)
+	b.count += more
+	return count + more, r.gets.skip(uint32(more), taken)
+}
+
 // following finds the record behind those that a burst has copied so far. It
 // reports false at the end of the ring, or of what is sound of it.
 func (r *Ring) following(head word) (src unsafe.Pointer, n int, next word, ok bool) {
 	c := r.c
+	if !r.cfg.Fixed && r.gets.holds(head, c.getGen, r.stride) {
+		if src, n, need, ok := r.measure(r.gets.place()); ok {
+			return src, n, r.gets.step(need), true
+		}
+	}
 	if cnt(c.cachedTail) == cnt(head) {
 		tail := atomic.LoadUint64(&c.tail)
 		if cnt(tail) == cnt(head) {
@@ -109,7 +133,13 @@ func (r *Ring) following(head word) (src unsafe.Pointer, n int, next word, ok bo
 		failpoint.Hit("get.burst")
 	}
 	src, n, next, err := r.record(head, c.cachedTail)
-	return src, n, next, err == nil
+	if err != nil {
+		return nil, 0, 0, false
+	}
+	if g := atomic.LoadUint32(&c.getGen); int(g) < len(r.gens) {
+		r.runGets(next, g)
+	}
+	return src, n, next, true
 }
 
 // peekBurst guesses how many bytes a burst of limit records takes, without the

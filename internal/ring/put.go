@@ -154,17 +154,23 @@ func (r *Ring) write(tail word, gen uint32, p unsafe.Pointer, n int) error {
 	if err != nil {
 		return err
 	}
+	r.fill(dst, p, n)
+	return nil
+}
+
+// fill makes a record at dst of n bytes at p, or a nil one.
+func (r *Ring) fill(dst, p unsafe.Pointer, n int) {
+	if r.cfg.Fixed && n == 8 {
+		*(*uint64)(dst) = *(*uint64)(p)
+		return
+	}
 	if !r.cfg.Fixed {
 		*(*uint64)(dst) = recordHeader(n)
 		dst = unsafe.Add(dst, 8)
-	} else if n == 8 {
-		*(*uint64)(dst) = *(*uint64)(p)
-		return nil
 	}
 	if n > 0 {
 		copy(unsafe.Slice((*byte)(dst), n), unsafe.Slice((*byte)(p), n))
 	}
-	return nil
 }
 
 // maxRecord is the largest length that a header holds beside Nil.

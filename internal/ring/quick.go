@@ -39,10 +39,13 @@ func (u *run) place() unsafe.Pointer {
 }
 
 // step passes over a record of need units and returns the index behind it.
-func (u *run) step(need uint32) word {
-	u.index = pack(pos(u.index)+need, cnt(u.index)+1)
+func (u *run) step(need uint32) word { return u.skip(1, need) }
+
+// skip passes over so many records, of need units together.
+func (u *run) skip(records, need uint32) word {
+	u.index = pack(pos(u.index)+need, cnt(u.index)+records)
 	u.units -= need
-	u.items--
+	u.items -= records
 	return u.index
 }
 
@@ -105,18 +108,7 @@ func (r *Ring) PutQuickly(p unsafe.Pointer, n int) bool {
 		r.put.Free().Do()
 		return false
 	}
-	dst := r.puts.place()
-	if r.cfg.Fixed && n == 8 {
-		*(*uint64)(dst) = *(*uint64)(p)
-	} else {
-		if !r.cfg.Fixed {
-			*(*uint64)(dst) = recordHeader(n)
-			dst = unsafe.Add(dst, 8)
-		}
-		if n > 0 {
-			copy(unsafe.Slice((*byte)(dst), n), unsafe.Slice((*byte)(p), n))
-		}
-	}
+	r.fill(r.puts.place(), p, n)
 	failpoint.Hit("put.quick")
 	failpoint.Hit("put.copied")
 	fence.StoreRelease64(&c.tail, r.puts.step(need))
@@ -165,17 +157,22 @@ func (r *Ring) frontQuickly() (src unsafe.Pointer, n int, need uint32, ok bool) 
 		r.get.Free().Do()
 		return nil, 0, 0, false
 	}
-	src = r.gets.place()
-	if r.cfg.Fixed {
+	if src = r.gets.place(); r.cfg.Fixed {
 		return src, r.cfg.Size, r.stride, true
 	}
+	if src, n, need, ok = r.measure(src); !ok {
+		r.get.Free().Do()
+	}
+	return src, n, need, ok
+}
+
+// measure finds the bytes of the record at src, which the run of gets has
+// reached, and what it takes. It reports false if that is no record, or a record
+// of more than the run knows of. The ring is not of fixed-size records.
+func (r *Ring) measure(src unsafe.Pointer) (_ unsafe.Pointer, n int, need uint32, ok bool) {
 	n, ok = recordLength(*(*uint64)(src))
 	need = r.cfg.stride(n)
-	if !ok || need > r.gets.units {
-		r.get.Free().Do()
-		return nil, 0, 0, false
-	}
-	return unsafe.Add(src, 8), n, need, true
+	return unsafe.Add(src, 8), n, need, ok && need <= r.gets.units
 }
 
 // takeQuickly is take after frontQuickly.

@@ -31,18 +31,18 @@ func Memory() int64 {
 // quota is what control groups allow, asked once: to ask again costs files.
 var quota = sync.OnceValue(func() float64 { return ownGroups().processors() })
 
-// Single reports whether this process shares one processor with all that it
-// works with: by its affinity, which may change, or by the quota of a control
-// group. Then whoever waits by spinning keeps those from running whom it waits
+// Processors is how many processors this process and all that it works with
+// have: by its affinity, which may change, or by the quota of a control group.
+// With one, whoever waits by spinning keeps those from running whom it waits
 // for. Cost: a system call, 0.2 µs.
-func Single() bool {
+func Processors() int {
+	n := runtime.NumCPU()
 	var set unix.CPUSet
-	if unix.SchedGetaffinity(0, &set) == nil {
-		if set.Count() == 1 {
-			return true
-		}
-	} else if runtime.NumCPU() == 1 { // a sandbox refuses, or there are very many
-		return true
+	if unix.SchedGetaffinity(0, &set) == nil { // else a sandbox refuses, or there are very many
+		n = set.Count()
 	}
-	return quota() <= 1
+	if q := quota(); q < float64(n) {
+		n = int(q)
+	}
+	return max(n, 1)
 }

@@ -10,5 +10,5 @@ import (
 // Memory is not known here.
 func Memory() int64 { return math.MaxInt64 }
 
-// Single reports whether the machine has one processor.
-func Single() bool { return runtime.NumCPU() == 1 }
+// Processors is how many the machine has.
+func Processors() int { return runtime.NumCPU() }

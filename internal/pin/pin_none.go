@@ -10,3 +10,6 @@ func On() {}
 
 // Off does nothing in this build.
 func Off() {}
+
+// Processor does nothing in this build.
+func Processor() int { return 0 }

@@ -18,3 +18,11 @@ func On() { procPin() }
 
 // Off undoes one On.
 func Off() { procUnpin() }
+
+// Processor is the number of the scheduler's processor that runs the caller,
+// from 0 to GOMAXPROCS - 1, or was a moment ago if it is not pinned.
+func Processor() int {
+	n := procPin()
+	procUnpin()
+	return n
+}

@@ -6,6 +6,7 @@ import (
 
 	"multiproc/internal/fence"
 	"multiproc/internal/machine"
+	"multiproc/internal/robust"
 )
 
 // spinner decides how to wait before sleeping. A change that comes within the
@@ -29,20 +30,28 @@ import (
 //
 // On a single processor nobody can change anything while another spins, and
 // nothing is to be learned from sleeps: those are short, for the other side runs
-// at once.
+// at once. On two, who has just had to wake a sleeper does not spin for its
+// answer, and leaves the second processor to it and to what both schedulers
+// have to do: two processes that take turns with pauses then answer within 33
+// µs instead of 36, and 55 instead of 70 at the 90th percentile. Every
+// tryEvery-th time it does: two that take turns without pauses then find each
+// other spinning.
 type spinner struct {
 	budget atomic.Int32 // pauses; 0 means not yet used
 	turn   atomic.Uint32
 	stream atomic.Int32 // it is a stream, until so many late looks have found little
-	single atomic.Bool  // there was one processor when it was last asked
+	few    atomic.Int32 // how many processors there were when it was last asked
 
 	// Of trails, under the lock of the side.
 	passed uint32 // how often it has made no pause
 	every  uint32 // after how many the next one is a try
 }
 
-// singleProcessor is a variable for tests.
-var singleProcessor = machine.Single
+// Variables for tests.
+var (
+	processors   = machine.Processors
+	wokeSomebody = robust.WokeSomebody
+)
 
 const (
 	minSpin   = 4
@@ -52,6 +61,7 @@ const (
 
 	latePause  = 32 // some 0.8 µs
 	probeEvery = 64
+	tryEvery   = 32
 	manyFound  = 4 // found by a late look: it is a stream
 	doubts     = 4 // late looks in a row that find little: it is none any more
 
@@ -66,10 +76,15 @@ func (s *spinner) wait(found func() uint32) bool {
 	turn := s.turn.Add(1)
 	probe := turn%probeEvery == 0
 	if turn == 1 || probe {
-		s.single.Store(singleProcessor())
+		s.few.Store(int32(processors()))
 	}
-	if s.single.Load() {
+	switch s.few.Load() {
+	case 1:
 		return false
+	case 2:
+		if wokeSomebody() && turn%tryEvery != 0 {
+			return false
+		}
 	}
 	budget := s.budget.Load()
 	if budget == 0 {
@@ -136,7 +151,7 @@ func (s *spinner) trailed(more uint32) {
 
 // slept learns from a sleep that began after a fruitless spin.
 func (s *spinner) slept(d time.Duration) {
-	if s.single.Load() {
+	if s.few.Load() == 1 {
 		return
 	}
 	budget := s.budget.Load()

@@ -7,6 +7,7 @@ import (
 
 	"multiproc/internal/failpoint"
 	"multiproc/internal/futex"
+	"multiproc/internal/pin"
 )
 
 // EventSize is how many bytes an event takes in shared memory; it is aligned
@@ -168,7 +169,23 @@ func (e *Event) notify(n int) {
 	failpoint.Hit("event.bumped")
 	if futex.WakePinned(e.seqAddr(), n) == 0 {
 		e.clean(v)
+		return
 	}
+	wakes[pin.Processor()%len(wakes)].recent.Store(true)
+}
+
+// wakes notes for each processor of the scheduler that who runs there has woken
+// somebody. Each has a cache line.
+var wakes [64]struct {
+	recent atomic.Bool
+	_      [63]byte
+}
+
+// WokeSomebody reports whether a Notify on the caller's processor, most likely by
+// the caller, has woken a sleeper since WokeSomebody was last called there.
+func WokeSomebody() bool {
+	w := &wakes[pin.Processor()%len(wakes)].recent
+	return w.Load() && w.Swap(false)
 }
 
 // clean is for a changer that has left v in the word and then woken nobody:

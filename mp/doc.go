@@ -37,7 +37,7 @@
 // multiproc/mp/mpnet.
 //
 // The context given to Start is the child's life; every other context is only
-// the caller's patience. A child never outlives the process that started it.
+// the caller's time limit. A child never outlives the process that started it.
 //
 // # Death
 //

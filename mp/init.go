@@ -151,7 +151,7 @@ func serve(control *fdpass.Conn) {
 
 	in := &arrival{f: f, fds: fds}
 	// The answer's handles wait with the root until the starter asks for them.
-	// Its patience for that is what ends this process by force.
+	// Its time limit for that is what ends this process by force.
 	out := &export{f: f, ctx: context.Background(), to: fdbroker.ToProcess(f.starter)}
 	// Deferred: also when the task has ended this goroutine by runtime.Goexit.
 	var o outcome

@@ -106,7 +106,7 @@ func TestProcess(t *testing.T) {
 	p.Cancel(nil) // nothing to do
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	wantErr(t, "Wait afterwards, patience over", p.Wait(ended), context.Canceled)
+	wantErr(t, "Wait afterwards, timeLimit over", p.Wait(ended), context.Canceled)
 }
 
 func TestFamilyTree(t *testing.T) {

@@ -64,7 +64,7 @@ func drains() {
 }
 
 // supervisor does what systemd does to a service: SIGTERM to every process of
-// the control group, here the process group, and SIGKILL when its patience is
+// the control group, here the process group, and SIGKILL when its time limit is
 // over.
 func TestDrainsUnderASupervisor(t *testing.T) {
 	t.Parallel()
@@ -76,8 +76,8 @@ func TestDrainsUnderASupervisor(t *testing.T) {
 	errs := &watched{}
 	cmd.Stderr = errs
 	must(t, cmd.Start())
-	patience := time.AfterFunc(time.Minute, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
-	defer patience.Stop()
+	timeLimit := time.AfterFunc(time.Minute, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+	defer timeLimit.Stop()
 	expect := func(want string) {
 		t.Helper()
 		line, err := out.ReadString('\n')

@@ -61,8 +61,8 @@ func stopRoot(ctx context.Context, a stopArgs) error {
 		"Start":    func(ctx context.Context) error { _, err := Nothing.Start(ctx, mp.None{}); return err },
 	} {
 		for range 2 {
-			patience, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
-			err := call(patience)
+			timeLimit, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
+			err := call(timeLimit)
 			cancel()
 			if !errors.Is(err, context.DeadlineExceeded) {
 				return fmt.Errorf("%s: %w", name, err)

@@ -171,7 +171,7 @@ func keepsNobodyWaiting[T any](t *testing.T, v *mp.Value[T], first func(*T) *int
 }
 
 // An Update that loses every race gets the turn, and others hold back until
-// their patience is over: also behind one that has died with the turn.
+// their time is up: also behind one that has died with the turn.
 func TestUpdateTakesTheTurn(t *testing.T) {
 	v := value(t, 0)
 	calls := 0

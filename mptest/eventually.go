@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// patience is what Eventually has where the test's own deadline is further
+// timeLimit is what Eventually has where the test's own deadline is further
 // away, or there is none.
-const patience = 30 * time.Second
+const timeLimit = 30 * time.Second
 
 // Eventually returns when cond is true, and ends the test if it does not
 // become true: what, printed with its arguments, is then the message. It is
@@ -17,7 +17,7 @@ const patience = 30 * time.Second
 // or half a minute.
 func Eventually(t testing.TB, cond func() bool, what string, args ...any) {
 	t.Helper()
-	limit := time.Now().Add(patience)
+	limit := time.Now().Add(timeLimit)
 	if d, ok := t.(interface{ Deadline() (time.Time, bool) }); ok {
 		// Early enough to say more than "test timed out".
 		if end, ok := d.Deadline(); ok && end.Add(-time.Second).Before(limit) {

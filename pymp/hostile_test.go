@@ -139,11 +139,11 @@ func TestHostileReplies(t *testing.T) {
 		})
 		m := connect(t, address, pymp.MaxFrame(1<<30))
 		p := create(t, m, "Queue")
-		patience := pyconntest.Patience
+		timeLimit := pyconntest.Timeout
 		if c.want == nil {
-			patience = 200 * time.Millisecond
+			timeLimit = 200 * time.Millisecond
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		ctx, cancel := context.WithTimeout(t.Context(), timeLimit)
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		_, err := pymp.Call[any](ctx, p, "get")
@@ -220,7 +220,7 @@ func TestHandshakeThatNeverEnds(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(30*time.Millisecond, cancel)
-		if err := dial(ctx, pymp.HandshakeTimeout(pyconntest.Patience)); !errors.Is(err, context.Canceled) {
+		if err := dial(ctx, pymp.HandshakeTimeout(pyconntest.Timeout)); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: the context ended: %v", name, err)
 		}
 	}

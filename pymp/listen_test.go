@@ -54,7 +54,7 @@ except Exception as e:
 
 func exchange(t *testing.T, c *pymp.Conn) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), pyconntest.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), pyconntest.Timeout)
 	defer cancel()
 	for _, v := range []any{nil, 1, "grüße", []any{1, 2.5, "x"}, map[string]any{"a": []any{nil, true}}, strings.Repeat("y", 1<<20)} {
 		if err := c.Send(ctx, v); err != nil {
@@ -111,7 +111,7 @@ func TestPythonDials(t *testing.T) {
 					}
 				}
 				peer := pyconntest.Start(t, python, pythonPeer, "dial", l.Addr(), key)
-				ctx, cancel := context.WithTimeout(t.Context(), pyconntest.Patience)
+				ctx, cancel := context.WithTimeout(t.Context(), pyconntest.Timeout)
 				c, err := l.Accept(ctx)
 				cancel()
 				if err != nil {
@@ -202,7 +202,7 @@ func TestStrangersWaitAlone(t *testing.T) {
 		t.Errorf("%#v, %v", v, err)
 	}
 	for _, c := range strangers {
-		_ = c.SetDeadline(time.Now().Add(pyconntest.Patience))
+		_ = c.SetDeadline(time.Now().Add(pyconntest.Timeout))
 		if _, err := io.Copy(io.Discard, c); errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Fatal("a stranger is still connected")
 		}

@@ -192,7 +192,7 @@ func TestReferencesAreGivenBack(t *testing.T) {
 			create(t, m, "dict")
 		}
 	}()
-	for deadline := time.Now().Add(pyconntest.Patience); objects(t, watch) != 1; {
+	for deadline := time.Now().Add(pyconntest.Timeout); objects(t, watch) != 1; {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d objects are left", objects(t, watch))
 		}

@@ -34,7 +34,7 @@ func TestMaxFrameEndsConn(t *testing.T) {
 		}
 		defer func() { _ = l.Close() }()
 		p := pyconntest.Start(t, python, pythonSender, l.Addr())
-		ctx, cancel := context.WithTimeout(t.Context(), pyconntest.Patience)
+		ctx, cancel := context.WithTimeout(t.Context(), pyconntest.Timeout)
 		defer cancel()
 		c, err := l.Accept(ctx)
 		if err != nil {

@@ -25,7 +25,7 @@ import (
 )
 
 // No example takes a second. One that takes this long hangs.
-const patience = time.Minute
+const timeLimit = time.Minute
 
 func main() {
 	log.SetFlags(0)
@@ -95,7 +95,7 @@ func tour(ctx context.Context, w io.Writer, all []examples.Example) (done []resu
 	}
 	for i, e := range all {
 		fmt.Fprintf(w, "[%d/%d] %s: %s\n", i+1, len(all), e.Name, e.Shows)
-		one, cancel := context.WithTimeout(ctx, patience)
+		one, cancel := context.WithTimeout(ctx, timeLimit)
 		began := time.Now()
 		output, err := e.Run(one, dir)
 		r := result{e, time.Since(began), err}

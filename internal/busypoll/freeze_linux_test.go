@@ -37,7 +37,7 @@ func computes(self *childtest.Self) {
 			return
 		}
 		for begin := time.Now(); !heard.Load(); {
-			if time.Since(begin) > childtest.Patience/2 {
+			if time.Since(begin) > childtest.Timeout/2 {
 				self.Say("frozen")
 				return
 			}

@@ -12,10 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// patience is how long a reader looks again and again. A peer on the same
+// timeLimit is how long a reader looks again and again. A peer on the same
 // machine that has nothing else to do answers within it; measured with two
 // processors, CPython's client needs 15 to 30 µs between two calls.
-const patience = 50 * time.Microsecond
+const timeLimit = 50 * time.Microsecond
 
 // looking counts the goroutines of this process that look again and again.
 var looking atomic.Int32
@@ -86,7 +86,7 @@ func (r *Reader) attempt(fd uintptr) bool {
 	if int(looking.Add(1)) >= runtime.GOMAXPROCS(0) {
 		return false
 	}
-	for begin := time.Now(); time.Since(begin) < patience; {
+	for begin := time.Now(); time.Since(begin) < timeLimit; {
 		// The peer may need this very processor, and for a while: it is a call that
 		// the scheduler hears of, so that it can take Go's processor away meanwhile.
 		_, _, _ = syscall.Syscall(unix.SYS_SCHED_YIELD, 0, 0, 0)

@@ -25,9 +25,9 @@ const envEmulator = "MP_EMULATOR"
 // emulator runs.
 func Emulated() bool { return os.Getenv(envEmulator) != "" }
 
-// Patience is how long a test waits for a line of a child before it fails. It
+// Timeout is how long a test waits for a line of a child before it fails. It
 // bounds a hang and is no measure of speed.
-const Patience = 20 * time.Second
+const Timeout = 20 * time.Second
 
 // Main is the body of TestMain. In a child it runs the role and ends the
 // process; a role that returns has succeeded.
@@ -136,7 +136,7 @@ func (c *Child) Say(format string, a ...any) {
 // Line waits for a line of the child; false means that the child has ended.
 func (c *Child) Line() (string, bool) {
 	c.t.Helper()
-	_ = c.r.SetReadDeadline(time.Now().Add(Patience))
+	_ = c.r.SetReadDeadline(time.Now().Add(Timeout))
 	line, err := c.out.ReadString('\n')
 	if err == io.EOF {
 		return "", false

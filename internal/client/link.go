@@ -131,7 +131,7 @@ func (l *link) answer(ctx context.Context, r *request) {
 func timeoutOf(ctx context.Context) int64 {
 	deadline, ok := ctx.Deadline()
 	if !ok {
-		return frames.NoPatience
+		return frames.NoTimeout
 	}
 	return max(0, int64((time.Until(deadline)+time.Millisecond-1)/time.Millisecond))
 }

@@ -261,7 +261,7 @@ func TestServerHangs(t *testing.T) {
 func TestDeadline(t *testing.T) {
 	timeout := make(chan int64, 1)
 	s := newFake(t, "Queue", func(c *fakeConn, f *frames.Frame) {
-		timeout <- f.Patience
+		timeout <- f.Timeout
 		c.fail(f.Seq, "TimeoutError", "context.DeadlineExceeded")
 	})
 	_, q := openFake[complete.Queue](t, s)
@@ -273,7 +273,7 @@ func TestDeadline(t *testing.T) {
 		t.Errorf("timeout %v", p)
 	}
 	_, _ = q.Get(t.Context())
-	if p := <-timeout; p != frames.NoPatience {
+	if p := <-timeout; p != frames.NoTimeout {
 		t.Errorf("timeout %d without a deadline", p)
 	}
 	cancel()

@@ -191,7 +191,7 @@ func (c *Client) read() {
 		}
 		closeAll(fds)
 		if f, ok := m.(*wire.Fetched); ok && f.Found {
-			c.Returned(f.Parcel) // its asker has lost patience
+			c.Returned(f.Parcel) // its asker has given up
 		}
 	}
 }

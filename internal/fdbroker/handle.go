@@ -51,7 +51,7 @@
 // is counted for nobody who could find it there.
 //
 // Tried and rejected: to fetch after the message is taken (a getter that is
-// killed, short of descriptors or out of patience loses it); to announce the
+// killed, short of descriptors or out of time loses it); to announce the
 // taking under the ring's lock (it would be held while a socket is written); one
 // ticket for each handle (a message with an error leaves those behind it).
 package fdbroker

@@ -15,8 +15,8 @@ import (
 	"multiproc/internal/wire"
 )
 
-// Who loses patience with a root that does not answer has done nothing.
-func TestPatience(t *testing.T) {
+// Who gives up on a root that does not answer has done nothing.
+func TestTimeout(t *testing.T) {
 	f := newFamily(t)
 	f.root().Hold(table.Root, queue, 1)
 	kept := f.root().put(queue, Entry{})

@@ -52,7 +52,7 @@ func (c *Conn) readLocked() (payload []byte, fds []int, err error) {
 	for at := 0; at < headerSize; {
 		n, err := c.recv(head[at:], &fds)
 		if at > 0 {
-			err = inside(err)
+			err = truncated(err)
 		}
 		if err != nil {
 			return nil, fds, err
@@ -84,7 +84,7 @@ func (c *Conn) readFillers(n int, fds *[]int) error {
 		// so that no room is needed for more than one chunk at a time.
 		got, err := c.recv(fillers[:n], fds)
 		if err != nil {
-			return inside(err)
+			return truncated(err)
 		}
 		for _, b := range fillers[:got] {
 			if b != 0 {
@@ -109,7 +109,7 @@ func (c *Conn) readPayload(n int) ([]byte, error) {
 		// them, says so, and recv reports it.
 		got, err := c.recv(b[at:], nil)
 		if err != nil {
-			return nil, inside(err)
+			return nil, truncated(err)
 		}
 		at += got
 	}
@@ -189,8 +189,8 @@ func collect(oob []byte, fds *[]int) error {
 	return nil
 }
 
-// inside turns the end of the stream into what it means within a frame.
-func inside(err error) error {
+// truncated turns the end of the stream into what it means within a frame.
+func truncated(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}

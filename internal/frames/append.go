@@ -5,14 +5,14 @@ import "multiproc/internal/cbor"
 // The functions below append a payload, or the beginning of one, to dst.
 
 // AppendCall appends a Call up to the head of its arguments; the args items
-// must follow. A negative patience is none.
-func AppendCall(dst []byte, seq, object uint64, method string, patience int64, args int) []byte {
+// must follow. A negative time limit is none.
+func AppendCall(dst []byte, seq, object uint64, method string, timeLimit int64, args int) []byte {
 	dst = appendKind(dst, 6, Call, seq)
 	dst = AppendText(AppendUint(dst, object), method)
-	if patience < 0 {
+	if timeLimit < 0 {
 		dst = AppendNull(dst)
 	} else {
-		dst = AppendUint(dst, uint64(patience))
+		dst = AppendUint(dst, uint64(timeLimit))
 	}
 	return AppendArray(dst, args)
 }

@@ -17,7 +17,7 @@
 //
 //	client to server
 //	  Hello   [0, 2, {"pid": uint, "name": text, "host": bytes of 24, "session": bytes of 16, "got": uint, "sum": uint}]
-//	  Call    [1, seq, object, method, patience, [args...]]
+//	  Call    [1, seq, object, method, time limit, [args...]]
 //	  Cancel  [2, seq, 0]
 //	  Ack     [3, seq, confirm]
 //	server to client
@@ -36,7 +36,7 @@
 //
 // Calls are pipelined, and replies come in any order: seq, which the client
 // chooses and which rises, says what belongs together. Object 0 is the store
-// itself. Patience is how many milliseconds the caller will wait, or null.
+// itself. Timeout is how many milliseconds the caller will wait, or null.
 //
 // Every Call gets one Return or one Error, also if it was cancelled; an Event
 // is one item of the stream of a Call that is not answered yet. What a Return
@@ -108,8 +108,8 @@ func (k Kind) String() string {
 // HasSeq reports whether frames of the kind belong to a call.
 func (k Kind) HasSeq() bool { return k != Hello && k != Bye }
 
-// NoPatience is the patience of a caller that waits for ever.
-const NoPatience = -1
+// NoTimeout is the time limit of a caller that waits for ever.
+const NoTimeout = -1
 
 // IdentitySize is the length of the identity of a store.
 const IdentitySize = 16

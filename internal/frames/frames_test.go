@@ -43,7 +43,7 @@ func TestBytes(t *testing.T) {
 				" 656672616d65 1a00100000 656772616365 05 63676f74 06 66646972656374 f5 6373756d 1a 5242d2d4",
 		},
 		{"call", append(AppendCall(nil, 24, 1<<40, "mp.set", 1500, 2), 1, 2), "86 01 1818 1b0000010000000000 666d702e736574 1905dc 82 01 02"},
-		{"call for ever", AppendCall(nil, 1, 0, "", NoPatience, 0), "86 01 01 00 60 f6 80"},
+		{"call for ever", AppendCall(nil, 1, 0, "", NoTimeout, 0), "86 01 01 00 60 f6 80"},
 		{"cancel", AppendCancel(nil, 5), "83 02 05 00"},
 		{"ack", AppendAck(nil, 5, false), "83 03 05 00"},
 		{"ack, to confirm", AppendAck(nil, 5, true), "83 03 05 01"},
@@ -73,7 +73,7 @@ func parse(t *testing.T, b []byte) Frame {
 
 func TestThereAndBack(t *testing.T) {
 	f := parse(t, append(AppendCall(nil, math.MaxUint64, 3, "get", 0, 2), 0x61, 'a', 0x81, 7))
-	if f.Kind != Call || f.Seq != math.MaxUint64 || f.Object != 3 || string(f.Method) != "get" || f.Patience != 0 || f.Args.Len() != 2 {
+	if f.Kind != Call || f.Seq != math.MaxUint64 || f.Object != 3 || string(f.Method) != "get" || f.Timeout != 0 || f.Args.Len() != 2 {
 		t.Errorf("%+v", f)
 	}
 	if a, _ := Text(f.Args.Next()); string(a) != "a" {
@@ -82,7 +82,7 @@ func TestThereAndBack(t *testing.T) {
 	if b := f.Args.Next(); !bytes.Equal(b, []byte{0x81, 7}) || f.Args.Len() != 0 || f.Args.Next() != nil {
 		t.Errorf("second argument % x", b)
 	}
-	if f := parse(t, AppendCall(nil, 1, 3, "get", NoPatience, 0)); f.Patience >= 0 {
+	if f := parse(t, AppendCall(nil, 1, 3, "get", NoTimeout, 0)); f.Timeout >= 0 {
 		t.Errorf("%+v", f)
 	}
 	if f := parse(t, AppendTaken(AppendText(AppendReturn(nil, 8), "v"), true)); f.Kind != Return || f.Seq != 8 || !f.Taken || string(f.Value) != "\x61v" {
@@ -129,7 +129,7 @@ func TestRefused(t *testing.T) {
 		"hello, odd huge":   "83 00 02 bb 8000000000000000",
 		"call, cut":         "86 01 05 07 63 6765",
 		"call, no args":     "86 01 05 07 60 f6 05",
-		"call, patience":    "86 01 05 07 60 20 80",
+		"call, timeLimit":   "86 01 05 07 60 20 80",
 		"call, not UTF-8":   "86 01 05 07 61 ff f6 80",
 		"call, many args":   "86 01 05 07 60 f6 9b ffffffffffffffff",
 		"return, no value":  "84 04 05 f5",

@@ -12,9 +12,9 @@ type Frame struct {
 	Kind Kind
 	Seq  uint64 // of all but Hello and Bye
 
-	Object   uint64 // Call
-	Method   []byte // Call; text
-	Patience int64  // Call; milliseconds, negative: none
+	Object  uint64 // Call
+	Method  []byte // Call; text
+	Timeout int64  // Call; milliseconds, negative: none
 	// Args are those of a Call, or of the exception that an Error stands for.
 	// Those of a Call are not known to be well formed: see Items.Next.
 	Args Items
@@ -48,7 +48,7 @@ func CallSeq(payload []byte) (seq uint64, ok bool) {
 // Parse cuts a payload into its parts and sets all of f. An error wraps
 // mperr.ErrCorrupt. It takes no memory.
 func Parse(payload []byte, f *Frame) error {
-	*f = Frame{Patience: NoPatience}
+	*f = Frame{Timeout: NoTimeout}
 	if len(payload) < 3 || payload[0]>>5 != cbor.MajorArray || payload[1] >= byte(len(sizes)) {
 		return corrupt("it begins with % x, which none does", payload[:min(len(payload), 3)])
 	}
@@ -104,9 +104,9 @@ func (f *Frame) parseCall(rest []byte) error {
 	default:
 		major, n, after, ok := head(rest)
 		if !ok || major != cbor.MajorUint {
-			return corrupt("Call without patience")
+			return corrupt("Call without timeLimit")
 		}
-		f.Patience, rest = int64(min(n, math.MaxInt64)), after
+		f.Timeout, rest = int64(min(n, math.MaxInt64)), after
 	}
 	if f.Args, ok = Array(rest); !ok {
 		return corrupt("Call without arguments")

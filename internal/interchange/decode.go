@@ -69,7 +69,7 @@ func (d *decoder) Other(n *codec.Node, p unsafe.Pointer, i int) (next int, err e
 	if major == cbor.MajorTag {
 		switch arg {
 		case tagShareable:
-			return d.inside(n, p, next)
+			return d.shareable(n, p, next)
 		case tagShared:
 			return d.expand(n, p, next)
 		}
@@ -114,8 +114,8 @@ func (d *decoder) Other(n *codec.Node, p unsafe.Pointer, i int) (next int, err e
 	return d.special(n, p, i)
 }
 
-// inside reads the item under the tag of a shareable one.
-func (d *decoder) inside(n *codec.Node, p unsafe.Pointer, i int) (next int, err error) {
+// shareable reads the item under the tag of a shareable one.
+func (d *decoder) shareable(n *codec.Node, p unsafe.Pointer, i int) (next int, err error) {
 	if n.Shape == codec.ShapePointer && d.src[i] == cbor.Null {
 		return i + 1, nil
 	}

@@ -124,14 +124,14 @@ func (g *gauge) measure(v any, room int) (h int, ok bool) {
 			parts = append(parts, x)
 		}
 	}
-	if h, ok = g.inside(parts, room); ok {
+	if h, ok = g.heightOf(parts, room); ok {
 		g.height[at] = h
 	}
 	return h, ok
 }
 
-// inside returns the height of what has these parts.
-func (g *gauge) inside(parts []any, room int) (h int, ok bool) {
+// heightOf returns the height of what has these parts.
+func (g *gauge) heightOf(parts []any, room int) (h int, ok bool) {
 	if room == 0 {
 		return 0, false
 	}

@@ -46,31 +46,31 @@ func duration(seconds float64) time.Duration {
 	return time.Duration(math.Ceil(seconds * float64(time.Second)))
 }
 
-// patience is how long a call waits for something: not at all, until a time,
+// timeLimit is how long a call waits for something: not at all, until a time,
 // or for as long as it takes.
-type patience struct {
+type timeLimit struct {
 	try   bool
 	until time.Time // zero: forever
 }
 
-// within is the patience of a timeout in seconds, which may be none.
-func within(it store.Item) (patience, error) {
+// within is the timeLimit that a timeout in seconds makes, which may be none.
+func within(it store.Item) (timeLimit, error) {
 	if it.IsNone() {
-		return patience{}, nil
+		return timeLimit{}, nil
 	}
 	d, err := seconds(it)
 	if err != nil {
-		return patience{}, err
+		return timeLimit{}, err
 	}
 	return after(d), nil
 }
 
-// after is the patience of a time from now on.
-func after(d time.Duration) patience {
+// after is the timeLimit of so long from now on.
+func after(d time.Duration) timeLimit {
 	if d == forever {
-		return patience{}
+		return timeLimit{}
 	}
-	return patience{until: time.Now().Add(d)}
+	return timeLimit{until: time.Now().Add(d)}
 }
 
 // integer is an argument that must be an int.

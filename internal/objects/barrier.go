@@ -15,13 +15,13 @@ import (
 // A party that stops waiting breaks the barrier for all, whatever the reason:
 // its time is over, it cancels, or it dies. The others would wait in vain.
 type barrier struct {
-	plain
+	leaf
 	parties int64
 	timeout time.Duration // of waits that have none
 
 	guarded
 	broken  bool
-	waiting lineup[int] // with the order of arrival
+	waiting waitQueue[int] // with the order of arrival
 }
 
 func barrierTypes() []*store.Type {
@@ -86,7 +86,7 @@ func (b *barrier) wait(c *store.Call, a []store.Item) {
 		b.mu.Unlock()
 	default:
 		index := b.waiting.n
-		todo := b.letGo(func(p *place[int]) { p.call.Return(intItem(p.what)) })
+		todo := b.letGo(func(p *queued[int]) { p.call.Return(intItem(p.what)) })
 		b.mu.Unlock()
 		todo.send()
 		c.Return(intItem(index))
@@ -94,8 +94,8 @@ func (b *barrier) wait(c *store.Call, a []store.Item) {
 }
 
 // stay lets a party wait for the others.
-func (b *barrier) stay(c *store.Call, p patience) {
-	me := &place[int]{call: c, what: b.waiting.n}
+func (b *barrier) stay(c *store.Call, p timeLimit) {
+	me := &queued[int]{call: c, what: b.waiting.n}
 	unpark := func() bool {
 		b.mu.Lock()
 		if !me.leave() {
@@ -113,7 +113,7 @@ func (b *barrier) stay(c *store.Call, p patience) {
 }
 
 // letGo takes all out of the line; answer answers each.
-func (b *barrier) letGo(answer func(*place[int])) (todo answers) {
+func (b *barrier) letGo(answer func(*queued[int])) (todo answers) {
 	for p := b.waiting.pop(); p != nil; p = b.waiting.pop() {
 		todo = append(todo, func() { answer(p) })
 	}
@@ -123,7 +123,7 @@ func (b *barrier) letGo(answer func(*place[int])) (todo answers) {
 // breakIt lets all who wait, and all who come, fail.
 func (b *barrier) breakIt() answers {
 	b.broken = true
-	return b.letGo(func(p *place[int]) { p.call.Fail(pyvalue.BrokenBarrier()) })
+	return b.letGo(func(p *queued[int]) { p.call.Fail(pyvalue.BrokenBarrier()) })
 }
 
 func (b *barrier) abort(c *store.Call) {

@@ -17,7 +17,7 @@ import (
 type condition struct {
 	*lock
 	of      uint64 // the lock's id if it is an object of its own, else 0
-	waiting lineup[*wait]
+	waiting waitQueue[*wait]
 }
 
 // wait is a call of wait: first in the condition's line, then in the lock's.
@@ -25,7 +25,7 @@ type wait struct {
 	call  *store.Call
 	until time.Time // zero: forever
 	depth int       // of the lock, to be had again
-	place place[claim]
+	place queued[claim]
 }
 
 func conditionTypes() []*store.Type {
@@ -97,7 +97,7 @@ func (k *condition) wait(c *store.Call, a []store.Item) {
 		return
 	}
 	w := &wait{call: c, until: p.until, depth: k.depth}
-	me := &place[*wait]{call: c, what: w}
+	me := &queued[*wait]{call: c, what: w}
 	unpark := func() bool { return k.unpark(me) }
 	var todo answers
 	// The lock is given up only when the call is sure to be answered: if it
@@ -113,7 +113,7 @@ func (k *condition) wait(c *store.Call, a []store.Item) {
 // unpark is called when the time of a wait is over, when its client cancels,
 // and when its client is gone. Then it is not answered at all; in the other cases
 // it is when it has the lock, for the caller believes that it holds it.
-func (k *condition) unpark(me *place[*wait]) bool {
+func (k *condition) unpark(me *queued[*wait]) bool {
 	k.mu.Lock()
 	w := me.what
 	if !me.leave() {
@@ -144,7 +144,7 @@ func (w *wait) finish() func() {
 
 // reacquire puts a wait into the lock's line. False: its client is gone.
 func (k *condition) reacquire(w *wait, notified bool, answer func()) bool {
-	w.place = place[claim]{call: w.call, what: claim{depth: w.depth, grant: answer}}
+	w.place = queued[claim]{call: w.call, what: claim{depth: w.depth, grant: answer}}
 	if !w.call.Park(func() bool { return k.withdraw(w, notified) }) {
 		return false
 	}
@@ -227,7 +227,7 @@ func (k *condition) mpWait(c *store.Call) {
 		c.Fail(errCondNotHeld)
 		return
 	}
-	me := &place[*wait]{call: c, what: &wait{call: c, depth: k.depth}}
+	me := &queued[*wait]{call: c, what: &wait{call: c, depth: k.depth}}
 	unpark := func() bool {
 		k.mu.Lock()
 		defer k.mu.Unlock()

@@ -88,7 +88,7 @@ func TestWaitEndsWithTheLock(t *testing.T) {
 		"zero":      {int64(0), func(*pending) {}, false, nil},
 		"negative":  {int64(-1), func(*pending) {}, false, nil},
 		"cancelled": {nil, func(p *pending) { p.Cancel(); p.Cancel() }, nil, context.Canceled},
-		"patience":  {nil, func(*pending) { <-time.After(time.Hour) }, nil, context.DeadlineExceeded},
+		"timeLimit": {nil, func(*pending) { <-time.After(time.Hour) }, nil, context.DeadlineExceeded},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

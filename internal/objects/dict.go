@@ -217,7 +217,7 @@ func (d *dict) pyReversed(c *store.Call, a []store.Item) (store.Item, error) {
 // client that asked for it; the dict lives as long as it does, though in the
 // store it may be gone.
 type dictIterator struct {
-	plain
+	leaf
 	d *dict
 
 	guarded        // taken before the dict's

@@ -8,10 +8,10 @@ import (
 
 // event is a flag to wait for: Python's threading.Event.
 type event struct {
-	plain
+	leaf
 	guarded
 	set     bool
-	waiting lineup[struct{}]
+	waiting waitQueue[struct{}]
 }
 
 func eventTypes() []*store.Type {

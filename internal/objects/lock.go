@@ -17,7 +17,7 @@ type lock struct {
 	guarded
 	owner store.Owner // nil: nobody
 	depth int         // of a recursive one
-	line  lineup[claim]
+	line  waitQueue[claim]
 
 	soundness // for Go's Mutex and Cond
 }
@@ -38,7 +38,7 @@ type soundness struct {
 
 // breakBy notes the death of an owner, and fails those in line who want a sound
 // lock. The others go on.
-func (s *soundness) breakBy(o store.Owner, object string, line *lineup[claim]) (todo answers) {
+func (s *soundness) breakBy(o store.Owner, object string, line *waitQueue[claim]) (todo answers) {
 	s.broken, s.deceased = true, o.PID()
 	err := s.died(object)
 	for p := line.first; p != nil; {
@@ -93,8 +93,8 @@ func (l *lock) serve() (todo answers) {
 }
 
 // acquire takes the lock for c, or waits for it. want.grant
-// answers, or refused when patience ends.
-func (l *lock) acquire(c *store.Call, want claim, p patience, refused func()) {
+// answers, or refused when its time is up.
+func (l *lock) acquire(c *store.Call, want claim, p timeLimit, refused func()) {
 	l.mu.Lock()
 	switch {
 	case want.sound && l.broken:
@@ -168,7 +168,7 @@ func (l *lock) locked() bool {
 
 // acquireMethod is acquire(blocking=True, timeout=-1) of a lock.
 func (l *lock) acquireMethod(c *store.Call, a []store.Item) {
-	p, err := lockPatience(a[0], a[1])
+	p, err := lockLimit(a[0], a[1])
 	if err != nil {
 		c.Fail(err)
 		return
@@ -177,30 +177,30 @@ func (l *lock) acquireMethod(c *store.Call, a []store.Item) {
 	l.acquire(c, want, p, func() { c.Return(no) })
 }
 
-// lockPatience is what the arguments of acquire mean.
-func lockPatience(blocking, timeout store.Item) (patience, error) {
+// lockLimit is what the arguments of acquire mean.
+func lockLimit(blocking, timeout store.Item) (timeLimit, error) {
 	try := !pyvalue.Truth(blocking.Value())
 	if timeout.IsNone() { // Python's proxies say so for -1
-		return patience{try: try}, nil
+		return timeLimit{try: try}, nil
 	}
 	d, err := seconds(timeout)
 	unbounded := d == -1e9
 	switch {
 	case err != nil:
-		return patience{}, err
+		return timeLimit{}, err
 	case try && !unbounded:
-		return patience{}, pyvalue.ValueError("can't specify a timeout for a non-blocking call")
+		return timeLimit{}, pyvalue.ValueError("can't specify a timeout for a non-blocking call")
 	case d < 0 && !unbounded:
-		return patience{}, pyvalue.ValueError("timeout value must be a non-negative number")
+		return timeLimit{}, pyvalue.ValueError("timeout value must be a non-negative number")
 	case try || unbounded:
-		return patience{try: try}, nil
+		return timeLimit{try: try}, nil
 	}
 	return within(timeout)
 }
 
 // mutex is a Lock: Python's threading.Lock, and mp.Mutex.
 type mutex struct {
-	plain
+	leaf
 	lock
 }
 
@@ -247,12 +247,12 @@ func goLockMethods[T any](what string, of func(o T) *lock) map[string]method[T] 
 }
 
 func (l *lock) mpLock(c *store.Call, sound bool) {
-	l.acquire(c, claim{depth: 1, sound: sound, grant: func() { c.Return(none) }}, patience{}, nil)
+	l.acquire(c, claim{depth: 1, sound: sound, grant: func() { c.Return(none) }}, timeLimit{}, nil)
 }
 
 func (l *lock) mpTryLock(c *store.Call) {
 	want := claim{depth: 1, sound: true, grant: func() { c.Return(yes) }}
-	l.acquire(c, want, patience{try: true}, func() { c.Return(no) })
+	l.acquire(c, want, timeLimit{try: true}, func() { c.Return(no) })
 }
 
 // owns answers if the lock is not c's. Only the owner gives its lock away, as long
@@ -309,7 +309,7 @@ func (m *mutex) Repr() string { return m.describe() }
 // rlock is an RLock: its owner, a Python channel or the whole of a Go client,
 // may take it again, and gives it back as often.
 type rlock struct {
-	plain
+	leaf
 	lock
 }
 

@@ -39,18 +39,18 @@ func intItem(n int) store.Item {
 	return store.Of(int64(n))
 }
 
-// plain are the parts of store.Object that most of these objects have in
+// leaf has the parts of store.Object that most of these objects have in
 // common: they contain nothing and cannot be copied.
-type plain struct{}
+type leaf struct{}
 
 // Refs implements store.Object.
-func (plain) Refs(func(uint64) bool) {}
+func (leaf) Refs(func(uint64) bool) {}
 
 // Snapshot implements store.Object.
-func (plain) Snapshot() (store.Item, bool) { return store.Item{}, false }
+func (leaf) Snapshot() (store.Item, bool) { return store.Item{}, false }
 
 // Dispose implements store.Object.
-func (plain) Dispose() {}
+func (leaf) Dispose() {}
 
 // answers are what is left to do when an object's mutex is free again.
 type answers []func()

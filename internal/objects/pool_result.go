@@ -234,7 +234,7 @@ type waiter struct {
 }
 
 // park leaves a call waiting until wakeAll calls ready. until is the end of
-// the call's patience as its method was told, zero for none; expired answers
+// the call's time limit as its method was told, zero for none; expired answers
 // then, and may be nil if until is the client's own deadline. mu, the object's
 // mutex, is held.
 func (w *waiters) park(mu *store.Mutex, c *store.Call, until time.Time, expired, ready func()) {

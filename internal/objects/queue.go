@@ -29,10 +29,10 @@ type queue struct {
 	closed     bool   // nothing more is put
 	drained    bool   // nor is anything to be got: what comes back is thrown away
 	disposed   bool
-	putters    lineup[*puts]
-	getters    lineup[gets]
-	watching   lineup[struct{}] // mp.await
-	joiners    lineup[struct{}]
+	putters    waitQueue[*puts]
+	getters    waitQueue[gets]
+	watching   waitQueue[struct{}] // mp.await
+	joiners    waitQueue[struct{}]
 }
 
 // puts are the items that one call puts.
@@ -156,7 +156,7 @@ func (q *queue) checkSize(it store.Item) error {
 }
 
 // putAll puts what fits, and lets the call wait for the rest.
-func (q *queue) putAll(c *store.Call, w *puts, p patience) {
+func (q *queue) putAll(c *store.Call, w *puts, p timeLimit) {
 	for _, it := range w.left {
 		if err := q.checkSize(it); err != nil {
 			c.Fail(err)
@@ -230,8 +230,8 @@ func (w *puts) answer(c *store.Call) {
 // wait has failed. A put that is withdrawn may be what others waited
 // behind; and one that was carried out in part is answered with how far it
 // came, for an error means that nothing happened.
-func (q *queue) queueUp(c *store.Call, w *puts, p patience) {
-	me := &place[*puts]{call: c, what: w}
+func (q *queue) queueUp(c *store.Call, w *puts, p timeLimit) {
+	me := &queued[*puts]{call: c, what: w}
 	unpark := func() bool {
 		q.mu.Lock()
 		if !me.leave() {
@@ -296,7 +296,7 @@ func (q *queue) putBack(list ...element) {
 func (q *queue) discard(n int) { q.unfinished = max(q.unfinished-n, 0) }
 
 // getAll answers with items, or lets the call wait for the first one.
-func (q *queue) getAll(c *store.Call, g gets, p patience) {
+func (q *queue) getAll(c *store.Call, g gets, p timeLimit) {
 	q.mu.Lock()
 	if q.items.len() > 0 { // then nobody waits, see serve
 		give := q.hand(c, g)
@@ -368,7 +368,7 @@ func (q *queue) serve() (todo answers) {
 }
 
 // servePutter goes on with the first put that waits.
-func (q *queue) servePutter(p *place[*puts], todo answers) answers {
+func (q *queue) servePutter(p *queued[*puts], todo answers) answers {
 	w := p.what
 	err := q.admit(w)
 	if err == nil && len(w.left) > 0 {
@@ -385,7 +385,7 @@ func (q *queue) servePutter(p *place[*puts], todo answers) answers {
 }
 
 // freeAll answers all who wait in l with None.
-func freeAll(l *lineup[struct{}], todo answers) answers {
+func freeAll(l *waitQueue[struct{}], todo answers) answers {
 	for p := l.pop(); p != nil; p = l.pop() {
 		todo = append(todo, func() { p.call.Return(none) })
 	}

@@ -17,29 +17,29 @@ func (g gets) end() error {
 	return io.EOF
 }
 
-// queuePatience is what block and timeout mean to a queue of Python's.
-func queuePatience(block, timeout store.Item) (patience, error) {
+// queueLimit is what block and timeout mean to a queue of Python's.
+func queueLimit(block, timeout store.Item) (timeLimit, error) {
 	if !pyvalue.Truth(block.Value()) {
-		return patience{try: true}, nil
+		return timeLimit{try: true}, nil
 	}
 	if timeout.IsNone() {
-		return patience{}, nil
+		return timeLimit{}, nil
 	}
 	d, err := seconds(timeout)
 	if err != nil {
-		return patience{}, err
+		return timeLimit{}, err
 	}
 	if d < 0 {
-		return patience{}, pyvalue.ValueError("'timeout' must be a non-negative number")
+		return timeLimit{}, pyvalue.ValueError("'timeout' must be a non-negative number")
 	}
 	return within(timeout)
 }
 
 func (q *queue) put(c *store.Call, a []store.Item) {
-	var p patience
+	var p timeLimit
 	if q.bounded() { // CPython looks at the timeout only then
 		var err error
-		if p, err = queuePatience(a[1], a[2]); err != nil {
+		if p, err = queueLimit(a[1], a[2]); err != nil {
 			c.Fail(err)
 			return
 		}
@@ -50,10 +50,10 @@ func (q *queue) put(c *store.Call, a []store.Item) {
 func (q *queue) bounded() bool { return q.maxItems > 0 || q.maxBytes > 0 }
 
 func (q *queue) putNowait(c *store.Call, a []store.Item) {
-	q.putAll(c, &puts{left: a}, patience{try: true})
+	q.putAll(c, &puts{left: a}, timeLimit{try: true})
 }
 
-func (q *queue) mpPut(c *store.Call, a []store.Item) { q.putAll(c, &puts{left: a}, patience{}) }
+func (q *queue) mpPut(c *store.Call, a []store.Item) { q.putAll(c, &puts{left: a}, timeLimit{}) }
 
 func (q *queue) mpPutBatch(c *store.Call, a []store.Item) {
 	items, err := batch(a[0])
@@ -61,11 +61,11 @@ func (q *queue) mpPutBatch(c *store.Call, a []store.Item) {
 		c.Fail(err)
 		return
 	}
-	q.putAll(c, &puts{left: items, batch: true}, patience{})
+	q.putAll(c, &puts{left: items, batch: true}, timeLimit{})
 }
 
 func (q *queue) get(c *store.Call, a []store.Item) {
-	p, err := queuePatience(a[0], a[1])
+	p, err := queueLimit(a[0], a[1])
 	if err != nil {
 		c.Fail(err)
 		return
@@ -74,15 +74,15 @@ func (q *queue) get(c *store.Call, a []store.Item) {
 }
 
 func (q *queue) getNowait(c *store.Call) {
-	q.getAll(c, gets{limit: 1, python: true}, patience{try: true})
+	q.getAll(c, gets{limit: 1, python: true}, timeLimit{try: true})
 }
 
 func (q *queue) mpGet(c *store.Call) {
-	q.getAll(c, gets{limit: 1}, patience{})
+	q.getAll(c, gets{limit: 1}, timeLimit{})
 }
 
 func (q *queue) mpTryGet(c *store.Call) {
-	q.getAll(c, gets{limit: 1}, patience{try: true})
+	q.getAll(c, gets{limit: 1}, timeLimit{try: true})
 }
 
 // maxBatch bounds what one call takes, as pageBytes does, so that the answer
@@ -98,13 +98,13 @@ func (q *queue) mpGetBatch(c *store.Call, a []store.Item) {
 		c.Fail(err)
 		return
 	}
-	q.getAll(c, gets{limit: int(min(limit, maxBatch)), batch: true}, patience{})
+	q.getAll(c, gets{limit: int(min(limit, maxBatch)), batch: true}, timeLimit{})
 }
 
 func (q *queue) mpAwait(c *store.Call) {
 	q.mu.Lock()
 	if q.items.len() == 0 && !q.closed {
-		q.watching.wait(&q.mu, c, struct{}{}, patience{}, nil)
+		q.watching.wait(&q.mu, c, struct{}{}, timeLimit{}, nil)
 		q.mu.Unlock()
 		return
 	}
@@ -156,7 +156,7 @@ func (q *queue) taskDone(c *store.Call) {
 func (q *queue) join(c *store.Call) {
 	q.mu.Lock()
 	if q.unfinished > 0 {
-		q.joiners.wait(&q.mu, c, struct{}{}, patience{}, nil)
+		q.joiners.wait(&q.mu, c, struct{}{}, timeLimit{}, nil)
 		q.mu.Unlock()
 		return
 	}

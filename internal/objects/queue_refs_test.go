@@ -154,7 +154,7 @@ func TestExposedMethodsExist(t *testing.T) {
 // scanned is an object that keeps references, and has a say when a sweep looks
 // at it.
 type scanned struct {
-	plain
+	leaf
 	args store.Args
 	then atomic.Pointer[func()]
 }

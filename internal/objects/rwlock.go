@@ -17,12 +17,12 @@ import (
 // If an owner is gone what it read is given back, and what it wrote is broken
 // until it is healed, for readers too.
 type rwlock struct {
-	plain
+	leaf
 
 	guarded
 	writer  store.Owner         // nil: nobody
 	readers map[store.Owner]int // how often each reads; none if there is a writer
-	line    lineup[claim]
+	line    waitQueue[claim]
 	soundness
 }
 
@@ -99,7 +99,7 @@ func (l *rwlock) giveTo(c *store.Call, read bool) {
 // stay puts a call in line. Whoever leaves it may have stood in the way of
 // readers.
 func (l *rwlock) stay(c *store.Call, want claim) {
-	me := &place[claim]{call: c, what: want}
+	me := &queued[claim]{call: c, what: want}
 	unpark := func() bool {
 		l.mu.Lock()
 		left := me.leave()

@@ -57,8 +57,8 @@ func TestRWLockIsFair(t *testing.T) {
 	a.fails("TypeError('mp.lock() takes no arguments (1 given)')", l, "mp.lock", int64(1))
 }
 
-// Patience ends for one in line, and those behind go on.
-func TestRWLockPatience(t *testing.T) {
+// Timeout ends for one in line, and those behind go on.
+func TestRWLockTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t, store.Limits{})
 		a := connect(t, s)

@@ -17,13 +17,13 @@ import (
 // many permits as there were in the beginning are owed, the latest; and a
 // release pays the debt of the one who releases, or else the oldest.
 type semaphore struct {
-	plain
+	leaf
 	bounded bool
 	initial int64
 
 	guarded
 	value int64
-	line  lineup[struct{}]
+	line  waitQueue[struct{}]
 	debts []debt // oldest first
 	owed  int64  // the sum of debts
 }

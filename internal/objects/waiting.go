@@ -4,23 +4,23 @@ import (
 	"multiproc/internal/store"
 )
 
-// lineup is a line of calls that wait in an object, first come first served,
+// waitQueue is a line of calls that wait in an object, first come first served,
 // with what is known of each. It is guarded by the object's mutex.
-type lineup[T any] struct {
-	first, last *place[T]
+type waitQueue[T any] struct {
+	first, last *queued[T]
 	n           int
 }
 
-// place is a call's place in a line.
-type place[T any] struct {
+// queued is a call in a line.
+type queued[T any] struct {
 	call       *store.Call
 	what       T
-	in         *lineup[T] // nil: it was served, or has left
-	prev, next *place[T]
+	in         *waitQueue[T] // nil: it was served, or has left
+	prev, next *queued[T]
 }
 
 // push puts a call at the end.
-func (l *lineup[T]) push(p *place[T]) {
+func (l *waitQueue[T]) push(p *queued[T]) {
 	p.in, p.prev, p.next = l, l.last, nil
 	if l.last != nil {
 		l.last.next = p
@@ -32,7 +32,7 @@ func (l *lineup[T]) push(p *place[T]) {
 }
 
 // pop takes the first one out; nil if there is none.
-func (l *lineup[T]) pop() *place[T] {
+func (l *waitQueue[T]) pop() *queued[T] {
 	p := l.first
 	if p != nil {
 		p.leave()
@@ -41,7 +41,7 @@ func (l *lineup[T]) pop() *place[T] {
 }
 
 // leave takes p out of its line, and reports whether it was in one.
-func (p *place[T]) leave() bool {
+func (p *queued[T]) leave() bool {
 	l := p.in
 	if l == nil {
 		return false
@@ -61,10 +61,10 @@ func (p *place[T]) leave() bool {
 	return true
 }
 
-// wait parks c at the end of the line. mu, the object's, is held. If patience
+// wait parks c at the end of the line. mu, the object's, is held. If the time
 // ends, expired answers.
-func (l *lineup[T]) wait(mu *store.Mutex, c *store.Call, what T, p patience, expired func()) {
-	me := &place[T]{call: c, what: what}
+func (l *waitQueue[T]) wait(mu *store.Mutex, c *store.Call, what T, p timeLimit, expired func()) {
+	me := &queued[T]{call: c, what: what}
 	unpark := func() bool {
 		mu.Lock()
 		defer mu.Unlock()
@@ -75,7 +75,7 @@ func (l *lineup[T]) wait(mu *store.Mutex, c *store.Call, what T, p patience, exp
 	}
 }
 
-func (l *lineup[T]) park(c *store.Call, p patience, unpark func() bool, expired func()) bool {
+func (l *waitQueue[T]) park(c *store.Call, p timeLimit, unpark func() bool, expired func()) bool {
 	if p.until.IsZero() {
 		return c.Park(unpark)
 	}

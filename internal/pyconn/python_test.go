@@ -75,7 +75,7 @@ func conn(t *testing.T, c net.Conn, err error) *pyconn.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	_ = c.SetDeadline(time.Now().Add(pyconntest.Patience))
+	_ = c.SetDeadline(time.Now().Add(pyconntest.Timeout))
 	return pyconn.New(c)
 }
 

@@ -67,7 +67,7 @@ func childRing(c *childtest.Self) (*Ring, *scratch) {
 
 // patient is a context that ends a hanging test with an error.
 func patient(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), childtest.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), childtest.Timeout)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -75,7 +75,7 @@ func patient(t testing.TB) context.Context {
 // until waits for a state that another goroutine or process brings about.
 func until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(childtest.Patience); !ok(); runtime.Gosched() {
+	for end := time.Now().Add(childtest.Timeout); !ok(); runtime.Gosched() {
 		if time.Now().After(end) {
 			t.Fatalf("waited in vain until %s", what)
 		}

@@ -190,7 +190,7 @@ func TestCancelledGettersLoseNothing(t *testing.T) {
 		}
 	})
 	// 3000 records, or on a busy machine as many as there is time for.
-	for i, began := int64(0), time.Now(); i < 3000 && time.Since(began) < childtest.Patience/2; i++ {
+	for i, began := int64(0), time.Now(); i < 3000 && time.Since(began) < childtest.Timeout/2; i++ {
 		if err := putInt(r, i); err != nil {
 			t.Fatal(err)
 		}

@@ -112,7 +112,7 @@ func TestHeldBySomebody(t *testing.T) {
 	word := m.load(9)
 	for _, w := range []uint64{word, word | futex.Waiters, word | futex.Waiters | handOver} {
 		m.store(9, w)
-		if l.bury(w) || ownerGone(ownerPID(w), uint32(w)&futex.TIDMask) {
+		if l.reclaim(w) || ownerGone(ownerPID(w), uint32(w)&futex.TIDMask) {
 			t.Errorf("%#x was buried", w)
 		}
 	}

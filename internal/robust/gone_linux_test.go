@@ -19,7 +19,7 @@ func TestThreadsEnded(t *testing.T) {
 		t.Error("a process that runs has ended")
 	}
 	_ = unix.Kill(c.PID(), unix.SIGKILL) // and not reaped
-	for end := time.Now().Add(childtest.Patience); !threadsEnded(c.PID()); runtime.Gosched() {
+	for end := time.Now().Add(childtest.Timeout); !threadsEnded(c.PID()); runtime.Gosched() {
 		if time.Now().After(end) {
 			t.Fatal("a killed process still runs")
 		}

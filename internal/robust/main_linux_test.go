@@ -107,7 +107,7 @@ func childNoNet() { firstRecheck, maxRecheck = time.Hour, time.Hour }
 
 // patient is a context that ends a hanging test with an error.
 func patient(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), childtest.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), childtest.Timeout)
 	t.Cleanup(cancel)
 	return ctx
 }

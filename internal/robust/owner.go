@@ -17,10 +17,10 @@ import (
 // slept for long, or have heard of a death, look whether the owner exists, and
 // do the kernel's work if it does not.
 
-// bury does the kernel's work if the word's owner is gone. It reports whether
+// reclaim does the kernel's work if the word's owner is gone. It reports whether
 // the word has changed since, or it is worth to look again. It makes system
 // calls.
-func (l *Lock) bury(word uint64) bool {
+func (l *Lock) reclaim(word uint64) bool {
 	if word&futex.TIDMask == 0 {
 		return true
 	}
@@ -31,9 +31,9 @@ func (l *Lock) bury(word uint64) bool {
 	return true
 }
 
-// Bury makes a lock free that says it is held, and whose owner is gone; what
+// Reclaim makes a lock free that says it is held, and whose owner is gone; what
 // TryLock and Lock do after some time.
-func (l *Lock) Bury() { l.bury(atomic.LoadUint64(&l.n.word)) }
+func (l *Lock) Reclaim() { l.reclaim(atomic.LoadUint64(&l.n.word)) }
 
 // The kernel's bound of process ids, PID_MAX_LIMIT: words that name others are
 // damaged.
@@ -90,7 +90,7 @@ func (d *doubt) raise(l *Lock) bool {
 		// Reserved for somebody who does not come.
 		return atomic.CompareAndSwapUint64(&l.n.word, word, word&futex.Waiters)
 	}
-	return l.bury(word)
+	return l.reclaim(word)
 }
 
 var start = time.Now()

@@ -52,7 +52,7 @@ func childWait(c *childtest.Self) {
 // shows in the Waiters bit and, as that stays, in the child's state.
 func asleep(t *testing.T, m *memory, c *childtest.Child) {
 	t.Helper()
-	for end := time.Now().Add(childtest.Patience); ; runtime.Gosched() {
+	for end := time.Now().Add(childtest.Timeout); ; runtime.Gosched() {
 		if m.load(9)&futex.Waiters != 0 && inWait(c.PID()) {
 			return
 		}

@@ -13,7 +13,7 @@ import (
 // looked. Then its exit is no cleaner than a death, and the family must hear of
 // it (see Table.Leave). To count who is inside would cost every call more than
 // Retire costs once: it closes the door, and looks at the stacks of those who
-// are in the house.
+// are in such a package.
 
 // retired is set for good when the process is about to exit.
 var retired atomic.Bool
@@ -80,35 +80,35 @@ func nobodyInside() bool {
 		return false // goroutines come faster than they can be counted
 	}
 	for i := range records[:n] {
-		if inside(records[i].Stack()) {
+		if mayWake(records[i].Stack()) {
 			return false
 		}
 	}
 	return true
 }
 
-// houses are the packages whose code stores first and wakes then. Their frames
+// wakers are the packages whose code stores first and wakes then. Their frames
 // are among the innermost, so a cut stack has them, except below a function of
 // the user's, and then a lock is held.
-var houses = []string{
+var wakers = []string{
 	"multiproc/internal/robust.", "multiproc/internal/ring.", "multiproc/internal/table.", "multiproc/internal/futex.",
 	"multiproc/mp.(*end).",
 }
 
-// residing are functions that do nothing for others.
-var residing = []string{"multiproc/internal/robust.own", "multiproc/internal/robust.spread", "multiproc/internal/robust.Retire"}
+// idlers are functions that do nothing for others.
+var idlers = []string{"multiproc/internal/robust.own", "multiproc/internal/robust.spread", "multiproc/internal/robust.Retire"}
 
-func inside(stack []uintptr) bool {
+func mayWake(stack []uintptr) bool {
 	in := false
 	for frames := runtime.CallersFrames(stack); ; {
 		f, more := frames.Next()
-		for _, name := range residing {
+		for _, name := range idlers {
 			if f.Function == name {
 				return false
 			}
 		}
-		for _, house := range houses {
-			in = in || strings.HasPrefix(f.Function, house)
+		for _, waker := range wakers {
+			in = in || strings.HasPrefix(f.Function, waker)
 		}
 		if !more {
 			return in

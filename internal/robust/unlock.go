@@ -64,7 +64,7 @@ func (r Rest) do() {
 		r.l.promote()
 	}
 	if r.more&restDamaged != 0 {
-		r.l.bury(atomic.LoadUint64(&r.l.n.word))
+		r.l.reclaim(atomic.LoadUint64(&r.l.n.word))
 	}
 }
 

@@ -99,7 +99,7 @@ func (l *Lock) contend(ctx context.Context, s *sleep, begin time.Time) (died boo
 	// The owner may have died before this wait began, and the family have heard
 	// of it by then.
 	if word := atomic.LoadUint64(&l.n.word); word&futex.TIDMask != 0 && nobody(word) {
-		l.bury(word)
+		l.reclaim(word)
 	}
 	for {
 		if got, died, err := l.attempt(&t, s); got || err != nil {
@@ -121,7 +121,7 @@ func (l *Lock) contend(ctx context.Context, s *sleep, begin time.Time) (died boo
 			continue
 		}
 		if l.doze(ctx, s, death, &heard, waited) {
-			l.bury(atomic.LoadUint64(&l.n.word))
+			l.reclaim(atomic.LoadUint64(&l.n.word))
 		}
 		t.slept, t.bits = true, t.bits|futex.Waiters
 	}

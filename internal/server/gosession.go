@@ -115,8 +115,8 @@ func (g *goSession) begin(f *frames.Frame) error {
 		return nil
 	}
 	c.call = store.Call{Method: g.method(f.Method), Args: store.Args{Pos: args, Loan: &c.loan}, Owner: g.owner}
-	if f.Patience >= 0 {
-		c.call.Deadline = time.Now().Add(time.Duration(min(f.Patience, maxTimeout)) * time.Millisecond)
+	if f.Timeout >= 0 {
+		c.call.Deadline = time.Now().Add(time.Duration(min(f.Timeout, maxTimeout)) * time.Millisecond)
 	}
 	g.session.Begin(&c.call, f.Object, c)
 	return nil

@@ -70,7 +70,7 @@ func (p *goPeer) begin(object uint64, method string, timeout int64, args ...pyva
 // call sends a call and waits for its answer, which must be the next frame.
 func (p *goPeer) call(object uint64, method string, args ...pyvalue.Value) pyvalue.Value {
 	p.t.Helper()
-	seq := p.begin(object, method, frames.NoPatience, args...)
+	seq := p.begin(object, method, frames.NoTimeout, args...)
 	f := p.read()
 	if f.Kind != frames.Return || f.Seq != seq {
 		p.t.Fatalf("%s: %v %d, %s %s", method, f.Kind, f.Seq, f.Class, f.Args.Raw())
@@ -114,12 +114,12 @@ func TestGoCalls(t *testing.T) {
 		if v := p.call(q, "mp.get"); v != pyvalue.Value("a") {
 			t.Errorf("got %v", v)
 		}
-		p.fails(p.begin(q, "mp.tryGet", frames.NoPatience), "Empty", "mp.ErrEmpty")
-		p.fails(p.begin(q, "nonsense", frames.NoPatience), "AttributeError", "")
-		p.fails(p.begin(99, "mp.get", frames.NoPatience), "KeyError", "")
-		p.fails(p.begin(0, "nonsense", frames.NoPatience), "AttributeError", "")
-		p.fails(p.begin(0, "open", frames.NoPatience, "Queue"), "TypeError", "")
-		p.fails(p.begin(0, "open", frames.NoPatience, "Nothing", nil, &pyvalue.List{}), "NotImplementedError", "errors.ErrUnsupported")
+		p.fails(p.begin(q, "mp.tryGet", frames.NoTimeout), "Empty", "mp.ErrEmpty")
+		p.fails(p.begin(q, "nonsense", frames.NoTimeout), "AttributeError", "")
+		p.fails(p.begin(99, "mp.get", frames.NoTimeout), "KeyError", "")
+		p.fails(p.begin(0, "nonsense", frames.NoTimeout), "AttributeError", "")
+		p.fails(p.begin(0, "open", frames.NoTimeout, "Queue"), "TypeError", "")
+		p.fails(p.begin(0, "open", frames.NoTimeout, "Nothing", nil, &pyvalue.List{}), "NotImplementedError", "errors.ErrUnsupported")
 		if n := p.call(0, "count"); n != pyvalue.Value(int64(1)) {
 			t.Errorf("%v objects", n)
 		}
@@ -136,7 +136,7 @@ func TestGoWaits(t *testing.T) {
 	s := serveTest(t, "unix")
 	p := s.goPeer(t)
 	q := p.open("Queue", "q", int64(0), int64(0))
-	first := p.begin(q, "mp.get", frames.NoPatience)
+	first := p.begin(q, "mp.get", frames.NoTimeout)
 	impatient := p.begin(q, "mp.get", 1)
 	p.call0(impatient)
 	p.write(frames.AppendCancel(nil, first))
@@ -144,8 +144,8 @@ func TestGoWaits(t *testing.T) {
 	p.write(frames.AppendCancel(nil, first)) // once more is nothing
 	p.write(frames.AppendCancel(nil, 12345))
 	p.call(0, "ping")
-	again := p.begin(q, "mp.get", frames.NoPatience)
-	p.begin(q, "mp.put", frames.NoPatience, "x")
+	again := p.begin(q, "mp.get", frames.NoTimeout)
+	p.begin(q, "mp.put", frames.NoTimeout, "x")
 	if f := p.read(); f.Seq != again || f.Kind != frames.Return || !f.Taken {
 		t.Errorf("%v %d", f.Kind, f.Seq)
 	}
@@ -167,7 +167,7 @@ func TestGoTaken(t *testing.T) {
 
 	p := s.goPeer(t)
 	q := p.open("Queue", "q", int64(0), int64(0))
-	seq := p.begin(q, "mp.get", frames.NoPatience)
+	seq := p.begin(q, "mp.get", frames.NoTimeout)
 	if f := p.read(); !f.Taken {
 		t.Fatal("it does not say that the item was taken")
 	}
@@ -176,7 +176,7 @@ func TestGoTaken(t *testing.T) {
 	p.call(0, "ping")
 	m.want(false, id, "empty")
 
-	p.begin(q, "mp.get", frames.NoPatience)
+	p.begin(q, "mp.get", frames.NoTimeout)
 	_ = p.read()
 	_ = p.c.Close()
 	m.want("item", id, "get", true, 20.0)
@@ -243,7 +243,7 @@ func TestGoCallInPart(t *testing.T) {
 	s := serveTest(t, "unix")
 	p := s.goPeer(t)
 	ping := func(n int) []byte {
-		return begun(frames.AppendCall(nil, uint64(n), 0, "ping", frames.NoPatience, 0), uint64(n))
+		return begun(frames.AppendCall(nil, uint64(n), 0, "ping", frames.NoTimeout, 0), uint64(n))
 	}
 	for i := range len(ping(1)) - 1 {
 		a, b := ping(2*i+1), ping(2*i+2)
@@ -299,7 +299,7 @@ func TestGoReferences(t *testing.T) {
 	if !pyvalue.Equal(got.Items[0], wireID(id)) || got.Items[1] != pyvalue.Value("Queue") || got.Items[2] != pyvalue.Value(int64(5)) {
 		t.Errorf("redeemed %s", pyvalue.Repr(got))
 	}
-	b.fails(b.begin(0, "redeem", frames.NoPatience, ticket), "KeyError", "mp.ErrNoHandle")
+	b.fails(b.begin(0, "redeem", frames.NoTimeout, ticket), "KeyError", "mp.ErrNoHandle")
 	if got := b.call(0, "attach", wireID(id)).(*pyvalue.List); got.Items[0] != pyvalue.Value("Queue") {
 		t.Errorf("attached %s", pyvalue.Repr(got))
 	}
@@ -312,10 +312,10 @@ func TestGoReferences(t *testing.T) {
 	}
 	jobs := b.open("Queue", "jobs", int64(5), int64(0))
 	b.call(jobs, "mp.put", int64(1))
-	b.begin(jobs, "mp.join", frames.NoPatience) // waits until the item is done
+	b.begin(jobs, "mp.join", frames.NoTimeout) // waits until the item is done
 	if v, want := pyvalue.Repr(b.call(0, "list")), fmt.Sprintf("[['jobs', 'Queue', %d, 1, 5, 1], ['named', 'Lock', %d, None, 0, 0]]", jobs, named); v != want {
 		t.Errorf("%s, want %s", v, want)
 	}
 	b.call(0, "forget", "named")
-	b.fails(b.begin(0, "forget", frames.NoPatience, "named"), "KeyError", "mp.ErrNoKey")
+	b.fails(b.begin(0, "forget", frames.NoTimeout, "named"), "KeyError", "mp.ErrNoKey")
 }

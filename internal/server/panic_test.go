@@ -53,10 +53,10 @@ func TestPanicIsOneCallsFailure(t *testing.T) {
 			id, dict := a.open("mine", "m"), a.open("dict", "d")
 			a.call(id, "hold")
 			b.open("mine", "m")
-			waits := b.begin(id, "wait", frames.NoPatience)
+			waits := b.begin(id, "wait", frames.NoTimeout)
 			b.call(0, "ping")
 			if front == "go" {
-				a.fails(a.begin(id, "bang", frames.NoPatience), "RuntimeError", "")
+				a.fails(a.begin(id, "bang", frames.NoTimeout), "RuntimeError", "")
 			} else {
 				c := s.rawChannel(t)
 				for range 2 {
@@ -71,7 +71,7 @@ func TestPanicIsOneCallsFailure(t *testing.T) {
 				}
 			}
 			b.fails(waits, "RuntimeError", "")
-			b.fails(b.begin(id, "hold", frames.NoPatience), "RuntimeError", "")
+			b.fails(b.begin(id, "hold", frames.NoTimeout), "RuntimeError", "")
 			a.call(dict, "mp.set", "k", int64(1))
 			a.call(0, "count")
 			a.call(0, "debug")

@@ -101,7 +101,7 @@ func TestOpaqueRefusedOfGo(t *testing.T) {
 		"within":    &pyvalue.List{Items: []pyvalue.Value{pyvalue.Tuple{&pyvalue.Exception{Class: pyvalue.Global{Module: "builtins", Name: "exec"}, Args: pyvalue.Tuple{"1"}}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p.fails(p.begin(d, "__setitem__", frames.NoPatience, "k", v), "TypeError", "mp.ErrType")
+			p.fails(p.begin(d, "__setitem__", frames.NoTimeout, "k", v), "TypeError", "mp.ErrType")
 		})
 	}
 	zone := &pyvalue.Object{Func: pyvalue.Global{Module: "datetime", Name: "timezone"}, Args: pyvalue.Tuple{

@@ -30,8 +30,8 @@ var slow = make(chan struct{})
 func TestConstructorExits(t *testing.T) {
 	s := serveTest(t, "unix")
 	p := s.goPeer(t)
-	p.fails(p.begin(0, "open", frames.NoPatience, "test.Exits", nil, listOf()), "RuntimeError", "")
-	p.fails(p.begin(0, "create", frames.NoPatience, "test.Exits", listOf()), "RuntimeError", "")
+	p.fails(p.begin(0, "open", frames.NoTimeout, "test.Exits", nil, listOf()), "RuntimeError", "")
+	p.fails(p.begin(0, "create", frames.NoTimeout, "test.Exits", listOf()), "RuntimeError", "")
 	p.call(0, "ping")
 	c := s.join(t)
 	send(t, c, nil, "create", pyvalue.Tuple{"test.Exits"})
@@ -77,10 +77,10 @@ func TestRegisteredMarshalersPanic(t *testing.T) {
 	p := s.goPeer(t)
 	id := p.open("test.Counter", "", int64(0))
 	for _, method := range []string{"Give", "GiveAll"} {
-		p.fails(p.begin(id, method, frames.NoPatience), "RuntimeError", "")
+		p.fails(p.begin(id, method, frames.NoTimeout), "RuntimeError", "")
 	}
-	p.fails(p.begin(id, "Take", frames.NoPatience, "x"), "RuntimeError", "")
-	p.fails(p.begin(0, "open", frames.NoPatience, "test.Touched", nil, listOf("x")), "RuntimeError", "")
+	p.fails(p.begin(id, "Take", frames.NoTimeout, "x"), "RuntimeError", "")
+	p.fails(p.begin(0, "open", frames.NoTimeout, "test.Touched", nil, listOf("x")), "RuntimeError", "")
 	p.call(0, "ping")
 }
 
@@ -88,7 +88,7 @@ func TestRegisteredMarshalersPanic(t *testing.T) {
 func TestGoCancelsConstructor(t *testing.T) {
 	s := serveTest(t, "unix")
 	p := s.goPeer(t)
-	seq := p.begin(0, "open", frames.NoPatience, "test.Slow", nil, listOf())
+	seq := p.begin(0, "open", frames.NoTimeout, "test.Slow", nil, listOf())
 	<-slow
 	p.write(frames.AppendCancel(nil, seq))
 	p.call(0, "ping")

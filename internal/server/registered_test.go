@@ -121,7 +121,7 @@ func TestRegisteredContext(t *testing.T) {
 	s := serveTest(t, "unix")
 	p := s.goPeer(t)
 	id := p.open("test.Counter", "", int64(0))
-	seq := p.begin(id, "Wait", frames.NoPatience)
+	seq := p.begin(id, "Wait", frames.NoTimeout)
 	<-waits
 	p.write(frames.AppendCancel(nil, seq))
 	if err := <-ends; !errors.Is(err, context.Canceled) {
@@ -133,7 +133,7 @@ func TestRegisteredContext(t *testing.T) {
 	if err := <-ends; !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
 	}
-	p.begin(id, "Wait", frames.NoPatience)
+	p.begin(id, "Wait", frames.NoTimeout)
 	<-waits
 	_ = p.c.Close()
 	<-ends

@@ -147,7 +147,7 @@ func lender(t *testing.T, s *testServer, m *member) (p *goPeer, hello frames.Ser
 	wantNo(t, "hello", err)
 	q = p.open("Queue", "q", int64(0), int64(0))
 	m.want(nil, q, "put", "item")
-	seq = p.begin(q, "mp.get", frames.NoPatience)
+	seq = p.begin(q, "mp.get", frames.NoTimeout)
 	if f := p.read(); !f.Taken || f.Seq != seq {
 		t.Fatalf("%v %d", f.Kind, f.Seq)
 	}
@@ -206,13 +206,13 @@ func TestReplays(t *testing.T) {
 	s := serveTest(t, "unix", keeping(time.Hour))
 	m := s.member(t)
 	p, hello, q, _ := lender(t, s, m)
-	put := frames.AppendText(frames.AppendCall(nil, p.seq+1, q, "mp.put", frames.NoPatience, 1), "once")
+	put := frames.AppendText(frames.AppendCall(nil, p.seq+1, q, "mp.put", frames.NoTimeout, 1), "once")
 	p.write(put)
 	p.read()
 	for range 3 {
 		wantNo(t, "write", p.c.WriteFrame(framestest.Seal(put, p.Sent, p.Got.Load())))
 	}
-	p.write(frames.AppendCall(nil, p.seq+2, q, "mp.len", frames.NoPatience, 0))
+	p.write(frames.AppendCall(nil, p.seq+2, q, "mp.len", frames.NoTimeout, 0))
 	if n, _ := frames.Uint(p.read().Value); n != 1 {
 		t.Errorf("%d items", n)
 	}

@@ -65,7 +65,7 @@ func TestGoFrameTooLarge(t *testing.T) {
 	p, hello, q, seq := lender(t, s, s.member(t))
 	for _, size := range []int{1001, 100_000} {
 		seq++
-		large := frames.AppendBytes(frames.AppendCall(nil, seq, q, "mp.put", frames.NoPatience, 1), make([]byte, size))
+		large := frames.AppendBytes(frames.AppendCall(nil, seq, q, "mp.put", frames.NoTimeout, 1), make([]byte, size))
 		damaged := framestest.Seal(large, p.Sent+1, p.Got.Load())
 		damaged[len(damaged)-1] ^= 1
 		wantNo(t, "write", p.c.WriteFrame(damaged))

@@ -92,8 +92,8 @@ func giveAreas(n int64) {
 	}
 }
 
-// patience bounds how long one waits for the collector.
-const patience = time.Second
+// timeLimit bounds how long one waits for the collector.
+const timeLimit = time.Second
 
 // collect runs the collector, and waits for what it finds to be given back,
 // until there is enough.
@@ -105,7 +105,7 @@ func collect(enough func() bool) {
 		done := make(chan struct{})
 		runtime.AddCleanup(new([64]byte), func(c chan struct{}) { close(c) }, done)
 		runtime.GC()
-		timer := time.NewTimer(patience)
+		timer := time.NewTimer(timeLimit)
 		select {
 		case <-done:
 		case <-timer.C:

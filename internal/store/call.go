@@ -16,7 +16,7 @@ type Call struct {
 	Method string
 	Args   Args
 	Owner  Owner // nil: the session
-	// Deadline is the client's patience, zero if it has none. The store answers
+	// Deadline is the client's time limit, zero if it has none. The store answers
 	// a parked call with context.DeadlineExceeded when it has passed. Timeouts
 	// that are arguments of a Python method are the object's: see ParkUntil.
 	Deadline time.Time
@@ -74,9 +74,9 @@ func (ss *Session) Begin(c *Call, id uint64, reply Replier) {
 		c.run()
 		return
 	}
-	epoch := ss.store.presence.enter()
+	epoch := ss.store.epochs.enter()
 	c.run()
-	ss.store.presence.leave(epoch)
+	ss.store.epochs.leave(epoch)
 }
 
 // run carries the call out. A panic is its answer, and the object's end.
@@ -195,7 +195,7 @@ func (c *Call) Acknowledge() { c.settle() }
 // back. After Acknowledge, or the end of the owner, it does nothing. No object's
 // mutex may be held.
 func (c *Call) Lost() {
-	c.Owner.session.store.inside(func() {
+	c.Owner.session.store.withinEpoch(func() {
 		if putBack := c.settle(); putBack != nil {
 			c.within("putting back", putBack)
 		}

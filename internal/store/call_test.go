@@ -27,7 +27,7 @@ func TestParkedCallsEnd(t *testing.T) {
 	}{
 		"answered":            {func(_ *Session, b *box, _ *reply) { b.pop().Return(Item{}) }, nil, 1},
 		"cancelled":           {func(_ *Session, _ *box, r *reply) { r.Cancel(); r.Cancel() }, context.Canceled, 1},
-		"out of patience":     {func(*Session, *box, *reply) { <-time.After(2 * time.Hour) }, context.DeadlineExceeded, 1},
+		"out of time":         {func(*Session, *box, *reply) { <-time.After(2 * time.Hour) }, context.DeadlineExceeded, 1},
 		"client gone":         {func(ss *Session, _ *box, _ *reply) { ss.End(nil) }, nil, 0},
 		"answered, cancelled": {func(_ *Session, b *box, r *reply) { b.pop().Return(Item{}); r.Cancel() }, nil, 1},
 		"cancelled amid":      {func(_ *Session, b *box, r *reply) { w := b.pop(); r.Cancel(); w.Return(Item{}) }, nil, 1},

@@ -44,7 +44,7 @@ func (c *Call) Long(f func()) {
 			f()
 			return
 		}
-		s.inside(f)
+		s.withinEpoch(f)
 	})
 }
 

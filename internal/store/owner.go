@@ -120,7 +120,7 @@ type duty struct {
 
 // end is EndOwner's part.
 func (o *ownership) end(left func(id uint64) bool) {
-	o.session.store.inside(func() { o.endInside(left) })
+	o.session.store.withinEpoch(func() { o.endInside(left) })
 }
 
 func (o *ownership) endInside(left func(id uint64) bool) {

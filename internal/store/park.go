@@ -6,7 +6,7 @@ import (
 )
 
 // Park leaves the call waiting. unpark is called without locks when the client
-// cancels, its patience ends or it dies: it takes the call out of the object's
+// cancels, its time limit ends or it dies: it takes the call out of the object's
 // list of waiters and reports whether it was still there; if it was, the store
 // answers. It may decline, by false, if the object answers later.
 //
@@ -104,7 +104,7 @@ func (c *Call) Until() time.Time {
 // expire is what the timer does.
 func (c *Call) expire(turn int, expired func()) {
 	left := false
-	c.Owner.session.store.inside(func() {
+	c.Owner.session.store.withinEpoch(func() {
 		left = c.leave(turn)
 	})
 	switch {
@@ -163,7 +163,7 @@ func (c *Call) Cancel() {
 		return
 	}
 	left := false
-	c.Owner.session.store.inside(func() {
+	c.Owner.session.store.withinEpoch(func() {
 		left = c.leave(0)
 	})
 	if left {
@@ -176,7 +176,7 @@ func (c *Call) Cancel() {
 func (c *Call) Gone() bool { return c.Owner.Gone() }
 
 // Go runs f on a goroutine of its own, for methods that run users' code; f
-// answers. ctx ends when the client cancels, its patience ends, or it is gone.
+// answers. ctx ends when the client cancels, its time limit ends, or it is gone.
 func (c *Call) Go(f func(ctx context.Context)) {
 	ctx, cancel := c.context()
 	if err := c.enroll(time.Time{}, nil, nil, cancel); err != nil {

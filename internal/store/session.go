@@ -119,7 +119,7 @@ func (ss *Session) Release(left func(id uint64) bool) {
 	ss.mu.Lock()
 	owners := slices.Collect(maps.Keys(ss.owners))
 	ss.mu.Unlock()
-	ss.store.inside(func() {
+	ss.store.withinEpoch(func() {
 		for _, o := range owners {
 			o.release(left)
 		}

@@ -54,7 +54,7 @@ type Store struct {
 	tickets     map[uint64]*ticket
 	sessions    map[*Session]struct{}
 	sweeper     sweeper
-	presence    presence
+	epochs      epochs
 
 	ticketsAtMost int // allTickets, less in tests
 

@@ -116,7 +116,7 @@ func (s *Store) Carry(id uint64, look func() []Item) (items []Item, err error) {
 	if e != nil && e.broken.Load() != nil {
 		return nil, e.broken.Load()
 	}
-	s.inside(func() {
+	s.withinEpoch(func() {
 		b := s.guard(e, "a look into it", func() {
 			items = look()
 			for i := range items {
@@ -192,7 +192,7 @@ func (s *Store) sweepNow() {
 // that has not been looked at to one that has been by way of a message, or by
 // Carry, and then its object was touched: sweep gives up and leaves the rest for
 // the next. Messages that are on their way from or to an object meanwhile have
-// arrived when sweep decides, see presence.
+// arrived when sweep decides, see epochs.
 func (s *Store) sweep() int {
 	s.sweeper.mu.Lock()
 	defer s.sweeper.mu.Unlock()
@@ -216,7 +216,7 @@ func (s *Store) sweepLocked() int {
 
 	s.mark(roots, refsOf(calls), w.round)
 	took := s.now() - begun
-	calm := s.presence.passed()
+	calm := s.epochs.passed()
 
 	s.mu.Lock()
 	w.ended, w.took = s.now(), took

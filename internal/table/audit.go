@@ -13,7 +13,7 @@ func (t *Table) vacant(n uint32) bool {
 	var life robust.Lock
 	life.Init(unsafe.Pointer(&t.slots[n].life))
 	if life.OwnerAlive() {
-		life.Bury()
+		life.Reclaim()
 	}
 	return !life.OwnerAlive()
 }

@@ -168,7 +168,7 @@ func (t *Table) enter(ref Ref) error {
 	t.life.Init(unsafe.Pointer(&s.life))
 	// The last owner of the slot never unlocked: died is expected. Its word may
 	// even say that it lives, see robust's owner.go.
-	t.life.Bury()
+	t.life.Reclaim()
 	ok, _, err := t.life.TryLock()
 	if err != nil {
 		return err
@@ -209,7 +209,7 @@ func (t *Table) Reserve(name string) (Ref, error) {
 			}
 			s := &t.slots[n]
 			if sweep == 1 {
-				t.bury(n)
+				t.reclaim(n)
 			}
 			if atomic.LoadUint32(&s.state) == free && t.vacant(n) && atomic.CompareAndSwapUint32(&s.state, free, want) {
 				failpoint.Hit("table.reserved")
@@ -231,10 +231,10 @@ func (t *Table) setName(n uint32, name string) {
 // Rename changes the name in the slot of a child of this process.
 func (t *Table) Rename(ref Ref, name string) { t.setName(ref.Slot, name) }
 
-// bury frees a slot that nobody will release: its process is dead, and so is
+// reclaim frees a slot that nobody will release: its process is dead, and so is
 // the one that should have reaped it. That an own child was not reaped yet
 // does not make it free.
-func (t *Table) bury(n uint32) {
+func (t *Table) reclaim(n uint32) {
 	s := &t.slots[n]
 	// gen first: if the slot is freed and taken again in between, freeSlot
 	// finds another gen.
@@ -262,7 +262,7 @@ type Orphan struct {
 func (t *Table) Orphans() (list []Orphan) {
 	for n := range uint32(MaxProcesses) {
 		s := &t.slots[n]
-		gen := atomic.LoadUint32(&s.gen) // before the state, as in bury
+		gen := atomic.LoadUint32(&s.gen) // before the state, as in reclaim
 		state := atomic.LoadUint32(&s.state)
 		if n == 0 || state == free || t.starterLive(state) {
 			continue

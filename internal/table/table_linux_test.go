@@ -249,7 +249,7 @@ func TestCorruptTable(t *testing.T) {
 	}
 	tab.Release(Ref{Slot: 1 << 31})
 	for i := range uint32(200) {
-		tab.bury(i + 1)
+		tab.reclaim(i + 1)
 	}
 	if _, err := tab.Reserve("z"); err != nil {
 		t.Error(err)

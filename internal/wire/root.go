@@ -1,7 +1,7 @@
 package wire
 
 // The conversation with the family's root. Requests carry a number of the
-// asker's, which the answer repeats: an asker that has lost patience goes on
+// asker's, which the answer repeats: an asker that has given up goes on
 // with other requests, and knows the late answer when it comes.
 
 // Carrier is what a parcel is taken out of: one direction of a pipe, the one

@@ -69,7 +69,7 @@ func TestCleanExitInsideAPut(t *testing.T) {
 				t.Error(err)
 			}
 			if ctx.Err() != nil {
-				t.Error("the getter found the item only when its patience was over")
+				t.Error("the getter found the item only when its timeLimit was over")
 			}
 		})
 	}

@@ -35,11 +35,11 @@ func (f Fault) String() string { return faultNames[f] }
 type Proxy struct {
 	Done [faults]atomic.Int64 // how often each fault happened
 
-	listener net.Listener
-	target   [2]string // network and address
-	every    int       // mean number of bytes between two faults of a direction
-	kinds    []Fault
-	patience time.Duration // of one who stalls
+	listener  net.Listener
+	target    [2]string // network and address
+	every     int       // mean number of bytes between two faults of a direction
+	kinds     []Fault
+	timeLimit time.Duration // of one who stalls
 
 	ctx  context.Context
 	stop context.CancelFunc
@@ -61,7 +61,7 @@ func NewProxy(network, address string, every int, kinds ...Fault) (*Proxy, error
 	}
 	p := &Proxy{
 		listener: l, target: [2]string{network, address}, every: every, kinds: kinds,
-		patience: time.Minute, conns: map[net.Conn]struct{}{},
+		timeLimit: time.Minute, conns: map[net.Conn]struct{}{},
 	}
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	p.wg.Go(p.accept)
@@ -264,7 +264,7 @@ func (p *Proxy) harm(b *[]byte, from, to net.Conn) bool {
 		p.wait(time.Duration(rand.IntN(int(20 * time.Millisecond))))
 	case Stall:
 		// The other direction goes on, until one of the ends has enough.
-		p.wait(p.patience)
+		p.wait(p.timeLimit)
 		return false
 	}
 	return true

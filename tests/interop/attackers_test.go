@@ -143,7 +143,7 @@ var attacks = map[string]func(a *attacker) func(){
 		go drain(c)
 		return func() {
 			for seq := uint64(10); a.ctx.Err() == nil; seq++ {
-				b := frames.AppendCall(nil, seq, id, "mp.getBatch", frames.NoPatience, 1)
+				b := frames.AppendCall(nil, seq, id, "mp.getBatch", frames.NoTimeout, 1)
 				b = append(b, 0x1a, 0, 1, 0, 0) // 65536
 				if c.WriteFrame(b) != nil || c.WriteFrame(frames.AppendCancel(nil, seq)) != nil {
 					return
@@ -190,7 +190,7 @@ var attacks = map[string]func(a *attacker) func(){
 		deep := strings.Repeat("\x81", 1<<20) + "\x80"
 		return func() {
 			for seq := uint64(10); a.ctx.Err() == nil; seq++ {
-				if c.WriteFrame(append(frames.AppendCall(nil, seq, id, "mp.append", frames.NoPatience, 1), deep...)) != nil {
+				if c.WriteFrame(append(frames.AppendCall(nil, seq, id, "mp.append", frames.NoTimeout, 1), deep...)) != nil {
 					c = a.raw()
 				}
 			}
@@ -209,7 +209,7 @@ func drain(c *session) {
 
 // openRaw opens a named object; the call has the number 1.
 func openRaw(c *session, kind, name string) uint64 {
-	b := frames.AppendCall(nil, 1, 0, "open", frames.NoPatience, 3)
+	b := frames.AppendCall(nil, 1, 0, "open", frames.NoTimeout, 3)
 	b = append(frames.AppendText(frames.AppendText(b, kind), name), 0x80)
 	check(c.WriteFrame(b))
 	b, err := c.ReadFrame(1 << 20)
@@ -238,7 +238,7 @@ func waitingCalls(a *attacker, kind, name, method string) func() {
 				id := openRaw(c, kind, name)
 				go drain(c)
 				for seq := uint64(10); a.ctx.Err() == nil; seq++ {
-					_ = c.WriteFrame(frames.AppendCall(nil, seq, id, method, frames.NoPatience, 0))
+					_ = c.WriteFrame(frames.AppendCall(nil, seq, id, method, frames.NoTimeout, 0))
 					if seq > 65_000 {
 						_ = c.WriteFrame(frames.AppendCancel(nil, seq-65_000))
 					}
@@ -263,7 +263,7 @@ func flood(a *attacker, what func(c *session) (uint64, string), reads bool) func
 				}
 				context.AfterFunc(a.ctx, func() { _ = c.Close() })
 				for seq := uint64(10); a.ctx.Err() == nil; seq++ {
-					if c.WriteFrame(frames.AppendCall(nil, seq, id, method, frames.NoPatience, 0)) != nil {
+					if c.WriteFrame(frames.AppendCall(nil, seq, id, method, frames.NoTimeout, 0)) != nil {
 						return
 					}
 				}

@@ -74,7 +74,7 @@ func TestSlowReaders(t *testing.T) {
 					// Not 1000 times a MiB, at any rate.
 					must(t, c.NetConn().SetWriteDeadline(time.Now().Add(20*time.Millisecond)))
 					for sent[i] < 1000 {
-						call := frames.AppendText(frames.AppendCall(nil, uint64(sent[i]+2), id, "mp.get", frames.NoPatience, 1), "k")
+						call := frames.AppendText(frames.AppendCall(nil, uint64(sent[i]+2), id, "mp.get", frames.NoTimeout, 1), "k")
 						if err := c.WriteFrame(call); err != nil {
 							if !errors.Is(err, os.ErrDeadlineExceeded) {
 								t.Error(err)
@@ -115,7 +115,7 @@ func TestSlowWatchers(t *testing.T) {
 		for range watchers {
 			c := s.session(t)
 			all = append(all, c)
-			must(t, c.WriteFrame(frames.AppendCall(nil, 2, open(t, c, "dict", "watched"), "mp.watch", frames.NoPatience, 0)))
+			must(t, c.WriteFrame(frames.AppendCall(nil, 2, open(t, c, "dict", "watched"), "mp.watch", frames.NoTimeout, 0)))
 		}
 		for range 1000 {
 			must(t, d.Set(t.Context(), "k", make([]byte, 64<<10)))
@@ -146,7 +146,7 @@ func TestSlowWriters(t *testing.T) {
 				if d := time.Since(began); d > 2*time.Second {
 					t.Errorf("a handshake took %v of 200 ms", d)
 				}
-				call := frames.AppendText(frames.AppendCall(nil, 9, 0, "ping", frames.NoPatience, 1), "xxxx")
+				call := frames.AppendText(frames.AppendCall(nil, 9, 0, "ping", frames.NoTimeout, 1), "xxxx")
 				for _, p := range []*pyconn.Conn{s.channel(t), s.session(t).Conn} {
 					for _, b := range frame(framestest.Seal(call, 1, 0)) {
 						_, err := p.NetConn().Write([]byte{b})
@@ -192,9 +192,9 @@ func TestFloodOfWaiters(t *testing.T) {
 			}
 		}()
 		for i := range flood {
-			must(t, c.WriteFrame(frames.AppendCall(nil, uint64(i+2), id, "mp.get", frames.NoPatience, 0)))
+			must(t, c.WriteFrame(frames.AppendCall(nil, uint64(i+2), id, "mp.get", frames.NoTimeout, 0)))
 		}
-		must(t, c.WriteFrame(frames.AppendCall(nil, flood+2, 0, "ping", frames.NoPatience, 0)))
+		must(t, c.WriteFrame(frames.AppendCall(nil, flood+2, 0, "ping", frames.NoTimeout, 0)))
 		if n := <-refused; n < flood-65_536 || n > flood-65_000 {
 			t.Errorf("%d calls were refused, the limit is 65 536 of %d", n, flood)
 		}

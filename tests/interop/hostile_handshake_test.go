@@ -99,7 +99,7 @@ func (c *stingy) Write(b []byte) (int, error) {
 // A connection may end at each byte, or stand still there.
 func TestTruncatedAnywhere(t *testing.T) {
 	call := func(n uint64) []byte {
-		return frames.AppendText(frames.AppendCall(nil, n, 0, "names", frames.NoPatience, 1), "x")
+		return frames.AppendText(frames.AppendCall(nil, n, 0, "names", frames.NoTimeout, 1), "x")
 	}
 	for name, says := range map[string][][]byte{
 		"Python": {pickled},

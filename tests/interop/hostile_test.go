@@ -232,7 +232,7 @@ func (s *session) ReadFrame(limit int) ([]byte, error) { return s.Peer.ReadFrame
 // open opens an object by name in such a session, with the call number 1.
 func open(t testing.TB, c *session, kind, name string) (id uint64) {
 	t.Helper()
-	call := frames.AppendText(frames.AppendCall(nil, 1, 0, "open", frames.NoPatience, 3), kind)
+	call := frames.AppendText(frames.AppendCall(nil, 1, 0, "open", frames.NoTimeout, 3), kind)
 	must(t, c.WriteFrame(frames.AppendArray(frames.AppendText(call, name), 0)))
 	b, err := c.ReadFrame(1 << 20)
 	must(t, err)

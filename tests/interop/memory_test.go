@@ -214,7 +214,7 @@ func attackSmallValues(t *testing.T, s *testServer) {
 			if method == "mp.index" {
 				n = 3
 			}
-			call := append(frames.AppendCall(nil, uint64(seq+2), id, method, frames.NoPatience, n), small...)
+			call := append(frames.AppendCall(nil, uint64(seq+2), id, method, frames.NoTimeout, n), small...)
 			for range n - 1 {
 				call = frames.AppendUint(call, 0)
 			}
@@ -285,7 +285,7 @@ func attackArguments(t *testing.T, s *testServer) {
 	id := open(t, c, "Queue", "pinned")
 	block := make([]byte, 40<<20)
 	for i := range 60 {
-		call := frames.AppendUint(frames.AppendCall(nil, uint64(i+2), id, "put", frames.NoPatience, 2), uint64(i))
+		call := frames.AppendUint(frames.AppendCall(nil, uint64(i+2), id, "put", frames.NoTimeout, 2), uint64(i))
 		must(t, c.SetDeadline(time.Now().Add(time.Minute)))
 		must(t, c.WriteFrame(frames.AppendBytes(call, block)))
 		if _, err := c.ReadFrame(1 << 20); err != nil {
@@ -354,7 +354,7 @@ func attackWaiting(t *testing.T, s *testServer) {
 		}()
 		must(t, c.SetDeadline(time.Now().Add(time.Minute)))
 		for i := range 20_000 {
-			if err := c.WriteFrame(frames.AppendCall(nil, uint64(i+2), id, "mp.get", frames.NoPatience, 0)); err != nil {
+			if err := c.WriteFrame(frames.AppendCall(nil, uint64(i+2), id, "mp.get", frames.NoTimeout, 0)); err != nil {
 				t.Log(err)
 				break
 			}

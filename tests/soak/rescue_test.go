@@ -53,8 +53,8 @@ func play(ctx context.Context, p pair) error {
 	}
 	for p.Stop.Load() == 0 {
 		// Whoever waits in vain for so long has lost the item with the other.
-		patience, cancel := context.WithTimeout(ctx, time.Second)
-		err := p.turn(patience, in, out)
+		timeLimit, cancel := context.WithTimeout(ctx, time.Second)
+		err := p.turn(timeLimit, in, out)
 		cancel()
 		var died *mp.OwnerDiedError
 		switch {

@@ -84,9 +84,9 @@ func idOf(b []byte) (int64, error) {
 	return int64(binary.LittleEndian.Uint64(b[4:])), nil
 }
 
-// patience is mostly short, so that work goes on, and now and then longer than
+// timeLimit is mostly short, so that work goes on, and now and then longer than
 // the pause of the re-check.
-func patience(ctx context.Context, r *rand.Rand) (context.Context, context.CancelFunc) {
+func timeLimit(ctx context.Context, r *rand.Rand) (context.Context, context.CancelFunc) {
 	d := time.Millisecond
 	if r.IntN(8) == 0 {
 		d = 300 * time.Millisecond
@@ -101,9 +101,9 @@ func (s *storm) put(ctx context.Context, r *rand.Rand) error {
 	}
 	s.Next.Store(s.Place, n)
 	id := int64(s.Place)*ids + n
-	patience, cancel := patience(ctx, r)
+	timeLimit, cancel := timeLimit(ctx, r)
 	defer cancel()
-	err := s.Queue.Put(patience, record(id, r.IntN(2000)))
+	err := s.Queue.Put(timeLimit, record(id, r.IntN(2000)))
 	if errors.Is(err, context.DeadlineExceeded) {
 		return nil
 	}
@@ -114,9 +114,9 @@ func (s *storm) put(ctx context.Context, r *rand.Rand) error {
 }
 
 func (s *storm) get(ctx context.Context, r *rand.Rand) error {
-	patience, cancel := patience(ctx, r)
+	timeLimit, cancel := timeLimit(ctx, r)
 	defer cancel()
-	b, err := s.Queue.Get(patience)
+	b, err := s.Queue.Get(timeLimit)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return nil
 	}

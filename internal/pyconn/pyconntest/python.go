@@ -18,9 +18,9 @@ import (
 	"time"
 )
 
-// Patience is how long a test waits for a line of a Python program before it
+// Timeout is how long a test waits for a line of a Python program before it
 // fails. It bounds a hang and is no measure of speed.
-const Patience = 30 * time.Second
+const Timeout = 30 * time.Second
 
 // Pythons returns the interpreters that the tests meet, the default one first:
 // python3, each python3.N of the path, and those that pyenv has installed, one
@@ -170,7 +170,7 @@ func (s *Script) follow(stdout io.Reader) {
 }
 
 // Line waits for the next line; the test fails if the program ends, or takes
-// longer than Patience.
+// longer than Timeout.
 func (s *Script) Line() string {
 	s.t.Helper()
 	select {
@@ -180,7 +180,7 @@ func (s *Script) Line() string {
 			s.t.Fatalf("the Python program ended without another line: %v", s.err)
 		}
 		return line
-	case <-time.After(Patience):
+	case <-time.After(Timeout):
 		s.t.Fatal("the Python program says nothing")
 	}
 	panic("not reached")
@@ -201,12 +201,12 @@ func (s *Script) Kill() {
 }
 
 // Ended waits until the program has ended; the test fails if it takes longer than
-// Patience.
+// Timeout.
 func (s *Script) Ended() {
 	s.t.Helper()
 	select {
 	case <-s.done:
-	case <-time.After(Patience):
+	case <-time.After(Timeout):
 		s.t.Fatal("the Python program does not end")
 	}
 }

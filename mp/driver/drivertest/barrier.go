@@ -31,7 +31,7 @@ func arrive(t *testing.T, b driver.Barrier, index int) func(context.Context) err
 }
 
 func testBarrier(t *testing.T, p driver.Place) {
-	b, ctx := newBarrier(t, p, "", 3), within(t, patience)
+	b, ctx := newBarrier(t, p, "", 3), within(t, timeLimit)
 	n, err := b.Parties(ctx)
 	is(t, "parties", n, err, 3)
 	for range 2 {
@@ -54,7 +54,7 @@ func testBarrier(t *testing.T, p driver.Place) {
 // isBroken checks the state, and repairs it.
 func isBroken(t *testing.T, b driver.Barrier) {
 	t.Helper()
-	ctx := within(t, patience)
+	ctx := within(t, timeLimit)
 	broken, err := b.Broken(ctx)
 	is(t, "broken", broken, err, true)
 	_, err = b.Wait(ctx)
@@ -65,7 +65,7 @@ func isBroken(t *testing.T, b driver.Barrier) {
 }
 
 func testBarrierBroken(t *testing.T, p driver.Place) {
-	a, b, ctx := newBarrier(t, p, "b", 3), newBarrier(t, p, "b", 3), within(t, patience)
+	a, b, ctx := newBarrier(t, p, "b", 3), newBarrier(t, p, "b", 3), within(t, timeLimit)
 	for what, end := range map[string]func(cancel func(), handle driver.Barrier){
 		"cancel": func(cancel func(), _ driver.Barrier) { cancel() },
 		"close":  func(_ func(), handle driver.Barrier) { must(t, handle.Close()) },

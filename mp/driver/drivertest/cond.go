@@ -29,18 +29,18 @@ func newCond(t *testing.T, p driver.Place, name string) complete.Cond {
 // inWait starts a wait, which gives the lock back, and returns when it waits.
 func inWait(t *testing.T, c complete.Cond) (answer chan error, cancel func()) {
 	t.Helper()
-	must(t, c.Lock(within(t, patience)))
+	must(t, c.Lock(within(t, timeLimit)))
 	answer, cancel = waiting(t, "wait", func(ctx context.Context) error {
 		err := c.Wait(ctx)
 		return errors.Join(err, c.Unlock(context.WithoutCancel(ctx)))
 	})
-	must(t, c.Lock(within(t, patience))) // so it has given the lock up
-	must(t, c.Unlock(within(t, patience)))
+	must(t, c.Lock(within(t, timeLimit))) // so it has given the lock up
+	must(t, c.Unlock(within(t, timeLimit)))
 	return answer, cancel
 }
 
 func testCondSignal(t *testing.T, p driver.Place) {
-	c, ctx := newCond(t, p, ""), within(t, patience)
+	c, ctx := newCond(t, p, ""), within(t, timeLimit)
 	one, cancel := inWait(t, c)
 	defer cancel()
 	two, cancel := inWait(t, c)
@@ -75,13 +75,13 @@ func givesUpIn(t *testing.T, c complete.Cond) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	wantErr(t, "wait with an ended context", c.Wait(ended), context.Canceled)
-	ok, err := c.TryLock(within(t, patience))
+	ok, err := c.TryLock(within(t, timeLimit))
 	is(t, "try lock after a wait that gave up", ok, err, false)
 }
 
 // One that gives up has the lock again when it returns, and not before.
 func testCondGivesUp(t *testing.T, p driver.Place) {
-	c, ctx := newCond(t, p, ""), within(t, patience)
+	c, ctx := newCond(t, p, ""), within(t, timeLimit)
 	must(t, c.Lock(ctx))
 	givesUpIn(t, c)
 	must(t, c.Unlock(ctx))
@@ -99,7 +99,7 @@ func testCondGivesUp(t *testing.T, p driver.Place) {
 }
 
 func testCondNotHeld(t *testing.T, p driver.Place) {
-	c, ctx := newCond(t, p, ""), within(t, patience)
+	c, ctx := newCond(t, p, ""), within(t, timeLimit)
 	wantErr(t, "wait", c.Wait(ctx), mperr.ErrNotHeld)
 	wantErr(t, "signal", c.Signal(ctx), mperr.ErrNotHeld)
 	wantErr(t, "broadcast", c.Broadcast(ctx), mperr.ErrNotHeld)
@@ -108,7 +108,7 @@ func testCondNotHeld(t *testing.T, p driver.Place) {
 
 // A wait in a handle that is closed takes no lock along.
 func testCondClosed(t *testing.T, p driver.Place) {
-	ctx := within(t, patience)
+	ctx := within(t, timeLimit)
 	a, b := newCond(t, p, "c"), newCond(t, p, "c")
 	must(t, a.Lock(ctx))
 	answer, cancel := waiting(t, "wait", a.Wait)
@@ -122,7 +122,7 @@ func testCondClosed(t *testing.T, p driver.Place) {
 // Of those who use one handle some wait and one has the lock when it is closed:
 // the lock is held until the last of them has called Unlock.
 func testCondClosedHeld(t *testing.T, p driver.Place) {
-	ctx := within(t, patience)
+	ctx := within(t, timeLimit)
 	a, b := newCond(t, p, "c"), newCond(t, p, "c")
 	must(t, a.Lock(ctx))
 	answer, cancel := waiting(t, "wait", a.Wait)
@@ -168,7 +168,7 @@ func testCondOfMutex(t *testing.T, p driver.Place) {
 	if !offers(t, p, driver.KindMutex) {
 		t.Skipf("%v does not offer locks", p)
 	}
-	m, ctx := newMutex(t, p, ""), within(t, patience)
+	m, ctx := newMutex(t, p, ""), within(t, timeLimit)
 	s := driver.Spec{Kind: driver.KindCond, Lock: complete.Bare(m)}
 	c, other := open[complete.Cond](t, p, s), open[complete.Cond](t, p, s)
 	must(t, m.Lock(ctx))
@@ -194,6 +194,6 @@ func testCondOfNoLock(t *testing.T, p driver.Place) {
 		t.Skipf("%v does not offer queues", p)
 	}
 	q := open[complete.Queue](t, p, spec(driver.KindQueue))
-	_, err := p.Open(within(t, patience), driver.Spec{Kind: driver.KindCond, Lock: complete.Bare(q)})
+	_, err := p.Open(within(t, timeLimit), driver.Spec{Kind: driver.KindCond, Lock: complete.Bare(q)})
 	wantErr(t, "a cond of a queue", err, mperr.ErrType)
 }

@@ -43,7 +43,7 @@ func testDeathOfOwner(kind driver.Kind) func(t *testing.T, victim, witness drive
 
 func checkDeathOfOwner(t *testing.T, theirs, m, free, held complete.Mutex, kill func()) {
 	t.Helper()
-	ctx := within(t, patience)
+	ctx := within(t, timeLimit)
 	must(t, held.Lock(ctx))
 	must(t, held.Unlock(ctx))
 	must(t, theirs.Lock(ctx))
@@ -79,7 +79,7 @@ func testDeathOfWaiters(t *testing.T, victim, witness driver.Place, kill func())
 	if !offers(t, witness, driver.KindQueue) || !offers(t, witness, driver.KindMutex) {
 		t.Skipf("%v does not offer queues and locks", witness)
 	}
-	ctx, s := within(t, patience), driver.Spec{Kind: driver.KindQueue, Name: "q"}
+	ctx, s := within(t, timeLimit), driver.Spec{Kind: driver.KindQueue, Name: "q"}
 	theirs, q := open[complete.Queue](t, victim, s), open[complete.Queue](t, witness, s)
 	getting, cancel := waiting(t, "get", func(ctx context.Context) error { _, err := theirs.Get(ctx); return err })
 	defer cancel()
@@ -105,7 +105,7 @@ func testCallsOfTheDead(t *testing.T, victim, witness driver.Place, kill func())
 	if !offers(t, witness, driver.KindDict) {
 		t.Skipf("%v does not offer dicts", witness)
 	}
-	ctx, s := within(t, patience), driver.Spec{Kind: driver.KindDict, Name: "d"}
+	ctx, s := within(t, timeLimit), driver.Spec{Kind: driver.KindDict, Name: "d"}
 	theirs, d := open[complete.Dict](t, victim, s), open[complete.Dict](t, witness, s)
 	needsMethod(t, theirs, "Watch")
 	must(t, theirs.Set(ctx, item(t, "k"), item(t, 1)))

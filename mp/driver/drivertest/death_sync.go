@@ -31,7 +31,7 @@ func needs(t *testing.T, p driver.Place, kind driver.Kind) {
 // then; it holds the lock.
 func testDeathInWait(t *testing.T, victim, witness driver.Place, kill func()) {
 	needs(t, witness, driver.KindCond)
-	ctx := within(t, patience)
+	ctx := within(t, timeLimit)
 	theirs, c := newCond(t, victim, "c"), newCond(t, witness, "c")
 	must(t, c.Lock(ctx))
 	answer, cancel := waiting(t, "wait", c.Wait)
@@ -52,7 +52,7 @@ func testDeathInWait(t *testing.T, victim, witness driver.Place, kill func()) {
 // A signal to the dead goes to the living.
 func testDeathOfCondWaiters(t *testing.T, victim, witness driver.Place, kill func()) {
 	needs(t, witness, driver.KindCond)
-	ctx := within(t, patience)
+	ctx := within(t, timeLimit)
 	theirs, c := newCond(t, victim, "c"), newCond(t, witness, "c")
 	must(t, theirs.Lock(ctx))
 	lost, cancel := waiting(t, "wait", theirs.Wait)
@@ -73,7 +73,7 @@ func testDeathOfCondWaiters(t *testing.T, victim, witness driver.Place, kill fun
 // A dead reader is gone, a dead writer who waited, too.
 func testDeathOfReaders(t *testing.T, victim, witness driver.Place, kill func()) {
 	needs(t, witness, driver.KindRWMutex)
-	ctx := within(t, patience)
+	ctx := within(t, timeLimit)
 	theirs, l := newRW(t, victim, "l"), newRW(t, witness, "l")
 	other, theirOther := newRW(t, witness, "other"), newRW(t, victim, "other")
 	must(t, theirs.RLock(ctx))
@@ -98,7 +98,7 @@ func testDeathOfReaders(t *testing.T, victim, witness driver.Place, kill func())
 // After the death of a writer readers, too, are told, until it is healed.
 func testDeathOfWriter(t *testing.T, victim, witness driver.Place, kill func()) {
 	needs(t, witness, driver.KindRWMutex)
-	ctx := within(t, patience)
+	ctx := within(t, timeLimit)
 	theirs, l := newRW(t, victim, "l"), newRW(t, witness, "l")
 	must(t, theirs.Lock(ctx))
 	reading, cancel := waiting(t, "rlock", l.RLock)
@@ -123,7 +123,7 @@ func testDeathOfWriter(t *testing.T, victim, witness driver.Place, kill func()) 
 
 func testDeathOfRecursive(t *testing.T, victim, witness driver.Place, kill func()) {
 	needs(t, witness, driver.KindRecursiveMutex)
-	ctx := within(t, patience)
+	ctx := within(t, timeLimit)
 	theirs, l := newRecursive(t, victim, "r"), newRecursive(t, witness, "r")
 	must(t, theirs.Lock(ctx))
 	must(t, theirs.Lock(ctx))
@@ -139,7 +139,7 @@ func testDeathOfRecursive(t *testing.T, victim, witness driver.Place, kill func(
 
 func testDeathOfPermits(t *testing.T, victim, witness driver.Place, kill func()) {
 	needs(t, witness, driver.KindSemaphore)
-	ctx := within(t, patience)
+	ctx := within(t, timeLimit)
 	theirs, s := newSemaphore(t, victim, "s", 2), newSemaphore(t, witness, "s", 2)
 	signals, signalled := newSemaphore(t, witness, "signals", 0), newSemaphore(t, victim, "signals", 0)
 	must(t, theirs.Acquire(ctx))

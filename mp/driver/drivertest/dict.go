@@ -37,7 +37,7 @@ func newDict(t *testing.T, p driver.Place) complete.Dict {
 // all reads a dict at one moment.
 func all(t *testing.T, d complete.Dict, want string) {
 	t.Helper()
-	keys, vs, next, err := d.Page(within(t, patience), 0, 0)
+	keys, vs, next, err := d.Page(within(t, timeLimit), 0, 0)
 	must(t, err)
 	var pairs [][]byte
 	for i, k := range keys {
@@ -50,7 +50,7 @@ func all(t *testing.T, d complete.Dict, want string) {
 }
 
 func testDictEntries(t *testing.T, p driver.Place) {
-	d, ctx := newDict(t, p), within(t, patience)
+	d, ctx := newDict(t, p), within(t, timeLimit)
 	_, err := d.Get(ctx, item(t, "a"))
 	wantErr(t, "get of nothing", err, mperr.ErrNoKey)
 	_, err = d.Pop(ctx, item(t, "a"))
@@ -79,7 +79,7 @@ func testDictEntries(t *testing.T, p driver.Place) {
 }
 
 func testDictMany(t *testing.T, p driver.Place) {
-	d, ctx := newDict(t, p), within(t, patience)
+	d, ctx := newDict(t, p), within(t, timeLimit)
 	_, _, err := d.PopItem(ctx)
 	wantErr(t, "popitem of nothing", err, mperr.ErrNoKey)
 	must(t, d.Set(ctx, item(t, "b"), item(t, 9)))
@@ -93,7 +93,7 @@ func testDictMany(t *testing.T, p driver.Place) {
 }
 
 func testDictSamples(t *testing.T, p driver.Place) {
-	d, ctx := newDict(t, p), within(t, patience)
+	d, ctx := newDict(t, p), within(t, timeLimit)
 	for i, v := range sampleItems(t) {
 		must(t, d.Set(ctx, item(t, i), v))
 		got, err := d.Get(ctx, item(t, i))
@@ -112,7 +112,7 @@ func testDictSamples(t *testing.T, p driver.Place) {
 
 // Keys that Python calls equal are one; the first of them stays.
 func testDictEqualKeys(t *testing.T, p driver.Place) {
-	d, ctx := newDict(t, p), within(t, patience)
+	d, ctx := newDict(t, p), within(t, timeLimit)
 	for i, k := range []pyvalue.Value{int64(1), true, 1.0, complex(1, 0)} {
 		must(t, d.Set(ctx, item(t, k), item(t, i)))
 	}
@@ -124,7 +124,7 @@ func testDictEqualKeys(t *testing.T, p driver.Place) {
 }
 
 func testDictConditional(t *testing.T, p driver.Place) {
-	d, ctx, key := newDict(t, p), within(t, patience), item(t, "k")
+	d, ctx, key := newDict(t, p), within(t, timeLimit), item(t, "k")
 	ok, err := d.CompareAndSwap(ctx, key, item(t, nil), item(t, 1))
 	is(t, "swap of nothing", ok, err, false)
 	v, err := d.SetDefault(ctx, key, item(t, 1))
@@ -139,7 +139,7 @@ func testDictConditional(t *testing.T, p driver.Place) {
 }
 
 func testDictVersions(t *testing.T, p driver.Place) {
-	d, ctx, key := newDict(t, p), within(t, patience), item(t, "k")
+	d, ctx, key := newDict(t, p), within(t, timeLimit), item(t, "k")
 	set := func(version uint64, v []byte, want bool) {
 		t.Helper()
 		ok, err := d.SetVersion(ctx, key, v, version)
@@ -181,7 +181,7 @@ func testDictVersions(t *testing.T, p driver.Place) {
 // version0 is the version of an entry that is not there.
 func version0(t *testing.T, d complete.Dict, key []byte) uint64 {
 	t.Helper()
-	_, err := d.Get(within(t, patience), key)
+	_, err := d.Get(within(t, timeLimit), key)
 	wantErr(t, "get of nothing", err, mperr.ErrNoKey)
 	return 0
 }
@@ -211,7 +211,7 @@ var sums = []struct {
 }
 
 func testDictSums(t *testing.T, p driver.Place) {
-	d, ctx := newDict(t, p), within(t, patience)
+	d, ctx := newDict(t, p), within(t, timeLimit)
 	v, err := d.Add(ctx, item(t, "new"), item(t, 5))
 	reads(t, "the first of a sum", v, err, "5")
 	_, err = d.Add(ctx, item(t, "none"), item(t, nil))
@@ -244,7 +244,7 @@ func testDictSums(t *testing.T, p driver.Place) {
 // crowd runs f often on many goroutines.
 func crowd(t *testing.T, members, each int, f func(ctx context.Context) error) {
 	t.Helper()
-	ctx := within(t, 3*patience)
+	ctx := within(t, 3*timeLimit)
 	var all sync.WaitGroup
 	for range members {
 		all.Go(func() {
@@ -271,7 +271,7 @@ func testDictCrowd(t *testing.T, p driver.Place) {
 // Those who lose a race know it, and somebody always wins.
 func testDictContention(t *testing.T, p driver.Place) {
 	d, key, one := newDict(t, p), item(t, "k"), item(t, 1)
-	must(t, d.Set(within(t, patience), key, item(t, 0)))
+	must(t, d.Set(within(t, timeLimit), key, item(t, 0)))
 	crowd(t, 5, 50, func(ctx context.Context) error {
 		for {
 			now, err := d.Get(ctx, key)
@@ -303,7 +303,7 @@ func testDictCancelled(t *testing.T, p driver.Place) {
 }
 
 func testNamespace(t *testing.T, p driver.Place) {
-	d, ctx := open[complete.Dict](t, p, driver.Spec{Kind: driver.KindNamespace}), within(t, patience)
+	d, ctx := open[complete.Dict](t, p, driver.Spec{Kind: driver.KindNamespace}), within(t, timeLimit)
 	_, err := d.Get(ctx, item(t, "x"))
 	wantErr(t, "get of nothing", err, mperr.ErrNoKey)
 	must(t, d.Set(ctx, item(t, "x"), item(t, 1)))

@@ -196,7 +196,7 @@ func sentinel(err error) string {
 // differ carries out calls in all places. If one differs from the first, n is
 // how many calls it took.
 func differ(ctx context.Context, kind driver.Kind, calls []call, places []driver.Place) (n int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, timeLimit)
 	defer cancel()
 	subjects := make([]*subject, len(places))
 	for i, p := range places {

@@ -77,11 +77,11 @@ type test struct {
 	run  func(t *testing.T, p driver.Place)
 }
 
-// patience bounds what is expected to happen; short is how long a call may take
+// timeLimit bounds what is expected to happen; short is how long a call may take
 // before it is taken to be waiting.
 const (
-	patience = 20 * time.Second
-	short    = 30 * time.Millisecond
+	timeLimit = 20 * time.Second
+	short     = 30 * time.Millisecond
 )
 
 func within(t *testing.T, d time.Duration) context.Context {
@@ -108,7 +108,7 @@ func spec(kind driver.Kind) driver.Spec {
 // offers reports whether the place has objects of that kind.
 func offers(t *testing.T, p driver.Place, kind driver.Kind) bool {
 	t.Helper()
-	o, err := p.Open(within(t, patience), spec(kind))
+	o, err := p.Open(within(t, timeLimit), spec(kind))
 	if errors.Is(err, errors.ErrUnsupported) {
 		return false
 	}
@@ -132,7 +132,7 @@ func kinds(t *testing.T, p driver.Place) []driver.Kind {
 // open opens an object, completes it, and closes it at the end of the test.
 func open[O driver.Object](t *testing.T, p driver.Place, s driver.Spec) O {
 	t.Helper()
-	o, err := p.Open(within(t, patience), s)
+	o, err := p.Open(within(t, timeLimit), s)
 	if s.Name != "" && errors.Is(err, errors.ErrUnsupported) {
 		t.Skip(err)
 	}

@@ -19,7 +19,7 @@ var nameTests = []test{
 }
 
 func testNames(t *testing.T, p driver.Place) {
-	ctx := within(t, patience)
+	ctx := within(t, timeLimit)
 	for _, kind := range kinds(t, p) {
 		s := spec(kind)
 		if s.Name = "the " + string(kind); kind == driver.KindValue {
@@ -45,7 +45,7 @@ func testNames(t *testing.T, p driver.Place) {
 // mark changes an object; seen checks that it is that one.
 func mark(t *testing.T, o driver.Object) {
 	t.Helper()
-	ctx, v := within(t, patience), item(t, "mark")
+	ctx, v := within(t, timeLimit), item(t, "mark")
 	var err error
 	switch o := o.(type) {
 	case driver.Queue:
@@ -68,7 +68,7 @@ func mark(t *testing.T, o driver.Object) {
 
 func seen(t *testing.T, how string, o driver.Object) {
 	t.Helper()
-	if !same(within(t, patience), o) {
+	if !same(within(t, timeLimit), o) {
 		t.Errorf("%v, %s: it is another object", o, how)
 	}
 }
@@ -108,7 +108,7 @@ func testNameOfAnotherKind(t *testing.T, p driver.Place) {
 		open[driver.Object](t, p, s)
 		other := spec(all[(i+1)%len(all)])
 		other.Name = s.Name
-		o, err := p.Open(within(t, patience), other)
+		o, err := p.Open(within(t, timeLimit), other)
 		wantErr(t, s.Name+" as a "+string(other.Kind), err, mperr.ErrType)
 		if err == nil {
 			must(t, o.Close())
@@ -117,7 +117,7 @@ func testNameOfAnotherKind(t *testing.T, p driver.Place) {
 }
 
 func testNoSuchKind(t *testing.T, p driver.Place) {
-	_, err := p.Open(within(t, patience), driver.Spec{Kind: "Perpetuum"})
+	_, err := p.Open(within(t, timeLimit), driver.Spec{Kind: "Perpetuum"})
 	wantErr(t, "open", err, errors.ErrUnsupported)
 }
 
@@ -176,7 +176,7 @@ func callZero(t *testing.T, p driver.Place, m reflect.Value) error {
 	for i := range args {
 		switch in := m.Type().In(i); in {
 		case reflect.TypeFor[context.Context]():
-			args[i] = reflect.ValueOf(within(t, patience))
+			args[i] = reflect.ValueOf(within(t, timeLimit))
 		case reflect.TypeFor[driver.Place]():
 			args[i] = reflect.ValueOf(p)
 		case reflect.TypeFor[[]byte]():
@@ -218,7 +218,7 @@ func testClosedMeanwhile(t *testing.T, p driver.Place) {
 			continue
 		}
 		if m, ok := o.(driver.Mutex); ok {
-			must(t, m.Lock(within(t, patience)))
+			must(t, m.Lock(within(t, timeLimit)))
 		}
 		answer, cancel := waiting(t, "a call", func(ctx context.Context) error { return wait(ctx, o) })
 		defer cancel()
@@ -230,7 +230,7 @@ func testClosedMeanwhile(t *testing.T, p driver.Place) {
 
 // Close is for one handle only.
 func testClosedByOne(t *testing.T, p driver.Place) {
-	ctx := within(t, patience)
+	ctx := within(t, timeLimit)
 	for _, kind := range kinds(t, p) {
 		s := spec(kind)
 		s.Name = "the " + string(kind)

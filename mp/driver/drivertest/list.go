@@ -27,7 +27,7 @@ func newList(t *testing.T, p driver.Place, vs ...pyvalue.Value) complete.List {
 	t.Helper()
 	l := open[complete.List](t, p, driver.Spec{Kind: driver.KindList})
 	for _, v := range vs {
-		must(t, l.Append(within(t, patience), item(t, v)))
+		must(t, l.Append(within(t, timeLimit), item(t, v)))
 	}
 	return l
 }
@@ -35,12 +35,12 @@ func newList(t *testing.T, p driver.Place, vs ...pyvalue.Value) complete.List {
 // holds checks all elements.
 func holds(t *testing.T, what string, l complete.List, want string) {
 	t.Helper()
-	vs, err := l.Slice(within(t, patience), nil, nil, nil)
+	vs, err := l.Slice(within(t, timeLimit), nil, nil, nil)
 	readAll(t, what, vs, err, want)
 }
 
 func testListElements(t *testing.T, p driver.Place) {
-	l, ctx := newList(t, p), within(t, patience)
+	l, ctx := newList(t, p), within(t, timeLimit)
 	holds(t, "a new list", l, "")
 	for i := range 3 {
 		must(t, l.Append(ctx, item(t, i)))
@@ -73,7 +73,7 @@ func testListElements(t *testing.T, p driver.Place) {
 }
 
 func testListEnds(t *testing.T, p driver.Place) {
-	l, ctx := newList(t, p, 0, 1, 2), within(t, patience)
+	l, ctx := newList(t, p, 0, 1, 2), within(t, timeLimit)
 	for _, i := range []int{3, -4, 1 << 40} {
 		_, err := l.Get(ctx, i)
 		wantErr(t, fmt.Sprint("get ", i), err, mperr.ErrIndex)
@@ -107,7 +107,7 @@ func testListEnds(t *testing.T, p driver.Place) {
 }
 
 func testListSearch(t *testing.T, p driver.Place) {
-	l, ctx := newList(t, p, "a", 1, "b", 1.0, "a", true, nil), within(t, patience)
+	l, ctx := newList(t, p, "a", 1, "b", 1.0, "a", true, nil), within(t, timeLimit)
 	for _, x := range []struct {
 		v           pyvalue.Value
 		start, stop int
@@ -148,7 +148,7 @@ func testListSearch(t *testing.T, p driver.Place) {
 }
 
 func testListSort(t *testing.T, p driver.Place) {
-	ctx := within(t, patience)
+	ctx := within(t, timeLimit)
 	for _, x := range []struct {
 		vs       []pyvalue.Value
 		up, down string
@@ -171,7 +171,7 @@ func testListSort(t *testing.T, p driver.Place) {
 }
 
 func testListSortRefused(t *testing.T, p driver.Place) {
-	ctx := within(t, patience)
+	ctx := within(t, timeLimit)
 	for _, vs := range [][]pyvalue.Value{{int64(2), "a", int64(1)}, {nil, nil}, {&pyvalue.Dict{}, &pyvalue.Dict{}}} {
 		l := newList(t, p, vs...)
 		wantErr(t, "sort", l.Sort(ctx, false), mperr.ErrType)
@@ -180,7 +180,7 @@ func testListSortRefused(t *testing.T, p driver.Place) {
 }
 
 func testListConditional(t *testing.T, p driver.Place) {
-	l, ctx := newList(t, p, "a", "b", "c"), within(t, patience)
+	l, ctx := newList(t, p, "a", "b", "c"), within(t, timeLimit)
 	ok, err := l.CompareAndSwap(ctx, -1, item(t, "b"), item(t, "x"))
 	is(t, "swap of another", ok, err, false)
 	ok, err = l.CompareAndSwap(ctx, -1, item(t, "c"), item(t, "x"))
@@ -206,7 +206,7 @@ func testListConditional(t *testing.T, p driver.Place) {
 }
 
 func testListSums(t *testing.T, p driver.Place) {
-	ctx := within(t, patience)
+	ctx := within(t, timeLimit)
 	for _, s := range sums {
 		l, what := newList(t, p, "other", s.before), pyvalue.Repr(s.before)+" + "+pyvalue.Repr(s.delta)
 		v, err := l.Add(ctx, -1, item(t, s.delta))
@@ -233,6 +233,6 @@ func testListCrowd(t *testing.T, p driver.Place) {
 	})
 	holds(t, "the sum", l, "10000")
 	crowd(t, 5, 100, func(ctx context.Context) error { return l.Append(ctx, one) })
-	n, err := l.Len(within(t, patience))
+	n, err := l.Len(within(t, timeLimit))
 	is(t, "len", n, err, 501)
 }

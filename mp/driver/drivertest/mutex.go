@@ -37,7 +37,7 @@ func newLock(t *testing.T, p driver.Place, kind driver.Kind, name string) comple
 }
 
 func testMutex(t *testing.T, p driver.Place, kind driver.Kind) {
-	m, ctx := newLock(t, p, kind, ""), within(t, patience)
+	m, ctx := newLock(t, p, kind, ""), within(t, timeLimit)
 	wantErr(t, "unlock of a new one", m.Unlock(ctx), mperr.ErrNotHeld)
 	if !lacks(m, "Owner") {
 		pid, err := m.Owner(ctx)
@@ -83,7 +83,7 @@ func testMutexExcludes(t *testing.T, p driver.Place, kind driver.Kind) {
 
 // Two handles of a session are one lock, which the session holds.
 func testMutexHandles(t *testing.T, p driver.Place, kind driver.Kind) {
-	ctx := within(t, patience)
+	ctx := within(t, timeLimit)
 	a, b := newLock(t, p, kind, "lock"), newLock(t, p, kind, "lock")
 	must(t, a.Lock(ctx))
 	ok, err := b.TryLock(ctx)
@@ -95,7 +95,7 @@ func testMutexHandles(t *testing.T, p driver.Place, kind driver.Kind) {
 }
 
 func testMutexRepair(t *testing.T, p driver.Place, kind driver.Kind) {
-	m, ctx := newLock(t, p, kind, ""), within(t, patience)
+	m, ctx := newLock(t, p, kind, ""), within(t, timeLimit)
 	wantErr(t, "heal without the lock", m.Heal(ctx), mperr.ErrNotHeld)
 	must(t, m.LockBroken(ctx))
 	must(t, m.Heal(ctx))
@@ -108,8 +108,8 @@ func testMutexRepair(t *testing.T, p driver.Place, kind driver.Kind) {
 func testMutexClosedHeld(t *testing.T, p driver.Place, kind driver.Kind) {
 	a, b := newLock(t, p, kind, "lock"), newLock(t, p, kind, "lock")
 	closedHeld(t, a, b.TryLock)
-	must(t, b.Unlock(within(t, patience)))
-	wantErr(t, "lock of a closed handle", a.Lock(within(t, patience)), mperr.ErrClosed)
+	must(t, b.Unlock(within(t, timeLimit)))
+	wantErr(t, "lock of a closed handle", a.Lock(within(t, timeLimit)), mperr.ErrClosed)
 }
 
 // closedHeld locks, closes, sees that the lock is still held, and unlocks: then
@@ -121,7 +121,7 @@ func closedHeld(t *testing.T, l interface {
 }, try func(context.Context) (bool, error),
 ) {
 	t.Helper()
-	ctx := within(t, patience)
+	ctx := within(t, timeLimit)
 	must(t, l.Lock(ctx))
 	must(t, l.Close())
 	ok, err := try(ctx)

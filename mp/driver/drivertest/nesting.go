@@ -46,7 +46,7 @@ func linked(t *testing.T, p driver.Place, o driver.Object) []byte {
 	plan, err := interchange.For[[]*link]()
 	must(t, err)
 	v := []*link{{o}}
-	b, err := plan.Append(nil, &v, session{within(t, patience), p})
+	b, err := plan.Append(nil, &v, session{within(t, timeLimit), p})
 	if errors.Is(err, errors.ErrUnsupported) {
 		t.Skip(err)
 	}
@@ -60,7 +60,7 @@ func extracted(t *testing.T, p driver.Place, b []byte) driver.Object {
 	plan, err := interchange.For[[]*link]()
 	must(t, err)
 	var v []*link
-	must(t, plan.Decode(b, &v, session{within(t, patience), p}))
+	must(t, plan.Decode(b, &v, session{within(t, timeLimit), p}))
 	if len(v) != 1 {
 		t.Fatalf("%d objects", len(v))
 	}
@@ -76,7 +76,7 @@ func testEmbed(t *testing.T, p driver.Place) {
 			t.Skip(err)
 		}
 		must(t, err)
-		again, err := p.Extract(within(t, patience), ref)
+		again, err := p.Extract(within(t, timeLimit), ref)
 		must(t, err)
 		seen(t, "extracted", closing[driver.Object](t, again))
 		must(t, again.Close())
@@ -115,7 +115,7 @@ var containers = map[driver.Kind]struct {
 }
 
 func testContainers(t *testing.T, p driver.Place) {
-	ctx := within(t, patience)
+	ctx := within(t, timeLimit)
 	for kind, c := range containers {
 		if !offers(t, p, kind) {
 			continue
@@ -136,7 +136,7 @@ func testAliveInside(t *testing.T, p driver.Place) {
 	if !offers(t, p, driver.KindDict) || !offers(t, p, driver.KindList) {
 		t.Skipf("%v does not offer dicts and lists", p)
 	}
-	ctx := within(t, patience)
+	ctx := within(t, timeLimit)
 	outer, inner, leaf := newList(t, p), newDict(t, p), newList(t, p)
 	must(t, leaf.Append(ctx, item(t, "mark")))
 	must(t, inner.Set(ctx, item(t, "leaf"), linked(t, p, leaf)))
@@ -158,7 +158,7 @@ func testAliveInside(t *testing.T, p driver.Place) {
 
 // What was taken out of its last container lives until the taker has it.
 func testTakenOut(t *testing.T, p driver.Place) {
-	ctx := within(t, patience)
+	ctx := within(t, timeLimit)
 	for kind, c := range containers {
 		if !offers(t, p, kind) || !offers(t, p, driver.KindList) {
 			continue
@@ -175,7 +175,7 @@ func testTakenOut(t *testing.T, p driver.Place) {
 
 func testExtractGarbage(t *testing.T, p driver.Place) {
 	for _, ref := range [][]byte{nil, {}, {1}, make([]byte, 8), []byte("\xff\xff\xff\xff\xff\xff\xff\xfflist"), make([]byte, 1000)} {
-		if o, err := p.Extract(within(t, patience), ref); err == nil {
+		if o, err := p.Extract(within(t, timeLimit), ref); err == nil {
 			t.Errorf("% x refers to %v", ref, o)
 			must(t, o.Close())
 		}
@@ -183,7 +183,7 @@ func testExtractGarbage(t *testing.T, p driver.Place) {
 }
 
 func testReferences(t *testing.T, p driver.Place) {
-	ctx := within(t, patience)
+	ctx := within(t, timeLimit)
 	for _, kind := range kinds(t, p) {
 		o := open[driver.Object](t, p, spec(kind))
 		mark(t, o)
@@ -224,7 +224,7 @@ func testStrangers(t *testing.T, openPlace func(t *testing.T) driver.Place) {
 		}
 		wantErr(t, "embed in another place", err, mperr.ErrForeign)
 		mark(t, o)
-		if offers(t, q, kind) && same(within(t, patience), open[driver.Object](t, q, s)) {
+		if offers(t, q, kind) && same(within(t, timeLimit), open[driver.Object](t, q, s)) {
 			t.Errorf("%v is in %v too", o, q)
 		}
 	}

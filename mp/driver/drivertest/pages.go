@@ -19,7 +19,7 @@ var pageTests = []test{
 func fill(t *testing.T, d complete.Dict, prefix string, n int) {
 	t.Helper()
 	for i := range n {
-		must(t, d.Set(within(t, patience), item(t, fmt.Sprint(prefix, i)), item(t, i)))
+		must(t, d.Set(within(t, timeLimit), item(t, fmt.Sprint(prefix, i)), item(t, i)))
 	}
 }
 
@@ -40,7 +40,7 @@ func entriesOf(t *testing.T, d complete.Dict) paging {
 // walk counts how often each key is seen, and calls between after each page.
 func walk(t *testing.T, page paging, limit int, between func()) map[string]int {
 	t.Helper()
-	ctx, seen, pages := within(t, patience), map[string]int{}, 0
+	ctx, seen, pages := within(t, timeLimit), map[string]int{}, 0
 	for cursor, more := uint64(0), true; more; more = cursor != 0 {
 		keys, next, err := page(ctx, cursor, limit)
 		must(t, err)
@@ -60,7 +60,7 @@ func walk(t *testing.T, page paging, limit int, between func()) map[string]int {
 func testPages(t *testing.T, p driver.Place) {
 	d := newDict(t, p)
 	testPaging(t, d, entriesOf(t, d))
-	keys, vs, next, err := d.Page(within(t, patience), 0, 0)
+	keys, vs, next, err := d.Page(within(t, timeLimit), 0, 0)
 	if err != nil || len(keys) != 100 || len(vs) != 100 || next != 0 {
 		t.Errorf("everything at once: %d keys, %d values, next %d, %v", len(keys), len(vs), next, err)
 	}
@@ -91,7 +91,7 @@ func testPaging(t *testing.T, d complete.Dict, page paging) {
 			}
 		}
 	}
-	keys, next, err := page(within(t, patience), 0, 0)
+	keys, next, err := page(within(t, timeLimit), 0, 0)
 	if err != nil || len(keys) != 100 || next != 0 {
 		t.Errorf("everything at once: %d keys, next %d, %v", len(keys), next, err)
 	}
@@ -113,7 +113,7 @@ func testPagesOfKeysUnderChange(t *testing.T, p driver.Place) {
 // Entries that stay throughout are seen exactly once, whatever else happens.
 func testPagingUnderChange(t *testing.T, d complete.Dict, page paging) {
 	t.Helper()
-	ctx := within(t, patience)
+	ctx := within(t, timeLimit)
 	fill(t, d, "go", 60)
 	fill(t, d, "stay", 60)
 	step := 0

@@ -32,7 +32,7 @@ func newQueue(t *testing.T, p driver.Place, size int, bytes int64) complete.Queu
 }
 
 func testQueueOrder(t *testing.T, p driver.Place) {
-	q, ctx := newQueue(t, p, 0, 0), within(t, patience)
+	q, ctx := newQueue(t, p, 0, 0), within(t, timeLimit)
 	for i := range 100 {
 		must(t, q.Put(ctx, item(t, i)))
 	}
@@ -50,7 +50,7 @@ func testQueueOrder(t *testing.T, p driver.Place) {
 }
 
 func testQueueBounds(t *testing.T, p driver.Place) {
-	ctx := within(t, patience)
+	ctx := within(t, timeLimit)
 	for _, size := range []int{1, 3} {
 		q := newQueue(t, p, size, 0)
 		if q.Cap() != size {
@@ -82,7 +82,7 @@ func testQueueBounds(t *testing.T, p driver.Place) {
 }
 
 func testQueueBytes(t *testing.T, p driver.Place) {
-	q, ctx := newQueue(t, p, 0, 1000), within(t, patience)
+	q, ctx := newQueue(t, p, 0, 1000), within(t, timeLimit)
 	wantErr(t, "an item above the bound", q.Put(ctx, item(t, make([]byte, 2000))), mperr.ErrTooLarge)
 	wantErr(t, "an item above the bound", q.TryPut(ctx, item(t, make([]byte, 2000))), mperr.ErrTooLarge)
 	must(t, q.Put(ctx, item(t, make([]byte, 600))))
@@ -95,7 +95,7 @@ func testQueueBytes(t *testing.T, p driver.Place) {
 }
 
 func testQueueWaiting(t *testing.T, p driver.Place) {
-	q, ctx := newQueue(t, p, 1, 0), within(t, patience)
+	q, ctx := newQueue(t, p, 1, 0), within(t, timeLimit)
 	var got []byte
 	get := func(ctx context.Context) (err error) { got, err = q.Get(ctx); return err }
 	put := func(ctx context.Context) error { return q.Put(ctx, item(t, "second")) }
@@ -122,7 +122,7 @@ func testQueueWaiting(t *testing.T, p driver.Place) {
 // A Get that is cancelled takes nothing, and one that takes something says so,
 // however close the two are.
 func testQueueCancelled(t *testing.T, p driver.Place) {
-	q, ctx := newQueue(t, p, 0, 0), within(t, patience)
+	q, ctx := newQueue(t, p, 0, 0), within(t, timeLimit)
 	for i := range 200 {
 		c, cancel := context.WithCancel(ctx)
 		type answer struct {
@@ -151,7 +151,7 @@ func testQueueCancelled(t *testing.T, p driver.Place) {
 }
 
 func testQueueBatches(t *testing.T, p driver.Place) {
-	q, ctx := newQueue(t, p, 5, 0), within(t, patience)
+	q, ctx := newQueue(t, p, 5, 0), within(t, timeLimit)
 	n, err := q.PutBatch(within(t, 10*short), items(t, 1, 2, 3, 4, 5, 6, 7))
 	if n != 5 || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a batch of 7 into a queue of 5: %d, %v", n, err)
@@ -177,7 +177,7 @@ func testQueueBatches(t *testing.T, p driver.Place) {
 }
 
 func testQueueAwait(t *testing.T, p driver.Place) {
-	q, ctx := newQueue(t, p, 0, 0), within(t, patience)
+	q, ctx := newQueue(t, p, 0, 0), within(t, timeLimit)
 	needsMethod(t, q, "Await")
 	givesUp(t, "await", q.Await)
 	answer, cancel := waiting(t, "await", q.Await)
@@ -194,7 +194,7 @@ func testQueueAwait(t *testing.T, p driver.Place) {
 }
 
 func testQueueJoin(t *testing.T, p driver.Place) {
-	q, ctx := newQueue(t, p, 0, 0), within(t, patience)
+	q, ctx := newQueue(t, p, 0, 0), within(t, timeLimit)
 	must(t, q.Join(ctx))
 	wantErr(t, "done with nothing", q.TaskDone(ctx), mperr.ErrTaskDone)
 	must(t, q.Put(ctx, item(t, 1)))
@@ -211,7 +211,7 @@ func testQueueJoin(t *testing.T, p driver.Place) {
 }
 
 func testQueueCloseWrite(t *testing.T, p driver.Place) {
-	q, ctx := newQueue(t, p, 1, 0), within(t, patience)
+	q, ctx := newQueue(t, p, 1, 0), within(t, timeLimit)
 	needsMethod(t, q, "CloseWrite")
 	must(t, q.Put(ctx, item(t, "last")))
 	put := func(ctx context.Context) error { return q.Put(ctx, item(t, "late")) }
@@ -241,7 +241,7 @@ func testQueueCloseWrite(t *testing.T, p driver.Place) {
 // Whatever is put by many is got by many, once.
 func testQueueCrowd(t *testing.T, p driver.Place) {
 	const crowd, each = 5, 100
-	q, ctx := newQueue(t, p, 7, 0), within(t, patience)
+	q, ctx := newQueue(t, p, 7, 0), within(t, timeLimit)
 	needsMethod(t, q, "CloseWrite")
 	var putting, getting sync.WaitGroup
 	var mu sync.Mutex

@@ -24,7 +24,7 @@ func newRW(t *testing.T, p driver.Place, name string) complete.RWMutex {
 }
 
 func testReaders(t *testing.T, p driver.Place) {
-	l, ctx := newRW(t, p, ""), within(t, patience)
+	l, ctx := newRW(t, p, ""), within(t, timeLimit)
 	wantErr(t, "runlock of a new one", l.RUnlock(ctx), mperr.ErrNotHeld)
 	must(t, l.RLock(ctx))
 	must(t, l.RLock(ctx))
@@ -58,7 +58,7 @@ func testReaders(t *testing.T, p driver.Place) {
 
 // A writer who waits bars readers who come later, until it gives up.
 func testWriterFirst(t *testing.T, p driver.Place) {
-	l, ctx := newRW(t, p, ""), within(t, patience)
+	l, ctx := newRW(t, p, ""), within(t, timeLimit)
 	must(t, l.RLock(ctx))
 	writing, cancel := waiting(t, "lock", l.Lock)
 	ok, err := l.TryRLock(ctx)
@@ -114,5 +114,5 @@ func (l readLock) Unlock(ctx context.Context) error { return l.RUnlock(ctx) }
 func testRWClosedHeld(t *testing.T, p driver.Place) {
 	a, b := newRW(t, p, "lock"), newRW(t, p, "lock")
 	closedHeld(t, readLock{a}, b.TryLock)
-	must(t, b.Unlock(within(t, patience)))
+	must(t, b.Unlock(within(t, timeLimit)))
 }

@@ -24,7 +24,7 @@ func newSet(t *testing.T, p driver.Place, vs ...pyvalue.Value) complete.Set {
 	t.Helper()
 	s := open[complete.Set](t, p, driver.Spec{Kind: driver.KindSet})
 	for _, v := range vs {
-		_, err := s.Add(within(t, patience), item(t, v))
+		_, err := s.Add(within(t, timeLimit), item(t, v))
 		must(t, err)
 	}
 	return s
@@ -33,13 +33,13 @@ func newSet(t *testing.T, p driver.Place, vs ...pyvalue.Value) complete.Set {
 // members checks what is in a set, in the order of the bytes.
 func members(t *testing.T, s complete.Set, want string) {
 	t.Helper()
-	page, _, err := s.Page(within(t, patience), 0, 0)
+	page, _, err := s.Page(within(t, timeLimit), 0, 0)
 	slices.SortFunc(page, bytes.Compare)
 	readAll(t, "members", page, err, want)
 }
 
 func testSetMembers(t *testing.T, p driver.Place) {
-	s, ctx := newSet(t, p), within(t, patience)
+	s, ctx := newSet(t, p), within(t, timeLimit)
 	_, err := s.Pop(ctx)
 	wantErr(t, "pop of nothing", err, mperr.ErrEmpty)
 	ok, err := s.Add(ctx, item(t, "a"))
@@ -65,7 +65,7 @@ func testSetMembers(t *testing.T, p driver.Place) {
 }
 
 func testSetEqual(t *testing.T, p driver.Place) {
-	s, ctx := newSet(t, p, 1, true, 1.0, "1", pyvalue.Tuple{int64(1)}, pyvalue.Tuple{1.0}), within(t, patience)
+	s, ctx := newSet(t, p, 1, true, 1.0, "1", pyvalue.Tuple{int64(1)}, pyvalue.Tuple{1.0}), within(t, timeLimit)
 	n, err := s.Len(ctx)
 	is(t, "len", n, err, 3)
 	ok, err := s.Has(ctx, item(t, 1.0))
@@ -73,7 +73,7 @@ func testSetEqual(t *testing.T, p driver.Place) {
 }
 
 func testSetMany(t *testing.T, p driver.Place) {
-	s, ctx := newSet(t, p, 1, 2, 3), within(t, patience)
+	s, ctx := newSet(t, p, 1, 2, 3), within(t, timeLimit)
 	n, err := s.AddAll(ctx, items(t, 3, 4, 5, 5))
 	is(t, "added", n, err, 2)
 	members(t, s, "1 2 3 4 5")
@@ -97,7 +97,7 @@ func testSetMany(t *testing.T, p driver.Place) {
 }
 
 func testSetPages(t *testing.T, p driver.Place) {
-	s, ctx := newSet(t, p), within(t, patience)
+	s, ctx := newSet(t, p), within(t, timeLimit)
 	for i := range 50 {
 		for _, v := range items(t, i, fmt.Sprint("go", i)) {
 			_, err := s.Add(ctx, v)

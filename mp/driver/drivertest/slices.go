@@ -87,7 +87,7 @@ func name(start, stop, step *int) string {
 }
 
 func testSlices(t *testing.T, p driver.Place) {
-	ctx := within(t, patience)
+	ctx := within(t, timeLimit)
 	for _, x := range cut {
 		l := newList(t, p, 0, 1, 2, 3, 4, 5)
 		vs, err := l.Slice(ctx, x.start, x.stop, x.step)
@@ -99,7 +99,7 @@ func testSlices(t *testing.T, p driver.Place) {
 }
 
 func testSetSlice(t *testing.T, p driver.Place) {
-	ctx := within(t, patience)
+	ctx := within(t, timeLimit)
 	for _, x := range []struct {
 		start, stop, step *int
 		vs                []pyvalue.Value
@@ -123,7 +123,7 @@ func testSetSlice(t *testing.T, p driver.Place) {
 }
 
 func testSlicesRefused(t *testing.T, p driver.Place) {
-	l, ctx := newList(t, p, 0, 1, 2, 3), within(t, patience)
+	l, ctx := newList(t, p, 0, 1, 2, 3), within(t, timeLimit)
 	_, err := l.Slice(ctx, nil, nil, at(0))
 	wantErr(t, "slice with step 0", err, mperr.ErrValue)
 	wantErr(t, "delete with step 0", l.DeleteSlice(ctx, nil, nil, at(0)), mperr.ErrValue)

@@ -77,7 +77,7 @@ func newRecursive(t *testing.T, p driver.Place, name string) driver.RecursiveMut
 }
 
 func testRecursive(t *testing.T, p driver.Place) {
-	ctx := within(t, patience)
+	ctx := within(t, timeLimit)
 	a, b := newRecursive(t, p, "r"), newRecursive(t, p, "r")
 	wantErr(t, "unlock of a new one", a.Unlock(ctx), mperr.ErrNotHeld)
 	must(t, a.Lock(ctx))
@@ -91,7 +91,7 @@ func testRecursive(t *testing.T, p driver.Place) {
 }
 
 func testRecursiveClosedHeld(t *testing.T, p driver.Place) {
-	ctx := within(t, patience)
+	ctx := within(t, timeLimit)
 	a, b := newRecursive(t, p, "r"), newRecursive(t, p, "r")
 	must(t, a.Lock(ctx))
 	must(t, a.Close())
@@ -116,7 +116,7 @@ func newSemaphore(t *testing.T, p driver.Place, name string, n int) driver.Semap
 }
 
 func testSemaphore(t *testing.T, p driver.Place) {
-	s, ctx := newSemaphore(t, p, "", 2), within(t, patience)
+	s, ctx := newSemaphore(t, p, "", 2), within(t, timeLimit)
 	must(t, s.Acquire(ctx))
 	ok, err := s.TryAcquire(ctx)
 	is(t, "the second permit", ok, err, true)
@@ -140,7 +140,7 @@ func testSemaphore(t *testing.T, p driver.Place) {
 // A permit that was acquired through a handle is given back through it also
 // after Close.
 func testSemaphoreClosedHeld(t *testing.T, p driver.Place) {
-	ctx := within(t, patience)
+	ctx := within(t, timeLimit)
 	a, b := newSemaphore(t, p, "s", 1), newSemaphore(t, p, "s", 1)
 	must(t, a.Acquire(ctx))
 	must(t, a.Close())
@@ -157,7 +157,7 @@ func testSemaphoreClosedHeld(t *testing.T, p driver.Place) {
 // A semaphore that begins with no permits is released by one and acquired by
 // another.
 func testSemaphoreSignals(t *testing.T, p driver.Place) {
-	s, ctx := newSemaphore(t, p, "", 0), within(t, patience)
+	s, ctx := newSemaphore(t, p, "", 0), within(t, timeLimit)
 	for range 3 {
 		answer, cancel := waiting(t, "acquire", s.Acquire)
 		must(t, s.Release(ctx))
@@ -189,13 +189,13 @@ func testSemaphoreExcludes(t *testing.T, p driver.Place) {
 		return s.Release(ctx)
 	})
 	for i, want := range []bool{true, true, false} {
-		ok, err := s.TryAcquire(within(t, patience))
+		ok, err := s.TryAcquire(within(t, timeLimit))
 		is(t, "permit "+strconv.Itoa(i), ok, err, want)
 	}
 }
 
 func testBounded(t *testing.T, p driver.Place) {
-	ctx := within(t, patience)
+	ctx := within(t, timeLimit)
 	s := open[driver.Semaphore](t, p, driver.Spec{Kind: driver.KindBoundedSemaphore, Size: 1})
 	wantErr(t, "a release too many", s.Release(ctx), mperr.ErrValue)
 	must(t, s.Acquire(ctx))
@@ -208,7 +208,7 @@ func testBounded(t *testing.T, p driver.Place) {
 var eventTests = []test{{"flag", testEvent}}
 
 func testEvent(t *testing.T, p driver.Place) {
-	e, ctx := open[driver.Event](t, p, spec(driver.KindEvent)), within(t, patience)
+	e, ctx := open[driver.Event](t, p, spec(driver.KindEvent)), within(t, timeLimit)
 	set, err := e.IsSet(ctx)
 	is(t, "a new one", set, err, false)
 	givesUp(t, "wait", e.Wait)

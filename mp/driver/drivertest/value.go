@@ -24,7 +24,7 @@ func newValue(t *testing.T, p driver.Place, v pyvalue.Value) complete.Value {
 }
 
 func testValueSet(t *testing.T, p driver.Place) {
-	ctx := within(t, patience)
+	ctx := within(t, timeLimit)
 	for i, v := range sampleItems(t) {
 		x := open[complete.Value](t, p, driver.Spec{Kind: driver.KindValue, Init: v})
 		got, err := x.Get(ctx)
@@ -42,7 +42,7 @@ func testValueSet(t *testing.T, p driver.Place) {
 }
 
 func testValueConditional(t *testing.T, p driver.Place) {
-	x, ctx := newValue(t, p, "a"), within(t, patience)
+	x, ctx := newValue(t, p, "a"), within(t, timeLimit)
 	ok, err := x.CompareAndSwap(ctx, item(t, "b"), item(t, "c"))
 	is(t, "swap of another", ok, err, false)
 	ok, err = x.CompareAndSwap(ctx, item(t, "a"), item(t, "c"))
@@ -64,7 +64,7 @@ func testValueConditional(t *testing.T, p driver.Place) {
 }
 
 func testValueSums(t *testing.T, p driver.Place) {
-	ctx := within(t, patience)
+	ctx := within(t, timeLimit)
 	for _, s := range sums {
 		x, what := newValue(t, p, s.before), pyvalue.Repr(s.before)+" + "+pyvalue.Repr(s.delta)
 		v, err := x.Add(ctx, item(t, s.delta))
@@ -85,6 +85,6 @@ func testValueCrowd(t *testing.T, p driver.Place) {
 		_, err := x.Add(ctx, one)
 		return err
 	})
-	now, err := x.Get(within(t, patience))
+	now, err := x.Get(within(t, timeLimit))
 	reads(t, "the sum", now.Value, err, "10000")
 }

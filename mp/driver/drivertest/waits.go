@@ -43,7 +43,7 @@ func waits(t *testing.T) (n int, ok bool) {
 // eventually returns when cond is true. What tells of its state wakes nobody.
 func eventually(t *testing.T, cond func() bool, what string, args ...any) {
 	t.Helper()
-	for end := time.Now().Add(patience); !cond(); runtime.Gosched() {
+	for end := time.Now().Add(timeLimit); !cond(); runtime.Gosched() {
 		if time.Now().After(end) {
 			t.Fatalf("it did not come to pass that %s", fmt.Sprintf(what, args...))
 		}
@@ -53,7 +53,7 @@ func eventually(t *testing.T, cond func() bool, what string, args ...any) {
 // waiting starts a call that is to wait, and checks that it does.
 func waiting(t *testing.T, what string, call func(context.Context) error) (answer chan error, cancel func()) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(within(t, patience))
+	ctx, cancel := context.WithCancel(within(t, timeLimit))
 	answer = make(chan error, 1)
 	before, known := waits(t)
 	go func() { answer <- call(ctx) }()

@@ -18,7 +18,7 @@ var watchTests = []test{
 }
 
 func testWatchOrder(t *testing.T, p driver.Place) {
-	d, ctx := newDict(t, p), within(t, patience)
+	d, ctx := newDict(t, p), within(t, timeLimit)
 	needsMethod(t, d, "Watch")
 	must(t, d.Set(ctx, item(t, "old"), item(t, 0)))
 	changes := d.Watch(ctx)
@@ -63,7 +63,7 @@ func testWatchOrder(t *testing.T, p driver.Place) {
 // and is no news.
 func changeDict(t *testing.T, d complete.Dict, key []byte) {
 	t.Helper()
-	ctx := within(t, patience)
+	ctx := within(t, timeLimit)
 	for range 2 {
 		v, err := d.SetDefault(ctx, key, item(t, 1))
 		reads(t, "set default", v, err, "1")
@@ -91,7 +91,7 @@ func changeDict(t *testing.T, d complete.Dict, key []byte) {
 func testWatchEnd(t *testing.T, p driver.Place) {
 	d := newDict(t, p)
 	needsMethod(t, d, "Watch")
-	ctx, cancel := context.WithCancel(within(t, patience))
+	ctx, cancel := context.WithCancel(within(t, timeLimit))
 	defer cancel()
 	changes := d.Watch(ctx)
 	must(t, d.Set(ctx, item(t, "k"), item(t, 1)))
@@ -119,7 +119,7 @@ func testWatchEnd(t *testing.T, p driver.Place) {
 // to ErrOverrun, and disturbs nobody.
 func testWatchSlow(t *testing.T, p driver.Place) {
 	const batch, batches = 1000, 30
-	d, ctx := newDict(t, p), within(t, 2*patience)
+	d, ctx := newDict(t, p), within(t, 2*timeLimit)
 	needsMethod(t, d, "Watch")
 	changes := d.Watch(ctx)
 	keys, vs := make([][]byte, batch), make([][]byte, batch)
@@ -148,7 +148,7 @@ func testWatchList(t *testing.T, p driver.Place) {
 	if !offers(t, p, driver.KindList) {
 		t.Skipf("%v does not offer lists", p)
 	}
-	l, ctx := newList(t, p), within(t, patience)
+	l, ctx := newList(t, p), within(t, timeLimit)
 	needsMethod(t, l, "Watch")
 	changes := l.Watch(ctx)
 	must(t, l.Append(ctx, item(t, "a")))
@@ -182,7 +182,7 @@ func testWatchList(t *testing.T, p driver.Place) {
 // changes nothing and is no news.
 func changeList(t *testing.T, l complete.List) {
 	t.Helper()
-	ctx, first, second := within(t, patience), 0, 1
+	ctx, first, second := within(t, timeLimit), 0, 1
 	must(t, l.Extend(ctx, items(t, "d", "e")))
 	_, err := l.Add(ctx, 0, item(t, "y"))
 	must(t, err)

@@ -5,19 +5,19 @@ import (
 	"time"
 )
 
-// presence knows who is inside of objects that may contain references. While an
+// epochs knows who is inside of objects that may contain references. While an
 // object hands a reference on, it may stand in no place for a moment: the
 // object has let go of it, and the store has not heard of it. So a sweep that
 // has looked everywhere waits for all who were inside while it looked: by then
 // what they carry is somewhere, or has been touched.
-type presence struct {
+type epochs struct {
 	epoch  atomic.Uint32
 	inside [2]atomic.Int64 // by the last bit of the epoch in which they came
 }
 
 // enter is called before an object of which refers is set is called; leave,
 // with its result, after that.
-func (p *presence) enter() (epoch uint32) {
+func (p *epochs) enter() (epoch uint32) {
 	for {
 		epoch = p.epoch.Load()
 		p.inside[epoch&1].Add(1)
@@ -28,11 +28,11 @@ func (p *presence) enter() (epoch uint32) {
 	}
 }
 
-func (p *presence) leave(epoch uint32) { p.inside[epoch&1].Add(-1) }
+func (p *epochs) leave(epoch uint32) { p.inside[epoch&1].Add(-1) }
 
 // passed waits until all who were inside when it was called have left. It gives
 // up soon. There is one caller at a time.
-func (p *presence) passed() bool {
+func (p *epochs) passed() bool {
 	epoch := p.epoch.Load()
 	if !p.empties(epoch + 1) { // those of an attempt that was given up
 		return false
@@ -41,7 +41,7 @@ func (p *presence) passed() bool {
 	return p.empties(epoch)
 }
 
-func (p *presence) empties(epoch uint32) bool {
+func (p *epochs) empties(epoch uint32) bool {
 	for pause := time.Microsecond; p.inside[epoch&1].Load() > 0; pause *= 2 {
 		if pause > maxPassing {
 			return false
@@ -54,9 +54,9 @@ func (p *presence) empties(epoch uint32) bool {
 // maxPassing is the last pause, of which each is as long as all before it.
 const maxPassing = 16 * time.Millisecond
 
-// inside runs f, which calls an object or lets it call back.
-func (s *Store) inside(f func()) {
-	epoch := s.presence.enter()
-	defer s.presence.leave(epoch)
+// withinEpoch runs f, which calls an object or lets it call back.
+func (s *Store) withinEpoch(f func()) {
+	epoch := s.epochs.enter()
+	defer s.epochs.leave(epoch)
 	f()
 }

@@ -12,9 +12,8 @@ import (
 	"multiproc/internal/shm"
 )
 
-// Array is an array of fixed length in shared memory. T has no pointers in
-// it, as for Value. A pointer to an Array may travel to other processes; all
-// handles share the array. The zero Array is not usable.
+// Array is an array of fixed length in shared memory. T has no pointers in it,
+// as for Value.
 //
 // There are two ways to use it, and they do not exclude each other:
 //

@@ -9,23 +9,20 @@ import (
 
 // Barrier lets a number of parties, processes or goroutines, wait for each
 // other, again and again: Python's Barrier, without its action, which is for
-// the party whose index is 0. So far it lives in a place, see In; each method is
-// one round trip.
+// the party whose index is 0. So far it lives in a place.
 //
 // One who stops waiting breaks the barrier for all, since they would wait in
 // vain: its context ends, it closes its handle, it is killed or loses its
 // connection to the place. Then Wait returns ErrBroken until Reset.
 //
 // What the parties did before Wait happens before what any of them does after
-// it. A pointer to a Barrier may travel to other processes. The zero Barrier is
-// not usable.
+// it.
 type Barrier struct {
 	travels
 	h handle[driver.Barrier]
 }
 
-// NewBarrier makes a barrier for that many parties in the place that In names,
-// or finds the one that has the name of WithName.
+// NewBarrier makes a barrier for that many parties; see In and WithName.
 func NewBarrier(parties int, opts ...Option) (*Barrier, error) {
 	if parties < 1 {
 		return nil, fmt.Errorf("new %s: %d parties cannot meet, it takes one at least: %w", driver.KindBarrier, parties, ErrValue)

@@ -10,7 +10,7 @@ import (
 
 // Cond is a lock, and a line of those who wait for something that the lock
 // protects to become true: Python's Condition, sync.Cond. So far it lives in a
-// place, see In; each method is one round trip, Wait two.
+// place; Wait is two round trips.
 //
 //	if err := c.Lock(ctx); err != nil {
 //		return err
@@ -29,9 +29,6 @@ import (
 //
 // A Condition that Python made with its own lock, an RLock, excludes processes
 // only, as RecursiveMutex does, and tells of no death.
-//
-// A pointer to a Cond may travel to other processes. The zero Cond is not
-// usable.
 type Cond struct {
 	travels
 	h    handle[complete.Cond]

@@ -19,7 +19,6 @@ import (
 // Conn is one end of a pipe between two parties: Send puts values of type S
 // into it, Recv takes values of type R out of it. Several goroutines and
 // processes may use one end at once; each value arrives whole, at one of them.
-// The zero Conn is not usable.
 //
 // A Conn that is passed to a child, or sent over a pipe or a queue, moves: the
 // sender's handle is closed once the message is out, because the other end

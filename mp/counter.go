@@ -10,8 +10,7 @@ import (
 )
 
 // Counter is an int64 in shared memory that every process adds to without a
-// lock. A pointer to a Counter may travel to other processes. Its methods
-// panic if the handle was closed. The zero Counter is not usable.
+// lock. Its methods panic if the handle was closed.
 //
 // Its operations are sequentially consistent, like those of atomic.Int64.
 type Counter struct {

@@ -13,8 +13,7 @@ import (
 )
 
 // Dict is a shared map, in the order in which keys were first set: what
-// Python's manager.dict() is. It lives in a place; each method is one round
-// trip and happens at one moment there, beside those of everybody else:
+// Python's manager.dict() is. It lives in a place.
 //
 //	n, err := stock.Add(ctx, "apples", -1) // never loses what others add
 //
@@ -25,10 +24,8 @@ import (
 // those stay shared: a Dict[string, *List[int]] holds lists that everybody
 // appends to. A handle that a method returns is the caller's to close.
 //
-// A pointer to a Dict may travel to other processes; all handles share the
-// dict. The zero Dict is not usable. After an error nothing was changed, unless
-// it wraps ErrUnknownFate, or says of Add or of a Pop that what came of it is no
-// V: then the sum is there, and what was taken is gone.
+// After an Add or a Pop whose error says that the result is no V, the sum is
+// there, and what was taken is gone.
 type Dict[K comparable, V any] struct {
 	travels
 	h handle[complete.Dict]
@@ -42,8 +39,7 @@ type Entry[K comparable, V any] struct {
 	Value V
 }
 
-// NewDict makes an empty dict in the place that In names, or finds the one
-// that has the name of WithName.
+// NewDict makes an empty dict; see In and WithName.
 func NewDict[K comparable, V any](opts ...Option) (*Dict[K, V], error) {
 	d := &Dict[K, V]{}
 	return made(d, newObject(d.travel(), driver.KindDict, opts))

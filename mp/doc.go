@@ -37,7 +37,7 @@
 // multiproc/mp/mpnet.
 //
 // The context given to Start is the child's life; every other context is only
-// the caller's time limit. A child never outlives the process that started it.
+// how long the caller waits. A child never outlives the process that started it.
 //
 // # Death
 //
@@ -54,6 +54,14 @@
 // some process has a handle to it. Nothing has a name, so nothing is left
 // behind. Close gives a handle back early.
 //
+// # Handles
+//
+// A Queue, a Dict or any other shared object is a handle. A pointer to it travels
+// to other processes, in arguments, results, queues and pipes, and all handles to
+// an object share it. Any number of goroutines may use a handle. Zero values are
+// not usable: the New functions make handles. Close gives one back; calls that
+// wait in it return ErrClosed. String names the object, in one line.
+//
 // # Places
 //
 // Queue, Value and Mutex live in this machine's memory, or, with the option
@@ -69,10 +77,11 @@
 //	…
 //	left, err := stock.Add(ctx, "apples", -1)
 //
-// Methods of places happen at one moment there, each in one round trip, and
-// return ErrUnknownFate if the connection is lost for good. What several
-// programs change at once is changed by Add, CompareAndSwap, SetDefault or
-// Update, which lose nothing, and not by a Get that is followed by a Set.
+// Methods of objects in places take effect at one moment, each in one round trip.
+// After an error nothing was changed, unless it wraps ErrUnknownFate: the
+// connection was lost for good. What several programs change at once is changed
+// by Add, CompareAndSwap, SetDefault or Update, which lose nothing, and not by a
+// Get that is followed by a Set.
 //
 // # Platforms
 //

@@ -7,19 +7,16 @@ import (
 )
 
 // Event is a flag that one sets and others wait for: Python's Event. So far it
-// lives in a place, see In; each method is one round trip.
+// lives in a place.
 //
 // What a process did before Set happens before what follows a Wait that it
-// ends. The death of a process leaves the flag as it is. A pointer to an Event
-// may travel to other processes. The zero Event is not usable. After an error
-// nothing was changed, unless it wraps ErrUnknownFate.
+// ends. The death of a process leaves the flag as it is.
 type Event struct {
 	travels
 	h handle[driver.Event]
 }
 
-// NewEvent makes an event that is not set in the place that In names, or finds
-// the one that has the name of WithName.
+// NewEvent makes an event that is not set; see In and WithName.
 func NewEvent(opts ...Option) (*Event, error) {
 	e := &Event{}
 	return made(e, newObject(&e.h, driver.KindEvent, opts))

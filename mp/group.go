@@ -15,9 +15,9 @@ import (
 //	… // Put and Get with this ctx end when a worker fails, and say why
 //	err := g.Wait()
 //
-// It is as golang.org/x/sync/errgroup, whose Group works with tasks as well, and
-// in every program already. Its methods may be called by several goroutines.
-// The zero Group is not usable.
+// It is as golang.org/x/sync/errgroup, whose Group works with tasks as well,
+// and in every program already. Its methods may be called by several
+// goroutines. The zero Group is not usable.
 type Group struct {
 	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup

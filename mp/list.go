@@ -12,27 +12,23 @@ import (
 )
 
 // List is a shared sequence: what Python's manager.list() is. It lives in a
-// place; each method is one round trip and happens at one moment there. A
-// negative index counts from the end, -1 is the last element; an index that is
-// out of range is an error that wraps ErrIndex.
+// place. A negative index counts from the end, -1 is the last element; an
+// index that is out of range is an error that wraps ErrIndex.
 //
 // Elements are of any type whose values can travel; see In for what they are
 // in the place. Where programs have put values of several types, T is any.
 // Elements may be, or hold, handles of objects in the same place, and those
 // stay shared; a handle that a method returns is the caller's to close.
 //
-// A pointer to a List may travel to other processes; all handles share the
-// list. The zero List is not usable. After an error nothing was changed, unless
-// it wraps ErrUnknownFate, or says of Add or Pop that what came of it is no T:
-// then the sum is there, and what was taken is gone.
+// After an Add or a Pop whose error says that the result is no T, the sum is
+// there, and what was taken is gone.
 type List[T any] struct {
 	travels
 	h handle[complete.List]
 	t *interchange.Type[T]
 }
 
-// NewList makes an empty list in the place that In names, or finds the one
-// that has the name of WithName.
+// NewList makes an empty list; see In and WithName.
 func NewList[T any](opts ...Option) (*List[T], error) {
 	l := &List[T]{}
 	return made(l, newObject(l.travel(), driver.KindList, opts))

@@ -10,8 +10,7 @@ import (
 )
 
 // Namespace is a shared bag of named values of any types: what Python's
-// manager.Namespace() is, where ns.name = v is Set. It lives in a place; each
-// method is one round trip and happens at one moment there.
+// manager.Namespace() is, where ns.name = v is Set. It lives in a place.
 //
 // Get and Set are for values whose type the program does not care about. Attr,
 // SetAttr and UpdateAttr have the type of what they deal with, and are the only
@@ -19,17 +18,12 @@ import (
 //
 //	err := mp.SetAttr(ctx, ns, "config", config)
 //	limits, err := mp.Attr[map[string]int](ctx, ns, "limits")
-//
-// A pointer to a Namespace may travel to other processes; all handles share
-// the namespace. The zero Namespace is not usable. After an error nothing was
-// changed, unless it wraps ErrUnknownFate.
 type Namespace struct {
 	travels
 	h handle[complete.Dict]
 }
 
-// NewNamespace makes an empty namespace in the place that In names, or finds
-// the one that has the name of WithName.
+// NewNamespace makes an empty namespace; see In and WithName.
 func NewNamespace(opts ...Option) (*Namespace, error) {
 	ns := &Namespace{}
 	return made(ns, newObject(ns.travel(), driver.KindNamespace, opts))

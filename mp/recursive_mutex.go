@@ -7,8 +7,7 @@ import (
 )
 
 // RecursiveMutex is a lock whose owner may take it again, and gives it back as
-// often: Python's RLock. So far it lives in a place, see In; each method is one
-// round trip.
+// often: Python's RLock. So far it lives in a place.
 //
 // The owner is the process, more exactly its connection to the place: all its
 // goroutines, and all its handles to the mutex, are one owner. So it excludes
@@ -18,16 +17,14 @@ import (
 // free, and the next one just gets it. A Mutex would tell.
 //
 // What an owner did before its last Unlock happens before what the next one
-// does after Lock. A pointer to a RecursiveMutex may travel to other processes.
-// The zero RecursiveMutex is not usable.
+// does after Lock.
 type RecursiveMutex struct {
 	travels
 	h    handle[driver.RecursiveMutex]
 	held held
 }
 
-// NewRecursiveMutex makes a mutex that nobody holds in the place that In names,
-// or finds the one that has the name of WithName.
+// NewRecursiveMutex makes a mutex that nobody holds; see In and WithName.
 func NewRecursiveMutex(opts ...Option) (*RecursiveMutex, error) {
 	m := &RecursiveMutex{}
 	return made(m, newObject(&m.h, driver.KindRecursiveMutex, opts))

@@ -8,8 +8,7 @@ import (
 )
 
 // RWMutex is a lock that one writer holds, or any number of readers, processes
-// and goroutines alike. Python has none. So far it lives in a place, see In;
-// each method is one round trip.
+// and goroutines alike. Python has none. So far it lives in a place.
 //
 // It is not recursive, not even for readers: one who waits to write bars new
 // readers, so that writers do not starve, and a second RLock beside the first
@@ -20,9 +19,8 @@ import (
 // Repair, as with Mutex. A reader's lock is just released.
 //
 // What a writer did before Unlock happens before what follows the next Lock or
-// RLock, and what readers did before RUnlock before what follows the next Lock.
-// A pointer to an RWMutex may travel to other processes. The zero RWMutex is not
-// usable.
+// RLock, and what readers did before RUnlock before what follows the next
+// Lock.
 type RWMutex struct {
 	travels
 	h     handle[complete.RWMutex]
@@ -30,8 +28,7 @@ type RWMutex struct {
 	reads held
 }
 
-// NewRWMutex makes a lock that nobody holds in the place that In names, or
-// finds the one that has the name of WithName.
+// NewRWMutex makes a lock that nobody holds; see In and WithName.
 func NewRWMutex(opts ...Option) (*RWMutex, error) {
 	m := &RWMutex{}
 	return made(m, newObject(&m.h, driver.KindRWMutex, opts))

@@ -9,7 +9,7 @@ import (
 
 // Semaphore is a number of permits that processes, and goroutines within them,
 // take and give back: Python's Semaphore and BoundedSemaphore. So far it lives
-// in a place, see In; each method is one round trip.
+// in a place.
 //
 // If a process is killed, or loses its connection to the place, the permits
 // that it has come back, but never more than there were at first. A semaphore
@@ -17,16 +17,14 @@ import (
 // acquires, and a signal that was received is used up whatever happens.
 //
 // What a process did before Release happens before what the one does that gets
-// the permit. A pointer to a Semaphore may travel to other processes. The zero
-// Semaphore is not usable. After an error nothing was changed, unless it wraps
-// ErrUnknownFate.
+// the permit.
 type Semaphore struct {
 	travels
 	h handle[driver.Semaphore]
 }
 
-// NewSemaphore makes a semaphore with n permits in the place that In names, or
-// finds the one that has the name of WithName. Release may add to them.
+// NewSemaphore makes a semaphore with n permits; see In and WithName. Release
+// may add to them.
 func NewSemaphore(n int, opts ...Option) (*Semaphore, error) {
 	return newSemaphore(driver.KindSemaphore, n, opts)
 }

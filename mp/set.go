@@ -10,21 +10,17 @@ import (
 )
 
 // Set is a shared collection of values of which no two are equal, as Python
-// compares: what manager.set() is in Python 3.14. It lives in a place; each
-// method is one round trip and happens at one moment there. See Dict for what
-// may be in it: its values are as the keys of a Dict.
+// compares: what manager.set() is in Python 3.14. It lives in a place. See
+// Dict for what may be in it: its values are as the keys of a Dict.
 //
-// A pointer to a Set may travel to other processes; all handles share the set.
-// The zero Set is not usable. After an error nothing was changed, unless it
-// wraps ErrUnknownFate, or says of Pop that what was taken is no T.
+// What a Pop has taken is gone, also if its error says that it is no T.
 type Set[T comparable] struct {
 	travels
 	h handle[complete.Set]
 	t *interchange.Type[T]
 }
 
-// NewSet makes an empty set in the place that In names, or finds the one that
-// has the name of WithName.
+// NewSet makes an empty set; see In and WithName.
 func NewSet[T comparable](opts ...Option) (*Set[T], error) {
 	s := &Set[T]{}
 	return made(s, newObject(s.travel(), driver.KindSet, opts))

@@ -10,9 +10,7 @@ import (
 	"multiproc/mp/driver"
 )
 
-// Value is one value, in shared memory or in a place. A pointer to a Value may
-// travel to other processes; all handles share the value. The zero Value is
-// not usable.
+// Value is one value, in shared memory or in a place.
 //
 // In memory T has no pointers in it: numbers, bools, and structs and arrays of
 // them. In a place it is any type whose values can travel.

@@ -59,9 +59,11 @@ func (a *arrival) file(f *codec.File, ref []byte) error {
 	}
 	fd := a.fds[i]
 	a.fds[i] = -1
+	a.useSpare()
 	if err := f.Fill(os.NewFile(uintptr(fd), string(ref[refFileSize:]))); err != nil {
 		return err
 	}
+	_ = a.keepSpare() // for the next; there was room for it a moment ago
 	a.used = append(a.used, i)
 	a.got = append(a.got, f)
 	return nil

@@ -209,6 +209,7 @@ type arrival struct {
 	f      *family
 	fds    []int
 	parcel fdbroker.ID // that they were in; zero if they came beside the message
+	spare  int         // a descriptor for what net opens beside them, see keepSpare; 0: none
 	used   []int       // indexes of those that became handles
 	got    []io.Closer // these handles
 }
@@ -219,7 +220,33 @@ func (f *family) fetch(ctx context.Context, id fdbroker.ID) (*arrival, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &arrival{f: f, fds: p.FDs, parcel: id}, nil
+	a := &arrival{f: f, fds: p.FDs, parcel: id}
+	if err := a.keepSpare(); err != nil {
+		a.giveBack()
+		return nil, err
+	}
+	return a, nil
+}
+
+// keepSpare holds one descriptor more if sockets are among those that came: net
+// makes a duplicate of each, and who learns only then that no more may be opened
+// has taken the message already.
+func (a *arrival) keepSpare() (err error) {
+	for _, fd := range a.fds {
+		if fd >= 0 && shm.IsSocket(fd) {
+			a.spare, err = shm.DupFD(fd)
+			return err
+		}
+	}
+	return nil
+}
+
+// useSpare gives it to whoever opens the next one.
+func (a *arrival) useSpare() {
+	if a.spare > 0 {
+		shm.CloseFD(a.spare)
+		a.spare = 0
+	}
 }
 
 // Import implements codec.Importer. What is counted of the handle, an end of a
@@ -299,6 +326,7 @@ func (a *arrival) giveBack() {
 }
 
 func (a *arrival) closeFDs() {
+	a.useSpare()
 	for _, fd := range a.fds {
 		if fd >= 0 {
 			shm.CloseFD(fd)

@@ -164,6 +164,12 @@ func DupFD(fd int) (int, error) {
 	return dup, nil
 }
 
+// IsSocket reports whether a descriptor is that of a socket.
+func IsSocket(fd int) bool {
+	var st unix.Stat_t
+	return unix.Fstat(fd, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFSOCK
+}
+
 // CloseFD closes a descriptor that Dup returned or another process sent.
 func CloseFD(fd int) { _ = unix.Close(fd) }
 

@@ -40,6 +40,9 @@ func (s *Segment) Dup() (int, error) { return -1, unsupported() }
 // DupFD refuses and names the platform.
 func DupFD(int) (int, error) { return -1, unsupported() }
 
+// IsSocket is never true on this platform.
+func IsSocket(int) bool { return false }
+
 // CloseFD does nothing on this platform.
 func CloseFD(int) {}
 

@@ -5,11 +5,13 @@ package mpnet_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -263,4 +265,77 @@ func TestAnotherSocket(t *testing.T) {
 		t.Error("no socket for TCP")
 	}
 	mptest.Eventually(t, func() bool { return openFDs(t) <= fds }, "no more than %d descriptors are open", fds)
+}
+
+// Short takes a connection while it may open only so many more descriptors, and
+// again when it may open more.
+var Short = mp.Proc(short)
+
+type shortage struct {
+	Conns *mp.Queue[*net.TCPConn]
+	More  int
+}
+
+func short(ctx context.Context, s shortage) error {
+	var old syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &old); err != nil {
+		return err
+	}
+	free, err := syscall.Dup(1)
+	if err != nil {
+		return err
+	}
+	if err := syscall.Close(free); err != nil {
+		return err
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: uint64(free + s.More), Max: old.Max}); err != nil {
+		return err
+	}
+	if _, err := s.Conns.Get(ctx); !errors.Is(err, syscall.EMFILE) || !strings.Contains(err.Error(), "stays where it is") {
+		return fmt.Errorf("Get where %d descriptors more may be open: %w", s.More, err)
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &old); err != nil {
+		return err
+	}
+	c, err := s.Conns.Get(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = c.Write([]byte("here"))
+	return errors.Join(err, c.Close())
+}
+
+// A connection that cannot be taken for want of descriptors stays in the queue,
+// also if it is net that wants the last one.
+func TestShortOfDescriptors(t *testing.T) {
+	for more := range 2 {
+		a, b := pair(t)
+		q := closing(t, get(mp.NewQueue[*net.TCPConn](0))(t))
+		must(t, q.Put(t.Context(), b))
+		get(Short.Run(t.Context(), shortage{q, more}))(t)
+		must(t, a.SetReadDeadline(time.Now().Add(30*time.Second)))
+		got := make([]byte, 4)
+		get(io.ReadFull(a, got))(t)
+		if string(got) != "here" {
+			t.Errorf("read %q", got)
+		}
+	}
+}
+
+// An IPConn travels, for who may open one.
+func TestIPConn(t *testing.T) {
+	c, err := net.ListenIP("ip4:253", &net.IPAddr{IP: net.IPv4(127, 0, 0, 1)}) // for experiments, RFC 3692
+	if errors.Is(err, os.ErrPermission) {
+		t.Skip(err)
+	}
+	must(t, err)
+	closing(t, c)
+	arrived := closing(t, send(t, c))
+	get(c.WriteTo([]byte("ping"), c.LocalAddr()))(t)
+	must(t, arrived.SetReadDeadline(time.Now().Add(30*time.Second)))
+	b := make([]byte, 64)
+	n, from, err := arrived.ReadFrom(b)
+	if err != nil || string(b[:n]) != "ping" || from.String() != "127.0.0.1" {
+		t.Errorf("read %q from %v, %v", b[:n], from, err)
+	}
 }

@@ -28,6 +28,7 @@ var storeys = [][]string{
 	{"internal/local", "internal/client"},          // the places: memory, and a manager
 	{"mp"},                                         // what users see
 	{"manager/client"},                             // what programs add to it: connections to a server for shared objects
+	{"supervisor"},                                 // what keeps tasks alive
 	{"manager", "pymp"},                            // that server, Python's side
 	{"internal/childtest", "internal/deps", "mptest", "examples", "tests", "cmd"}, // tests, examples, commands
 }

@@ -98,7 +98,10 @@ func (r *Ring) addRun(b *burst, count, limit int, head word) (int, word) {
 	if !r.cfg.Fixed || r.cfg.Size == 0 || !r.gets.holds(head, r.c.getGen, r.stride) {
 		return count, head
 	}
-	more := min(limit-count, int(r.gets.items), int(r.gets.units/r.stride), (len(b.words)-b.used)/int(r.stride))
+	// The area is mapped twice in a row: one copy stays within that if it is no
+	// larger than the area, whatever the words say from which the run was made.
+	area := int((r.gets.mask + 1) / r.stride)
+	more := min(limit-count, area, int(r.gets.items), int(r.gets.units/r.stride), (len(b.words)-b.used)/int(r.stride))
 	if more <= 0 {
 		return count, head
 	}

@@ -91,7 +91,7 @@ func play(r *Ring, op byte) {
 	case 4:
 		_, _ = r.GetFresh(cancelled)
 	case 5:
-		_, _ = r.TryGetMany(int(op), func(p unsafe.Pointer, n int) { _ = clone(p, n) })
+		_, _ = r.TryGetMany(int(op)<<12, func(p unsafe.Pointer, n int) { _ = clone(p, n) })
 	case 6:
 		_, _, _, _ = r.Len(), r.Full(), r.Readable(), r.Undone()
 	case 7:

@@ -66,5 +66,29 @@ func TestFlippedBitOfAnIndex(t *testing.T) {
 	}
 }
 
+// A tail that promises more records than the area holds makes nobody read
+// beyond it.
+func TestTailBeyondTheArea(t *testing.T) {
+	for i := range 30 { // what lies behind a mapping is chance
+		cfg := []Config{{Fixed: true, Size: 8, Bytes: 64 << 20}, {Fixed: true, Size: 20, Bytes: 64 << 20}, {Bytes: 64 << 20}}[i%3]
+		r := newRing(t, cfg)
+		buf := make([]byte, 20)
+		n := len(buf)
+		if cfg.Fixed {
+			n = cfg.Size
+		}
+		for range 3 {
+			if err := r.Put(cancelled, addr(buf), n); err != nil {
+				t.Fatal(err)
+			}
+		}
+		const many = 1 << 20
+		atomic.StoreUint64(&r.c.tail, pack(many*r.stride, many))
+		for range 20 {
+			_, _ = r.TryGetMany(math.MaxInt, func(unsafe.Pointer, int) {})
+		}
+	}
+}
+
 // full reports whether a putter would be right to wait.
 func (r *Ring) full() bool { return r.space(r.cfg.stride(8)) == 0 }

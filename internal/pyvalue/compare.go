@@ -93,14 +93,21 @@ func isDecimal(v Value) bool {
 // compareText orders by code points, which is the order of the bytes.
 func compareText(a, b string) int { return strings.Compare(WTF8(a), WTF8(b)) }
 
+// compareSets orders two sets of which one may be a part of the other. If that
+// depends on whether an object equals what it holds, it is an error, of c.
 func (c *comparer) compareSets(a Value, x []Value, b Value, y []Value) int {
+	c.doubt = nil // of the comparison before
+	n := 0
 	switch {
 	case len(x) < len(y) && c.subset(a, x, b, y):
-		return -1
+		n = -1
 	case len(y) < len(x) && c.subset(b, y, a, x):
-		return 1
+		n = 1
 	}
-	return 0
+	if n != 0 && c.doubt != nil && c.err == nil {
+		c.err = Undecided(c.doubt)
+	}
+	return n
 }
 
 // compareMoments orders moments of one kind.

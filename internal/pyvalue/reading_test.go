@@ -251,3 +251,25 @@ func TestWorkIsBounded(t *testing.T) {
 		t.Errorf("an order that takes too much: %d, %v", c, err)
 	}
 }
+
+// A set of which it is not known whether it is a part of another has no order; one
+// that is a part or is none whatever the class may be has.
+func TestOrderOfSetsInDoubt(t *testing.T) {
+	enum := call("app", "Color", "x") // of an Enum or of a StrEnum
+	for _, c := range []struct {
+		a, b Value
+		want int
+		ok   bool
+	}{
+		{frozen("x"), frozen(enum, Tuple{"y"}), 0, false},
+		{frozen(enum, int64(1)), frozen("x"), 0, false},
+		{frozen("y"), frozen(enum, int64(1)), 0, true},
+		{frozen("y"), frozen(enum, "y"), -1, true},
+		{frozen(enum, "y"), frozen(enum), 1, true},
+	} {
+		n, err := Compare(c.a, c.b)
+		if n != c.want && c.ok || (err == nil) != c.ok {
+			t.Errorf("%v, %v: %d, %v", Repr(c.a), Repr(c.b), n, err)
+		}
+	}
+}

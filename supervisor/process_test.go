@@ -228,6 +228,22 @@ func TestArgumentsMadeAnew(t *testing.T) {
 	must(t, stop())
 }
 
+// While one service cannot be started, others are kept alive and all can be
+// stopped.
+func TestOthersWhereOneCannotStart(t *testing.T) {
+	o := newOrders(t)
+	s := supervisor.New(supervisor.Options{MaxRestarts: -1},
+		supervisor.Task("waiter", Waiter, o),
+		supervisor.Task("lost", Waiter.With(mp.StartOptions{Dir: "/nowhere/at/all"}), newOrders(t)))
+	stop := starts(t, s)
+	for range 3 {
+		o.order(t, "fail")
+		o.order(t, "tea")
+		o.expect(t, "tea")
+	}
+	must(t, stop())
+}
+
 // What cannot be started has failed, and is tried again.
 func TestCannotStart(t *testing.T) {
 	s := supervisor.New(supervisor.Options{}, supervisor.Task("lost", Waiter.With(mp.StartOptions{Dir: "/nowhere/at/all"}), newOrders(t)))

@@ -66,3 +66,45 @@ func TestStopBeforeReady(t *testing.T) {
 		check(t, "all", r.take(), "a started", "b started", "b stopped: stopped by its supervisor", "a stopped: stopped by its supervisor")
 	})
 }
+
+// A service that others wait for is kept alive while they wait.
+func TestReadyWaitsForAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var r recorder
+		a, b, c := newPatient("a"), newPatient("b"), newPatient("c")
+		again := make(chan struct{})
+		first := true
+		needed := supervisor.Func("a", func(ctx context.Context) error {
+			if !first {
+				close(again)
+			}
+			first = false
+			select {
+			case err := <-a.fail:
+				return err
+			case <-ctx.Done():
+				return nil
+			}
+		})
+		ready := func(ctx context.Context) error {
+			select {
+			case <-again:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		s := supervisor.New(supervisor.Options{Observe: r.observe}, needed, b.service().Ready(ready), c.service())
+		stop := runs(t, s)
+		if x := s.Status()[1]; x.State != "starting" {
+			t.Errorf("%+v", x)
+		}
+		check(t, "before", r.take(), "a started", "b started")
+		a.fail <- errSick
+		synctest.Wait()
+		check(t, "then", r.take(), "a ended: sick", "a restarting", "a started", "b ready", "c started")
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}

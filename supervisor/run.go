@@ -12,7 +12,8 @@ type run struct {
 	*Supervisor
 	ctx      context.Context
 	ended    chan ending
-	over     chan struct{} // closed when nobody reads ended any more
+	readied  chan readiness
+	over     chan struct{} // closed when nobody reads them any more
 	restarts []time.Time   // of late
 }
 
@@ -20,6 +21,12 @@ type run struct {
 type ending struct {
 	sv  *service
 	run int
+}
+
+// readiness is what the function of Service.Ready has returned for an instance.
+type readiness struct {
+	ending
+	err error
 }
 
 // loop keeps the services alive until the context ends (nil), none is left (nil)
@@ -46,22 +53,51 @@ func (r *run) loop() error {
 			return nil
 		case <-due:
 		case e := <-r.ended:
-			if e.run != e.sv.run || e.sv.now == nil {
+			if !e.current() {
 				continue // stopped meanwhile, and heard of then
 			}
-			if err := r.settle(e.sv, Ended, e.sv.now.err()); err != nil {
+			kind, why := Ended, e.sv.now.err()
+			if e.sv.state == starting {
+				if kind = StartFailed; why == nil {
+					why = errors.New("it returned")
+				}
+				why = fmt.Errorf("ended before it was ready: %w", why)
+			}
+			if err := r.settle(e.sv, kind, why); err != nil {
+				return err
+			}
+		case e := <-r.readied:
+			if !e.current() || e.sv.state != starting {
+				continue
+			}
+			if e.err == nil {
+				r.set(e.sv, func(sv *service) { sv.state = running })
+				r.event(Event{Kind: Ready, Service: e.sv.name, PID: e.sv.now.pid()})
+				continue
+			}
+			if r.ctx.Err() != nil {
+				return nil
+			}
+			r.stopOne(e.sv, StartFailed)
+			if err := r.settle(e.sv, StartFailed, fmt.Errorf("not ready: %w", e.err)); err != nil {
 				return err
 			}
 		}
 	}
 }
 
+// current reports whether that instance is still the one that runs.
+func (e ending) current() bool { return e.run == e.sv.run && e.sv.now != nil }
+
 // startDue starts the services whose time has come, in their order, and returns
 // when the next one's will. left reports whether any service runs or will.
 func (r *run) startDue() (next time.Time, left bool, err error) {
 	for i := 0; i < len(r.services); i++ {
 		sv := r.services[i]
-		left = left || sv.state == running || sv.state == waiting
+		left = left || sv.now != nil || sv.state == waiting
+		if sv.state == starting {
+			return next, true, nil // those behind it wait for it
+		}
 		if sv.state != waiting {
 			continue
 		}
@@ -71,26 +107,25 @@ func (r *run) startDue() (next time.Time, left bool, err error) {
 			}
 			continue
 		}
-		why, ok := r.startOne(sv)
-		switch {
-		case r.ctx.Err() != nil:
-			return next, true, nil
-		case !ok:
-			if err := r.settle(sv, StartFailed, why); err != nil {
-				return next, true, err
+		if why := r.startOne(sv); why != nil {
+			if r.ctx.Err() != nil {
+				return next, true, nil
 			}
-			i, next, left = -1, time.Time{}, false // others may have been stopped with it
+			// Others may have ended: the loop hears of them before this is tried again.
+			return time.Now(), true, r.settle(sv, StartFailed, why)
 		}
+		i, next, left = -1, time.Time{}, false // look again: it may not be ready yet
 	}
 	return next, left, nil
 }
 
-// startOne starts a service and waits until it is ready. It reports false, and
-// the reason, if the service has failed; it has been stopped then.
-func (r *run) startOne(sv *service) (why error, ok bool) {
+// startOne starts a service. What becomes of it, and whether it is ready, comes
+// over the channels: the loop must hear of others meanwhile, for which the
+// function of Ready may be waiting.
+func (r *run) startOne(sv *service) error {
 	now, err := sv.start(r.ctx, sv.grace)
 	if err != nil {
-		return err, false
+		return err
 	}
 	first := sv.since.IsZero()
 	r.set(sv, func(sv *service) {
@@ -98,15 +133,23 @@ func (r *run) startOne(sv *service) (why error, ok bool) {
 		if !first {
 			sv.restarts++
 		}
+		if sv.ready != nil {
+			sv.state = starting
+		}
 	})
 	r.event(Event{Kind: Started, Service: sv.name, PID: now.pid(), Restart: sv.restarts})
-	if sv.ready != nil {
-		if why, ok = r.await(sv); !ok {
-			return why, false
-		}
-		r.event(Event{Kind: Ready, Service: sv.name, PID: now.pid()})
-	}
 	this := ending{sv, sv.run}
+	if sv.ready != nil {
+		ctx, cancel := context.WithCancelCause(r.ctx)
+		sv.unready = cancel
+		go func() {
+			answer := readiness{this, sv.ready(ctx)}
+			select {
+			case r.readied <- answer:
+			case <-r.over:
+			}
+		}()
+	}
 	go func() {
 		select {
 		case <-now.done():
@@ -118,37 +161,16 @@ func (r *run) startOne(sv *service) (why error, ok bool) {
 		case <-r.over:
 		}
 	}()
-	return nil, true
+	return nil
 }
 
-// await waits for a service to be ready. The context of its function ends with
-// the supervisor's, and with the service.
-func (r *run) await(sv *service) (why error, ok bool) {
-	ctx, cancel := context.WithCancelCause(r.ctx)
-	defer cancel(nil)
-	answer := make(chan error, 1)
-	go func() { answer <- sv.ready(ctx) }()
-	select {
-	case err := <-answer:
-		if err == nil {
-			return nil, true
-		}
-		if r.ctx.Err() != nil {
-			r.stopOne(sv, Stopped)
-		} else {
-			r.stopOne(sv, StartFailed)
-		}
-		return fmt.Errorf("not ready: %w", err), false
-	case <-sv.now.done():
-		if why = sv.now.err(); why == nil {
-			why = errors.New("it returned")
-		}
-		why = fmt.Errorf("ended before it was ready: %w", why)
-		cancel(why)
-		<-answer
-		r.set(sv, func(sv *service) { sv.now, sv.state, sv.last = nil, stopped, why })
-		return why, false
+// gone notes that a service runs no more.
+func (r *run) gone(sv *service, why error) {
+	if sv.unready != nil {
+		sv.unready(why)
+		sv.unready = nil
 	}
+	r.set(sv, func(sv *service) { sv.now, sv.state, sv.last = nil, stopped, why })
 }
 
 // settle is called when a service has failed, or ended: it decides what becomes of
@@ -159,7 +181,7 @@ func (r *run) settle(sv *service, kind EventKind, why error) error {
 		e.PID = sv.now.pid()
 	}
 	ran := time.Since(sv.since)
-	r.set(sv, func(sv *service) { sv.now, sv.state, sv.last = nil, stopped, why })
+	r.gone(sv, why)
 	r.event(e)
 	if sv.restart == Temporary || sv.restart == Transient && why == nil {
 		r.set(sv, func(sv *service) { sv.state = finished })
@@ -247,6 +269,9 @@ func (r *run) stopOne(sv *service, kind EventKind) {
 	case <-now.done(): // by itself: its end is told as that
 		kind = Ended
 	default:
+		if sv.unready != nil {
+			sv.unready(ErrStopped)
+		}
 		now.cancel(ErrStopped)
 	}
 	var err error
@@ -256,7 +281,7 @@ func (r *run) stopOne(sv *service, kind EventKind) {
 	case <-now.abandoned():
 		err = ErrAbandoned
 	}
-	r.set(sv, func(sv *service) { sv.now, sv.state, sv.last = nil, stopped, err })
+	r.gone(sv, err)
 	if kind != StartFailed {
 		r.event(Event{Kind: kind, Service: sv.name, PID: now.pid(), Err: err})
 	}

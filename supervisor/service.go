@@ -73,7 +73,9 @@ func (s Service) With(r Restart) Service {
 // Ready returns the service with a function that returns when the service can
 // be used, for example by dialling it. Services behind it in the order are
 // started after that. If it returns an error, or the service ends before, the
-// service has failed. Its context ends then, and when the supervisor is to stop.
+// service has failed. Its context ends then, and when the service is to stop.
+// Other services are kept alive meanwhile, so it may wait for one of those in
+// front.
 func (s Service) Ready(f func(ctx context.Context) error) Service {
 	s.ready = f
 	return s
@@ -88,7 +90,8 @@ func Task[A, R any](name string, task *mp.Task[A, R], args A) Service {
 }
 
 // TaskFunc is Task whose arguments are made anew for each start. An error of
-// args is a failure of the service.
+// args is a failure of the service. The supervisor does nothing else until args
+// returns, so it must not wait for another service.
 func TaskFunc[A, R any](name string, task *mp.Task[A, R], args func(ctx context.Context) (A, error)) Service {
 	return Service{name: name, start: func(ctx context.Context, _ time.Duration) (instance, error) {
 		a, err := args(ctx)

@@ -107,21 +107,23 @@ type service struct {
 	since    time.Time
 	until    time.Time // waiting: when it is to be started
 	restarts int
-	failures int   // in a row, for the backoff
-	last     error // why it ended last
-	run      int   // counts instances: what is told of an older one is of no interest
+	failures int                     // in a row, for the backoff
+	last     error                   // why it ended last
+	unready  context.CancelCauseFunc // ends the context of Ready; nil without
+	run      int                     // counts instances: what is told of an older one is of no interest
 }
 
 type state int
 
 const (
 	stopped  state = iota // not started, or stopped
+	starting              // it runs, and is not ready
 	running               // and ready
 	waiting               // to be started again
 	finished              // not to be started again
 )
 
-var states = [...]string{"stopped", "running", "waiting", "finished"}
+var states = [...]string{"stopped", "starting", "running", "waiting", "finished"}
 
 // GaveUpError says that services failed too often.
 type GaveUpError struct {
@@ -167,7 +169,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		*sv = service{Service: sv.Service, state: waiting, run: sv.run}
 	}
 	s.mu.Unlock()
-	r := &run{Supervisor: s, ctx: ctx, ended: make(chan ending), over: make(chan struct{})}
+	r := &run{Supervisor: s, ctx: ctx, ended: make(chan ending), readied: make(chan readiness), over: make(chan struct{})}
 	err := r.loop()
 	r.stopFrom(0, func(*service) bool { return true })
 	close(r.over)
@@ -189,7 +191,7 @@ func (s *Supervisor) Watch(ctx context.Context) iter.Seq2[Event, error] { return
 // Status tells what a service is doing.
 type Status struct {
 	Name     string
-	State    string // "running", "waiting" to be started again, "stopped" or "finished"
+	State    string // "starting" until it is ready, "running", "waiting" to be started again, "stopped" or "finished"
 	PID      int    // while it runs in a process of its own
 	Since    time.Time
 	Restarts int

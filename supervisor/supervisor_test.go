@@ -293,6 +293,36 @@ func TestNested(t *testing.T) {
 	})
 }
 
+// A service that can never be started keeps nobody from being started again, and
+// nobody from stopping all.
+func TestNeverStarts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newPatient("a")
+		tries := 0
+		never := newPatient("never").service().Ready(func(context.Context) error {
+			if tries++; tries%100 == 0 {
+				<-time.After(time.Second) // time stands still otherwise
+			}
+			return errSick
+		})
+		s := supervisor.New(supervisor.Options{MaxRestarts: -1}, a.service(), never)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- s.Run(ctx) }()
+		for range 10 {
+			a.fail <- errSick
+		}
+		<-time.After(time.Minute)
+		if x := s.Status()[0]; x.Restarts != 10 || x.State != "running" {
+			t.Errorf("%+v", x)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestNoneIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := supervisor.New(supervisor.Options{}, supervisor.Func("once", func(context.Context) error { return nil }).With(supervisor.Transient))

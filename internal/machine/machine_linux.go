@@ -41,7 +41,7 @@ func Processors() int {
 	if unix.SchedGetaffinity(0, &set) == nil { // else a sandbox refuses, or there are very many
 		n = set.Count()
 	}
-	if q := quota(); q < float64(n) {
+	if q := math.Ceil(quota()); q < float64(n) { // a part of one more is another to run on
 		n = int(q)
 	}
 	return max(n, 1)

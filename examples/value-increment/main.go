@@ -13,18 +13,22 @@ import (
 )
 
 type job struct {
-	Val *mp.Value[int32]
+	Val   *mp.Value[int32]
+	Print *mp.Mutex
 }
 
 // In Python += reads and then writes, and two processes can lose one of two additions. Here
-// the addition is one step. It prints while it holds the value, so that the lines come in
-// the order of the additions. (For adding only, mp.Counter is faster.)
+// the addition is one step. The mutex is for the lines alone: it keeps them in the order of
+// the additions. They are not printed inside Update, whose function is called again when
+// somebody else was faster. (For adding only, mp.Counter is faster.)
 func increment(ctx context.Context, j job) error {
-	return j.Val.Update(ctx, func(v *int32) error {
-		*v++
-		fmt.Println(*v)
-		return nil
-	})
+	if err := j.Print.Lock(ctx); err != nil {
+		return err
+	}
+	defer j.Print.Unlock()
+	n, err := j.Val.Add(ctx, 1)
+	fmt.Println(n)
+	return err
 }
 
 var Increment = mp.Proc(increment)
@@ -38,12 +42,17 @@ func main() {
 		log.Fatal(err)
 	}
 	defer val.Close()
-
-	first, err := Increment.Start(ctx, job{val})
+	lines, err := mp.NewMutex()
 	if err != nil {
 		log.Fatal(err)
 	}
-	second, err := Increment.Start(ctx, job{val})
+	defer lines.Close()
+
+	first, err := Increment.Start(ctx, job{val, lines})
+	if err != nil {
+		log.Fatal(err)
+	}
+	second, err := Increment.Start(ctx, job{val, lines})
 	if err != nil {
 		log.Fatal(err)
 	}

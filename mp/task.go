@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"multiproc/internal/codec"
+	"multiproc/mp/executor"
 )
 
 // None is the type of what is not there: the result of a Proc, and the dead
@@ -72,6 +73,7 @@ func Func[A, R any](f func(context.Context, A) (R, error), opts ...TaskOption) *
 		}
 		return b, nil
 	})
+	executor.Register(t.name, newRunner(t, f))
 	return t
 }
 

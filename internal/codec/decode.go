@@ -380,7 +380,7 @@ func (d *Decoder) handle(n *Node, p unsafe.Pointer, i, body int) (next int, err 
 		return 0, Truncated(i)
 	}
 	if d.from == nil {
-		return 0, errNoSession
+		return 0, ErrNoSession
 	}
 	end := body + int(length)
 	ref, into := append([]byte{}, d.Src[body:end]...), reflect.NewAt(n.Type, p).Elem()

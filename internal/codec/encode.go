@@ -246,7 +246,7 @@ func (e *Encoder) handle(n *Node, p unsafe.Pointer) error {
 		return nil
 	}
 	if e.to == nil {
-		return errNoSession
+		return ErrNoSession
 	}
 	v := reflect.NewAt(n.Type, p).Elem().Interface()
 	var h Handle

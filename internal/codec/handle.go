@@ -61,4 +61,5 @@ type Session interface {
 	Importer
 }
 
-var errNoSession = errors.New("this message cannot carry shared objects")
+// ErrNoSession is the error of a handle that is met without a session.
+var ErrNoSession = errors.New("this message cannot carry shared objects")

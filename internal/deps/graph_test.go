@@ -26,9 +26,10 @@ var storeys = [][]string{
 	{"internal/server"},                            // the server of a manager
 	{"mp/driver", "internal/complete", "mp/mpnet"}, // what a place must offer, and what is built from that; sockets for mp
 	{"internal/local", "internal/client"},          // the places: memory, and a manager
+	{"mp/executor"},                                // what runs the items of tasks
 	{"mp"},                                         // what users see
 	{"manager/client"},                             // what programs add to it: connections to a server for shared objects
-	{"supervisor"},                                 // what keeps tasks alive
+	{"supervisor", "pool"},                         // what keeps tasks alive, and what gives them to workers
 	{"manager", "pymp"},                            // that server, Python's side
 	{"internal/childtest", "internal/deps", "mptest", "examples", "tests", "cmd"}, // tests, examples, commands
 }

@@ -86,7 +86,7 @@ func points(t *testing.T) []string {
 	t.Helper()
 	hit := regexp.MustCompile(`failpoint\.Hit\("([^"]+)"\)`)
 	var names []string
-	for _, dir := range []string{"../../internal", "../../mp"} {
+	for _, dir := range []string{"../../internal", "../../mp", "../../pool"} {
 		must(t, filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
 			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 				return err
@@ -137,6 +137,7 @@ func covered() map[string]func(*testing.T, string) {
 	add(beginner, "table.life")
 	add(server, "table.serving")
 	add(starter, "table.reserved", "table.aged")
+	add(poolWorker, "pool.order.begun", "pool.item.claimed", "pool.item.done", "pool.item.published", "pool.room", "pool.order.done")
 	return all
 }
 

@@ -1,0 +1,90 @@
+package pool
+
+import (
+	"errors"
+	"math/rand/v2"
+	"time"
+)
+
+// Call says how the items of a Map, Each or Submit are to be treated; see
+// Pool.With. The zero value is what a Pool does by itself.
+type Call struct {
+	// Chunk is how many items go to a worker at once. 0 is as many as take some
+	// hundred microseconds, fewer towards the end, and one at a time while items
+	// take that long themselves.
+	Chunk int
+
+	// Window bounds the items that were taken from the input and have not come
+	// out of the loop yet. 0 is four chunks for each worker, 64 at least.
+	Window int
+
+	// Timeout is how long each item may take, from its begin: then its context
+	// ends, and after Grace its worker is killed. Other items do not suffer. 0
+	// is no bound.
+	Timeout time.Duration
+
+	// Grace is the time between the end of an item's context and SIGKILL. Zero
+	// is that of the workers' StartOptions, negative none.
+	Grace time.Duration
+
+	// Retry says whether an item runs again whose worker has died.
+	Retry Retry
+
+	// MaxFailures ends the call after so many items have failed, with
+	// ErrTooManyFailures. 0 is no bound.
+	MaxFailures int
+}
+
+// Retry says what becomes of an item whose worker died while it ran it. The zero
+// value is at most once: the item has failed.
+type Retry struct {
+	// Max is how often an item runs again. An item that three workers have died
+	// of fails in any case.
+	Max int
+
+	// If decides for each death; nil is every one but those of a fault of the
+	// program (SIGSEGV, SIGBUS, SIGILL, SIGFPE, a fatal error of the runtime, a
+	// panic), of too little memory, and of the item's own timeout, all of which
+	// mostly happen again.
+	If func(*WorkerDiedError) bool
+
+	// Backoff is the time before the first retry. It doubles with each up to
+	// MaxBackoff, a minute if that is 0, and up to half of it is taken off at
+	// random. Zero runs the item again at once.
+	Backoff    time.Duration
+	MaxBackoff time.Duration
+}
+
+// maxDeaths is how many workers an item may take with it.
+const maxDeaths = 3
+
+func (c *Call) check() error {
+	switch {
+	case c.Chunk < 0 || c.Window < 0 || c.Timeout < 0 || c.Retry.Max < 0 || c.Retry.Backoff < 0 || c.Retry.MaxBackoff < 0 || c.MaxFailures < 0:
+		return errors.New("pool.Call: a negative number")
+	case c.Chunk > maxItems:
+		return errors.New("pool.Call: Chunk is too large")
+	}
+	return nil
+}
+
+// delay is the time before retry n, from 0.
+func (r *Retry) delay(n int) time.Duration {
+	if r.Backoff == 0 {
+		return 0
+	}
+	most := r.MaxBackoff
+	if most == 0 {
+		most = time.Minute
+	}
+	d := r.Backoff
+	for range n {
+		if d >= most/2 {
+			d = most
+			break
+		}
+		d *= 2
+	}
+	d = min(d, most)
+	return d - rand.N(d/2+1)
+}

@@ -1,0 +1,123 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"multiproc/mp"
+)
+
+// outbox are commands on their way to a worker, in their order. To send one that
+// has handles in it may take a while, which nobody should wait for with a lock.
+type outbox struct {
+	mu      sync.Mutex
+	list    []command
+	sending bool
+}
+
+func (o *outbox) put(to *mp.Conn[command, report], c command) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.list = append(o.list, c)
+	if !o.sending {
+		o.sending = true
+		go o.send(to)
+	}
+}
+
+func (o *outbox) send(to *mp.Conn[command, report]) {
+	for {
+		o.mu.Lock()
+		if len(o.list) == 0 {
+			o.sending = false
+			o.mu.Unlock()
+			return
+		}
+		c := o.list[0]
+		o.list = o.list[1:]
+		o.mu.Unlock()
+		if err := to.Send(context.Background(), c); err != nil && c.Kind == commandValue {
+			// An argument that cannot be sent is an error of its item.
+			_ = to.Send(context.Background(), command{Kind: commandValue, ID: c.ID, Value: fmt.Errorf("send the argument: %w", err)})
+		}
+	}
+}
+
+// values are results that come over control.
+type values struct {
+	sync.Mutex
+	m    map[valueKey]chan any
+	over chan struct{} // closed when no more come
+}
+
+type valueKey struct {
+	id   uint64
+	item uint32
+}
+
+// lostValue takes the place of a value that cannot come.
+type lostValue struct{ err error }
+
+// listen takes values as they come.
+func (v *values) listen(from *mp.Conn[command, report]) {
+	defer close(v.over)
+	for {
+		r, err := from.Recv(context.Background())
+		if errors.Is(err, io.EOF) || errors.Is(err, mp.ErrClosed) {
+			return
+		}
+		if err == nil {
+			v.of(valueKey{r.ID, r.Item}) <- r.Value
+			continue
+		}
+		v.Lock()
+		for _, c := range v.m {
+			select {
+			case c <- lostValue{err}:
+			default:
+			}
+		}
+		v.Unlock()
+		time.Sleep(lostDelay)
+	}
+}
+
+// lostDelay is how long listen leaves a value alone whose handles cannot come,
+// because this process may not open more descriptors.
+const lostDelay = 20 * time.Millisecond
+
+// of is where the value of an item comes, or has come.
+func (v *values) of(key valueKey) chan any {
+	v.Lock()
+	defer v.Unlock()
+	c := v.m[key]
+	if c == nil {
+		c = make(chan any, 1)
+		v.m[key] = c
+		return c
+	}
+	delete(v.m, key) // the other side has it
+	return c
+}
+
+// wait waits for a value.
+func (v *values) wait(c chan any) (any, error) {
+	var got any
+	select {
+	case got = <-c:
+	case <-v.over:
+		select {
+		case got = <-c:
+		default:
+			return nil, fmt.Errorf("the result's handles have not come: %w", io.ErrUnexpectedEOF)
+		}
+	}
+	if lost, ok := got.(lostValue); ok {
+		return nil, fmt.Errorf("the result's handles cannot come: %w", lost.err)
+	}
+	return got, nil
+}

@@ -1,0 +1,103 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"syscall"
+
+	"multiproc/mp"
+)
+
+// WorkerDiedError says that a worker died while it ran an item.
+type WorkerDiedError struct {
+	Task   string // the task's name
+	Index  int    // of the item, from 0
+	Worker string // the process's name
+	PID    int
+	State  mp.State // how the process ended: exit code, signal
+	Crash  string   // the runtime's crash report, if it wrote one
+	Stderr string   // the last that the worker wrote to its standard error
+	Cause  error    // why the pool killed it, if it did
+	Deaths int      // how many workers have died of the item, this one included
+}
+
+func (e *WorkerDiedError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s (pid %d) died while it ran item %d of %s: %s", e.Worker, e.PID, e.Index, e.Task, e.State)
+	if e.Cause != nil {
+		fmt.Fprintf(&b, ": killed by the pool: %v", e.Cause)
+	}
+	if line, _, _ := strings.Cut(strings.TrimSpace(e.Crash), "\n"); line != "" {
+		fmt.Fprintf(&b, ": %s", line)
+	}
+	if e.Deaths > 1 {
+		fmt.Fprintf(&b, " (%d workers have died of it)", e.Deaths)
+	}
+	return b.String()
+}
+
+// Unwrap returns why the pool killed the worker, if it did.
+func (e *WorkerDiedError) Unwrap() error { return e.Cause }
+
+// retryable is the default of Retry.If.
+func retryable(e *WorkerDiedError) bool {
+	if e.Cause != nil || e.Crash != "" {
+		return false
+	}
+	switch e.State.Signal {
+	case syscall.SIGSEGV, syscall.SIGBUS, syscall.SIGILL, syscall.SIGFPE, syscall.SIGABRT, syscall.SIGSYS:
+		return false
+	}
+	return true
+}
+
+// obituary is the error of the item that a dead worker was at. mu is held.
+func (h *hand) obituary(is *issued, index int) *WorkerDiedError {
+	err := &WorkerDiedError{
+		Task: is.s.job.Task, Index: index, Worker: h.name, PID: h.proc.PID(), State: h.proc.State(),
+		Stderr: h.stderr.String(), Cause: h.why,
+	}
+	var exit *mp.ExitError
+	if errors.As(h.proc.Wait(context.Background()), &exit) {
+		err.Crash = exit.Crash
+	}
+	if errors.Is(h.why, errTimeout) {
+		err.Cause = fmt.Errorf("%w: %w", errTimeout, context.DeadlineExceeded)
+	}
+	return err
+}
+
+// tail passes on what a worker writes, and keeps the end of it.
+type tail struct {
+	mu  sync.Mutex
+	to  io.Writer
+	end []byte
+}
+
+const tailSize = 4 << 10
+
+// Write implements io.Writer.
+func (t *tail) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	t.end = append(t.end, b...)
+	if n := len(t.end) - tailSize; n > 0 {
+		t.end = append(t.end[:0], t.end[n:]...)
+	}
+	t.mu.Unlock()
+	return t.to.Write(b)
+}
+
+// String is the end of what was written, in whole lines.
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := string(t.end)
+	if len(s) == tailSize {
+		_, s, _ = strings.Cut(s, "\n")
+	}
+	return s
+}

@@ -1,0 +1,278 @@
+package pool
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"slices"
+	"time"
+
+	"multiproc/mp"
+	"multiproc/mp/executor"
+)
+
+// hand is a worker as the pool sees it.
+type hand struct {
+	p       *Pool
+	name    string
+	proc    *mp.Process[mp.None]
+	lane    *mp.Conn[order, note]
+	control *mp.Conn[command, report]
+	stderr  tail
+
+	// Under the pool's lock:
+	started  bool // there is a process
+	ready    bool // it is set up
+	spare    bool // it is not given items yet
+	leaving  bool // it is not given any more
+	dead     bool
+	orders   []*issued // that it has not finished, the first one first
+	left     int       // items until it is replaced, -1: no bound
+	done     int       // items that it has finished
+	segments map[uint32]bool
+	tasks    map[uint32]bool
+	since    time.Time // idle
+	filling  bool      // it gets orders until it has as many as it may have
+	counted  counted   // what it is counted as in Pool.idle and open
+	why      error     // it is killed by the pool
+	setupErr error
+
+	values values
+	outbox outbox
+}
+
+type counted struct{ idle, open bool }
+
+func (p *Pool) newHand() *hand {
+	p.numbers++
+	base := "worker"
+	if p.o.Start.Name != "" {
+		base = p.o.Start.Name
+	}
+	h := &hand{
+		p: p, name: fmt.Sprintf("%s-%d", base, p.numbers),
+		segments: map[uint32]bool{}, tasks: map[uint32]bool{}, left: -1,
+	}
+	h.values.m = map[valueKey]chan any{}
+	h.values.over = make(chan struct{})
+	if p.o.MaxItems > 0 {
+		h.left = max(1, p.o.MaxItems-p.o.MaxItems/10+rand.IntN(p.o.MaxItems/5+1))
+	}
+	if p.o.Fresh {
+		h.left = 1
+	}
+	return h
+}
+
+// laneBytes is what a lane holds: more orders and notes than a worker ever has.
+const laneBytes = 64 << 10
+
+// start starts the process.
+func (h *hand) start() error {
+	lane, theirLane, err := mp.Pipe[order, note](mp.MaxBytes(laneBytes))
+	if err != nil {
+		return err
+	}
+	control, theirControl, err := mp.Pipe[command, report]()
+	if err != nil {
+		_, _ = lane.Close(), theirLane.Close()
+		return err
+	}
+	o := h.p.o.Start
+	o.Name = h.name
+	if h.stderr.to = o.Stderr; o.Stderr == nil {
+		h.stderr.to = os.Stderr
+	}
+	o.Stderr = &h.stderr
+	h.lane, h.control = lane, control
+	h.proc, err = worker.With(o).Start(context.Background(), equipment{theirLane, theirControl})
+	if err != nil {
+		_, _, _, _ = lane.Close(), theirLane.Close(), control.Close(), theirControl.Close()
+	}
+	return err
+}
+
+// follow is the life of a worker.
+func (h *hand) follow() {
+	p := h.p
+	go h.setUp()
+	go h.values.listen(h.control)
+	for {
+		n, err := h.lane.Recv(context.Background())
+		if err != nil {
+			break
+		}
+		p.mu.Lock()
+		for h.note(n); ; h.note(n) {
+			if n, err = h.lane.TryRecv(); err != nil {
+				break
+			}
+		}
+		p.fill()
+		p.mu.Unlock()
+		if p.deliver() {
+			// Who waits for that runs on this processor at once; another one would
+			// have to be woken.
+			runtime.Gosched()
+		}
+	}
+	// It has closed its end, or is dead. One that does neither is ended.
+	select {
+	case <-h.proc.Done():
+	case <-time.After(h.grace()):
+		_ = h.proc.Kill()
+		<-h.proc.Done()
+	}
+	p.mu.Lock()
+	h.bury()
+	p.mu.Unlock()
+	p.deliver()
+	_, _ = h.lane.Close(), h.control.Close()
+}
+
+func (h *hand) grace() time.Duration {
+	switch g := h.p.o.Start.Grace; {
+	case g == 0:
+		return 2 * time.Second
+	case g < 0:
+		return 0
+	default:
+		return g
+	}
+}
+
+// setUp makes a worker ready.
+func (h *hand) setUp() {
+	var err error
+	for _, s := range h.p.o.Setup {
+		if err = s.run(context.Background(), bound{h}); err != nil {
+			err = fmt.Errorf("set up %s: %w", h.name, err)
+			break
+		}
+	}
+	p := h.p
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err != nil {
+		h.setupErr = err
+		h.leave()
+		return
+	}
+	if !h.dead {
+		h.ready, h.since = true, time.Now()
+		p.failures, p.startErr = 0, nil
+	}
+	p.staff()
+	p.fill()
+}
+
+// bound is the executor of one worker.
+type bound struct{ h *hand }
+
+// Open implements executor.Executor.
+func (b bound) Open(ctx context.Context, job executor.Job) (executor.Stream, error) {
+	return b.h.p.open1(ctx, job, Call{Chunk: 1}, b.h)
+}
+
+// takes reports whether the worker takes an order of this stream.
+func (h *hand) takes(s *stream) bool {
+	if h.dead || h.leaving || s.pinned != nil && s.pinned != h || s.pinned == nil && (!h.ready || h.spare) || h.left == 0 {
+		return false
+	}
+	return len(h.orders) == 0 || len(h.orders) <= s.pace.ahead() && (h.filling || len(h.orders) <= s.pace.ahead()/2)
+}
+
+func (h *hand) tell(c command) { h.outbox.put(h.control, c) }
+
+// leave gives the worker no more work; it ends when it has done what it has. mu
+// is held.
+func (h *hand) leave() {
+	h.leaving = true
+	if len(h.orders) == 0 {
+		h.dismiss()
+	}
+	h.p.staff()
+}
+
+// dismiss tells a worker without orders to end, now or when it has begun. mu is
+// held.
+func (h *hand) dismiss() {
+	if h.started {
+		_ = h.lane.CloseWrite()
+	}
+}
+
+// kill ends the process now. mu is held.
+func (h *hand) kill(why error) {
+	if h.why == nil {
+		h.why = why
+	}
+	if h.started {
+		_ = h.proc.Kill()
+	}
+}
+
+// killAt kills the worker if it is at this item of an order, -1 for any. mu is
+// held.
+func (h *hand) killAt(is *issued, item int, why error) {
+	if is.region.condemn(item) {
+		h.kill(why)
+	}
+}
+
+// bury takes over from a worker that is gone. mu is held.
+func (h *hand) bury() {
+	p := h.p
+	h.dead = true
+	p.hands = slices.DeleteFunc(p.hands, func(x *hand) bool { return x == h })
+	h.count()
+	orders := h.orders
+	h.orders = nil
+	for _, is := range orders {
+		h.harvest(is)
+		left := is.run
+		if is.count > 0 {
+			left.cut(is.count, is.s.job.ArgSize)
+		}
+		if is.running() >= 0 {
+			one := left
+			if left.n > 1 {
+				one = left.cut(1, is.s.job.ArgSize)
+			} else {
+				left = run{}
+			}
+			h.lost(is, one)
+		}
+		if left.n > 0 {
+			is.s.out -= left.n
+			is.s.giveBack(left, h.setupErr)
+		}
+		h.conclude(is)
+	}
+	if !h.ready {
+		p.failures++
+		p.startErr = h.setupErr
+		if p.startErr == nil {
+			p.startErr = h.proc.Wait(context.Background())
+		}
+	}
+	p.staff()
+	p.fill()
+	p.tell()
+}
+
+// lost decides about the item that a worker was at when it died. mu is held.
+func (h *hand) lost(is *issued, r run) {
+	s := is.s
+	s.out--
+	err := h.obituary(is, r.first)
+	if s.closed || !s.again(r, err) {
+		if b := r.block; b != nil {
+			b.settled++
+			s.free(b)
+		}
+		s.answer(r.first, err, h.name, h.proc.PID())
+	}
+}

@@ -1,0 +1,179 @@
+package pool
+
+import (
+	"errors"
+
+	"multiproc/mp/executor"
+)
+
+// enter waits until there may be another item.
+func (s *stream) enter() error {
+	for int64(s.index)-s.consumed.Load() >= s.window.Load() && !s.shut.Load() {
+		s.p.kick()
+		<-s.room
+	}
+	if s.shut.Load() {
+		return executor.ErrClosed
+	}
+	return nil
+}
+
+// Reserve implements executor.Stream.
+func (s *stream) Reserve() ([]byte, error) {
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	size := s.job.ArgSize
+	b, err := s.space(size)
+	if err != nil {
+		s.Close(err)
+		return nil, err
+	}
+	n := max(1, min((b.span.n-b.used)/size, int(s.window.Load()+s.consumed.Load())-s.index, maxItems-b.count))
+	return b.span.bytes()[b.used : b.used+n*size], nil
+}
+
+// Commit implements executor.Stream.
+func (s *stream) Commit() {
+	b := s.block
+	b.used += s.job.ArgSize
+	b.count++
+	b.publish()
+	s.index++
+	if s.p.idle.Load() > 0 || s.index&63 == 0 && s.p.open.Load() > 0 {
+		s.p.kick()
+	}
+}
+
+// Put implements executor.Stream.
+func (s *stream) Put(arg executor.Argument) error {
+	if err := s.enter(); err != nil {
+		return err
+	}
+	size := s.job.ArgSize
+	b, err := s.space(max(size, s.hint, 0) + argumentHead)
+	if err != nil {
+		return s.refuse(err)
+	}
+	at := b.span.bytes()[b.used:]
+	from := at[:0]
+	if size < 0 {
+		from = at[:argumentHead]
+	}
+	out, err := arg.Append(from)
+	switch {
+	case errors.Is(err, executor.ErrHandles):
+		s.putValue(arg.Value())
+		return nil
+	case err != nil:
+		return s.refuse(err)
+	case len(out) > len(at): // it is elsewhere
+		if b, err = s.space(len(out)); err != nil {
+			return s.refuse(err)
+		}
+		at = b.span.bytes()[b.used:]
+		copy(at, out)
+	}
+	if size < 0 {
+		s.hint = len(out) - argumentHead
+		putArgumentSize(at, s.hint)
+	}
+	b.used += len(out)
+	b.count++
+	s.index++
+	b.publish()
+	switch {
+	case s.job.Deliver != nil:
+		s.p.dispatch()
+	case s.p.idle.Load() > 0, s.index&63 == 0 && s.p.open.Load() > 0:
+		s.p.kick()
+	}
+	return nil
+}
+
+const (
+	firstBlock = 1 << 10
+	blockSize  = 64 << 10
+)
+
+// space returns a block that has room for n bytes.
+func (s *stream) space(n int) (*block, error) {
+	b := s.block
+	if b != nil && b.span.n-b.used >= n && b.count < maxItems {
+		return b, nil
+	}
+	size := blockSize
+	if b == nil {
+		size = firstBlock
+	}
+	span, err := s.p.memory.alloc(max(size, n))
+	if err != nil {
+		return nil, err
+	}
+	s.p.mu.Lock()
+	defer s.p.mu.Unlock()
+	s.seal()
+	s.block = &block{span: span, first: s.index}
+	s.blocks = append(s.blocks, s.block)
+	return s.block, nil
+}
+
+// seal ends the block that is being put into. mu is held.
+func (s *stream) seal() {
+	if b := s.block; b != nil {
+		b.sealed = true
+		s.free(b)
+		s.block = nil
+	}
+}
+
+// free gives a block back if nobody needs it. mu is held.
+func (s *stream) free(b *block) {
+	if b.done() && b.span.seg != nil {
+		s.p.memory.release(b.span)
+		b.span = span{}
+	}
+}
+
+// putValue puts an argument with handles in it.
+func (s *stream) putValue(v any) {
+	s.p.mu.Lock()
+	s.seal() // the items of a block follow each other
+	s.values = append(s.values, run{first: s.index, n: 1, value: v})
+	s.index++
+	s.p.fill()
+	s.p.mu.Unlock()
+}
+
+// refuse answers an item whose argument cannot be put.
+func (s *stream) refuse(err error) error {
+	s.p.mu.Lock()
+	s.seal()
+	s.answer(s.index, err, "", 0)
+	s.index++
+	s.p.mu.Unlock()
+	s.p.deliver()
+	return err
+}
+
+// End implements executor.Stream.
+func (s *stream) End() {
+	s.p.mu.Lock()
+	s.seal()
+	s.ended, s.total = true, s.index
+	if s.closed { // while the last item was put
+		s.forget()
+	}
+	s.settle()
+	s.p.fill()
+	s.p.mu.Unlock()
+	s.wake()
+}
+
+// letIn wakes a feeder that waits for room.
+func (s *stream) letIn() {
+	select {
+	case s.room <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,90 @@
+package pool
+
+import "time"
+
+// pace finds out how many items to give a worker at once. An order costs time of
+// its own, so it should take long beside that; but the longer it is, the later it
+// is known that another worker could have done a part of it.
+//
+// Guided self-scheduling (Polychronopoulos, Kuck: IEEE Transactions on Computers
+// C-36, 1987) takes a fixed part of what is left for each; here what is left is
+// what waits in the window, which amounts to the same once the input has ended.
+type pace struct {
+	fixed    int     // chunk that the user wants, 0 for none
+	item     float64 // nanoseconds that an item takes, an average in which the last orders count most
+	overhead float64 // and an order beside its items
+	known    bool
+}
+
+const (
+	minTarget = 300 * time.Microsecond // that an order takes at least, if there are items enough
+	maxTarget = time.Millisecond
+	perOrder  = 50 // how many times its overhead it takes
+	smoothing = 0.25
+)
+
+// observe learns from an order: its items, what they took, and the time from the
+// order to its note beyond that, negative where that says nothing.
+func (p *pace) observe(items int, worked, beyond time.Duration) {
+	if items == 0 {
+		return
+	}
+	each := float64(worked) / float64(items)
+	if !p.known {
+		p.item, p.known = each, true
+	} else {
+		p.item += smoothing * (each - p.item)
+	}
+	if beyond >= 0 {
+		if p.overhead == 0 {
+			p.overhead = float64(beyond)
+		}
+		p.overhead += smoothing * (float64(beyond) - p.overhead)
+	}
+}
+
+// wanted is how many items an order has if there are plenty.
+func (p *pace) wanted() int {
+	if p.fixed > 0 {
+		return p.fixed
+	}
+	return p.plenty()
+}
+
+// plenty is how many items take as long as an order should.
+func (p *pace) plenty() int {
+	if !p.known {
+		return 1
+	}
+	target := min(max(float64(minTarget), perOrder*p.overhead), float64(maxTarget))
+	return int(min(max(target/max(p.item, 1), 1), 1<<16))
+}
+
+// chunk is how many of the items that wait are given to one of so many workers.
+func (p *pace) chunk(waiting, workers int) int {
+	if p.fixed > 0 {
+		return p.fixed
+	}
+	return min(p.wanted(), max(1, (waiting+2*workers-1)/(2*workers)))
+}
+
+// ahead is how many orders a worker may have beyond the one it carries out: so
+// many that it need not wait for the next, and no more, for they wait for it.
+func (p *pace) ahead() int {
+	if !p.known {
+		return 0
+	}
+	each := max(p.item, 1) * float64(p.wanted())
+	switch {
+	case each > float64(2*maxTarget):
+		return 0
+	case p.wanted() > 1:
+		return 1
+	}
+	return int(min(max(float64(minTarget)/each, 1), maxAhead))
+}
+
+const maxAhead = 16
+
+// window is how many items are taken from the input ahead of their results.
+func (p *pace) window(workers int) int { return max(64, 16*workers*max(p.fixed, p.plenty())) }

@@ -1,0 +1,308 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"multiproc/mp"
+	"multiproc/mp/executor"
+)
+
+// ErrClosed is the error of a pool that takes no more items.
+var ErrClosed = errors.New("the pool is closed")
+
+// ErrStopped is why items have no result that were under way at Stop.
+var ErrStopped = errors.New("the pool was stopped")
+
+// Options say how a pool is made. The zero value is one worker for each processor
+// that this process may use.
+type Options struct {
+	// Workers is the number of worker processes; 0 is runtime.GOMAXPROCS(0).
+	Workers int
+
+	// Start is how a worker is started. Its name is "worker" and a number unless
+	// one is given here; then it is that, and a number.
+	Start mp.StartOptions
+
+	// Setup is called in each worker before its first item, in this order; see
+	// State.
+	Setup []Setup
+
+	// MaxItems replaces a worker after so many items, some sooner and some later
+	// by a tenth, so that not all are replaced at once. 0 is no bound.
+	MaxItems int
+	// MaxRSS replaces a worker whose resident memory exceeds so many bytes. It is
+	// looked at ten times a second, between items. 0 is no bound.
+	MaxRSS int64
+	// Fresh gives each item a process of its own. The next ones are started
+	// ahead: Spares, or as many as there are workers.
+	Fresh bool
+	// Spares are workers that are started and set up, but not given items, until
+	// they take the place of one that has ended.
+	Spares int
+
+	// Idle ends a worker that had nothing to do for so long, down to Min workers.
+	// When there is work they are started again. 0 keeps all.
+	Idle time.Duration
+	Min  int
+}
+
+// Pool is a number of processes that carry out items of tasks. There is no use
+// for the zero value; New makes one. Any number of goroutines may use it at once.
+//
+// It is an executor.Executor: mp.Task's Map, Each, Reduce and Submit take it.
+type Pool struct {
+	o      Options
+	memory *memory
+
+	mu         sync.Mutex
+	target     int // workers that there are to be
+	hands      []*hand
+	streams    []*stream // that are not done
+	turn       int       // which of them is next
+	orders     uint64    // the last one's number
+	numbers    int       // of the last worker
+	closed     bool
+	changed    chan struct{} // closed, and made anew, when a stream or a hand is gone
+	failures   int           // to start a worker, since one was ready
+	startErr   error         // of the last
+	retry      *time.Timer   // of a start
+	ticking    bool
+	busy       time.Time // when there was an order, last
+	tasks      map[string]uint32
+	deliveries []delivery
+
+	idle  atomic.Int32 // workers that have no order
+	open  atomic.Int32 // and that would take another one
+	kicks chan struct{}
+	over  chan struct{} // closed when the pool is gone
+}
+
+// New makes a pool and starts its workers, without waiting for them.
+//
+// Cost: a process for each worker, some 2 ms and the memory of an idle Go
+// program.
+func New(o Options) (*Pool, error) {
+	switch {
+	case o.Workers < 0 || o.Spares < 0 || o.MaxItems < 0 || o.MaxRSS < 0 || o.Min < 0 || o.Idle < 0:
+		return nil, errors.New("new pool: a negative number in the options")
+	case o.Min > 0 && o.Idle == 0:
+		return nil, errors.New("new pool: Min without Idle: workers end only if they are idle for long enough")
+	}
+	if o.Workers == 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if o.Fresh && o.Spares == 0 {
+		o.Spares = o.Workers
+	}
+	p := &Pool{
+		o: o, target: o.Workers, changed: make(chan struct{}), tasks: map[string]uint32{},
+		kicks: make(chan struct{}, 1), over: make(chan struct{}),
+	}
+	p.memory = newMemory(p.drop)
+	// The first worker shows whether there can be any.
+	h := p.newHand()
+	if err := h.start(); err != nil {
+		return nil, fmt.Errorf("new pool: %w", err)
+	}
+	p.mu.Lock()
+	h.started = true
+	p.hands = append(p.hands, h)
+	p.staff()
+	p.mu.Unlock()
+	go h.follow()
+	go p.dispatcher()
+	return p, nil
+}
+
+// With returns the pool with other settings for calls. It is the same pool:
+// workers, Close and all else are shared.
+//
+//	for r, err := range Fetch.Map(ctx, p.With(pool.Call{Timeout: time.Second}), urls) { … }
+func (p *Pool) With(c Call) executor.Executor { return &caller{p, c} }
+
+// caller is a pool with settings.
+type caller struct {
+	p *Pool
+	c Call
+}
+
+// Open implements executor.Executor.
+func (c *caller) Open(ctx context.Context, job executor.Job) (executor.Stream, error) {
+	return c.p.open1(ctx, job, c.c, nil)
+}
+
+// Open implements executor.Executor.
+func (p *Pool) Open(ctx context.Context, job executor.Job) (executor.Stream, error) {
+	return p.open1(ctx, job, Call{}, nil)
+}
+
+func (p *Pool) open1(ctx context.Context, job executor.Job, c Call, pinned *hand) (executor.Stream, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	s := newStream(p, job, c, pinned)
+	p.mu.Lock()
+	if p.closed && pinned == nil {
+		p.mu.Unlock()
+		return nil, ErrClosed
+	}
+	p.streams = append(p.streams, s)
+	p.mu.Unlock()
+	if ctx.Done() != nil {
+		s.unhook = context.AfterFunc(ctx, func() { s.Close(context.Cause(ctx)) })
+	}
+	return s, nil
+}
+
+// Resize changes the number of workers. More are started; those that are too many
+// end when they have done what they were given.
+func (p *Pool) Resize(workers int) error {
+	if workers < 1 {
+		return fmt.Errorf("resize a pool to %d workers", workers)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return ErrClosed
+	}
+	p.target = workers
+	p.staff()
+	return nil
+}
+
+// Close waits until all that was begun is done, and ends the workers. Further
+// calls of Map and Submit get ErrClosed. It does nothing more than wait if the
+// pool was closed before.
+func (p *Pool) Close() error {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	_ = p.await(context.Background(), func() bool { return len(p.streams) == 0 })
+	p.mu.Lock()
+	p.dismiss()
+	p.mu.Unlock()
+	_ = p.await(context.Background(), p.empty)
+	p.finish()
+	return nil
+}
+
+// Stop gives up all that is under way: its error is ErrStopped. Workers that run
+// an item have their grace, and then SIGKILL. If ctx ends before they are gone
+// they are killed at once, and Stop returns the error of ctx.
+func (p *Pool) Stop(ctx context.Context) error {
+	p.mu.Lock()
+	p.closed = true
+	streams := slices.Clone(p.streams)
+	p.mu.Unlock()
+	for _, s := range streams {
+		s.Close(ErrStopped)
+	}
+	p.mu.Lock()
+	p.dismiss()
+	p.mu.Unlock()
+	err := p.await(ctx, p.empty)
+	if err != nil {
+		p.mu.Lock()
+		for _, h := range p.hands {
+			h.kill(ErrStopped)
+		}
+		p.mu.Unlock()
+	}
+	if err == nil {
+		p.finish()
+	} else {
+		go func() {
+			_ = p.await(context.Background(), p.empty)
+			p.finish()
+		}()
+	}
+	return err
+}
+
+func (p *Pool) empty() bool { return len(p.hands) == 0 }
+
+// finish gives back what a pool without workers has.
+func (p *Pool) finish() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case <-p.over:
+		return
+	default:
+	}
+	close(p.over)
+	if p.retry != nil {
+		p.retry.Stop()
+	}
+	p.memory.close()
+}
+
+// await waits until a condition holds; it is called with mu held.
+func (p *Pool) await(ctx context.Context, holds func() bool) error {
+	for {
+		p.mu.Lock()
+		ok, changed := holds(), p.changed
+		p.mu.Unlock()
+		if ok {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// tell wakes those who await. mu is held.
+func (p *Pool) tell() {
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+// drop tells the workers that a segment is not used any more.
+func (p *Pool) drop(no uint32) {
+	go func() {
+		p.mu.Lock()
+		hands := slices.Clone(p.hands)
+		p.mu.Unlock()
+		for _, h := range hands {
+			h.tell(command{Kind: commandDrop, No: no})
+		}
+	}()
+}
+
+// dispatcher gives orders when a feeder says that a worker waits for items.
+func (p *Pool) dispatcher() {
+	for {
+		select {
+		case <-p.kicks:
+			p.dispatch()
+		case <-p.over:
+			return
+		}
+	}
+}
+
+func (p *Pool) kick() {
+	select {
+	case p.kicks <- struct{}{}:
+	default:
+	}
+}
+
+func (p *Pool) dispatch() {
+	p.mu.Lock()
+	p.fill()
+	p.mu.Unlock()
+}

@@ -1,0 +1,399 @@
+package pool
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// delivery are results for who has submitted an item.
+type delivery struct {
+	s *stream
+	r piece
+}
+
+// deliver gives results to those who have submitted items, and reports whether
+// there were any. mu is not held.
+func (p *Pool) deliver() bool {
+	p.mu.Lock()
+	list := p.deliveries
+	p.deliveries = nil
+	p.mu.Unlock()
+	for _, d := range list {
+		d.r.fetch()
+		d.s.job.Deliver(d.r.Results)
+	}
+	if len(list) == 0 {
+		return false
+	}
+	p.mu.Lock()
+	for _, d := range list {
+		d.s.unpin(d.r)
+	}
+	p.mu.Unlock()
+	return true
+}
+
+// fill gives orders to workers that take some. mu is held.
+func (p *Pool) fill() {
+	// First those that have nothing to do.
+	for _, h := range p.hands {
+		if len(h.orders) == 0 {
+			p.fillHand(h)
+		}
+	}
+	for _, h := range p.hands {
+		p.fillHand(h)
+		h.count()
+	}
+}
+
+func (p *Pool) fillHand(h *hand) {
+	h.filling = false
+	for ; ; h.filling = true {
+		s, n := p.choose(h)
+		if s == nil {
+			if len(h.orders) > 0 || !p.steal(h) {
+				return
+			}
+			continue
+		}
+		r, ok := s.take(n)
+		if !ok {
+			return
+		}
+		h.issue(s, r)
+	}
+}
+
+// choose returns the stream whose turn it is to give h an order, and how many items
+// of it. mu is held.
+func (p *Pool) choose(h *hand) (*stream, int) {
+	for i := range p.streams {
+		s := p.streams[(p.turn+i)%len(p.streams)]
+		if s.closed || !h.takes(s) {
+			continue
+		}
+		waiting := s.pending()
+		if waiting == 0 {
+			continue
+		}
+		n := s.pace.chunk(waiting, p.target)
+		if len(h.orders) > 0 && waiting < n && !s.ended {
+			continue // it has something to do, and there may soon be more
+		}
+		if h.left > 0 {
+			n = min(n, h.left)
+		}
+		p.turn = (p.turn + i + 1) % len(p.streams)
+		return s, n
+	}
+	return nil, 0
+}
+
+// steal takes items back from another worker for h, which has nothing to do. mu is
+// held.
+func (p *Pool) steal(h *hand) bool {
+	if !h.ready || h.spare || h.leaving || h.dead || h.left == 0 {
+		return false
+	}
+	var best *issued
+	var from *hand
+	most, keep := 0, 0
+	now := time.Now()
+	for _, o := range p.hands {
+		for i, is := range o.orders {
+			if is.s.pinned != nil || is.s.closed || o == h {
+				continue
+			}
+			next, end := splitPlace(is.region.place.Load())
+			n := end - next
+			if n <= most {
+				continue
+			}
+			// What waits behind an order is better off here; of an order that runs,
+			// a half, if that is worth the while.
+			if i > 0 {
+				best, from, most, keep = is, o, n, 0
+				continue
+			}
+			rest := time.Duration(float64(n) * is.s.pace.item)
+			if rest > minTarget || now.Sub(is.sent) > tickTime {
+				best, from, most, keep = is, o, n, n/2
+			}
+		}
+	}
+	if best == nil {
+		return false
+	}
+	r, ok := from.takeBack(best, keep)
+	if ok {
+		best.s.returned = append(best.s.returned, r)
+	}
+	return ok
+}
+
+// count keeps Pool.idle and Pool.open. mu is held.
+func (h *hand) count() {
+	able := h.ready && !h.spare && !h.leaving && !h.dead
+	now := counted{idle: able && len(h.orders) == 0, open: able && len(h.orders) < 2}
+	if now.idle != h.counted.idle {
+		h.p.idle.Add(one(now.idle))
+	}
+	if now.open != h.counted.open {
+		h.p.open.Add(one(now.open))
+	}
+	h.counted = now
+}
+
+func one(up bool) int32 {
+	if up {
+		return 1
+	}
+	return -1
+}
+
+// fail answers items that cannot be carried out. mu is held.
+func (p *Pool) fail(s *stream, r run, err error) {
+	for i := range r.n {
+		s.answer(r.first+i, err, "", 0)
+	}
+	if r.block != nil {
+		r.block.settled += r.n
+		s.free(r.block)
+	}
+}
+
+// remove takes a stream off the list. mu is held.
+func (p *Pool) remove(s *stream) {
+	p.streams = slices.DeleteFunc(p.streams, func(x *stream) bool { return x == s })
+	p.tell()
+}
+
+// dismiss ends all workers when they have done what they have. mu is held.
+func (p *Pool) dismiss() {
+	for _, h := range p.hands {
+		if !h.leaving {
+			h.leave()
+		}
+	}
+}
+
+// staff starts the workers that are missing, and ends those that are too many. mu
+// is held.
+func (p *Pool) staff() {
+	if p.closed && len(p.streams) == 0 {
+		return
+	}
+	working, spare := 0, 0
+	for _, h := range p.hands {
+		switch {
+		case h.leaving || h.dead:
+		case h.spare:
+			spare++
+		default:
+			working++
+		}
+	}
+	want := p.wanted(working)
+	for _, h := range p.hands { // spares take the place of those that are gone
+		if working < want && h.spare && !h.leaving && !h.dead && h.ready {
+			h.spare = false
+			working++
+			spare--
+		}
+	}
+	for i := len(p.hands) - 1; i >= 0 && working > want; i-- {
+		if h := p.hands[i]; !h.leaving && !h.dead && !h.spare {
+			working--
+			h.leave()
+		}
+	}
+	for working+spare < want+p.o.Spares && p.mayStart() {
+		h := p.newHand()
+		if h.spare = working >= want; h.spare {
+			spare++
+		} else {
+			working++
+		}
+		p.hands = append(p.hands, h)
+		go p.hire(h)
+	}
+}
+
+// wanted is how many workers there should be that are given items.
+func (p *Pool) wanted(working int) int {
+	if p.o.Idle == 0 {
+		return p.target
+	}
+	pending := 0
+	for _, s := range p.streams {
+		pending += s.pending()
+	}
+	busy := 0
+	for _, h := range p.hands {
+		if len(h.orders) > 0 && !h.leaving {
+			busy++
+		}
+	}
+	return min(p.target, max(p.o.Min, working, busy+pending))
+}
+
+// maxStartFailures is how many workers in a row may fail to begin before the items
+// that wait are told.
+const maxStartFailures = 3
+
+// mayStart reports whether a worker may be started now: after failures it takes a
+// while. mu is held.
+func (p *Pool) mayStart() bool {
+	if p.failures == 0 {
+		return true
+	}
+	if p.failures >= maxStartFailures {
+		err := fmt.Errorf("no worker can begin: %w", p.startErr)
+		for _, s := range slices.Clone(p.streams) {
+			if s.pinned == nil && !slices.ContainsFunc(p.hands, func(h *hand) bool { return h.ready }) {
+				s.refuseAll(err)
+			}
+		}
+	}
+	if p.retry == nil {
+		delay := min(startDelay<<min(p.failures, 8), maxStartDelay)
+		p.retry = time.AfterFunc(delay, func() {
+			p.mu.Lock()
+			p.retry = nil
+			if n := p.failures; !p.closed || len(p.streams) > 0 {
+				p.failures = 0 // for one attempt
+				p.staff()
+				p.failures = n
+			}
+			p.mu.Unlock()
+			p.deliver()
+		})
+	}
+	return false
+}
+
+const (
+	startDelay    = 5 * time.Millisecond
+	maxStartDelay = time.Second
+)
+
+// hire starts a worker.
+func (p *Pool) hire(h *hand) {
+	if err := h.start(); err != nil {
+		p.mu.Lock()
+		h.dead = true
+		p.hands = slices.DeleteFunc(p.hands, func(x *hand) bool { return x == h })
+		p.failures++
+		p.startErr = err
+		p.staff()
+		p.tell()
+		p.mu.Unlock()
+		p.deliver()
+		return
+	}
+	p.mu.Lock()
+	h.started = true
+	switch {
+	case h.why != nil:
+		h.kill(h.why)
+	case h.leaving:
+		h.dismiss()
+	}
+	p.mu.Unlock()
+	h.follow()
+}
+
+// refuseAll answers all items that wait. mu is held.
+func (s *stream) refuseAll(err error) {
+	for !s.closed {
+		r, ok := s.take(maxItems)
+		if !ok {
+			return
+		}
+		s.p.fail(s, r, err)
+	}
+}
+
+// tickTime is how often a pool looks after orders that take long.
+const tickTime = 5 * time.Millisecond
+
+// tick sees to it that somebody looks after orders that take long. mu is held.
+func (p *Pool) tick() {
+	p.busy = time.Now()
+	if !p.ticking {
+		p.ticking = true
+		go p.watch()
+	}
+}
+
+func (p *Pool) watch() {
+	t := time.NewTicker(tickTime)
+	defer t.Stop()
+	for {
+		select {
+		case <-p.over:
+			return
+		case <-t.C:
+		}
+		p.mu.Lock()
+		now := time.Now()
+		for _, h := range p.hands {
+			h.look(now)
+		}
+		if slices.ContainsFunc(p.hands, func(h *hand) bool { return len(h.orders) == 0 && h.ready }) {
+			p.fill()
+		}
+		more := now.Sub(p.busy) < time.Second || slices.ContainsFunc(p.hands, func(h *hand) bool { return len(h.orders) > 0 }) || p.o.Idle > 0
+		p.ticking = more
+		p.mu.Unlock()
+		p.deliver()
+		if !more {
+			return
+		}
+	}
+}
+
+var errTimeout = errors.New("the item took longer than Call.Timeout")
+
+// look takes what is there of an order that takes long, and ends an item that takes
+// too long. mu is held.
+func (h *hand) look(now time.Time) {
+	if len(h.orders) == 0 {
+		if idle := h.p.o.Idle; idle > 0 && h.ready && !h.leaving && now.Sub(h.since) > idle && h.p.above() {
+			h.leave()
+		}
+		return
+	}
+	is := h.orders[0]
+	if now.Sub(is.sent) < tickTime {
+		return
+	}
+	h.harvest(is)
+	if is.withdrawn && now.After(is.killAt) {
+		h.killAt(is, -1, is.cause)
+	}
+	item := is.running()
+	if item < 0 {
+		return
+	}
+	if item != is.watched {
+		is.watched, is.since = item, now
+	}
+	if t := is.s.c.Timeout; t > 0 && now.Sub(is.since) > t+h.graceOf(is) {
+		h.killAt(is, item, errTimeout)
+	}
+}
+
+// above reports whether there are more workers than there must be.
+func (p *Pool) above() bool {
+	n := 0
+	for _, h := range p.hands {
+		if !h.leaving && !h.spare {
+			n++
+		}
+	}
+	return n > p.o.Min
+}

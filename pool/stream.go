@@ -1,0 +1,395 @@
+package pool
+
+import (
+	"container/heap"
+	"errors"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"multiproc/mp/executor"
+)
+
+// ErrTooManyFailures ends a call whose items have failed as often as
+// Call.MaxFailures allows.
+var ErrTooManyFailures = errors.New("too many items failed")
+
+// stream is a call: items that go in, and results that come out.
+type stream struct {
+	p      *Pool
+	job    executor.Job
+	c      Call
+	pinned *hand // the only worker that may have the items; nil: any
+	unhook func() bool
+
+	// The feeder's:
+	index int // of the next item
+	block *block
+	hint  int // bytes of the last argument
+
+	window   atomic.Int64
+	consumed atomic.Int64 // items whose results have been given out
+	shut     atomic.Bool  // no more items are wanted
+	room     chan struct{}
+	ready    chan struct{}
+
+	// Under the pool's lock:
+	blocks   []*block // that have items to take, or may have
+	returned []run    // taken before, and to be carried out again, or values
+	values   []run
+	ended    bool // all items were put
+	total    int  // of them, then
+	settled  int  // items that have a result, or need none any more
+	out      int  // items that workers have
+	seq      int  // of the last piece
+	closed   bool
+	cause    error
+	gone     bool // it is not among the pool's any more
+	deaths   map[int][]*WorkerDiedError
+	results  results
+	next     int   // of the results that come in order
+	current  piece // what Next has returned last
+	failures int   // that Next has returned
+	pace     pace
+	result   int // bytes that one is likely to have
+}
+
+// piece is results with the memory that they lie in.
+type piece struct {
+	executor.Results
+	seq    int     // in the order in which they came
+	is     *issued // nil if there is none
+	value  chan any
+	values *values
+}
+
+func newStream(p *Pool, job executor.Job, c Call, pinned *hand) *stream {
+	s := &stream{p: p, job: job, c: c, pinned: pinned, room: make(chan struct{}, 1), ready: make(chan struct{}, 1)}
+	s.results.ordered = job.Ordered
+	s.pace.fixed = c.Chunk
+	s.window.Store(int64(c.Window))
+	if c.Window == 0 {
+		s.window.Store(64)
+	}
+	return s
+}
+
+// answer is the result of an item that has none. mu is held.
+func (s *stream) answer(index int, err error, worker string, pid int) {
+	s.push(piece{Results: executor.Results{First: index, Count: 1, Err: err, Worker: worker, PID: pid, Failures: 1}})
+}
+
+// push hands results on. mu is held.
+func (s *stream) push(r piece) {
+	s.settled += r.Count
+	if s.closed {
+		s.unpin(r)
+		s.settle()
+		return
+	}
+	if s.job.Deliver != nil {
+		s.p.deliveries = append(s.p.deliveries, delivery{s, r})
+		s.closed = true // a single item
+		s.settle()
+		return
+	}
+	s.seq++
+	r.seq = s.seq
+	heap.Push(&s.results, r)
+	s.settle()
+	s.wake()
+}
+
+// settle takes the stream off the pool's list if there is nothing more to do. mu
+// is held.
+func (s *stream) settle() {
+	switch {
+	case s.gone, s.closed && s.out > 0, !s.closed && (!s.ended || s.settled < s.total):
+		return
+	}
+	s.gone = true
+	s.p.remove(s)
+	if s.unhook != nil {
+		s.unhook()
+	}
+}
+
+func (s *stream) wake() {
+	select {
+	case s.ready <- struct{}{}:
+	default:
+	}
+}
+
+// fetch waits for a value that is under way.
+func (r *piece) fetch() {
+	if r.value != nil {
+		r.Value, r.Err = r.values.wait(r.value)
+	}
+}
+
+// unpin gives the memory of results back. mu is held.
+func (s *stream) unpin(r piece) {
+	if r.is != nil {
+		r.is.pins--
+		r.is.free(s.p.memory)
+	}
+}
+
+// Next implements executor.Stream.
+func (s *stream) Next() (executor.Results, error) {
+	s.p.mu.Lock()
+	s.consume()
+	for {
+		if s.closed {
+			err := s.cause
+			s.p.mu.Unlock()
+			if err == nil {
+				err = io.EOF
+			}
+			return executor.Results{}, err
+		}
+		if len(s.results.list) > 0 && (!s.job.Ordered || s.results.list[0].First == s.next) {
+			s.current = heap.Pop(&s.results).(piece)
+			s.next = s.current.First + s.current.Count
+			s.p.mu.Unlock()
+			s.current.fetch()
+			return s.current.Results, nil
+		}
+		if s.ended && s.settled == s.total && len(s.results.list) == 0 {
+			s.p.mu.Unlock()
+			return executor.Results{}, io.EOF
+		}
+		s.p.mu.Unlock()
+		<-s.ready
+		s.p.mu.Lock()
+	}
+}
+
+// consume counts what Next has returned last as consumed. mu is held.
+func (s *stream) consume() {
+	r := s.current
+	if r.Count == 0 {
+		return
+	}
+	s.current = piece{}
+	s.unpin(r)
+	s.consumed.Add(int64(r.Count))
+	if s.failures += r.Failures; s.c.MaxFailures > 0 && s.failures >= s.c.MaxFailures && r.Failures > 0 {
+		s.close(ErrTooManyFailures)
+	}
+	s.letIn()
+}
+
+// Close implements executor.Stream.
+func (s *stream) Close(cause error) {
+	s.p.mu.Lock()
+	s.consume()
+	s.close(cause)
+	s.p.mu.Unlock()
+	s.p.deliver()
+}
+
+// close gives up what is not done. mu is held.
+func (s *stream) close(cause error) {
+	if s.closed {
+		return
+	}
+	if s.job.Deliver != nil {
+		// The item is answered now, and what its worker says of it later is not
+		// listened to.
+		if cause == nil {
+			cause = ErrStopped
+		}
+		s.p.deliveries = append(s.p.deliveries, delivery{s, piece{Results: executor.Results{Count: 1, Err: cause}}})
+	}
+	s.closed, s.cause = true, cause
+	s.shut.Store(true)
+	s.letIn()
+	s.wake()
+	for _, r := range s.results.list {
+		s.unpin(r)
+	}
+	s.results.list = nil
+	s.forget()
+	for _, h := range s.p.hands {
+		for _, is := range h.orders {
+			if is.s == s {
+				h.withdraw(is, cause)
+			}
+		}
+	}
+	s.settle()
+	s.p.fill()
+}
+
+// forget drops what has not been given to a worker. mu is held.
+func (s *stream) forget() {
+	for {
+		r, ok := s.take(maxItems)
+		if !ok {
+			return
+		}
+		s.drop(r)
+	}
+}
+
+// drop counts items as settled that nobody wants a result of. mu is held.
+func (s *stream) drop(r run) {
+	s.settled += r.n
+	if r.block != nil {
+		r.block.settled += r.n
+		s.free(r.block)
+	}
+}
+
+// pending is how many items wait for a worker, up to a block's worth. mu is held.
+func (s *stream) pending() (n int) {
+	for _, r := range s.returned {
+		n += r.n
+	}
+	n += len(s.values)
+	for _, b := range s.blocks {
+		k, _ := b.available()
+		n += k
+	}
+	return n
+}
+
+// take takes up to n items that wait. mu is held.
+func (s *stream) take(n int) (r run, ok bool) {
+	if len(s.returned) > 0 {
+		first := &s.returned[0]
+		r = first.cut(n, s.job.ArgSize)
+		if first.n == 0 {
+			s.returned = s.returned[1:]
+		}
+		return r, true
+	}
+	for len(s.blocks) > 0 {
+		b := s.blocks[0]
+		if k, _ := b.available(); k > 0 {
+			return b.take(n, s.job.ArgSize), true
+		}
+		if !b.sealed {
+			break
+		}
+		s.blocks = s.blocks[1:]
+	}
+	if len(s.values) > 0 {
+		r = s.values[0]
+		s.values = s.values[1:]
+		return r, true
+	}
+	return run{}, false
+}
+
+// results are pieces, the one with the lowest index first if they are ordered, and
+// otherwise as they came.
+type results struct {
+	list    []piece
+	ordered bool
+}
+
+func (r *results) Len() int { return len(r.list) }
+
+func (r *results) Less(i, j int) bool {
+	if r.ordered {
+		return r.list[i].First < r.list[j].First
+	}
+	return r.list[i].seq < r.list[j].seq
+}
+
+func (r *results) Swap(i, j int) { r.list[i], r.list[j] = r.list[j], r.list[i] }
+func (r *results) Push(x any)    { r.list = append(r.list, x.(piece)) }
+
+func (r *results) Pop() any {
+	last := len(r.list) - 1
+	x := r.list[last]
+	r.list[last] = piece{}
+	r.list = r.list[:last]
+	return x
+}
+
+// observe learns how long items take. mu is held.
+func (s *stream) observe(items int, worked, beyond time.Duration, workers int) {
+	s.pace.observe(items, worked, beyond)
+	if s.c.Window == 0 {
+		s.window.Store(int64(s.pace.window(workers)))
+		s.letIn()
+	}
+}
+
+// claim is how many items a worker may claim at once. What it has claimed cannot
+// be taken back, nor be told apart by who wants to kill it at one item and not at
+// the next.
+func (s *stream) claim() uint32 {
+	if s.c.Timeout > 0 || !s.pace.known || s.pace.item > maxClaimTime/2 {
+		return 1
+	}
+	return uint32(min(maxClaimTime/max(s.pace.item, 1), maxClaim))
+}
+
+const (
+	maxClaimTime = 1000 // nanoseconds
+	maxClaim     = 16
+)
+
+// resultSize learns how large results are: bytes of n of them.
+func (s *stream) resultSize(bytes, n int) { s.result = max(bytes/n, s.result-s.result/8) }
+
+// hintResults is the room for n results that is likely to do.
+func (s *stream) hintResults(n int) int {
+	if s.result == 0 {
+		return n*(executor.Head+32) + 128
+	}
+	return n*(s.result+s.result/8) + 128
+}
+
+// giveBack takes items back that a worker did not begin. mu is held.
+func (s *stream) giveBack(r run, why error) {
+	switch {
+	case s.closed:
+		s.drop(r)
+	case s.pinned != nil: // to a worker that is gone
+		if why == nil {
+			why = ErrStopped
+		}
+		s.p.fail(s, r, why)
+	default:
+		s.returned = append(s.returned, r)
+	}
+}
+
+// again reports whether an item whose worker died runs again, and sees to it. mu
+// is held.
+func (s *stream) again(r run, err *WorkerDiedError) bool {
+	if s.deaths == nil {
+		s.deaths = map[int][]*WorkerDiedError{}
+	}
+	before := s.deaths[r.first]
+	err.Deaths = len(before) + 1
+	s.deaths[r.first] = append(before, err)
+	c := &s.c.Retry
+	want := c.If
+	if want == nil {
+		want = retryable
+	}
+	if len(before) >= c.Max || err.Deaths >= maxDeaths || s.pinned != nil || !want(err) {
+		delete(s.deaths, r.first)
+		return false
+	}
+	delay := c.delay(len(before))
+	if delay == 0 {
+		s.returned = append(s.returned, r)
+		return true
+	}
+	time.AfterFunc(delay, func() {
+		s.p.mu.Lock()
+		s.giveBack(r, nil)
+		s.settle()
+		s.p.fill()
+		s.p.mu.Unlock()
+	})
+	return true
+}

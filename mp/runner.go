@@ -110,6 +110,21 @@ func (r *runner[A, R]) CallAll(ctx context.Context, args, b []byte, p *executor.
 	return nil, nil
 }
 
+// Describe implements executor.Runner.
+func (r *runner[A, R]) Describe(arg []byte) string {
+	var args A
+	if err := r.t.args.Decode(arg, &args, nil); err != nil {
+		return err.Error()
+	}
+	return fmt.Sprintf("%+v", args)
+}
+
+// DescribeValue implements executor.Runner.
+func (r *runner[A, R]) DescribeValue(arg any) string {
+	box, _ := arg.(boxed[A])
+	return fmt.Sprintf("%+v", box.V)
+}
+
 // CallValue implements executor.Runner.
 func (r *runner[A, R]) CallValue(ctx context.Context, arg any, b []byte) ([]byte, any) {
 	box, ok := arg.(boxed[A])
@@ -173,6 +188,3 @@ func (a *argument[A]) Append(b []byte) ([]byte, error) {
 
 // Value implements executor.Argument.
 func (a *argument[A]) Value() any { return boxed[A]{a.v} }
-
-// String implements executor.Argument.
-func (a *argument[A]) String() string { return fmt.Sprintf("%+v", a.v) }

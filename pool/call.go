@@ -33,6 +33,9 @@ type Call struct {
 	// MaxFailures ends the call after so many items have failed, with
 	// ErrTooManyFailures. 0 is no bound.
 	MaxFailures int
+
+	// Observe hears of what happens to the items, as Options.Observe does.
+	Observe func(Event)
 }
 
 // Retry says what becomes of an item whose worker died while it ran it. The zero

@@ -18,21 +18,18 @@ type WorkerDiedError struct {
 	Index  int    // of the item, from 0
 	Worker string // the process's name
 	PID    int
-	State  mp.State // how the process ended: exit code, signal
-	Crash  string   // the runtime's crash report, if it wrote one
-	Stderr string   // the last that the worker wrote to its standard error
-	Cause  error    // why the pool killed it, if it did
-	Deaths int      // how many workers have died of the item, this one included
+	State  mp.State      // how the process ended: exit code, signal
+	Exit   *mp.ExitError // what is known of that, the runtime's crash report among it
+	Stderr string        // the last that the worker wrote to its standard error
+	Cause  error         // why the pool killed it, if it did
+	Deaths int           // how many workers have died of the item, this one included
 }
 
 func (e *WorkerDiedError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s (pid %d) died while it ran item %d of %s: %s", e.Worker, e.PID, e.Index, e.Task, e.State)
+	fmt.Fprintf(&b, "the worker died that ran item %d of %s: %v", e.Index, e.Task, e.Exit)
 	if e.Cause != nil {
 		fmt.Fprintf(&b, ": killed by the pool: %v", e.Cause)
-	}
-	if line, _, _ := strings.Cut(strings.TrimSpace(e.Crash), "\n"); line != "" {
-		fmt.Fprintf(&b, ": %s", line)
 	}
 	if e.Deaths > 1 {
 		fmt.Fprintf(&b, " (%d workers have died of it)", e.Deaths)
@@ -40,12 +37,17 @@ func (e *WorkerDiedError) Error() string {
 	return b.String()
 }
 
-// Unwrap returns why the pool killed the worker, if it did.
-func (e *WorkerDiedError) Unwrap() error { return e.Cause }
+// Unwrap returns the *mp.ExitError, and why the pool killed the worker, if it did.
+func (e *WorkerDiedError) Unwrap() []error {
+	if e.Cause == nil {
+		return []error{e.Exit}
+	}
+	return []error{e.Exit, e.Cause}
+}
 
 // retryable is the default of Retry.If.
 func retryable(e *WorkerDiedError) bool {
-	if e.Cause != nil || e.Crash != "" {
+	if e.Cause != nil || e.Exit.Crash != "" {
 		return false
 	}
 	switch e.State.Signal {
@@ -61,9 +63,8 @@ func (h *hand) obituary(is *issued, index int) *WorkerDiedError {
 		Task: is.s.job.Task, Index: index, Worker: h.name, PID: h.proc.PID(), State: h.proc.State(),
 		Stderr: h.stderr.String(), Cause: h.why,
 	}
-	var exit *mp.ExitError
-	if errors.As(h.proc.Wait(context.Background()), &exit) {
-		err.Crash = exit.Crash
+	if !errors.As(h.proc.Wait(context.Background()), &err.Exit) { // it has answered, with an error of its own
+		err.Exit = &mp.ExitError{Task: err.Task, Name: h.name, PID: err.PID, State: err.State}
 	}
 	if errors.Is(h.why, errTimeout) {
 		err.Cause = fmt.Errorf("%w: %w", errTimeout, context.DeadlineExceeded)

@@ -30,7 +30,7 @@ type hand struct {
 	dead     bool
 	orders   []*issued // that it has not finished, the first one first
 	left     int       // items until it is replaced, -1: no bound
-	done     int       // items that it has finished
+	stats    WorkerStats
 	segments map[uint32]bool
 	tasks    map[uint32]bool
 	since    time.Time // idle
@@ -63,7 +63,14 @@ func (p *Pool) newHand() *hand {
 	if p.o.Fresh {
 		h.left = 1
 	}
+	h.since = time.Now()
 	return h
+}
+
+// begun notes that there is a process. mu is held.
+func (h *hand) begun() {
+	h.started = true
+	h.p.event(nil, Event{Kind: WorkerStarted, Worker: h.name, PID: h.proc.PID()})
 }
 
 // laneBytes is what a lane holds: more orders and notes than a worker ever has.
@@ -97,7 +104,6 @@ func (h *hand) start() error {
 // follow is the life of a worker.
 func (h *hand) follow() {
 	p := h.p
-	go h.setUp()
 	go h.values.listen(h.control)
 	for {
 		n, err := h.lane.Recv(context.Background())
@@ -111,14 +117,13 @@ func (h *hand) follow() {
 			}
 		}
 		p.fill()
-		p.mu.Unlock()
-		if p.deliver() {
+		if p.unlock() {
 			// Who waits for that runs on this processor at once; another one would
 			// have to be woken.
 			runtime.Gosched()
 		}
 	}
-	// It has closed its end, or is dead. One that does neither is ended.
+	// It has closed its end, or is dead. One that lives on is ended.
 	select {
 	case <-h.proc.Done():
 	case <-time.After(h.grace()):
@@ -127,8 +132,7 @@ func (h *hand) follow() {
 	}
 	p.mu.Lock()
 	h.bury()
-	p.mu.Unlock()
-	p.deliver()
+	p.unlock()
 	_, _ = h.lane.Close(), h.control.Close()
 }
 
@@ -154,14 +158,19 @@ func (h *hand) setUp() {
 	}
 	p := h.p
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if err != nil {
+	defer p.unlock()
+	switch {
+	case h.leaving || h.dead:
+		return
+	case err != nil:
 		h.setupErr = err
 		h.leave()
 		return
-	}
-	if !h.dead {
-		h.ready, h.since = true, time.Now()
+	default:
+		now := time.Now()
+		h.stats.SettingUp = now.Sub(h.since)
+		h.ready, h.since = true, now
+		p.event(nil, Event{Kind: WorkerReady, Worker: h.name, PID: h.proc.PID()})
 		p.failures, p.startErr = 0, nil
 	}
 	p.staff()
@@ -190,6 +199,11 @@ func (h *hand) tell(c command) { h.outbox.put(h.control, c) }
 // is held.
 func (h *hand) leave() {
 	h.leaving = true
+	for _, s := range slices.Clone(h.p.streams) {
+		if s.pinned == h {
+			s.refuseAll(ErrStopped)
+		}
+	}
 	if len(h.orders) == 0 {
 		h.dismiss()
 	}
@@ -201,6 +215,13 @@ func (h *hand) leave() {
 func (h *hand) dismiss() {
 	if h.started {
 		_ = h.lane.CloseWrite()
+		time.AfterFunc(h.grace(), func() {
+			h.p.mu.Lock()
+			defer h.p.unlock()
+			if !h.dead { // stopped, for example
+				_ = h.proc.Kill()
+			}
+		})
 	}
 }
 
@@ -214,12 +235,14 @@ func (h *hand) kill(why error) {
 	}
 }
 
-// killAt kills the worker if it is at this item of an order, -1 for any. mu is
-// held.
-func (h *hand) killAt(is *issued, item int, why error) {
-	if is.region.condemn(item) {
-		h.kill(why)
+// killAt kills the worker if it is at this item of an order, -1 for any, and
+// reports whether it was. mu is held.
+func (h *hand) killAt(is *issued, item int, why error) bool {
+	if !is.region.condemn(item) {
+		return false
 	}
+	h.kill(why)
+	return true
 }
 
 // bury takes over from a worker that is gone. mu is held.
@@ -251,12 +274,25 @@ func (h *hand) bury() {
 		}
 		h.conclude(is)
 	}
+	p.total.Gone.add(h.stats)
+	var ended error
+	switch {
+	case h.why != nil:
+		ended = h.why
+	case h.setupErr != nil:
+		ended = h.setupErr
+	default:
+		ended = h.proc.Wait(context.Background())
+	}
+	if ended == nil {
+		p.total.Ended++
+	} else {
+		p.total.Deaths++
+	}
+	p.event(nil, Event{Kind: WorkerEnded, Worker: h.name, PID: h.proc.PID(), Err: ended})
 	if !h.ready {
 		p.failures++
-		p.startErr = h.setupErr
-		if p.startErr == nil {
-			p.startErr = h.proc.Wait(context.Background())
-		}
+		p.startErr = ended
 	}
 	p.staff()
 	p.fill()

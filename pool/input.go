@@ -111,7 +111,7 @@ func (s *stream) space(n int) (*block, error) {
 		return nil, err
 	}
 	s.p.mu.Lock()
-	defer s.p.mu.Unlock()
+	defer s.p.unlock()
 	s.seal()
 	s.block = &block{span: span, first: s.index}
 	s.blocks = append(s.blocks, s.block)
@@ -142,7 +142,7 @@ func (s *stream) putValue(v any) {
 	s.values = append(s.values, run{first: s.index, n: 1, value: v})
 	s.index++
 	s.p.fill()
-	s.p.mu.Unlock()
+	s.p.unlock()
 }
 
 // refuse answers an item whose argument cannot be put.
@@ -151,8 +151,7 @@ func (s *stream) refuse(err error) error {
 	s.seal()
 	s.answer(s.index, err, "", 0)
 	s.index++
-	s.p.mu.Unlock()
-	s.p.deliver()
+	s.p.unlock()
 	return err
 }
 
@@ -166,7 +165,7 @@ func (s *stream) End() {
 	}
 	s.settle()
 	s.p.fill()
-	s.p.mu.Unlock()
+	s.p.unlock()
 	s.wake()
 }
 

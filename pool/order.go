@@ -100,6 +100,13 @@ func (h *hand) task(name string) uint32 {
 
 // note takes a note of the worker. mu is held.
 func (h *hand) note(n note) {
+	if n.Kind == noteReady {
+		now := time.Now()
+		h.stats.Starting = now.Sub(h.since)
+		h.since = now
+		go h.setUp()
+		return
+	}
 	i := slices.IndexFunc(h.orders, func(is *issued) bool { return is.id == n.ID })
 	if i < 0 {
 		return
@@ -117,7 +124,12 @@ func (h *hand) note(n note) {
 		beyond = now.Sub(is.sent) - time.Duration(n.Worked)
 	}
 	is.s.observe(is.count, time.Duration(n.Worked), beyond, len(h.p.hands))
-	h.done += is.count
+	h.stats.Waiting += time.Duration(n.Waited)
+	h.stats.Working += time.Duration(n.Worked)
+	if n.RSS > 0 {
+		h.stats.RSS = n.RSS
+	}
+	h.p.slow(h, is, time.Duration(n.Worked))
 	h.conclude(is)
 	if m := h.p.o.MaxRSS; m > 0 && n.RSS > m && !h.leaving {
 		h.left = 0
@@ -170,6 +182,7 @@ func (h *hand) harvest(is *issued) {
 	first, n := is.run.first+is.count, count-is.count
 	is.count, is.at = count, bytes
 	h.settle(is, n)
+	h.stats.Items += n
 	is.s.resultSize(len(b), n)
 	if is.region.failures.Load() == 0 && is.region.values.Load() == 0 {
 		h.push(is, first, n, b, 0)

@@ -51,6 +51,11 @@ type Options struct {
 	// When there is work they are started again. 0 keeps all.
 	Idle time.Duration
 	Min  int
+
+	// Observe hears of everything that happens, one event after the other, in
+	// goroutines of the pool, which wait for it; nil: nobody does. It must not
+	// call Close or Stop. See Log, and package multiproc/progress.
+	Observe func(Event)
 }
 
 // Pool is a number of processes that carry out items of tasks. There is no use
@@ -77,6 +82,9 @@ type Pool struct {
 	busy       time.Time // when there was an order, last
 	tasks      map[string]uint32
 	deliveries []delivery
+	events     []observed
+	total      Stats // of all but workers that there are
+	observing  sync.Mutex
 
 	idle  atomic.Int32 // workers that have no order
 	open  atomic.Int32 // and that would take another one
@@ -112,10 +120,10 @@ func New(o Options) (*Pool, error) {
 		return nil, fmt.Errorf("new pool: %w", err)
 	}
 	p.mu.Lock()
-	h.started = true
+	h.begun()
 	p.hands = append(p.hands, h)
 	p.staff()
-	p.mu.Unlock()
+	p.unlock()
 	go h.follow()
 	go p.dispatcher()
 	return p, nil
@@ -152,12 +160,15 @@ func (p *Pool) open1(ctx context.Context, job executor.Job, c Call, pinned *hand
 	}
 	s := newStream(p, job, c, pinned)
 	p.mu.Lock()
-	if p.closed && pinned == nil {
-		p.mu.Unlock()
+	if p.closed && pinned == nil || pinned != nil && (pinned.leaving || pinned.dead) {
+		p.unlock()
 		return nil, ErrClosed
 	}
 	p.streams = append(p.streams, s)
-	p.mu.Unlock()
+	if pinned == nil {
+		p.event(s, Event{Kind: CallBegan})
+	}
+	p.unlock()
 	if ctx.Done() != nil {
 		s.unhook = context.AfterFunc(ctx, func() { s.Close(context.Cause(ctx)) })
 	}
@@ -171,7 +182,7 @@ func (p *Pool) Resize(workers int) error {
 		return fmt.Errorf("resize a pool to %d workers", workers)
 	}
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	defer p.unlock()
 	if p.closed {
 		return ErrClosed
 	}
@@ -186,11 +197,11 @@ func (p *Pool) Resize(workers int) error {
 func (p *Pool) Close() error {
 	p.mu.Lock()
 	p.closed = true
-	p.mu.Unlock()
-	_ = p.await(context.Background(), func() bool { return len(p.streams) == 0 })
+	p.unlock()
+	_ = p.await(context.Background(), func() bool { return !p.called() })
 	p.mu.Lock()
 	p.dismiss()
-	p.mu.Unlock()
+	p.unlock()
 	_ = p.await(context.Background(), p.empty)
 	p.finish()
 	return nil
@@ -203,20 +214,20 @@ func (p *Pool) Stop(ctx context.Context) error {
 	p.mu.Lock()
 	p.closed = true
 	streams := slices.Clone(p.streams)
-	p.mu.Unlock()
+	p.unlock()
 	for _, s := range streams {
 		s.Close(ErrStopped)
 	}
 	p.mu.Lock()
 	p.dismiss()
-	p.mu.Unlock()
+	p.unlock()
 	err := p.await(ctx, p.empty)
 	if err != nil {
 		p.mu.Lock()
 		for _, h := range p.hands {
 			h.kill(ErrStopped)
 		}
-		p.mu.Unlock()
+		p.unlock()
 	}
 	if err == nil {
 		p.finish()
@@ -234,7 +245,7 @@ func (p *Pool) empty() bool { return len(p.hands) == 0 }
 // finish gives back what a pool without workers has.
 func (p *Pool) finish() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	defer p.unlock()
 	select {
 	case <-p.over:
 		return
@@ -252,7 +263,7 @@ func (p *Pool) await(ctx context.Context, holds func() bool) error {
 	for {
 		p.mu.Lock()
 		ok, changed := holds(), p.changed
-		p.mu.Unlock()
+		p.unlock()
 		if ok {
 			return nil
 		}
@@ -275,7 +286,7 @@ func (p *Pool) drop(no uint32) {
 	go func() {
 		p.mu.Lock()
 		hands := slices.Clone(p.hands)
-		p.mu.Unlock()
+		p.unlock()
 		for _, h := range hands {
 			h.tell(command{Kind: commandDrop, No: no})
 		}
@@ -304,5 +315,5 @@ func (p *Pool) kick() {
 func (p *Pool) dispatch() {
 	p.mu.Lock()
 	p.fill()
-	p.mu.Unlock()
+	p.unlock()
 }

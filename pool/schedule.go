@@ -13,13 +13,15 @@ type delivery struct {
 	r piece
 }
 
-// deliver gives results to those who have submitted items, and reports whether
-// there were any. mu is not held.
-func (p *Pool) deliver() bool {
-	p.mu.Lock()
-	list := p.deliveries
+// unlock gives the lock back, and then results to those who have submitted items,
+// and events to observers. It reports whether there were results.
+func (p *Pool) unlock() bool {
+	list, events := p.deliveries, len(p.events)
 	p.deliveries = nil
 	p.mu.Unlock()
+	if events > 0 {
+		p.observe()
+	}
 	for _, d := range list {
 		d.r.fetch()
 		d.s.job.Deliver(d.r.Results)
@@ -165,8 +167,16 @@ func (p *Pool) fail(s *stream, r run, err error) {
 	}
 }
 
+// called reports whether there are calls that are not done. mu is held.
+func (p *Pool) called() bool {
+	return slices.ContainsFunc(p.streams, func(s *stream) bool { return s.pinned == nil })
+}
+
 // remove takes a stream off the list. mu is held.
 func (p *Pool) remove(s *stream) {
+	if s.pinned == nil {
+		p.event(s, Event{Kind: CallEnded, Err: s.cause})
+	}
 	p.streams = slices.DeleteFunc(p.streams, func(x *stream) bool { return x == s })
 	p.tell()
 }
@@ -183,7 +193,7 @@ func (p *Pool) dismiss() {
 // staff starts the workers that are missing, and ends those that are too many. mu
 // is held.
 func (p *Pool) staff() {
-	if p.closed && len(p.streams) == 0 {
+	if p.closed && !p.called() {
 		return
 	}
 	working, spare := 0, 0
@@ -263,13 +273,12 @@ func (p *Pool) mayStart() bool {
 		p.retry = time.AfterFunc(delay, func() {
 			p.mu.Lock()
 			p.retry = nil
-			if n := p.failures; !p.closed || len(p.streams) > 0 {
+			if n := p.failures; !p.closed || p.called() {
 				p.failures = 0 // for one attempt
 				p.staff()
 				p.failures = n
 			}
-			p.mu.Unlock()
-			p.deliver()
+			p.unlock()
 		})
 	}
 	return false
@@ -288,21 +297,21 @@ func (p *Pool) hire(h *hand) {
 		p.hands = slices.DeleteFunc(p.hands, func(x *hand) bool { return x == h })
 		p.failures++
 		p.startErr = err
+		p.event(nil, Event{Kind: StartFailed, Worker: h.name, Err: err})
 		p.staff()
 		p.tell()
-		p.mu.Unlock()
-		p.deliver()
+		p.unlock()
 		return
 	}
 	p.mu.Lock()
-	h.started = true
+	h.begun()
 	switch {
 	case h.why != nil:
 		h.kill(h.why)
 	case h.leaving:
 		h.dismiss()
 	}
-	p.mu.Unlock()
+	p.unlock()
 	h.follow()
 }
 
@@ -348,8 +357,7 @@ func (p *Pool) watch() {
 		}
 		more := now.Sub(p.busy) < time.Second || slices.ContainsFunc(p.hands, func(h *hand) bool { return len(h.orders) > 0 }) || p.o.Idle > 0
 		p.ticking = more
-		p.mu.Unlock()
-		p.deliver()
+		p.unlock()
 		if !more {
 			return
 		}
@@ -372,8 +380,8 @@ func (h *hand) look(now time.Time) {
 		return
 	}
 	h.harvest(is)
-	if is.withdrawn && now.After(is.killAt) {
-		h.killAt(is, -1, is.cause)
+	if is.withdrawn && now.After(is.killAt) && !h.killAt(is, -1, is.cause) && !h.runsAnother(is) {
+		h.kill(is.cause) // it has finished, and does not say so: it is stopped, for example
 	}
 	item := is.running()
 	if item < 0 {
@@ -385,6 +393,11 @@ func (h *hand) look(now time.Time) {
 	if t := is.s.c.Timeout; t > 0 && now.Sub(is.since) > t+h.graceOf(is) {
 		h.killAt(is, item, errTimeout)
 	}
+}
+
+// runsAnother reports whether the worker has begun an item of another order.
+func (h *hand) runsAnother(is *issued) bool {
+	return slices.ContainsFunc(h.orders, func(o *issued) bool { return o != is && o.running() >= 0 })
 }
 
 // above reports whether there are more workers than there must be.

@@ -82,6 +82,11 @@ func (s *stream) answer(index int, err error, worker string, pid int) {
 // push hands results on. mu is held.
 func (s *stream) push(r piece) {
 	s.settled += r.Count
+	if s.pinned == nil {
+		s.p.total.Items += r.Count
+		s.p.total.Failed += r.Failures
+		s.p.event(s, Event{Kind: ItemsDone, Worker: r.Worker, PID: r.PID, Count: r.Count, Failed: r.Failures, Err: r.Err})
+	}
 	if s.closed {
 		s.unpin(r)
 		s.settle()
@@ -143,7 +148,7 @@ func (s *stream) Next() (executor.Results, error) {
 	for {
 		if s.closed {
 			err := s.cause
-			s.p.mu.Unlock()
+			s.p.unlock()
 			if err == nil {
 				err = io.EOF
 			}
@@ -152,15 +157,15 @@ func (s *stream) Next() (executor.Results, error) {
 		if len(s.results.list) > 0 && (!s.job.Ordered || s.results.list[0].First == s.next) {
 			s.current = heap.Pop(&s.results).(piece)
 			s.next = s.current.First + s.current.Count
-			s.p.mu.Unlock()
+			s.p.unlock()
 			s.current.fetch()
 			return s.current.Results, nil
 		}
 		if s.ended && s.settled == s.total && len(s.results.list) == 0 {
-			s.p.mu.Unlock()
+			s.p.unlock()
 			return executor.Results{}, io.EOF
 		}
-		s.p.mu.Unlock()
+		s.p.unlock()
 		<-s.ready
 		s.p.mu.Lock()
 	}
@@ -186,8 +191,7 @@ func (s *stream) Close(cause error) {
 	s.p.mu.Lock()
 	s.consume()
 	s.close(cause)
-	s.p.mu.Unlock()
-	s.p.deliver()
+	s.p.unlock()
 }
 
 // close gives up what is not done. mu is held.
@@ -380,6 +384,8 @@ func (s *stream) again(r run, err *WorkerDiedError) bool {
 		return false
 	}
 	delay := c.delay(len(before))
+	s.p.total.Retried++
+	s.p.event(s, Event{Kind: ItemRetried, Worker: err.Worker, PID: err.PID, Index: err.Index, Delay: delay, Err: err})
 	if delay == 0 {
 		s.returned = append(s.returned, r)
 		return true
@@ -389,7 +395,7 @@ func (s *stream) again(r run, err *WorkerDiedError) bool {
 		s.giveBack(r, nil)
 		s.settle()
 		s.p.fill()
-		s.p.mu.Unlock()
+		s.p.unlock()
 	})
 	return true
 }

@@ -49,8 +49,9 @@ type order struct {
 type noteKind uint32
 
 const (
-	noteDone noteKind = iota // order ID is finished
-	noteRoom                 // its region has no room for a result of Need bytes
+	noteDone  noteKind = iota // order ID is finished
+	noteReady                 // the worker takes orders
+	noteRoom                  // its region has no room for a result of Need bytes
 )
 
 // note is a message of a worker.

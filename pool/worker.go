@@ -35,6 +35,7 @@ func work(ctx context.Context, e equipment) error {
 	w.renew()
 	go w.listen()
 	w.idleSince = time.Now()
+	w.send(note{Kind: noteReady})
 	for {
 		// Not in this goroutine: a task may end its own.
 		again := make(chan bool)

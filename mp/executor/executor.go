@@ -68,8 +68,6 @@ type Argument interface {
 	// ErrHandles, and Value is what can travel in an mp.Conn[any, …].
 	Append(b []byte) ([]byte, error)
 	Value() any
-	// String is the argument as a person reads it.
-	String() string
 }
 
 // Results are those of some items that follow each other. They are either
@@ -100,6 +98,10 @@ type Runner interface {
 	// into what is left of b. That of the last one called is what it returns; the
 	// others are in b, and counted by p.
 	CallAll(ctx context.Context, args, b []byte, p *Progress) (record []byte, value any)
+	// Describe is an argument for people, and DescribeValue one that CallValue
+	// takes.
+	Describe(arg []byte) string
+	DescribeValue(arg any) string
 	// CallValue is Call with an Argument's Value.
 	CallValue(ctx context.Context, arg any, b []byte) (record []byte, value any)
 }

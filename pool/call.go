@@ -41,9 +41,12 @@ type Call struct {
 // Retry says what becomes of an item whose worker died while it ran it. The zero
 // value is at most once: the item has failed.
 type Retry struct {
-	// Max is how often an item runs again. An item that three workers have died
-	// of fails in any case.
+	// Max is how often an item runs again.
 	Max int
+
+	// MaxDeaths is how many workers an item may take with it, whatever Max is; 0
+	// is three. Of an item that has, one may assume that it takes every worker.
+	MaxDeaths int
 
 	// If decides for each death; nil is every one but those of a fault of the
 	// program (SIGSEGV, SIGBUS, SIGILL, SIGFPE, a fatal error of the runtime, a
@@ -58,12 +61,12 @@ type Retry struct {
 	MaxBackoff time.Duration
 }
 
-// maxDeaths is how many workers an item may take with it.
+// maxDeaths is the default of Retry.MaxDeaths.
 const maxDeaths = 3
 
 func (c *Call) check() error {
 	switch {
-	case c.Chunk < 0 || c.Window < 0 || c.Timeout < 0 || c.Retry.Max < 0 || c.Retry.Backoff < 0 || c.Retry.MaxBackoff < 0 || c.MaxFailures < 0:
+	case c.Chunk < 0 || c.Window < 0 || c.Timeout < 0 || c.Retry.Max < 0 || c.Retry.MaxDeaths < 0 || c.Retry.Backoff < 0 || c.Retry.MaxBackoff < 0 || c.MaxFailures < 0:
 		return errors.New("pool.Call: a negative number")
 	case c.Chunk > maxItems:
 		return errors.New("pool.Call: Chunk is too large")

@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"syscall"
 	"time"
 
 	"multiproc/mp"
@@ -291,8 +292,11 @@ func (h *hand) bury() {
 	}
 	p.event(nil, Event{Kind: WorkerEnded, Worker: h.name, PID: h.proc.PID(), Err: ended})
 	if !h.ready {
-		p.failures++
-		p.startErr = ended
+		if p.startErr = ended; h.setupErr == nil && h.proc.State().Signal == syscall.SIGKILL {
+			p.failures++
+		} else {
+			p.failures += cannotBegin
+		}
 	}
 	p.staff()
 	p.fill()

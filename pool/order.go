@@ -116,6 +116,7 @@ func (h *hand) note(n note) {
 		h.makeRoom(is, int(n.Need))
 		return
 	}
+	h.p.slow(h, is, time.Duration(n.Worked)) // while its arguments are there
 	h.harvest(is)
 	h.orders = slices.Delete(h.orders, i, i+1)
 	now := time.Now()
@@ -129,7 +130,6 @@ func (h *hand) note(n note) {
 	if n.RSS > 0 {
 		h.stats.RSS = n.RSS
 	}
-	h.p.slow(h, is, time.Duration(n.Worked))
 	h.conclude(is)
 	if m := h.p.o.MaxRSS; m > 0 && n.RSS > m && !h.leaving {
 		h.left = 0

@@ -250,14 +250,17 @@ func (p *Pool) wanted(working int) int {
 	return min(p.target, max(p.o.Min, working, busy+pending))
 }
 
-// maxStartFailures is how many workers in a row may fail to begin before the items
-// that wait are told.
-const maxStartFailures = 3
+// A worker that cannot begin counts as several that were killed, by whomever,
+// before they had begun: there is a limit to both, or who waits would wait for ever.
+const (
+	cannotBegin      = 7
+	maxStartFailures = 3 * cannotBegin
+)
 
 // mayStart reports whether a worker may be started now: after failures it takes a
 // while. mu is held.
 func (p *Pool) mayStart() bool {
-	if p.failures == 0 {
+	if p.failures < cannotBegin {
 		return true
 	}
 	if p.failures >= maxStartFailures {
@@ -269,7 +272,7 @@ func (p *Pool) mayStart() bool {
 		}
 	}
 	if p.retry == nil {
-		delay := min(startDelay<<min(p.failures, 8), maxStartDelay)
+		delay := min(startDelay<<min(p.failures/cannotBegin, 8), maxStartDelay)
 		p.retry = time.AfterFunc(delay, func() {
 			p.mu.Lock()
 			p.retry = nil
@@ -295,7 +298,7 @@ func (p *Pool) hire(h *hand) {
 		p.mu.Lock()
 		h.dead = true
 		p.hands = slices.DeleteFunc(p.hands, func(x *hand) bool { return x == h })
-		p.failures++
+		p.failures += cannotBegin
 		p.startErr = err
 		p.event(nil, Event{Kind: StartFailed, Worker: h.name, Err: err})
 		p.staff()

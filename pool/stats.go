@@ -113,15 +113,16 @@ func (w *WorkerStats) add(o WorkerStats) {
 
 // slow notes an order that took long. mu is held.
 func (p *Pool) slow(h *hand, is *issued, took time.Duration) {
-	if is.count == 0 || is.s.pinned != nil {
+	count, _ := is.out.published()
+	if count == 0 || is.s.pinned != nil {
 		return
 	}
-	took /= time.Duration(is.count)
+	took /= time.Duration(count)
 	list := p.total.Slowest
 	if len(list) == slowest && took <= list[slowest-1].Took {
 		return
 	}
-	one := Slow{Task: is.s.job.Task, Index: is.run.first, Count: is.count, Took: took, Worker: h.name, Arg: is.argument()}
+	one := Slow{Task: is.s.job.Task, Index: is.run.first, Count: count, Took: took, Worker: h.name, Arg: is.argument()}
 	at, _ := slices.BinarySearchFunc(list, one, func(a, b Slow) int { return int(b.Took - a.Took) })
 	list = slices.Insert(slices.Clone(list), at, one)
 	p.total.Slowest = list[:min(len(list), slowest)]

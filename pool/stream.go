@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"cmp"
 	"container/heap"
 	"errors"
 	"io"
@@ -379,7 +380,7 @@ func (s *stream) again(r run, err *WorkerDiedError) bool {
 	if want == nil {
 		want = retryable
 	}
-	if len(before) >= c.Max || err.Deaths >= maxDeaths || s.pinned != nil || !want(err) {
+	if len(before) >= c.Max || err.Deaths >= cmp.Or(c.MaxDeaths, maxDeaths) || s.pinned != nil || !want(err) {
 		delete(s.deaths, r.first)
 		return false
 	}

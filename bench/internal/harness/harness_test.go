@@ -87,6 +87,8 @@ func TestJudge(t *testing.T) {
 		{"too far", 96, 10, Within("p", 8), "MISSED by 1.20x"},
 		{"low enough", 0.04, 0, Below(0.05), "ok"},
 		{"too high", 0.10, 0, Below(0.05), "MISSED by 2.00x"},
+		{"just the most", 66, 0, AtMost(66), "ok"},
+		{"more than the most", 99, 0, AtMost(66), "MISSED by 1.50x"},
 		{"nothing at all", 0, 0, Below(0.05), "ok"},
 		{"nobody there", 1, 1, Faster("q", 2), "not measured"},
 	} {
@@ -118,6 +120,8 @@ func TestFormat(t *testing.T) {
 		{Bytes, -20, "-20.0 B"},
 		{Bytes, 4096, "4.00 KiB"},
 		{Bytes, 3 << 20, "3.00 MiB"},
+		{Count, 66, "66"},
+		{Count, 1e6, "1000000"},
 	} {
 		if got := c.unit.Format(c.v); got != c.want {
 			t.Errorf("Format(%g) = %q, want %q", c.v, got, c.want)
@@ -136,7 +140,7 @@ func TestWriteTable(t *testing.T) {
 	}, {
 		Name:        "resident",
 		Unit:        Bytes,
-		Contestants: []Contestant{constant(Ours, 16384)},
+		Contestants: []Contestant{constant(Ours, 16384), constant("go", 4<<20)},
 		Targets:     []Target{Below(8192)},
 	}}
 	var out strings.Builder
@@ -150,6 +154,7 @@ func TestWriteTable(t *testing.T) {
 		"             c ring   –                       <= 8x slower   not measured     no cc on PATH: absent",
 		"             go       50.0 ns   2.00x slower                                  50.0 ns … 50.0 ns",
 		"resident     ours     16.0 KiB                < 8.00 KiB     MISSED by 2.00x  16.0 KiB … 16.0 KiB",
+		"             go       4.00 MiB  256x less                                     4.00 MiB … 4.00 MiB",
 		"",
 	}, "\n")
 	if out.String() != want {

@@ -7,7 +7,7 @@ import (
 	"multiproc/bench/internal/stats"
 )
 
-// Target is what ours must reach: beside a peer (make it with Faster or Within) or alone (Below).
+// Target is what ours must reach: beside a peer (make it with Faster or Within) or alone (Below, AtMost).
 type Target struct {
 	Peer   string
 	Factor float64
@@ -20,6 +20,7 @@ const (
 	faster kind = iota
 	within
 	below
+	atMost
 )
 
 // Faster demands that the peer costs at least factor times what ours costs.
@@ -30,6 +31,9 @@ func Within(peer string, factor float64) Target { return Target{peer, factor, wi
 
 // Below demands that ours costs less than limit, in the row's unit, whatever others do.
 func Below(limit float64) Target { return Target{Ours, limit, below} }
+
+// AtMost is Below, and the limit itself is allowed.
+func AtMost(limit float64) Target { return Target{Ours, limit, atMost} }
 
 // Verdict is how ours stands to one target.
 type Verdict struct {
@@ -56,6 +60,8 @@ func (t Target) Text(u Unit) string {
 		return fmt.Sprintf(">= %gx faster", t.Factor)
 	case within:
 		return fmt.Sprintf("<= %gx slower", t.Factor)
+	case atMost:
+		return "<= " + u.Format(t.Factor)
 	default:
 		return "< " + u.Format(t.Factor)
 	}
@@ -68,7 +74,7 @@ func (r *Result) Judge(t Target) Verdict {
 		return Verdict{}
 	}
 	mine := stats.Median(ours.Values)
-	if t.kind == below {
+	if t.kind == below || t.kind == atMost {
 		return verdict(mine, t.Factor)
 	}
 	peer, ok := r.Find(t.Peer)

@@ -9,7 +9,7 @@ import (
 // Ours is the name of the contestant that targets are about.
 const Ours = "ours"
 
-// Run does n operations and returns the cost of one of them in the row's unit (seconds, or bytes).
+// Run does n operations and returns the cost of one of them in the row's unit (seconds, bytes, a count).
 type Run func(ctx context.Context, n int) (float64, error)
 
 // ErrAbsent is wrapped by a Run that cannot take part here: no interpreter, no compiler, not built in.

@@ -50,14 +50,18 @@ func (r *Result) ratio(s *Series) string {
 	if !ok || ours == s || len(ours.Values) == 0 || len(s.Values) == 0 {
 		return ""
 	}
+	less, more := "faster", "slower"
+	if r.Unit != Seconds {
+		less, more = "less", "more"
+	}
 	mine, theirs := stats.Median(ours.Values), stats.Median(s.Values)
 	switch {
 	case mine <= 0 || theirs <= 0:
 		return ""
 	case mine <= theirs:
-		return digits(theirs/mine) + "x faster"
+		return digits(theirs/mine) + "x " + less
 	default:
-		return digits(mine/theirs) + "x slower"
+		return digits(mine/theirs) + "x " + more
 	}
 }
 

@@ -3,6 +3,7 @@ package harness
 import (
 	"fmt"
 	"math"
+	"strconv"
 )
 
 // Unit is what a row's values are in.
@@ -12,6 +13,7 @@ type Unit int
 const (
 	Seconds Unit = iota
 	Bytes
+	Count
 )
 
 // scale is one prefix of a unit and the size of one of it.
@@ -25,8 +27,11 @@ var scales = map[Unit][]scale{
 	Bytes:   {{1 << 20, "MiB"}, {1 << 10, "KiB"}, {1, "B"}},
 }
 
-// Format writes v with three significant digits and the prefix that fits.
+// Format writes v with three significant digits and the prefix that fits, a count as it is.
 func (u Unit) Format(v float64) string {
+	if u == Count {
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
 	all := scales[u]
 	fit := all[len(all)-1]
 	for _, s := range all {

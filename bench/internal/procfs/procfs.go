@@ -72,6 +72,44 @@ func schedTime(line []byte) time.Duration {
 	return time.Duration(ns)
 }
 
+// Children returns the processes whose parent is this one, zombies included.
+func Children() ([]int, error) {
+	all, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return nil, err
+	}
+	var children []int
+	for _, name := range all {
+		stat, err := os.ReadFile(name)
+		if err != nil {
+			continue // it ended since the listing
+		}
+		pid, parent, err := statParent(stat)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		if parent == os.Getpid() {
+			children = append(children, pid)
+		}
+	}
+	return children, nil
+}
+
+// statParent is fields 1 and 4 of a stat line.
+func statParent(stat []byte) (pid, parent int, err error) {
+	head, _, _ := bytes.Cut(stat, []byte(" "))
+	pid, err = strconv.Atoi(string(head))
+	if err != nil {
+		return 0, 0, err
+	}
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	if len(fields) < 2 {
+		return 0, 0, errors.New("too few fields")
+	}
+	parent, err = strconv.Atoi(fields[1])
+	return pid, parent, err
+}
+
 // Resident returns the bytes of anonymous and shared memory that this process occupies. It reads proportional sizes: a
 // page that a ring maps twice in a row is one page.
 func Resident() (int64, error) { return ResidentOf(os.Getpid()) }

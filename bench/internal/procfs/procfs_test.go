@@ -2,7 +2,9 @@ package procfs
 
 import (
 	"os"
+	"os/exec"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 )
@@ -36,6 +38,36 @@ func TestResidentSum(t *testing.T) {
 	}
 	if _, err := resident([]byte("Rss: 900 kB\n")); err == nil {
 		t.Error("a rollup without the two lines was accepted")
+	}
+}
+
+func TestStatParent(t *testing.T) {
+	pid, parent, err := statParent([]byte("42 (a) b (c)) S 17 42 42 0\n"))
+	if err != nil || pid != 42 || parent != 17 {
+		t.Errorf("statParent = %d, %d, %v; want 42, 17", pid, parent, err)
+	}
+	for _, bad := range []string{"", "42 (a", "42 (a) S", "42 (a) S x", "x (a) S 1"} {
+		if _, _, err := statParent([]byte(bad)); err == nil {
+			t.Errorf("statParent(%q) found nothing wrong", bad)
+		}
+	}
+}
+
+func TestChildren(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("/proc is Linux's")
+	}
+	child := exec.CommandContext(t.Context(), "sleep", "60")
+	if err := child.Start(); err != nil {
+		t.Skip(err)
+	}
+	defer func() {
+		_ = child.Process.Kill()
+		_ = child.Wait()
+	}()
+	pids, err := Children()
+	if err != nil || !slices.Contains(pids, child.Process.Pid) {
+		t.Errorf("Children = %v, %v; want %d among them", pids, err, child.Process.Pid)
 	}
 }
 

@@ -25,7 +25,7 @@ import (
 var sources embed.FS
 
 // Kinds are the peers that -require can name.
-var Kinds = []string{"python", "cc", "go", "redis"}
+var Kinds = []string{"python", "joblib", "cc", "go", "redis"}
 
 // Kit holds the peers' programs in a temporary directory. What needs compiling is compiled at its first use.
 type Kit struct {
@@ -61,6 +61,10 @@ func (k *Kit) Require(ctx context.Context, kinds ...string) error {
 			if _, err := k.python(); err != nil {
 				return err
 			}
+		case "joblib":
+			if _, err := k.joblib(ctx); err != nil {
+				return err
+			}
 		case "cc":
 			floors, err := fs.Glob(sources, "c/*.c")
 			if err != nil {
@@ -88,8 +92,15 @@ func (k *Kit) Require(ctx context.Context, kinds ...string) error {
 
 // Python runs py/NAME.py.
 func (k *Kit) Python(name string, args ...any) harness.Run {
+	return k.script(func(context.Context) (string, error) { return k.python() }, name, args)
+}
+
+// Joblib is Python, by an interpreter that has joblib.
+func (k *Kit) Joblib(name string, args ...any) harness.Run { return k.script(k.joblib, name, args) }
+
+func (k *Kit) script(interpreter func(context.Context) (string, error), name string, args []any) harness.Run {
 	return func(ctx context.Context, n int) (float64, error) {
-		python, err := k.python()
+		python, err := interpreter(ctx)
 		if err != nil {
 			return 0, err
 		}
@@ -121,6 +132,21 @@ func (k *Kit) Go(args ...any) harness.Run {
 
 func (k *Kit) python() (string, error) {
 	return k.tool("python", "python3")
+}
+
+// joblib finds an interpreter that has joblib: Debian's package is for Debian's interpreter, which need not be the first
+// on PATH.
+func (k *Kit) joblib(ctx context.Context) (string, error) {
+	first, err := k.tool("joblib", "python3")
+	if err != nil {
+		return "", err
+	}
+	for _, python := range []string{first, "/usr/bin/python3"} {
+		if exec.CommandContext(ctx, python, "-c", "import joblib.externals.loky").Run() == nil {
+			return python, nil
+		}
+	}
+	return "", fmt.Errorf("%w: no python3 with joblib", harness.ErrAbsent)
 }
 
 func (k *Kit) floor(ctx context.Context, name string) (string, error) {

@@ -26,7 +26,7 @@ func open(t *testing.T) *Kit {
 
 func TestOpenUnpacksWhatPeersNeed(t *testing.T) {
 	k := open(t)
-	for _, name := range []string{"c/measure.h", "c/ring.c", "py/measure.py", "py/mp_queue.py"} {
+	for _, name := range []string{"c/measure.h", "c/ring.c", "py/measure.py", "py/mp_queue.py", "py/items.py"} {
 		if _, err := os.Stat(filepath.Join(k.dir, name)); err != nil {
 			t.Error(err)
 		}

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -19,6 +20,8 @@ type link interface {
 	Close()
 }
 
+var errNoBulk = errors.New("this transport takes trips only")
+
 // open starts the second process of a transport. Size is that of the blocks to come, 8 for trips.
 type open func(size int) (link, error)
 
@@ -28,6 +31,8 @@ var transports = map[string]open{
 	"netrpc":     openNetRPC,
 	"shmipc":     openShmipc,
 	"goplugin":   openPlugin,
+
+	"goplugin-grpc": openPluginGRPC,
 }
 
 // servers are the other halves, by the name under which serveIn starts them.
@@ -37,6 +42,8 @@ var servers = map[string]func(size int) error{
 	"netrpc":     serveNetRPC,
 	"shmipc":     serveShmipc,
 	"goplugin":   servePlugin,
+
+	"goplugin-grpc": servePluginGRPC,
 }
 
 // measure returns the seconds that one of n operations takes, after a tenth of them to warm up.

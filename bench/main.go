@@ -1,6 +1,6 @@
 // Bench measures what this project promises about speed, side by side with what people use instead.
 //
-//	go run multiproc/bench [-rounds 5] [-only REGEXP] [-short] [-out FILE] [-require python,cc,go]
+//	go run multiproc/bench [-rounds 5] [-only REGEXP] [-short] [-out FILE] [-require python,cc,go,…]
 //
 // Everything runs in one interleaved run: in each round ours and its peers follow each other directly, and the table
 // shows medians over the rounds and what ours is beside each peer. The ratios are what counts; the times are this

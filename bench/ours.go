@@ -2,9 +2,12 @@ package main
 
 import (
 	"log"
+	"slices"
 
 	"multiproc/bench/internal/harness"
+	"multiproc/bench/internal/stats"
 	"multiproc/mp"
+	"multiproc/pool"
 )
 
 // initOurs is the first thing that main does: in a child it runs the task and never returns.
@@ -38,4 +41,16 @@ var ourRuns = map[string]harness.Run{
 	"manager 1":       managerCalls(1),
 	"manager 64":      managerCalls(64),
 	"idle clients":    idleClients,
+
+	"pool map":          poolNumbers(pool.Call{}),
+	"pool one":          poolNumbers(pool.Call{Chunk: 1}),
+	"pool submit":       poolSubmit,
+	"pool spin 1":       poolSpin(1),
+	"pool spin 2":       poolSpin(2),
+	"pool blocks":       poolBlocks,
+	"pool kill":         poolKills(stats.Median),
+	"pool kill slowest": poolKills(slices.Max[[]float64]),
+	"pool recycle":      poolRecycle,
+	"pool ahead":        poolAhead,
+	"pool growth":       poolGrowth,
 }

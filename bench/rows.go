@@ -50,6 +50,7 @@ func rows(k *peers.Kit) []harness.Row {
 	all = append(all, startRows(k)...)
 	all = append(all, memoryRows(k)...)
 	all = append(all, managerRows(k)...)
+	all = append(all, poolRows(k)...)
 	return all
 }
 

@@ -192,9 +192,10 @@ func feed[A any](f *feeder, s executor.Stream, arg *argument[A], in iter.Seq[A])
 		}
 		f.mu.Unlock()
 		s.Close(errInputPanicked)
+		s.End()
 	}()
 	size := argSize(arg.c.Plan)
-	if size > 0 {
+	if size > 0 && s.Plain() {
 		feedRaw(s, in, size)
 		returned = true
 		s.End()

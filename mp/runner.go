@@ -188,3 +188,6 @@ func (a *argument[A]) Append(b []byte) ([]byte, error) {
 
 // Value implements executor.Argument.
 func (a *argument[A]) Value() any { return boxed[A]{a.v} }
+
+// Any implements executor.Argument.
+func (a *argument[A]) Any() any { return a.v }

@@ -41,6 +41,7 @@ type run struct {
 	block    *block
 	off, len int // in the block's span
 	value    any
+	key      string // of a single item, see Call.Key
 }
 
 // cut takes the first n items off r, whose arguments have this size each, or -1.

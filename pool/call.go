@@ -6,6 +6,12 @@ import (
 	"time"
 )
 
+// Why the pool has killed a worker.
+var (
+	ErrMemoryLimit = errors.New("more memory than Call.MemoryLimit")
+	ErrCPULimit    = errors.New("more processor time than Call.CPULimit")
+)
+
 // Call says how the items of a Map, Each or Submit are to be treated; see
 // Pool.With. The zero value is what a Pool does by itself.
 type Call struct {
@@ -26,6 +32,33 @@ type Call struct {
 	// Grace is the time between the end of an item's context and SIGKILL. Zero
 	// is that of the workers' StartOptions, negative none.
 	Grace time.Duration
+
+	// MemoryLimit is how much memory of its own a worker may have while it runs an
+	// item, in bytes: when it is seen to have more it is killed, and the error
+	// wraps ErrMemoryLimit. It is looked at every 5 ms, and what grows fast is
+	// beyond it by then; StartOptions.MemoryLimit is exact, and for the whole life
+	// of a worker. 0 is no limit.
+	MemoryLimit int64
+
+	// CPULimit is how much processor time an item may use, all threads of the
+	// worker together. It is looked at every 5 ms; then the worker is killed, and
+	// the error wraps ErrCPULimit. 0 is no limit.
+	CPULimit time.Duration
+
+	// Weight is how many workers' share of the machine an item takes: the weights
+	// of the items that run add up to no more than Options.Workers, unless one
+	// alone is more. 0 is 1.
+	Weight int
+
+	// Rate is how many items may begin in a second, and Burst how many of those at
+	// once, one if it is 0. 0 is no bound.
+	Rate  float64
+	Burst int
+
+	// Key says what an item must have for itself: of those with the same key one
+	// at a time is carried out, in their order. arg is the item's argument. It is
+	// called in the goroutine that runs the input. "" is no key.
+	Key func(arg any) string
 
 	// Retry says whether an item runs again whose worker has died.
 	Retry Retry
@@ -68,6 +101,8 @@ func (c *Call) check() error {
 	switch {
 	case c.Chunk < 0 || c.Window < 0 || c.Timeout < 0 || c.Retry.Max < 0 || c.Retry.MaxDeaths < 0 || c.Retry.Backoff < 0 || c.Retry.MaxBackoff < 0 || c.MaxFailures < 0:
 		return errors.New("pool.Call: a negative number")
+	case c.MemoryLimit < 0 || c.CPULimit < 0 || c.Weight < 0 || c.Rate < 0 || c.Burst < 0:
+		return errors.New("pool.Call: a negative number")
 	case c.Chunk > maxItems:
 		return errors.New("pool.Call: Chunk is too large")
 	}
@@ -94,3 +129,10 @@ func (r *Retry) delay(n int) time.Duration {
 	d = min(d, most)
 	return d - rand.N(d/2+1)
 }
+
+// single reports whether a worker may claim one item at a time only, because it
+// may have to be killed at one and not at the next.
+func (c *Call) single() bool { return c.Timeout > 0 || c.MemoryLimit > 0 || c.CPULimit > 0 }
+
+// weight is Weight or its default.
+func (c *Call) weight() int { return max(c.Weight, 1) }

@@ -54,6 +54,16 @@ func meet(ctx context.Context, v victim) (int, error) {
 				sink[i] = 1
 			}
 		}
+	case "hoard":
+		for {
+			sink = append(sink, make([]byte, 1<<20)...)
+			for i := 0; i < len(sink); i += 4096 {
+				sink[i]++
+			}
+		}
+	case "system call for a while":
+		pause := syscall.NsecToTimespec(int64(50 * time.Millisecond))
+		return v.N, syscall.Nanosleep(&pause, nil)
 	case "system call":
 		r, w, err := os.Pipe()
 		if err != nil {

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"sync"
 	"syscall"
 
+	"multiproc/internal/machine"
 	"multiproc/mp"
 )
 
@@ -23,6 +25,14 @@ type WorkerDiedError struct {
 	Stderr string        // the last that the worker wrote to its standard error
 	Cause  error         // why the pool killed it, if it did
 	Deaths int           // how many workers have died of the item, this one included
+
+	// OutOfMemory says that it was for want of memory: the runtime could not get
+	// any, Call.MemoryLimit was exceeded, or the kernel has killed it, which is
+	// likely if it got a SIGKILL that nobody owns up to while the kernel counted
+	// such a kill. Usage is the most that the process had, and Limit what it was
+	// allowed, in bytes, where they are known.
+	OutOfMemory  bool
+	Usage, Limit int64
 }
 
 func (e *WorkerDiedError) Error() string {
@@ -30,6 +40,15 @@ func (e *WorkerDiedError) Error() string {
 	fmt.Fprintf(&b, "the worker died that ran item %d of %s: %v", e.Index, e.Task, e.Exit)
 	if e.Cause != nil {
 		fmt.Fprintf(&b, ": killed by the pool: %v", e.Cause)
+	}
+	if e.OutOfMemory {
+		b.WriteString(": out of memory")
+		if e.Usage > 0 {
+			fmt.Fprintf(&b, ", %.1f MiB used", float64(e.Usage)/(1<<20))
+		}
+		if e.Limit > 0 && e.Limit < math.MaxInt64 {
+			fmt.Fprintf(&b, " of %.1f", float64(e.Limit)/(1<<20))
+		}
 	}
 	if e.Deaths > 1 {
 		fmt.Fprintf(&b, " (%d workers have died of it)", e.Deaths)
@@ -47,11 +66,11 @@ func (e *WorkerDiedError) Unwrap() []error {
 
 // retryable is the default of Retry.If.
 func retryable(e *WorkerDiedError) bool {
-	if e.Cause != nil || e.Exit.Crash != "" {
+	if e.Cause != nil || e.OutOfMemory || e.Exit.Crash != "" {
 		return false
 	}
 	switch e.State.Signal {
-	case syscall.SIGSEGV, syscall.SIGBUS, syscall.SIGILL, syscall.SIGFPE, syscall.SIGABRT, syscall.SIGSYS:
+	case syscall.SIGSEGV, syscall.SIGBUS, syscall.SIGILL, syscall.SIGFPE, syscall.SIGABRT:
 		return false
 	}
 	return true
@@ -66,8 +85,16 @@ func (h *hand) obituary(is *issued, index int) *WorkerDiedError {
 	if !errors.As(h.proc.Wait(context.Background()), &err.Exit) { // it has answered, with an error of its own
 		err.Exit = &mp.ExitError{Task: err.Task, Name: h.name, PID: err.PID, State: err.State}
 	}
-	if errors.Is(h.why, errTimeout) {
-		err.Cause = fmt.Errorf("%w: %w", errTimeout, context.DeadlineExceeded)
+	err.Usage = err.State.MaxRSS
+	kills := machine.OutOfMemoryKills()
+	switch {
+	case errors.Is(h.why, ErrMemoryLimit):
+		err.OutOfMemory, err.Limit, err.Usage = true, is.s.c.MemoryLimit, max(err.Usage, is.memory)
+	case strings.Contains(err.Exit.Error(), "out of memory"):
+		err.OutOfMemory, err.Limit = true, h.p.o.Start.MemoryLimit
+	case h.why == nil && err.State.Signal == syscall.SIGKILL && kills > h.p.kills:
+		err.OutOfMemory, err.Limit = true, machine.Memory()
+		h.p.kills = kills
 	}
 	return err
 }

@@ -270,6 +270,7 @@ func (h *hand) bury() {
 			h.lost(is, one)
 		}
 		if left.n > 0 {
+			is.again = true
 			is.s.out -= left.n
 			is.s.giveBack(left, h.setupErr)
 		}
@@ -308,7 +309,7 @@ func (h *hand) lost(is *issued, r run) {
 	s := is.s
 	s.out--
 	err := h.obituary(is, r.first)
-	if s.closed || !s.again(r, err) {
+	if is.again = !s.closed && s.again(r, err); !is.again {
 		if b := r.block; b != nil {
 			b.settled++
 			s.free(b)

@@ -33,6 +33,9 @@ func (s *stream) Reserve() ([]byte, error) {
 	return b.span.bytes()[b.used : b.used+n*size], nil
 }
 
+// Plain implements executor.Stream.
+func (s *stream) Plain() bool { return s.c.Key == nil }
+
 // Commit implements executor.Stream.
 func (s *stream) Commit() {
 	b := s.block
@@ -63,7 +66,11 @@ func (s *stream) Put(arg executor.Argument) error {
 	out, err := arg.Append(from)
 	switch {
 	case errors.Is(err, executor.ErrHandles):
-		s.putValue(arg.Value())
+		key := ""
+		if s.c.Key != nil {
+			key = s.c.Key(arg.Any())
+		}
+		s.putValue(arg.Value(), key)
 		return nil
 	case err != nil:
 		return s.refuse(err)
@@ -77,6 +84,10 @@ func (s *stream) Put(arg executor.Argument) error {
 	if size < 0 {
 		s.hint = len(out) - argumentHead
 		putArgumentSize(at, s.hint)
+	}
+	if s.c.Key != nil {
+		s.putAlone(b, len(out), s.c.Key(arg.Any()))
+		return nil
 	}
 	b.used += len(out)
 	b.count++
@@ -136,13 +147,39 @@ func (s *stream) free(b *block) {
 }
 
 // putValue puts an argument with handles in it.
-func (s *stream) putValue(v any) {
+func (s *stream) putValue(v any, key string) {
 	s.p.mu.Lock()
 	s.seal() // the items of a block follow each other
-	s.values = append(s.values, run{first: s.index, n: 1, value: v})
+	r := run{first: s.index, n: 1, value: v, key: key}
 	s.index++
+	s.waiting(r)
 	s.p.fill()
 	s.p.unlock()
+}
+
+// putAlone puts an item that was written to a block, n bytes of it, so that it can
+// be taken out of its turn.
+func (s *stream) putAlone(b *block, n int, key string) {
+	s.p.mu.Lock()
+	r := run{first: s.index, n: 1, block: b, off: b.used, len: n, key: key}
+	s.index++
+	b.used += n
+	b.count++
+	b.publish()
+	b.taken++ // it is not to be had in the usual way
+	b.takenBytes = b.used
+	s.waiting(r)
+	s.p.fill()
+	s.p.unlock()
+}
+
+// waiting puts an item that waits for itself. mu is held.
+func (s *stream) waiting(r run) {
+	if r.key == "" {
+		s.values = append(s.values, r)
+	} else {
+		s.putKeyed(r)
+	}
 }
 
 // refuse answers an item whose argument cannot be put.

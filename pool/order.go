@@ -21,11 +21,14 @@ type issued struct {
 	sent      time.Time
 	alone     bool // the worker had nothing else to do
 	finished  bool
-	pins      int // pieces of results that lie in it
-	watched   int // item that was seen running
+	again     bool // its item runs again
+	pins      int  // pieces of results that lie in it
+	watched   int  // item that was seen running
 	since     time.Time
-	end       int       // items that the worker was left
-	killAt    time.Time // if it is not finished by then
+	cpu       time.Duration // that the worker had used by then
+	memory    int64         // that it had when it was killed for it
+	end       int           // items that the worker was left
+	killAt    time.Time     // if it is not finished by then
 	withdrawn bool
 	cause     error
 }
@@ -58,7 +61,7 @@ func (h *hand) issue(s *stream, r run) {
 	is.out = is.region
 	o := order{ID: is.id, Region: room.ref(), Task: h.task(s.job.Task), Claim: s.claim(), Timeout: int64(s.c.Timeout)}
 	h.know(room)
-	if r.block != nil {
+	if r.value == nil {
 		o.Args = ref{r.block.span.seg.no, uint32(r.block.span.off + r.off), uint64(r.len)}
 		h.know(r.block.span)
 	} else {
@@ -70,7 +73,7 @@ func (h *hand) issue(s *stream, r run) {
 		h.left -= r.n
 	}
 	_ = h.lane.TrySend(o) // a worker that is dead is buried soon, and its orders come back
-	if r.block == nil {
+	if r.value != nil {
 		h.tell(command{Kind: commandValue, ID: is.id, Value: r.value})
 	}
 	p.tick()
@@ -148,6 +151,9 @@ func (h *hand) note(n note) {
 // conclude ends an order that no worker has any more. mu is held.
 func (h *hand) conclude(is *issued) {
 	is.finished = true
+	if !is.again {
+		is.s.freeKey(is.run)
+	}
 	is.free(h.p.memory)
 	is.s.settle()
 }
@@ -245,7 +251,7 @@ func (h *hand) takeBack(is *issued, keep int) (run, bool) {
 	is.end = from
 	rest := is.run
 	if from == 0 {
-		is.run.n, is.run.len = 0, 0
+		is.run = run{first: rest.first}
 	} else {
 		is.run = rest.cut(from, is.s.job.ArgSize)
 	}

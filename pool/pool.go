@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"multiproc/internal/machine"
 	"multiproc/mp"
 	"multiproc/mp/executor"
 )
@@ -52,6 +53,10 @@ type Options struct {
 	Idle time.Duration
 	Min  int
 
+	// MinFree is how much memory must be available, in bytes, for an item to begin
+	// beside others: with less, one runs at a time. 0 does not ask.
+	MinFree int64
+
 	// Observe hears of everything that happens, one event after the other, in
 	// goroutines of the pool, which wait for it; nil: nobody does. It must not
 	// call Close or Stop. See Log, and package multiproc/progress.
@@ -69,16 +74,21 @@ type Pool struct {
 	mu         sync.Mutex
 	target     int // workers that there are to be
 	hands      []*hand
-	streams    []*stream // that are not done
-	turn       int       // which of them is next
-	orders     uint64    // the last one's number
-	numbers    int       // of the last worker
-	closed     bool
+	streams    []*stream     // that are not done
+	turn       int           // which of them is next
+	orders     uint64        // the last one's number
+	numbers    int           // of the last worker
+	closed     bool          // it takes no more calls
+	ending     bool          // and starts no more workers
 	changed    chan struct{} // closed, and made anew, when a stream or a hand is gone
 	failures   int           // to start a worker, since one was ready
 	startErr   error         // of the last
 	retry      *time.Timer   // of a start
 	ticking    bool
+	weighs     bool      // a call has a weight other than 1
+	short      bool      // of memory
+	looked     time.Time // whether it is
+	kills      int64     // for want of memory that the kernel has made, as far as we have taken note of them
 	busy       time.Time // when there was an order, last
 	tasks      map[string]uint32
 	deliveries []delivery
@@ -98,7 +108,7 @@ type Pool struct {
 // program.
 func New(o Options) (*Pool, error) {
 	switch {
-	case o.Workers < 0 || o.Spares < 0 || o.MaxItems < 0 || o.MaxRSS < 0 || o.Min < 0 || o.Idle < 0:
+	case o.Workers < 0 || o.Spares < 0 || o.MaxItems < 0 || o.MaxRSS < 0 || o.Min < 0 || o.Idle < 0 || o.MinFree < 0:
 		return nil, errors.New("new pool: a negative number in the options")
 	case o.Min > 0 && o.Idle == 0:
 		return nil, errors.New("new pool: Min without Idle: workers end only if they are idle for long enough")
@@ -114,6 +124,8 @@ func New(o Options) (*Pool, error) {
 		kicks: make(chan struct{}, 1), over: make(chan struct{}),
 	}
 	p.memory = newMemory(p.drop)
+	p.kills = machine.OutOfMemoryKills()
+	p.lookAtMemory(time.Now())
 	// The first worker shows whether there can be any.
 	h := p.newHand()
 	if err := h.start(); err != nil {
@@ -165,6 +177,7 @@ func (p *Pool) open1(ctx context.Context, job executor.Job, c Call, pinned *hand
 		return nil, ErrClosed
 	}
 	p.streams = append(p.streams, s)
+	p.weighs = p.weighs || c.Weight > 1
 	if pinned == nil {
 		p.event(s, Event{Kind: CallBegan})
 	}

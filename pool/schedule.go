@@ -1,10 +1,12 @@
 package pool
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"slices"
 	"time"
+
+	"multiproc/internal/machine"
 )
 
 // delivery are results for who has submitted an item.
@@ -49,6 +51,9 @@ func (p *Pool) fill() {
 		p.fillHand(h)
 		h.count()
 	}
+	if p.o.Idle > 0 {
+		p.staff() // there may be more to do than workers
+	}
 }
 
 func (p *Pool) fillHand(h *hand) {
@@ -74,7 +79,7 @@ func (p *Pool) fillHand(h *hand) {
 func (p *Pool) choose(h *hand) (*stream, int) {
 	for i := range p.streams {
 		s := p.streams[(p.turn+i)%len(p.streams)]
-		if s.closed || !h.takes(s) {
+		if s.closed || !h.takes(s) || !p.admits(h, s) {
 			continue
 		}
 		waiting := s.pending()
@@ -87,6 +92,9 @@ func (p *Pool) choose(h *hand) (*stream, int) {
 		}
 		if h.left > 0 {
 			n = min(n, h.left)
+		}
+		if n = s.allow(n); n == 0 {
+			continue
 		}
 		p.turn = (p.turn + i + 1) % len(p.streams)
 		return s, n
@@ -106,7 +114,7 @@ func (p *Pool) steal(h *hand) bool {
 	now := time.Now()
 	for _, o := range p.hands {
 		for i, is := range o.orders {
-			if is.s.pinned != nil || is.s.closed || o == h {
+			if s := is.s; s.pinned != nil || s.closed || o == h || s.c.Rate > 0 || !p.admits(h, s) {
 				continue
 			}
 			next, end := splitPlace(is.region.place.Load())
@@ -183,6 +191,7 @@ func (p *Pool) remove(s *stream) {
 
 // dismiss ends all workers when they have done what they have. mu is held.
 func (p *Pool) dismiss() {
+	p.ending = true
 	for _, h := range p.hands {
 		if !h.leaving {
 			h.leave()
@@ -193,7 +202,7 @@ func (p *Pool) dismiss() {
 // staff starts the workers that are missing, and ends those that are too many. mu
 // is held.
 func (p *Pool) staff() {
-	if p.closed && !p.called() {
+	if p.ending {
 		return
 	}
 	working, spare := 0, 0
@@ -276,7 +285,7 @@ func (p *Pool) mayStart() bool {
 		p.retry = time.AfterFunc(delay, func() {
 			p.mu.Lock()
 			p.retry = nil
-			if n := p.failures; !p.closed || p.called() {
+			if n := p.failures; !p.ending {
 				p.failures = 0 // for one attempt
 				p.staff()
 				p.failures = n
@@ -352,6 +361,7 @@ func (p *Pool) watch() {
 		}
 		p.mu.Lock()
 		now := time.Now()
+		p.lookAtMemory(now)
 		for _, h := range p.hands {
 			h.look(now)
 		}
@@ -367,7 +377,7 @@ func (p *Pool) watch() {
 	}
 }
 
-var errTimeout = errors.New("the item took longer than Call.Timeout")
+var errTimeout = fmt.Errorf("the item took longer than Call.Timeout: %w", context.DeadlineExceeded)
 
 // look takes what is there of an order that takes long, and ends an item that takes
 // too long. mu is held.
@@ -390,10 +400,24 @@ func (h *hand) look(now time.Time) {
 	if item < 0 {
 		return
 	}
+	pid := h.proc.PID()
+	c := &is.s.c
 	if item != is.watched {
 		is.watched, is.since = item, now
+		is.cpu, _ = machine.CPUTime(pid)
 	}
-	if t := is.s.c.Timeout; t > 0 && now.Sub(is.since) > t+h.graceOf(is) {
+	if c.CPULimit > 0 {
+		if used, err := machine.CPUTime(pid); err == nil && used-is.cpu > c.CPULimit {
+			h.killAt(is, item, ErrCPULimit)
+		}
+	}
+	if c.MemoryLimit > 0 {
+		if n, err := machine.Resident(pid); err == nil && n > c.MemoryLimit {
+			is.memory = n
+			h.killAt(is, item, ErrMemoryLimit)
+		}
+	}
+	if t := c.Timeout; t > 0 && now.Sub(is.since) > t+h.graceOf(is) {
 		h.killAt(is, item, errTimeout)
 	}
 }

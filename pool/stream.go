@@ -53,6 +53,8 @@ type stream struct {
 	failures int   // that Next has returned
 	pace     pace
 	result   int // bytes that one is likely to have
+	bucket   bucket
+	keys     keys
 }
 
 // piece is results with the memory that they lie in.
@@ -68,6 +70,7 @@ func newStream(p *Pool, job executor.Job, c Call, pinned *hand) *stream {
 	s := &stream{p: p, job: job, c: c, pinned: pinned, room: make(chan struct{}, 1), ready: make(chan struct{}, 1)}
 	s.results.ordered = job.Ordered
 	s.pace.fixed = c.Chunk
+	s.bucket = bucket{rate: c.Rate, burst: float64(max(c.Burst, 1))}
 	s.window.Store(int64(c.Window))
 	if c.Window == 0 {
 		s.window.Store(64)
@@ -230,6 +233,10 @@ func (s *stream) close(cause error) {
 
 // forget drops what has not been given to a worker. mu is held.
 func (s *stream) forget() {
+	for _, waiting := range s.keys {
+		s.values = append(s.values, waiting...)
+	}
+	s.keys = nil
 	for {
 		r, ok := s.take(maxItems)
 		if !ok {
@@ -242,6 +249,7 @@ func (s *stream) forget() {
 // drop counts items as settled that nobody wants a result of. mu is held.
 func (s *stream) drop(r run) {
 	s.settled += r.n
+	s.freeKey(r)
 	if r.block != nil {
 		r.block.settled += r.n
 		s.free(r.block)
@@ -329,7 +337,7 @@ func (s *stream) observe(items int, worked, beyond time.Duration, workers int) {
 // be taken back, nor be told apart by who wants to kill it at one item and not at
 // the next.
 func (s *stream) claim() uint32 {
-	if s.c.Timeout > 0 || !s.pace.known || s.pace.item > maxClaimTime/2 {
+	if s.c.single() || !s.pace.known || s.pace.item > maxClaimTime/2 {
 		return 1
 	}
 	return uint32(min(maxClaimTime/max(s.pace.item, 1), maxClaim))

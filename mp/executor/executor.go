@@ -48,7 +48,8 @@ type Stream interface {
 	Put(arg Argument) error
 	// Reserve is for arguments whose size Job.ArgSize gives. It returns memory for
 	// some of them, one behind the other, and waits as Put does. Commit puts the
-	// next one that was written there.
+	// next one that was written there. They must not be used unless Plain is true.
+	Plain() bool
 	Reserve() ([]byte, error)
 	Commit()
 	// End says that there are no more items.
@@ -68,6 +69,8 @@ type Argument interface {
 	// ErrHandles, and Value is what can travel in an mp.Conn[any, …].
 	Append(b []byte) ([]byte, error)
 	Value() any
+	// Any is the argument itself.
+	Any() any
 }
 
 // Results are those of some items that follow each other. They are either

@@ -1,0 +1,464 @@
+//go:build linux
+
+package pool_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"multiproc/mp"
+	"multiproc/mptest"
+	"multiproc/pool"
+)
+
+func TestMemoryLimit(t *testing.T) {
+	p := newPool(t, pool.Options{Workers: 1, Start: mp.StartOptions{Stderr: discard{}}})
+	const limit = 200 << 20
+	ex := p.With(pool.Call{MemoryLimit: limit, Chunk: 3})
+	i := 0
+	for r, err := range Meet.Map(t.Context(), ex, slices.Values([]victim{{N: 0}, {1, "hoard"}, {N: 2}})) {
+		var d *pool.WorkerDiedError
+		switch {
+		case i != 1 && (err != nil || r != i):
+			t.Error(i, r, err)
+		case i == 1 && (!errors.As(err, &d) || !errors.Is(err, pool.ErrMemoryLimit) || !d.OutOfMemory || d.Usage < limit || d.Limit != limit):
+			t.Errorf("%v %+v", err, d)
+		}
+		i++
+	}
+}
+
+func TestCPULimit(t *testing.T) {
+	p := newPool(t, pool.Options{Workers: 2})
+	ex := p.With(pool.Call{CPULimit: 20 * time.Millisecond, Chunk: 10})
+	items := make([]victim, 30)
+	items[7].How = "busy"
+	items[8].How = "system call for a while" // that takes time, and no processor
+	i := 0
+	for _, err := range Meet.Map(t.Context(), ex, slices.Values(items)) {
+		if (i == 7) != errors.Is(err, pool.ErrCPULimit) || i != 7 && err != nil {
+			t.Error(i, err)
+		}
+		i++
+	}
+}
+
+// shared is what items tell each other about themselves.
+type shared struct {
+	Key     string
+	N       int
+	Running *mp.Counter
+	Most    *mp.Value[int]
+	Pause   time.Duration
+}
+
+// overlap notes the most items that it has seen running at once.
+func overlap(ctx context.Context, s shared) (int, error) {
+	n := int(s.Running.Add(1))
+	defer s.Running.Add(-1)
+	err := s.Most.Update(ctx, func(most *int) error {
+		*most = max(*most, n)
+		return nil
+	})
+	<-time.After(s.Pause)
+	return s.N, err
+}
+
+var Overlap = mp.Func(overlap)
+
+func newShared(t *testing.T) shared {
+	t.Helper()
+	running, err := mp.NewCounter(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	most, err := mp.NewValue(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = running.Close(), most.Close() })
+	return shared{Running: running, Most: most}
+}
+
+func (s shared) most(t *testing.T) int {
+	t.Helper()
+	n, err := s.Most.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestWeight(t *testing.T) {
+	p := newPool(t, pool.Options{Workers: 4})
+	for weight, want := range map[int]int{2: 2, 3: 1, 9: 1} {
+		s := newShared(t)
+		s.Pause = time.Millisecond
+		items := slices.Repeat([]shared{s}, 20)
+		for _, err := range Overlap.Each(t.Context(), p.With(pool.Call{Weight: weight}), slices.Values(items)) {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := s.most(t); n > want {
+			t.Errorf("with a weight of %d, %d ran at once", weight, n)
+		}
+	}
+}
+
+// Items with the same key run one at a time and in their order; others meanwhile.
+func TestKey(t *testing.T) {
+	p := newPool(t, pool.Options{Workers: 3})
+	one, other := newShared(t), newShared(t)
+	var items []shared
+	for i := range 60 {
+		s := one
+		s.Key = "one"
+		if i%2 == 1 {
+			s = other
+			s.Key = "other"
+		}
+		s.N, s.Pause = i, time.Duration(i%3)*time.Millisecond
+		items = append(items, s)
+	}
+	last := map[int]int{0: -1, 1: -1}
+	ex := p.With(pool.Call{Key: func(arg any) string { return arg.(shared).Key }})
+	n := 0
+	for r, err := range Overlap.Each(t.Context(), ex, slices.Values(items)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r < last[r%2] {
+			t.Errorf("%d came after %d", r, last[r%2])
+		}
+		last[r%2] = r
+		n++
+	}
+	if n != len(items) || one.most(t) != 1 || other.most(t) != 1 {
+		t.Errorf("%d of %d items; %d and %d ran at once", n, len(items), one.most(t), other.most(t))
+	}
+}
+
+// A key that an item holds is free when its worker has died, and when the call was
+// given up others are not held.
+func TestKeyOfTheDead(t *testing.T) {
+	p := newPool(t, pool.Options{Workers: 2, Start: mp.StartOptions{Stderr: discard{}}})
+	for _, retry := range []int{0, 1} {
+		ex := p.With(pool.Call{Key: func(any) string { return "k" }, Retry: pool.Retry{Max: retry}})
+		items := make([]victim, 20)
+		items[3].How, items[9].How = "SIGKILL", "exit"
+		n := 0
+		for _, err := range Meet.Map(t.Context(), ex, slices.Values(items)) {
+			if (err != nil) != (n == 3 || n == 9) {
+				t.Error(n, err)
+			}
+			n++
+		}
+		if n != len(items) {
+			t.Error(n)
+		}
+	}
+}
+
+func TestRate(t *testing.T) {
+	p := newPool(t, pool.Options{Workers: 2})
+	began := time.Now()
+	n := 0
+	for _, err := range Increment.Map(t.Context(), p.With(pool.Call{Rate: 200, Burst: 5}), upTo(25)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	// Five at once, and twenty more, 5 ms apart.
+	if took := time.Since(began); n != 25 || took < 95*time.Millisecond {
+		t.Errorf("%d items in %v", n, took)
+	}
+}
+
+func whoAmI(context.Context, mp.None) (int, error) { return os.Getpid(), nil }
+
+var WhoAmI = mp.Func(whoAmI)
+
+func TestRecycling(t *testing.T) {
+	p := newPool(t, pool.Options{Workers: 2, MaxItems: 10})
+	items := map[int]int{}
+	for pid, err := range WhoAmI.Each(t.Context(), p, slices.Values(make([]mp.None, 300))) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		items[pid]++
+	}
+	for pid, n := range items {
+		if n > 11 {
+			t.Errorf("process %d ran %d items", pid, n)
+		}
+	}
+	if st := p.Stats(); st.Deaths != 0 {
+		t.Errorf("%v", st)
+	}
+}
+
+func TestFresh(t *testing.T) {
+	p := newPool(t, pool.Options{Workers: 2, Fresh: true})
+	pids := map[int]bool{}
+	for pid, err := range WhoAmI.Each(t.Context(), p, slices.Values(make([]mp.None, 30))) {
+		if err != nil || pids[pid] {
+			t.Error(pid, err)
+		}
+		pids[pid] = true
+	}
+}
+
+// hoarded is what a worker keeps.
+var hoarded []byte
+
+func hoard(_ context.Context, n int) (int, error) {
+	more := make([]byte, n)
+	for i := 0; i < n; i += 4096 {
+		more[i] = 1
+	}
+	hoarded = append(hoarded, more...)
+	return os.Getpid(), nil
+}
+
+var Hoard = mp.Func(hoard)
+
+func TestMaxRSS(t *testing.T) {
+	p := newPool(t, pool.Options{Workers: 1, MaxRSS: 100 << 20})
+	pids := map[int]bool{}
+	mptest.Eventually(t, func() bool {
+		pid, err := Hoard.RunOn(t.Context(), p, 10<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pids[pid] = true
+		return len(pids) == 3
+	}, "the worker is replaced twice")
+	if st := p.Stats(); st.Deaths != 0 || st.Ended < 2 {
+		t.Errorf("%v", st)
+	}
+}
+
+func TestResize(t *testing.T) {
+	p := newPool(t, pool.Options{Workers: 1})
+	count := func(n int) func() bool {
+		return func() bool {
+			workers := p.Stats().Workers
+			return len(workers) == n && !slices.ContainsFunc(workers, func(w pool.WorkerStats) bool { return w.State != "idle" })
+		}
+	}
+	for _, n := range []int{3, 1, 2} {
+		if err := p.Resize(n); err != nil {
+			t.Fatal(err)
+		}
+		mptest.Eventually(t, count(n), "there are %d workers", n)
+	}
+	if err := p.Resize(0); err == nil {
+		t.Error("a pool without workers")
+	}
+}
+
+func TestIdle(t *testing.T) {
+	p := newPool(t, pool.Options{Workers: 3, Idle: 10 * time.Millisecond, Min: 1})
+	for range 2 {
+		s := newShared(t)
+		s.Pause = 5 * time.Millisecond
+		for _, err := range Overlap.Each(t.Context(), p, slices.Values(slices.Repeat([]shared{s}, 20))) {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := s.most(t); n < 2 {
+			t.Errorf("%d ran at once", n)
+		}
+		mptest.Eventually(t, func() bool { return len(p.Stats().Workers) == 1 }, "one worker is left")
+	}
+}
+
+// The bounded window: an endless input is taken from as results are, and no
+// further; leaving the loop stops it.
+func TestWindow(t *testing.T) {
+	p := newPool(t, pool.Options{Workers: 2})
+	for _, ordered := range []bool{false, true} {
+		var mu sync.Mutex
+		taken, most, given := 0, 0, 0
+		endless := func(yield func(int) bool) {
+			for {
+				mu.Lock()
+				taken++
+				most = max(most, taken-given)
+				mu.Unlock()
+				if !yield(1) {
+					return
+				}
+			}
+		}
+		loop := Increment.Each(t.Context(), p.With(pool.Call{Window: 64}), endless)
+		if ordered {
+			loop = Increment.Map(t.Context(), p.With(pool.Call{Window: 64}), endless)
+		}
+		for _, err := range loop {
+			if err != nil {
+				t.Fatal(err)
+			}
+			mu.Lock()
+			given++
+			n := given
+			mu.Unlock()
+			if n == 100_000 {
+				break
+			}
+		}
+		if most > 64+2 {
+			t.Errorf("%d items were taken ahead", most)
+		}
+	}
+}
+
+func TestMaxFailures(t *testing.T) {
+	p := newPool(t, pool.Options{Workers: 2, Start: mp.StartOptions{Stderr: discard{}}})
+	for _, limit := range []int{1, 3} {
+		failed, ended := 0, false
+		for _, err := range Describe.Map(t.Context(), p.With(pool.Call{MaxFailures: limit, Chunk: 1}), orders(1000)) {
+			var item *mp.ItemError
+			switch {
+			case errors.As(err, &item):
+				failed++
+			case errors.Is(err, pool.ErrTooManyFailures):
+				ended = true
+			}
+		}
+		if failed != limit || !ended {
+			t.Errorf("%d failures of %d, %v", failed, limit, ended)
+		}
+	}
+}
+
+func TestCancel(t *testing.T) {
+	p := newPool(t, pool.Options{Workers: 1})
+	first, err := Meet.Submit(t.Context(), p, victim{How: "patient"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := Increment.Submit(t.Context(), p, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mptest.Eventually(t, func() bool { return p.Stats().Running > 0 }, "the first runs")
+	first.Cancel(nil)
+	if _, err := first.Result(t.Context()); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if r, err := second.Result(t.Context()); r != 2 || err != nil {
+		t.Error(r, err)
+	}
+	if st := p.Stats(); st.Deaths != 0 {
+		t.Errorf("%v", st)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	why := errors.New("enough")
+	n := 0
+	for _, err := range Doze.Each(ctx, p, slices.Values(slices.Repeat([]time.Duration{time.Microsecond}, 1000))) {
+		if n++; n == 5 {
+			cancel(why)
+		}
+		if err != nil {
+			if !errors.Is(err, why) {
+				t.Error(err)
+			}
+			break
+		}
+	}
+}
+
+// Large arguments and results.
+func TestLarge(t *testing.T) {
+	p := newPool(t, pool.Options{Workers: 2})
+	sizes := []int{0, 1, 1000, 1 << 16, 1<<16 + 1, 1 << 20, 5<<20 + 3, 17 << 20, 3, 1 << 20}
+	var in [][]byte
+	for i, n := range sizes {
+		b := make([]byte, n)
+		for j := range b {
+			b[j] = byte(i + j)
+		}
+		in = append(in, b)
+	}
+	for round := range 3 {
+		i := 0
+		for out, err := range Twice.Map(t.Context(), p, slices.Values(in)) {
+			if err != nil || len(out) != 2*len(in[i]) || !bytes.Equal(out, slices.Concat(in[i], in[i])) {
+				t.Fatal(round, i, len(out), err)
+			}
+			i++
+		}
+		if i != len(in) {
+			t.Fatal(i)
+		}
+	}
+}
+
+func twice(_ context.Context, b []byte) ([]byte, error) { return slices.Concat(b, b), nil }
+
+var Twice = mp.Func(twice)
+
+// A panic of the input is one of the loop.
+func TestInputPanics(t *testing.T) {
+	p := newPool(t, pool.Options{Workers: 1})
+	defer func() {
+		if r := recover(); fmt.Sprint(r) != "no more" {
+			t.Errorf("%v", r)
+		}
+	}()
+	for _, err := range Increment.Map(t.Context(), p, func(yield func(int) bool) {
+		yield(1)
+		panic("no more")
+	}) {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	t.Error("the loop has ended")
+}
+
+// Handles go in and come out.
+func TestHandles(t *testing.T) {
+	p := newPool(t, pool.Options{Workers: 2})
+	q, err := mp.NewQueue[int](10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer q.Close()
+	for i := range 20 {
+		back, err := Relay.RunOn(t.Context(), p, parcel{q, i})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := back.Get(t.Context())
+		if err != nil || n != i {
+			t.Fatal(n, err)
+		}
+		if err := back.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	runtime.GC()
+}
+
+type parcel struct {
+	Q *mp.Queue[int]
+	N int
+}
+
+func relay(ctx context.Context, p parcel) (*mp.Queue[int], error) { return p.Q, p.Q.Put(ctx, p.N) }
+
+var Relay = mp.Func(relay)

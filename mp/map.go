@@ -237,14 +237,16 @@ type Future[R any] struct {
 	err   error
 }
 
-// Submit calls the task once, in a process of ex. It returns when the item is on
-// its way, waiting for room if the executor has none. ctx is the item's life, as
-// it is a process's in Start.
+// Submit calls the task once, in a process of ex, as soon as there is one. It does
+// not wait, and an executor takes any number of items: who submits many keeps count
+// of them, or uses Map. ctx is the item's life, as it is a process's in Start.
 func (t *Task[A, R]) Submit(ctx context.Context, ex executor.Executor, args A) (*Future[R], error) {
 	f := &Future[R]{task: t.name, done: make(chan struct{})}
 	job := t.job(false)
 	job.Deliver = func(res executor.Results) {
-		f.value, f.err = t.next(&res, &res.Records)
+		if f.value, f.err = t.next(&res, &res.Records); res.Err != nil {
+			f.err = fmt.Errorf("%s: %w", t.name, res.Err)
+		}
 		close(f.done)
 	}
 	s, err := ex.Open(ctx, job)

@@ -113,11 +113,17 @@ func (r *runner[A, R]) CallAll(ctx context.Context, args, b []byte, p *executor.
 // Describe implements executor.Runner.
 func (r *runner[A, R]) Describe(arg []byte) string {
 	var args A
+	if len(arg) > tooLong {
+		return fmt.Sprintf("%T, %d bytes", args, len(arg))
+	}
 	if err := r.t.args.Decode(arg, &args, nil); err != nil {
 		return err.Error()
 	}
 	return fmt.Sprintf("%+v", args)
 }
+
+// tooLong is the size of arguments that are not written out for people.
+const tooLong = 1 << 10
 
 // DescribeValue implements executor.Runner.
 func (r *runner[A, R]) DescribeValue(arg any) string {

@@ -79,6 +79,7 @@ func (s *stream) freeKey(r run) {
 	}
 	s.keys[r.key] = waiting[1:]
 	s.values = append(s.values, waiting[0])
+	s.p.queue.add(s)
 }
 
 // load is the sum of the weights of what runs. mu is held.

@@ -258,6 +258,73 @@ func TestSetupFails(t *testing.T) {
 	}
 }
 
+// closing is a state that says when it is closed.
+type closing struct{ q *mp.Queue[string] }
+
+func (c closing) Close() error { return c.q.Put(context.Background(), "closed") }
+
+var Closing = pool.NewState(func(_ context.Context, q *mp.Queue[string]) (closing, error) { return closing{q}, nil })
+
+func TestStateIsClosed(t *testing.T) {
+	q, err := mp.NewQueue[string](10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer q.Close()
+	p := newPool(t, pool.Options{Workers: 1, Setup: []pool.Setup{Closing.With(q)}})
+	if _, err := Increment.RunOn(t.Context(), p, 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := q.TryGet(t.Context()); s != "closed" || err != nil {
+		t.Errorf("%q, %v", s, err)
+	}
+}
+
+// Stop with a context that has ended kills, and may be followed by anything.
+func TestStopAtOnce(t *testing.T) {
+	for range 5 {
+		p, err := pool.New(pool.Options{Workers: 2, Setup: []pool.Setup{Unready.With("four")}, Start: mp.StartOptions{Stderr: discard{}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Meet.RunOn(t.Context(), p, victim{How: "exit"}); err == nil {
+			t.Error("it did not exit")
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := p.Stop(ctx); err != nil && !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		for range 2 {
+			if err := p.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// Many submitted items that wait cost no more each than one that does.
+func TestManySubmitted(t *testing.T) {
+	p := newPool(t, pool.Options{Workers: 2})
+	const n = 20_000
+	futures := make([]*mp.Future[int], n)
+	for i := range futures {
+		f, err := Increment.Submit(t.Context(), p, i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		futures[i] = f
+	}
+	for i, f := range futures {
+		if r, err := f.Result(t.Context()); r != i+1 || err != nil {
+			t.Fatal(i, r, err)
+		}
+	}
+}
+
 func TestState(t *testing.T) {
 	p := newPool(t, pool.Options{Workers: 2, Setup: []pool.Setup{Unready.With("four")}})
 	for range 4 {

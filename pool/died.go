@@ -17,7 +17,7 @@ import (
 // WorkerDiedError says that a worker died while it ran an item.
 type WorkerDiedError struct {
 	Task   string // the task's name
-	Index  int    // of the item, from 0
+	Index  int    // of the item, from 0; -1 if it was submitted alone
 	Worker string // the process's name
 	PID    int
 	State  mp.State      // how the process ended: exit code, signal
@@ -37,7 +37,15 @@ type WorkerDiedError struct {
 
 func (e *WorkerDiedError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "the worker died that ran item %d of %s: %v", e.Index, e.Task, e.Exit)
+	fmt.Fprintf(&b, "%s (pid %d) died while it ran ", e.Worker, e.PID)
+	if e.Index >= 0 {
+		fmt.Fprintf(&b, "item %d of ", e.Index)
+	}
+	text := e.Exit.Error() // which begins with the process and its own task
+	if _, after, ok := strings.Cut(text, "ended without an answer: "); ok {
+		text = after
+	}
+	fmt.Fprintf(&b, "%s: %s", e.Task, text)
 	if e.Cause != nil {
 		fmt.Fprintf(&b, ": killed by the pool: %v", e.Cause)
 	}
@@ -84,6 +92,9 @@ func (h *hand) obituary(is *issued, index int) *WorkerDiedError {
 	}
 	if !errors.As(h.proc.Wait(context.Background()), &err.Exit) { // it has answered, with an error of its own
 		err.Exit = &mp.ExitError{Task: err.Task, Name: h.name, PID: err.PID, State: err.State}
+	}
+	if is.s.job.Deliver != nil {
+		err.Index = -1
 	}
 	err.Usage = err.State.MaxRSS
 	kills := machine.OutOfMemoryKills()

@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"runtime"
@@ -191,7 +192,11 @@ func (h *hand) takes(s *stream) bool {
 	if h.dead || h.leaving || s.pinned != nil && s.pinned != h || s.pinned == nil && (!h.ready || h.spare) || h.left == 0 {
 		return false
 	}
-	return len(h.orders) == 0 || len(h.orders) <= s.pace.ahead() && (h.filling || len(h.orders) <= s.pace.ahead()/2)
+	if len(h.orders) == 0 {
+		return true
+	}
+	ahead := s.pace.ahead(s.fixed)
+	return len(h.orders) <= ahead && (h.filling || len(h.orders) <= ahead/2)
 }
 
 func (h *hand) tell(c command) { h.outbox.put(h.control, c) }
@@ -200,7 +205,7 @@ func (h *hand) tell(c command) { h.outbox.put(h.control, c) }
 // is held.
 func (h *hand) leave() {
 	h.leaving = true
-	for _, s := range slices.Clone(h.p.streams) {
+	for s := range maps.Clone(h.p.streams) {
 		if s.pinned == h {
 			s.refuseAll(ErrStopped)
 		}

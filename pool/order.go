@@ -27,6 +27,7 @@ type issued struct {
 	since     time.Time
 	cpu       time.Duration // that the worker had used by then
 	memory    int64         // that it had when it was killed for it
+	arg       string        // the first argument, if it took long
 	end       int           // items that the worker was left
 	killAt    time.Time     // if it is not finished by then
 	withdrawn bool

@@ -10,7 +10,6 @@ import "time"
 // C-36, 1987) takes a fixed part of what is left for each; here what is left is
 // what waits in the window, which amounts to the same once the input has ended.
 type pace struct {
-	fixed    int     // chunk that the user wants, 0 for none
 	item     float64 // nanoseconds that an item takes, an average in which the last orders count most
 	overhead float64 // and an order beside its items
 	known    bool
@@ -43,16 +42,8 @@ func (p *pace) observe(items int, worked, beyond time.Duration) {
 	}
 }
 
-// wanted is how many items an order has if there are plenty.
+// wanted is how many items take as long as an order should.
 func (p *pace) wanted() int {
-	if p.fixed > 0 {
-		return p.fixed
-	}
-	return p.plenty()
-}
-
-// plenty is how many items take as long as an order should.
-func (p *pace) plenty() int {
 	if !p.known {
 		return 1
 	}
@@ -60,25 +51,30 @@ func (p *pace) plenty() int {
 	return int(min(max(target/max(p.item, 1), 1), 1<<16))
 }
 
-// chunk is how many of the items that wait are given to one of so many workers.
-func (p *pace) chunk(waiting, workers int) int {
-	if p.fixed > 0 {
-		return p.fixed
+// chunk is how many of the items that wait are given to one of so many workers;
+// fixed is what the user wants, 0 for nothing.
+func (p *pace) chunk(fixed, waiting, workers int) int {
+	if fixed > 0 {
+		return fixed
 	}
 	return min(p.wanted(), max(1, (waiting+2*workers-1)/(2*workers)))
 }
 
 // ahead is how many orders a worker may have beyond the one it carries out: so
 // many that it need not wait for the next, and no more, for they wait for it.
-func (p *pace) ahead() int {
+func (p *pace) ahead(fixed int) int {
 	if !p.known {
 		return 0
 	}
-	each := max(p.item, 1) * float64(p.wanted())
+	n := p.wanted()
+	if fixed > 0 {
+		n = fixed
+	}
+	each := max(p.item, 1) * float64(n)
 	switch {
 	case each > float64(2*maxTarget):
 		return 0
-	case p.wanted() > 1:
+	case fixed == 0 && n > 1:
 		return 1
 	}
 	return int(min(max(float64(minTarget)/each, 1), maxAhead))
@@ -87,4 +83,4 @@ func (p *pace) ahead() int {
 const maxAhead = 16
 
 // window is how many items are taken from the input ahead of their results.
-func (p *pace) window(workers int) int { return max(64, 16*workers*max(p.fixed, p.plenty())) }
+func (p *pace) window(fixed, workers int) int { return max(64, 16*workers*max(fixed, p.wanted())) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
 	"sync"
@@ -74,16 +75,18 @@ type Pool struct {
 	mu         sync.Mutex
 	target     int // workers that there are to be
 	hands      []*hand
-	streams    []*stream     // that are not done
-	turn       int           // which of them is next
-	orders     uint64        // the last one's number
-	numbers    int           // of the last worker
-	closed     bool          // it takes no more calls
-	ending     bool          // and starts no more workers
-	changed    chan struct{} // closed, and made anew, when a stream or a hand is gone
-	failures   int           // to start a worker, since one was ready
-	startErr   error         // of the last
-	retry      *time.Timer   // of a start
+	streams    map[*stream]struct{} // that are not done
+	calls      int                  // how many of those are calls of users
+	queue      queue                // those that have items to take, or may have
+	paces      map[string]*pace     // of tasks
+	orders     uint64               // the last one's number
+	numbers    int                  // of the last worker
+	closed     bool                 // it takes no more calls
+	ending     bool                 // and starts no more workers
+	changed    chan struct{}        // closed, and made anew, when a stream or a hand is gone
+	failures   int                  // to start a worker, since one was ready
+	startErr   error                // of the last
+	retry      *time.Timer          // of a start
 	ticking    bool
 	weighs     bool      // a call has a weight other than 1
 	short      bool      // of memory
@@ -120,7 +123,7 @@ func New(o Options) (*Pool, error) {
 		o.Spares = o.Workers
 	}
 	p := &Pool{
-		o: o, target: o.Workers, changed: make(chan struct{}), tasks: map[string]uint32{},
+		o: o, target: o.Workers, changed: make(chan struct{}), tasks: map[string]uint32{}, streams: map[*stream]struct{}{}, paces: map[string]*pace{},
 		kicks: make(chan struct{}, 1), over: make(chan struct{}),
 	}
 	p.memory = newMemory(p.drop)
@@ -172,13 +175,19 @@ func (p *Pool) open1(ctx context.Context, job executor.Job, c Call, pinned *hand
 	}
 	s := newStream(p, job, c, pinned)
 	p.mu.Lock()
+	if s.pace = p.paces[job.Task]; s.pace == nil {
+		s.pace = &pace{}
+		p.paces[job.Task] = s.pace
+	}
 	if p.closed && pinned == nil || pinned != nil && (pinned.leaving || pinned.dead) {
 		p.unlock()
 		return nil, ErrClosed
 	}
-	p.streams = append(p.streams, s)
+	p.streams[s] = struct{}{}
+	p.queue.add(s)
 	p.weighs = p.weighs || c.Weight > 1
 	if pinned == nil {
+		p.calls++
 		p.event(s, Event{Kind: CallBegan})
 	}
 	p.unlock()
@@ -211,7 +220,7 @@ func (p *Pool) Close() error {
 	p.mu.Lock()
 	p.closed = true
 	p.unlock()
-	_ = p.await(context.Background(), func() bool { return !p.called() })
+	_ = p.await(context.Background(), func() bool { return p.calls == 0 })
 	p.mu.Lock()
 	p.dismiss()
 	p.unlock()
@@ -226,7 +235,7 @@ func (p *Pool) Close() error {
 func (p *Pool) Stop(ctx context.Context) error {
 	p.mu.Lock()
 	p.closed = true
-	streams := slices.Clone(p.streams)
+	streams := slices.Collect(maps.Keys(p.streams))
 	p.unlock()
 	for _, s := range streams {
 		s.Close(ErrStopped)

@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -77,29 +78,58 @@ func (p *Pool) fillHand(h *hand) {
 // choose returns the stream whose turn it is to give h an order, and how many items
 // of it. mu is held.
 func (p *Pool) choose(h *hand) (*stream, int) {
-	for i := range p.streams {
-		s := p.streams[(p.turn+i)%len(p.streams)]
-		if s.closed || !h.takes(s) || !p.admits(h, s) {
-			continue
-		}
+	for range p.queue.len() {
+		s := p.queue.next()
 		waiting := s.pending()
-		if waiting == 0 {
+		switch {
+		case s.closed, waiting == 0 && s.ended:
+			p.queue.remove()
+			continue
+		case waiting == 0, !h.takes(s), !p.admits(h, s):
 			continue
 		}
-		n := s.pace.chunk(waiting, p.target)
+		n := s.pace.chunk(s.fixed, waiting, p.target)
 		if len(h.orders) > 0 && waiting < n && !s.ended {
 			continue // it has something to do, and there may soon be more
 		}
 		if h.left > 0 {
 			n = min(n, h.left)
 		}
-		if n = s.allow(n); n == 0 {
-			continue
+		if n = s.allow(n); n > 0 {
+			return s, n
 		}
-		p.turn = (p.turn + i + 1) % len(p.streams)
-		return s, n
 	}
 	return nil, 0
+}
+
+// queue are streams in turn.
+type queue struct {
+	list []*stream
+}
+
+func (q *queue) len() int { return len(q.list) }
+
+// add puts a stream at the end, if it is not there.
+func (q *queue) add(s *stream) {
+	if !s.queued {
+		s.queued = true
+		q.list = append(q.list, s)
+	}
+}
+
+// next returns the first, which becomes the last.
+func (q *queue) next() *stream {
+	s := q.list[0]
+	q.list = append(q.list[1:], s)
+	return s
+}
+
+// remove takes the last out, which next has returned.
+func (q *queue) remove() {
+	end := len(q.list) - 1
+	q.list[end].queued = false
+	q.list[end] = nil
+	q.list = q.list[:end]
 }
 
 // steal takes items back from another worker for h, which has nothing to do. mu is
@@ -139,7 +169,7 @@ func (p *Pool) steal(h *hand) bool {
 	}
 	r, ok := from.takeBack(best, keep)
 	if ok {
-		best.s.returned = append(best.s.returned, r)
+		best.s.restore(r)
 	}
 	return ok
 }
@@ -175,17 +205,13 @@ func (p *Pool) fail(s *stream, r run, err error) {
 	}
 }
 
-// called reports whether there are calls that are not done. mu is held.
-func (p *Pool) called() bool {
-	return slices.ContainsFunc(p.streams, func(s *stream) bool { return s.pinned == nil })
-}
-
 // remove takes a stream off the list. mu is held.
 func (p *Pool) remove(s *stream) {
 	if s.pinned == nil {
+		p.calls--
 		p.event(s, Event{Kind: CallEnded, Err: s.cause})
 	}
-	p.streams = slices.DeleteFunc(p.streams, func(x *stream) bool { return x == s })
+	delete(p.streams, s)
 	p.tell()
 }
 
@@ -247,7 +273,7 @@ func (p *Pool) wanted(working int) int {
 		return p.target
 	}
 	pending := 0
-	for _, s := range p.streams {
+	for s := range p.streams {
 		pending += s.pending()
 	}
 	busy := 0
@@ -274,7 +300,7 @@ func (p *Pool) mayStart() bool {
 	}
 	if p.failures >= maxStartFailures {
 		err := fmt.Errorf("no worker can begin: %w", p.startErr)
-		for _, s := range slices.Clone(p.streams) {
+		for s := range maps.Clone(p.streams) {
 			if s.pinned == nil && !slices.ContainsFunc(p.hands, func(h *hand) bool { return h.ready }) {
 				s.refuseAll(err)
 			}
@@ -391,6 +417,9 @@ func (h *hand) look(now time.Time) {
 	is := h.orders[0]
 	if now.Sub(is.sent) < tickTime {
 		return
+	}
+	if is.arg == "" {
+		is.arg = is.argument() // it may be gone when the order is done
 	}
 	h.harvest(is)
 	if is.withdrawn && now.After(is.killAt) && !h.killAt(is, -1, is.cause) && !h.runsAnother(is) {

@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	"fmt"
+	"io"
 	"reflect"
 	"runtime"
 	"sync/atomic"
@@ -18,7 +19,8 @@ import (
 //
 //	p, err := pool.New(pool.Options{Setup: []pool.Setup{Model.With("model.bin")}})
 //
-// and in a task Model.Get() is the worker's *model.
+// and in a task Model.Get() is the worker's *model. If S is an io.Closer it is
+// closed when the pool ends the worker, after those that were made later.
 type State[A, S any] struct {
 	task  *mp.Task[A, mp.None]
 	name  string
@@ -33,11 +35,17 @@ func NewState[A, S any](f func(context.Context, A) (S, error)) *State[A, S] {
 		v, err := f(ctx, arg)
 		if err == nil {
 			s.value.Store(&v)
+			if c, ok := any(v).(io.Closer); ok {
+				closers = append(closers, c)
+			}
 		}
 		return err
-	}, mp.Named("multiproc/pool.State "+s.name))
+	}, mp.Named(s.name+" (state)"))
 	return s
 }
+
+// closers are the states of this worker. Setups run one after the other.
+var closers []io.Closer
 
 // Setup is a State with its argument, for Options.
 type Setup struct {

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -61,7 +62,7 @@ func (p *Pool) Stats() Stats {
 	defer p.unlock()
 	st := p.total
 	st.Slowest = slices.Clone(st.Slowest)
-	for _, s := range p.streams {
+	for s := range p.streams {
 		if !s.closed {
 			st.Waiting += s.pending()
 		}
@@ -122,7 +123,7 @@ func (p *Pool) slow(h *hand, is *issued, took time.Duration) {
 	if len(list) == slowest && took <= list[slowest-1].Took {
 		return
 	}
-	one := Slow{Task: is.s.job.Task, Index: is.run.first, Count: count, Took: took, Worker: h.name, Arg: is.argument()}
+	one := Slow{Task: is.s.job.Task, Index: is.run.first, Count: count, Took: took, Worker: h.name, Arg: cmp.Or(is.arg, is.argument())}
 	at, _ := slices.BinarySearchFunc(list, one, func(a, b Slow) int { return int(b.Took - a.Took) })
 	list = slices.Insert(slices.Clone(list), at, one)
 	p.total.Slowest = list[:min(len(list), slowest)]

@@ -51,8 +51,10 @@ type stream struct {
 	next     int   // of the results that come in order
 	current  piece // what Next has returned last
 	failures int   // that Next has returned
-	pace     pace
-	result   int // bytes that one is likely to have
+	pace     *pace // of the task
+	queued   bool  // it is in Pool.queue
+	fixed    int   // items that an order has, 0 for as many as seems right
+	result   int   // bytes that one is likely to have
 	bucket   bucket
 	keys     keys
 }
@@ -69,7 +71,9 @@ type piece struct {
 func newStream(p *Pool, job executor.Job, c Call, pinned *hand) *stream {
 	s := &stream{p: p, job: job, c: c, pinned: pinned, room: make(chan struct{}, 1), ready: make(chan struct{}, 1)}
 	s.results.ordered = job.Ordered
-	s.pace.fixed = c.Chunk
+	if s.fixed = c.Chunk; job.Deliver != nil {
+		s.fixed = 1
+	}
 	s.bucket = bucket{rate: c.Rate, burst: float64(max(c.Burst, 1))}
 	s.window.Store(int64(c.Window))
 	if c.Window == 0 {
@@ -328,7 +332,7 @@ func (r *results) Pop() any {
 func (s *stream) observe(items int, worked, beyond time.Duration, workers int) {
 	s.pace.observe(items, worked, beyond)
 	if s.c.Window == 0 {
-		s.window.Store(int64(s.pace.window(workers)))
+		s.window.Store(int64(s.pace.window(s.fixed, workers)))
 		s.letIn()
 	}
 }
@@ -370,8 +374,14 @@ func (s *stream) giveBack(r run, why error) {
 		}
 		s.p.fail(s, r, why)
 	default:
-		s.returned = append(s.returned, r)
+		s.restore(r)
 	}
+}
+
+// restore puts items back that a worker was given. mu is held.
+func (s *stream) restore(r run) {
+	s.returned = append(s.returned, r)
+	s.p.queue.add(s)
 }
 
 // again reports whether an item whose worker died runs again, and sees to it. mu
@@ -396,7 +406,7 @@ func (s *stream) again(r run, err *WorkerDiedError) bool {
 	s.p.total.Retried++
 	s.p.event(s, Event{Kind: ItemRetried, Worker: err.Worker, PID: err.PID, Index: err.Index, Delay: delay, Err: err})
 	if delay == 0 {
-		s.returned = append(s.returned, r)
+		s.restore(r)
 		return true
 	}
 	time.AfterFunc(delay, func() {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -51,9 +52,13 @@ func work(ctx context.Context, e equipment) error {
 			goexit = false
 			again <- false
 		}()
-		if !<-again {
-			return w.err
+		if <-again {
+			continue
 		}
+		for _, c := range slices.Backward(closers) {
+			w.err = errors.Join(w.err, c.Close())
+		}
+		return w.err
 	}
 }
 

@@ -24,7 +24,7 @@ var (
 	ErrTerminated = errors.New("the process got a signal from outside to end")
 	ErrDirection  = errors.New("this end of a one-way pipe does not work in that direction")
 	ErrNoInit     = errors.New("mp.Init has not run in this process")
-	ErrRunning    = errors.New("the process is still running")
+	ErrRunning    = errors.New("still running")
 	ErrTaskDone   = errors.New("TaskDone called more often than items were put")
 	ErrNoHandle   = errors.New("shared object is not known to this family of processes any more")
 	ErrBrokenPipe = errors.New("every reader of this pipe is gone")

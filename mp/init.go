@@ -19,6 +19,7 @@ import (
 	"multiproc/internal/shm"
 	"multiproc/internal/spawn"
 	"multiproc/internal/wire"
+	"multiproc/mp/executor"
 )
 
 var initialized atomic.Bool
@@ -136,6 +137,7 @@ func serve(control *fdpass.Conn) {
 		ctx, stop = context.WithDeadline(ctx, time.Unix(0, start.Deadline))
 		defer stop()
 	}
+	ctx = executor.Extract(ctx, start.Carried)
 	life := &life{
 		f: f, control: control, ctx: ctx, cancel: cancel, grace: time.Duration(start.GraceNanos), starter: starter,
 		spare: start.Spare, shielded: start.IgnoreSignals, program: Programs(start.Programs),

@@ -83,7 +83,9 @@ func (t *Task[A, R]) job(ordered bool) executor.Job {
 func (t *Task[A, R]) each(ctx context.Context, ex executor.Executor, in iter.Seq[A], ordered bool) iter.Seq2[R, error] {
 	return func(yield func(R, error) bool) {
 		var none R
-		s, err := ex.Open(ctx, t.job(ordered))
+		job := t.job(ordered)
+		job.Carried = executor.Inject(ctx)
+		s, err := ex.Open(ctx, job)
 		if err != nil {
 			yield(none, fmt.Errorf("%s: %w", t.name, err))
 			return
@@ -243,6 +245,7 @@ type Future[R any] struct {
 func (t *Task[A, R]) Submit(ctx context.Context, ex executor.Executor, args A) (*Future[R], error) {
 	f := &Future[R]{task: t.name, done: make(chan struct{})}
 	job := t.job(false)
+	job.Carried = executor.Inject(ctx)
 	job.Deliver = func(res executor.Results) {
 		if f.value, f.err = t.next(&res, &res.Records); res.Err != nil {
 			f.err = fmt.Errorf("%s: %w", t.name, res.Err)

@@ -16,6 +16,7 @@ import (
 	"multiproc/internal/spawn"
 	"multiproc/internal/table"
 	"multiproc/internal/wire"
+	"multiproc/mp/executor"
 )
 
 // With returns the task with options for the processes that are started of it.
@@ -31,7 +32,8 @@ func (t *Task[A, R]) With(o StartOptions) *Task[A, R] {
 // Start runs the task in a new process and returns when it has been handed
 // its arguments. ctx is the process's life: when it ends, the task's context
 // is cancelled with the same cause, and after StartOptions.Grace the process is
-// killed. The task's context has ctx's deadline, and none of its values. Ends of
+// killed. The task's context has ctx's deadline, and of its values
+// those that a Carrier carries. Ends of
 // pipes in args move to the child; other handles are shared. An error means that
 // nothing was started, and nothing moved.
 //
@@ -112,7 +114,7 @@ func start(ctx context.Context, c *child, o StartOptions, task, short string, en
 			Task: task, Name: name, ParentPID: int32(self.PID), ParentName: self.Name,
 			GraceNanos: int64(o.grace()), MaxProcs: int32(o.MaxProcs), MemoryLimit: o.MemoryLimit, Identity: identity,
 			Spare: l.spare, IgnoreSignals: o.IgnoreSignals, Quiet: o.Quiet, Programs: int32(o.Programs), Args: raw,
-			Deadline: deadlineOf(ctx),
+			Deadline: deadlineOf(ctx), Carried: executor.Inject(ctx),
 		}), e.fds)
 		if !stop() && err != nil {
 			err = fmt.Errorf("%w (%w)", context.Cause(ctx), err)

@@ -61,6 +61,10 @@ func (h *hand) issue(s *stream, r run) {
 	is.region.reset(r.n, 0)
 	is.out = is.region
 	o := order{ID: is.id, Region: room.ref(), Task: h.task(s.job.Task), Claim: s.claim(), Timeout: int64(s.c.Timeout)}
+	if len(s.job.Carried) > 0 {
+		o.Carried = 1
+		h.tell(command{Kind: commandCarry, ID: is.id, Value: s.job.Carried})
+	}
 	h.know(room)
 	if r.value == nil {
 		o.Args = ref{r.block.span.seg.no, uint32(r.block.span.off + r.off), uint64(r.len)}

@@ -167,6 +167,9 @@ func (p *Pool) Open(ctx context.Context, job executor.Job) (executor.Stream, err
 }
 
 func (p *Pool) open1(ctx context.Context, job executor.Job, c Call, pinned *hand) (executor.Stream, error) {
+	if p == nil {
+		return nil, errNoPool
+	}
 	if err := c.check(); err != nil {
 		return nil, err
 	}

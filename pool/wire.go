@@ -42,8 +42,8 @@ type order struct {
 	Kind    orderKind
 	Task    uint32 // number that control gave it
 	Claim   uint32 // items that the worker may claim at once
-	_       uint32
-	Timeout int64 // of each item, in nanoseconds; 0 is none
+	Carried uint32 // 1: values of the context come over control
+	Timeout int64  // of each item, in nanoseconds; 0 is none
 }
 
 type noteKind uint32
@@ -71,6 +71,7 @@ const (
 	commandDrop                       // segment No is not used any more
 	commandTask                       // Name has number No
 	commandValue                      // Value is the argument of order ID
+	commandCarry                      // Value are the values of the context of order ID
 	commandCancel                     // of order ID, because of Value, an error
 )
 

@@ -30,11 +30,19 @@ var worker = mp.Proc(work)
 func work(ctx context.Context, e equipment) error {
 	w := &workshop{
 		lane: e.Lane, control: e.Control, base: ctx,
-		segments: map[uint32]*mp.RawArray[byte]{}, tasks: map[uint32]executor.Runner{}, values: map[uint64]any{},
+		segments: map[uint32]*mp.RawArray[byte]{}, tasks: map[uint32]executor.Runner{}, values: map[uint64]any{}, carried: map[uint64][]string{},
 		changed: make(chan struct{}),
 	}
 	w.renew()
 	go w.listen()
+	// If memory is short the kernel is to take a worker, and not who started it. A
+	// process may always raise its own.
+	const file, score = "/proc/self/oom_score_adj", 300
+	if b, err := os.ReadFile(file); err == nil {
+		if old, err := strconv.Atoi(strings.TrimSpace(string(b))); err == nil && old < score {
+			_ = os.WriteFile(file, []byte(strconv.Itoa(score)), 0)
+		}
+	}
 	w.idleSince = time.Now()
 	w.send(note{Kind: noteReady})
 	for {
@@ -73,6 +81,7 @@ type workshop struct {
 	segments map[uint32]*mp.RawArray[byte]
 	tasks    map[uint32]executor.Runner
 	values   map[uint64]any
+	carried  map[uint64][]string
 	changed  chan struct{} // closed when one of those has come, or none can
 	ended    bool
 	ctx      context.Context // of the items
@@ -108,6 +117,8 @@ func (w *workshop) listen() {
 			w.tasks[c.No], _ = executor.Lookup(c.Name)
 		case c.Kind == commandValue:
 			w.values[c.ID] = c.Value
+		case c.Kind == commandCarry:
+			w.carried[c.ID], _ = c.Value.([]string)
 		case c.Kind == commandCancel:
 			if w.running == c.ID {
 				cause, _ := c.Value.(error)
@@ -209,6 +220,7 @@ type errand struct {
 	rest     []byte // of args
 	size     int    // of each argument, -1: each begins with its own
 	value    any    // the argument of an orderValue
+	carried  []string
 	first    region
 	out      region // the one that has room
 	progress executor.Progress
@@ -249,6 +261,13 @@ func (w *workshop) begin(o order) error {
 	} else {
 		e.args, err = w.memory(o.Args)
 		e.rest = e.args
+	}
+	if err == nil && o.Carried != 0 {
+		err = w.await("values of the context", func() (ok bool) {
+			e.carried, ok = w.carried[o.ID]
+			delete(w.carried, o.ID)
+			return ok
+		})
 	}
 	e.began = time.Now()
 	w.mu.Lock()
@@ -325,6 +344,9 @@ func (w *workshop) claim(e *errand) bool {
 // returns the record of the last one unless that is in its place already.
 func (w *workshop) call(e *errand) (record []byte, value any) {
 	ctx, b := w.ctx, e.out.records[e.progress.Used:]
+	if e.carried != nil {
+		ctx = executor.Extract(ctx, e.carried)
+	}
 	if e.Timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(e.Timeout))

@@ -18,7 +18,8 @@ type Start struct {
 	Quiet         bool  // a panic of the task is not printed
 	Programs      int32 // what becomes of those that the task starts
 
-	Args []byte
+	Carried []string // values of the starter's context: names and values in turn
+	Args    []byte
 }
 
 // Kind returns KindStart.
@@ -38,6 +39,7 @@ func (m *Start) fields(c *coder) {
 	c.bool(&m.IgnoreSignals)
 	c.bool(&m.Quiet)
 	c.i32(&m.Programs)
+	c.strs(&m.Carried)
 	c.bytes(&m.Args)
 }
 

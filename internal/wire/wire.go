@@ -25,7 +25,7 @@ import (
 
 // Version is the first byte of every message. It changes whenever the fields
 // or the numbers of messages do.
-const Version = 2
+const Version = 3
 
 // Kind is the second byte of a message: its number in the table.
 type Kind uint8

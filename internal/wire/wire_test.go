@@ -24,29 +24,29 @@ var golden = []struct {
 		&Start{
 			Task: "t", Name: "n", Identity: "1.3", ParentPID: 77, ParentName: "p",
 			GraceNanos: 1e9, Deadline: 1, MaxProcs: -1, MemoryLimit: math.MaxInt64,
-			Spare: true, Programs: 2, Args: []byte{1, 2},
+			Spare: true, Programs: 2, Carried: []string{"k"}, Args: []byte{1, 2},
 		},
-		"0201 01000000 74 01000000 6e 03000000 312e33 4d000000 01000000 70" +
-			" 00ca9a3b00000000 0100000000000000 ffffffff ffffffffffffff7f 01 00 00 02000000 02000000 0102",
+		"0301 01000000 74 01000000 6e 03000000 312e33 4d000000 01000000 70" +
+			" 00ca9a3b00000000 0100000000000000 ffffffff ffffffffffffff7f 01 00 00 02000000 01000000 01000000 6b 02000000 0102",
 	},
-	{&Cancel{Cause: "why", CauseNames: []string{"a", ""}}, "0202 03000000 776879 02000000 01000000 61 00000000"},
-	{&Result{Parcel: testID, Payload: []byte{0xff}}, "0203 a00000000000000000000000000000af 01000000 ff"},
-	{&Failure{Message: "m", Stack: "s", Names: []string{"io.EOF"}, Panic: true}, "0204 01000000 6d 01000000 73 01000000 06000000 696f2e454f46 01"},
-	{&Adopt{Request: 9, Slot: 1, Gen: 2}, "0205 09000000 01000000 02000000"},
+	{&Cancel{Cause: "why", CauseNames: []string{"a", ""}}, "0302 03000000 776879 02000000 01000000 61 00000000"},
+	{&Result{Parcel: testID, Payload: []byte{0xff}}, "0303 a00000000000000000000000000000af 01000000 ff"},
+	{&Failure{Message: "m", Stack: "s", Names: []string{"io.EOF"}, Panic: true}, "0304 01000000 6d 01000000 73 01000000 06000000 696f2e454f46 01"},
+	{&Adopt{Request: 9, Slot: 1, Gen: 2}, "0305 09000000 01000000 02000000"},
 	{
 		&Offer{Request: 9, Parcel: testID, To: Carrier{testID, 1}, Handles: []Handle{{testID, 1, 2, 3}}},
-		"0206 09000000 a00000000000000000000000000000af a00000000000000000000000000000af 01 01000000" +
+		"0306 09000000 a00000000000000000000000000000af a00000000000000000000000000000af 01 01000000" +
 			" a00000000000000000000000000000af 01 02 03",
 	},
-	{&Fetch{Request: 9, Parcel: testID}, "0207 09000000 a00000000000000000000000000000af"},
+	{&Fetch{Request: 9, Parcel: testID}, "0307 09000000 a00000000000000000000000000000af"},
 	{
 		&Fetched{Request: 9, Parcel: testID, Found: true, Error: "e", Errno: 24, Handles: []Handle{{testID, 1, 2, 3}}},
-		"0208 09000000 a00000000000000000000000000000af 01 01000000 65 18000000 01000000 a00000000000000000000000000000af 01 02 03",
+		"0308 09000000 a00000000000000000000000000000af 01 01000000 65 18000000 01000000 a00000000000000000000000000000af 01 02 03",
 	},
-	{&Ack{Request: 9, Error: "e", Errno: 24}, "0209 09000000 01000000 65 18000000"},
-	{&Settle{Parcel: testID, What: Taken, Unused: []uint32{7}}, "020a a00000000000000000000000000000af 03 01000000 07000000"},
-	{&Hold{Slot: 1, Gen: 2, Carrier: Carrier{testID, 1}, Delta: -1}, "020b 01000000 02000000 a00000000000000000000000000000af 01 ffffffff"},
-	{&Reaped{Slot: 1, Gen: 2, Parcel: testID}, "020c 01000000 02000000 a00000000000000000000000000000af"},
+	{&Ack{Request: 9, Error: "e", Errno: 24}, "0309 09000000 01000000 65 18000000"},
+	{&Settle{Parcel: testID, What: Taken, Unused: []uint32{7}}, "030a a00000000000000000000000000000af 03 01000000 07000000"},
+	{&Hold{Slot: 1, Gen: 2, Carrier: Carrier{testID, 1}, Delta: -1}, "030b 01000000 02000000 a00000000000000000000000000000af 01 ffffffff"},
+	{&Reaped{Slot: 1, Gen: 2, Parcel: testID}, "030c 01000000 02000000 a00000000000000000000000000000af"},
 }
 
 func unhex(t testing.TB, s string) []byte {
@@ -84,7 +84,7 @@ func TestGolden(t *testing.T) {
 }
 
 func TestAppendKeepsWhatIsThere(t *testing.T) {
-	if got := Append([]byte("before"), &Ack{})[:8]; string(got) != "before\x02\x09" {
+	if got := Append([]byte("before"), &Ack{})[:8]; string(got) != "before\x03\x09" {
 		t.Errorf("Append = %q", got)
 	}
 }
@@ -113,11 +113,11 @@ func TestCut(t *testing.T) {
 
 func TestMalformed(t *testing.T) {
 	for _, b := range []string{
-		"", "02", "00 0b", "01 0b", "03 0b", "02 00", "02 0d", "02 ff",
-		"0203 00000000000000000000000000000000 ffffffff ff", // a length beyond the end
-		"0202 00000000 ffffff3f 00000000",                   // a list of a billion names
-		"0202 00000000 02000000 00000000",                   // fewer names than announced
-		"0204 00000000 00000000 00000000 02",                // a bool of 2
+		"", "03", "00 0b", "01 0b", "02 0b", "03 00", "03 0d", "03 ff",
+		"0303 00000000000000000000000000000000 ffffffff ff", // a length beyond the end
+		"0302 00000000 ffffff3f 00000000",                   // a list of a billion names
+		"0302 00000000 02000000 00000000",                   // fewer names than announced
+		"0304 00000000 00000000 00000000 02",                // a bool of 2
 	} {
 		refused(t, unhex(t, b))
 	}

@@ -31,6 +31,8 @@ type Job struct {
 	// ArgSize is the size of each argument in bytes, or -1 if they have
 	// different ones.
 	ArgSize int
+	// Carried is for Extract, in the process where the items run.
+	Carried []string
 	// Ordered results come in the order of the items.
 	Ordered bool
 	// Deliver is called instead of Next, with each Results, by a goroutine of

@@ -23,6 +23,8 @@ type hand struct {
 	lane    *mp.Conn[order, note]
 	control *mp.Conn[command, report]
 	stderr  tail
+	lines   []*prefixer
+	cpus    int // which of Options.CPUs; -1: none
 
 	// Under the pool's lock:
 	started  bool // there is a process
@@ -57,6 +59,7 @@ func (p *Pool) newHand() *hand {
 		p: p, name: fmt.Sprintf("%s-%d", base, p.numbers),
 		segments: map[uint32]bool{}, tasks: map[uint32]bool{}, left: -1,
 	}
+	h.cpus = p.rarestCPUs()
 	h.values.m = map[valueKey]chan any{}
 	h.values.over = make(chan struct{})
 	if p.o.MaxItems > 0 {
@@ -67,6 +70,23 @@ func (p *Pool) newHand() *hand {
 	}
 	h.since = time.Now()
 	return h
+}
+
+// rarestCPUs is the one of Options.CPUs that the fewest workers have. mu is held.
+func (p *Pool) rarestCPUs() int {
+	best, least := -1, 0
+	for i := range p.o.CPUs {
+		n := 0
+		for _, h := range p.hands {
+			if h.cpus == i && !h.leaving {
+				n++
+			}
+		}
+		if best < 0 || n < least {
+			best, least = i, n
+		}
+	}
+	return best
 }
 
 // begun notes that there is a process. mu is held.
@@ -91,10 +111,24 @@ func (h *hand) start() error {
 	}
 	o := h.p.o.Start
 	o.Name = h.name
-	if h.stderr.to = o.Stderr; o.Stderr == nil {
-		h.stderr.to = os.Stderr
+	if o.Stderr == nil {
+		o.Stderr = os.Stderr
 	}
+	if h.p.o.Prefix {
+		if o.Stdout == nil {
+			o.Stdout = os.Stdout
+		}
+		h.lines = []*prefixer{
+			{mu: &h.p.printing, to: o.Stdout, prefix: h.name + ": "},
+			{mu: &h.p.printing, to: o.Stderr, prefix: h.name + ": "},
+		}
+		o.Stdout, o.Stderr = h.lines[0], h.lines[1]
+	}
+	h.stderr.to = o.Stderr
 	o.Stderr = &h.stderr
+	if h.cpus >= 0 {
+		o.Affinity = h.p.o.CPUs[h.cpus]
+	}
 	h.lane, h.control = lane, control
 	h.proc, err = worker.With(o).Start(context.Background(), equipment{theirLane, theirControl})
 	if err != nil {
@@ -131,6 +165,9 @@ func (h *hand) follow() {
 	case <-time.After(h.grace()):
 		_ = h.proc.Kill()
 		<-h.proc.Done()
+	}
+	for _, l := range h.lines {
+		l.flush()
 	}
 	p.mu.Lock()
 	h.bury()

@@ -32,6 +32,14 @@ type Options struct {
 	// one is given here; then it is that, and a number.
 	Start mp.StartOptions
 
+	// Prefix puts the worker's name in front of each line that it writes to its
+	// standard output and error.
+	Prefix bool
+
+	// CPUs are sets of processors for the workers: each has the set that the
+	// fewest others have. nil leaves them where Start.Affinity says.
+	CPUs [][]int
+
 	// Setup is called in each worker before its first item, in this order; see
 	// State.
 	Setup []Setup
@@ -98,6 +106,7 @@ type Pool struct {
 	events     []observed
 	total      Stats // of all but workers that there are
 	observing  sync.Mutex
+	printing   sync.Mutex // lines with Prefix
 
 	idle  atomic.Int32 // workers that have no order
 	open  atomic.Int32 // and that would take another one

@@ -90,7 +90,10 @@ func (t *Task[A, R]) each(ctx context.Context, ex executor.Executor, in iter.Seq
 			yield(none, fmt.Errorf("%s: %w", t.name, err))
 			return
 		}
-		defer s.Close(nil)
+		defer func() {
+			s.Close(nil)
+			_, _ = s.Next() // gives back what was in use
+		}()
 		var input feeder
 		go feed(&input, s, &argument[A]{c: t.args}, in)
 		for {

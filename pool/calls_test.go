@@ -297,3 +297,35 @@ func TestInline(t *testing.T) {
 		}
 	}
 }
+
+// Results that a loop is at stay what they are when the call's context ends
+// meanwhile and others use the pool.
+func TestResultsStayAfterCancel(t *testing.T) {
+	p := newPool(t, pool.Options{Workers: 2})
+	for range Increment.Map(t.Context(), p, upTo(10_000)) { // so that chunks are large
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	i, most := 0, 0
+	for r, err := range Increment.Map(ctx, p.With(pool.Call{Chunk: 500}), upTo(5000)) {
+		if err != nil {
+			break
+		}
+		if r != i+1 {
+			t.Fatalf("result %d is %d", i, r)
+		}
+		if i++; i == 10 {
+			cancel()
+			mptest.Eventually(t, func() bool { return p.Stats().Running == 0 }, "the call is given up")
+			for r, err := range Increment.Map(t.Context(), p.With(pool.Call{Chunk: 500}), upTo(20_000)) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				most = r
+			}
+		}
+	}
+	if i < 100 || most != 20_000 {
+		t.Errorf("the loop saw %d and %d results", i, most)
+	}
+}

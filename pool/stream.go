@@ -77,7 +77,7 @@ func newStream(p *Pool, job executor.Job, c Call, pinned *hand) *stream {
 	s.bucket = bucket{rate: c.Rate, burst: float64(max(c.Burst, 1))}
 	s.window.Store(int64(c.Window))
 	if c.Window == 0 {
-		s.window.Store(64)
+		s.window.Store(int64(new(pace).window(c.Chunk, p.o.Workers)))
 	}
 	return s
 }
@@ -197,8 +197,7 @@ func (s *stream) consume() {
 // Close implements executor.Stream.
 func (s *stream) Close(cause error) {
 	s.p.mu.Lock()
-	s.consume()
-	s.close(cause)
+	s.close(cause) // what Next has returned may be in use
 	s.p.unlock()
 }
 

@@ -58,7 +58,8 @@ type Stream interface {
 	End()
 	// Next waits for results. It returns io.EOF after the last of them, and
 	// otherwise why the stream came to its end early. What it returned before is
-	// not to be used any more.
+	// not to be used any more; so who has called it does so until there is an
+	// error, also after Close.
 	Next() (Results, error)
 	// Close gives up what is not done; Next then returns cause, or io.EOF if
 	// that is nil. It does not wait.

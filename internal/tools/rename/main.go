@@ -7,7 +7,8 @@
 // It changes DIR in place: the go.mod files, imports, names of packages in
 // strings, scripts and documents, and the README's section on installing. The
 // copy's modules then ask for each other at -version, so tag the commit that
-// publishes them with it: v0.1.0, and cmd/mp/v0.1.0 for the command.
+// publishes them with it: v0.1.0, cmd/mp/v0.1.0 for the command, and
+// progress/v0.1.0 for progress bars.
 package main
 
 import (
@@ -43,7 +44,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "rename:", err)
 		os.Exit(1)
 	}
-	fmt.Printf("%d files changed; tag the commit with %s, and with cmd/mp/%[2]s for the command\n", n, *version)
+	fmt.Printf("%d files changed; tag the commit with %s, cmd/mp/%[2]s and progress/%[2]s\n", n, *version)
 }
 
 // rename changes the project in dir and returns how many files it has changed.

@@ -246,9 +246,13 @@ type Future[R any] struct {
 // not wait, and an executor takes any number of items: who submits many keeps count
 // of them, or uses Map. ctx is the item's life, as it is a process's in Start.
 func (t *Task[A, R]) Submit(ctx context.Context, ex executor.Executor, args A) (*Future[R], error) {
+	return t.submit(ctx, ex, args, false)
+}
+
+func (t *Task[A, R]) submit(ctx context.Context, ex executor.Executor, args A, wait bool) (*Future[R], error) {
 	f := &Future[R]{task: t.name, done: make(chan struct{})}
 	job := t.job(false)
-	job.Carried = executor.Inject(ctx)
+	job.Carried, job.Wait = executor.Inject(ctx), wait
 	job.Deliver = func(res executor.Results) {
 		if f.value, f.err = t.next(&res, &res.Records); res.Err != nil {
 			f.err = fmt.Errorf("%s: %w", t.name, res.Err)
@@ -270,12 +274,16 @@ func (t *Task[A, R]) Submit(ctx context.Context, ex executor.Executor, args A) (
 
 // RunOn is Submit and Result.
 func (t *Task[A, R]) RunOn(ctx context.Context, ex executor.Executor, args A) (R, error) {
-	f, err := t.Submit(ctx, ex, args)
+	f, err := t.submit(ctx, ex, args, true)
 	if err != nil {
 		var none R
 		return none, err
 	}
-	return f.Result(context.WithoutCancel(ctx))
+	if w, ok := f.s.(executor.Waiter); ok {
+		w.Wait(f.done)
+	}
+	<-f.done
+	return f.value, f.err
 }
 
 // Result waits for the item, or for the end of ctx, which is all that ends then.

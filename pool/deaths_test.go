@@ -131,7 +131,11 @@ func TestDeaths(t *testing.T) {
 				items[i].N = i
 			}
 			items[bad].How = test.how
-			ex := p.With(pool.Call{Chunk: 10, Timeout: test.limit, Grace: 20 * time.Millisecond})
+			grace := 20 * time.Millisecond
+			if test.how == "patient" {
+				grace = time.Hour
+			}
+			ex := p.With(pool.Call{Chunk: 10, Timeout: test.limit, Grace: grace})
 			for range 2 { // the second time the pool has lost a worker
 				i := 0
 				for r, err := range Meet.Map(t.Context(), ex, slices.Values(items)) {

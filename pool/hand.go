@@ -6,7 +6,6 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
-	"runtime"
 	"slices"
 	"syscall"
 	"time"
@@ -31,6 +30,7 @@ type hand struct {
 	ready    bool // it is set up
 	spare    bool // it is not given items yet
 	leaving  bool // it is not given any more
+	gone     bool // its process has ended
 	dead     bool
 	orders   []*issued // that it has not finished, the first one first
 	left     int       // items until it is replaced, -1: no bound
@@ -45,6 +45,9 @@ type hand struct {
 
 	values values
 	outbox outbox
+
+	receiver receiver      // who takes notes, under the pool's lock
+	wake     chan struct{} // the follower, which is to
 }
 
 type counted struct{ idle, open bool }
@@ -60,6 +63,7 @@ func (p *Pool) newHand() *hand {
 		segments: map[uint32]bool{}, tasks: map[uint32]bool{}, left: -1,
 	}
 	h.cpus = p.rarestCPUs()
+	h.receiver, h.wake = follower, make(chan struct{}, 1)
 	h.values.m = map[valueKey]chan any{}
 	h.values.over = make(chan struct{})
 	if p.o.MaxItems > 0 {
@@ -141,22 +145,21 @@ func (h *hand) start() error {
 func (h *hand) follow() {
 	p := h.p
 	go h.values.listen(h.control)
-	for {
-		n, err := h.lane.Recv(context.Background())
-		if err != nil {
-			break
+	for h.receive() {
+		select {
+		case <-h.wake:
+			continue
+		case <-h.proc.Done():
 		}
 		p.mu.Lock()
-		for h.note(n); ; h.note(n) {
-			if n, err = h.lane.TryRecv(); err != nil {
-				break
-			}
+		h.gone = true
+		if h.receiver == nobody {
+			h.receiver = follower
 		}
-		p.fill()
-		if p.unlock() {
-			// Who waits for that runs on this processor at once; another one would
-			// have to be woken.
-			runtime.Gosched()
+		wait := h.receiver != follower
+		p.unlock()
+		if wait { // somebody else receives, and finds that there is no more
+			<-h.wake
 		}
 	}
 	// It has closed its end, or is dead. One that lives on is ended.

@@ -13,8 +13,9 @@ type issued struct {
 	id        uint64
 	s         *stream
 	run       run
-	region    region // with its place
-	spans     []span // all regions; the last one has room
+	region    region  // with its place
+	spans     []span  // all regions; the last one has room
+	room      [1]span // the first of spans, without another allocation
 	out       region
 	count     int // items whose records were harvested, in all
 	at        int // bytes of those in out
@@ -46,17 +47,18 @@ func (is *issued) free(m *memory) {
 }
 
 // issue gives the worker an order. mu is held.
-func (h *hand) issue(s *stream, r run) {
+func (h *hand) issue(s *stream, r run, now time.Time) {
 	p := h.p
 	p.orders++
-	is := &issued{id: p.orders, s: s, run: r, end: r.n, watched: -1, sent: time.Now(), alone: len(h.orders) == 0}
+	is := &issued{id: p.orders, s: s, run: r, end: r.n, watched: -1, sent: now, alone: len(h.orders) == 0}
 	size := s.hintResults(r.n)
 	room, err := p.memory.alloc(regionHead + size)
 	if err != nil {
 		p.fail(s, r, err)
 		return
 	}
-	is.spans = []span{room}
+	is.room[0] = room
+	is.spans = is.room[:]
 	is.region = regionAt(room.bytes())
 	is.region.reset(r.n, 0)
 	is.out = is.region
@@ -75,13 +77,17 @@ func (h *hand) issue(s *stream, r run) {
 	h.orders = append(h.orders, is)
 	s.out += r.n
 	if h.left > 0 && s.pinned == nil {
-		h.left -= r.n
+		if h.left -= r.n; h.nearEnd() {
+			p.staff()
+		}
 	}
+	s.hand = h
+	h.listenTo(s)
 	_ = h.lane.TrySend(o) // a worker that is dead is buried soon, and its orders come back
 	if r.value != nil {
 		h.tell(command{Kind: commandValue, ID: is.id, Value: r.value})
 	}
-	p.tick()
+	p.tick(now)
 }
 
 // know sees to it that the worker has the segment that a span is in. mu is held.
@@ -107,9 +113,8 @@ func (h *hand) task(name string) uint32 {
 }
 
 // note takes a note of the worker. mu is held.
-func (h *hand) note(n note) {
+func (h *hand) note(n note, now time.Time) {
 	if n.Kind == noteReady {
-		now := time.Now()
 		h.stats.Starting = now.Sub(h.since)
 		h.since = now
 		go h.setUp()
@@ -127,7 +132,6 @@ func (h *hand) note(n note) {
 	h.p.slow(h, is, time.Duration(n.Worked)) // while its arguments are there
 	h.harvest(is)
 	h.orders = slices.Delete(h.orders, i, i+1)
-	now := time.Now()
 	beyond := time.Duration(-1)
 	if is.alone {
 		beyond = now.Sub(is.sent) - time.Duration(n.Worked)
@@ -253,6 +257,7 @@ func (h *hand) takeBack(is *issued, keep int) (run, bool) {
 		return run{}, false
 	}
 	is.s.out -= to - from
+	is.s.hand = nil
 	is.end = from
 	rest := is.run
 	if from == 0 {
@@ -278,7 +283,7 @@ func (h *hand) withdraw(is *issued, cause error) {
 	}
 	h.tell(command{Kind: commandCancel, ID: is.id, Value: cause})
 	is.killAt = time.Now().Add(h.graceOf(is))
-	h.p.tick()
+	h.p.tick(time.Now())
 }
 
 // running is the item that the worker is at, or -1.

@@ -80,7 +80,7 @@ func (p *pace) ahead(fixed int) int {
 	return int(min(max(float64(minTarget)/each, 1), maxAhead))
 }
 
-const maxAhead = 16
+const maxAhead = 64
 
 // window is how many items are taken from the input ahead of their results.
 func (p *pace) window(fixed, workers int) int { return max(64, 16*workers*max(fixed, p.wanted())) }

@@ -43,13 +43,14 @@ func (p *Pool) unlock() bool {
 // fill gives orders to workers that take some. mu is held.
 func (p *Pool) fill() {
 	// First those that have nothing to do.
+	now := time.Now()
 	for _, h := range p.hands {
 		if len(h.orders) == 0 {
-			p.fillHand(h)
+			p.fillHand(h, now)
 		}
 	}
 	for _, h := range p.hands {
-		p.fillHand(h)
+		p.fillHand(h, now)
 		h.count()
 	}
 	if p.o.Idle > 0 {
@@ -57,12 +58,12 @@ func (p *Pool) fill() {
 	}
 }
 
-func (p *Pool) fillHand(h *hand) {
+func (p *Pool) fillHand(h *hand, now time.Time) {
 	h.filling = false
 	for ; ; h.filling = true {
 		s, n := p.choose(h)
 		if s == nil {
-			if len(h.orders) > 0 || !p.steal(h) {
+			if len(h.orders) > 0 || !p.steal(h, now) {
 				return
 			}
 			continue
@@ -71,7 +72,7 @@ func (p *Pool) fillHand(h *hand) {
 		if !ok {
 			return
 		}
-		h.issue(s, r)
+		h.issue(s, r, now)
 	}
 }
 
@@ -134,14 +135,13 @@ func (q *queue) remove() {
 
 // steal takes items back from another worker for h, which has nothing to do. mu is
 // held.
-func (p *Pool) steal(h *hand) bool {
+func (p *Pool) steal(h *hand, now time.Time) bool {
 	if !h.ready || h.spare || h.leaving || h.dead || h.left == 0 {
 		return false
 	}
 	var best *issued
 	var from *hand
 	most, keep := 0, 0
-	now := time.Now()
 	for _, o := range p.hands {
 		for i, is := range o.orders {
 			if s := is.s; s.pinned != nil || s.closed || o == h || s.c.Rate > 0 || !p.admits(h, s) {
@@ -159,7 +159,7 @@ func (p *Pool) steal(h *hand) bool {
 				continue
 			}
 			rest := time.Duration(float64(n) * is.s.pace.item)
-			if rest > minTarget || now.Sub(is.sent) > tickTime {
+			if rest > minTarget && n > 1 || now.Sub(is.sent) > tickTime {
 				best, from, most, keep = is, o, n, n/2
 			}
 		}
@@ -170,6 +170,9 @@ func (p *Pool) steal(h *hand) bool {
 	r, ok := from.takeBack(best, keep)
 	if ok {
 		best.s.restore(r)
+		if from.receiver == nobody { // who was about to wait will wait for h
+			from.resume()
+		}
 	}
 	return ok
 }
@@ -255,7 +258,11 @@ func (p *Pool) staff() {
 			h.leave()
 		}
 	}
-	for working+spare < want+p.o.Spares && p.mayStart() {
+	spares := p.o.Spares
+	if spares == 0 && slices.ContainsFunc(p.hands, (*hand).nearEnd) {
+		spares = 1 // it takes the place of that one without a pause
+	}
+	for working+spare < want+spares && p.mayStart() {
 		h := p.newHand()
 		if h.spare = working >= want; h.spare {
 			spare++
@@ -265,6 +272,11 @@ func (p *Pool) staff() {
 		p.hands = append(p.hands, h)
 		go p.hire(h)
 	}
+}
+
+// nearEnd reports whether a worker has had three quarters of its items.
+func (h *hand) nearEnd() bool {
+	return h.left >= 0 && !h.leaving && !h.dead && 4*h.left <= h.p.o.MaxItems
 }
 
 // wanted is how many workers there should be that are given items.
@@ -368,8 +380,8 @@ func (s *stream) refuseAll(err error) {
 const tickTime = 5 * time.Millisecond
 
 // tick sees to it that somebody looks after orders that take long. mu is held.
-func (p *Pool) tick() {
-	p.busy = time.Now()
+func (p *Pool) tick(now time.Time) {
+	p.busy = now
 	if !p.ticking {
 		p.ticking = true
 		go p.watch()
@@ -417,6 +429,9 @@ func (h *hand) look(now time.Time) {
 	is := h.orders[0]
 	if now.Sub(is.sent) < tickTime {
 		return
+	}
+	if h.receiver == nobody { // who was about to wait does not
+		h.resume()
 	}
 	if is.arg == "" {
 		is.arg = is.argument() // it may be gone when the order is done

@@ -2,7 +2,6 @@ package pool
 
 import (
 	"cmp"
-	"container/heap"
 	"errors"
 	"io"
 	"sync/atomic"
@@ -53,6 +52,8 @@ type stream struct {
 	failures int   // that Next has returned
 	pace     *pace // of the task
 	queued   bool  // it is in Pool.queue
+	waits    bool  // whoever has submitted the item is about to call Wait
+	hand     *hand // that was given an order last
 	fixed    int   // items that an order has, 0 for as many as seems right
 	result   int   // bytes that one is likely to have
 	bucket   bucket
@@ -71,6 +72,7 @@ type piece struct {
 func newStream(p *Pool, job executor.Job, c Call, pinned *hand) *stream {
 	s := &stream{p: p, job: job, c: c, pinned: pinned, room: make(chan struct{}, 1), ready: make(chan struct{}, 1)}
 	s.results.ordered = job.Ordered
+	s.waits = job.Wait
 	if s.fixed = c.Chunk; job.Deliver != nil {
 		s.fixed = 1
 	}
@@ -108,7 +110,7 @@ func (s *stream) push(r piece) {
 	}
 	s.seq++
 	r.seq = s.seq
-	heap.Push(&s.results, r)
+	s.results.push(r)
 	s.settle()
 	s.wake()
 }
@@ -163,7 +165,7 @@ func (s *stream) Next() (executor.Results, error) {
 			return executor.Results{}, err
 		}
 		if len(s.results.list) > 0 && (!s.job.Ordered || s.results.list[0].First == s.next) {
-			s.current = heap.Pop(&s.results).(piece)
+			s.current = s.results.pop()
 			s.next = s.current.First + s.current.Count
 			s.p.unlock()
 			s.current.fetch()
@@ -301,30 +303,50 @@ func (s *stream) take(n int) (r run, ok bool) {
 }
 
 // results are pieces, the one with the lowest index first if they are ordered, and
-// otherwise as they came.
+// otherwise as they came: a binary heap. That of container/heap would allocate for
+// each.
 type results struct {
 	list    []piece
 	ordered bool
 }
 
-func (r *results) Len() int { return len(r.list) }
-
-func (r *results) Less(i, j int) bool {
+func (r *results) before(i, j int) bool {
 	if r.ordered {
 		return r.list[i].First < r.list[j].First
 	}
 	return r.list[i].seq < r.list[j].seq
 }
 
-func (r *results) Swap(i, j int) { r.list[i], r.list[j] = r.list[j], r.list[i] }
-func (r *results) Push(x any)    { r.list = append(r.list, x.(piece)) }
+func (r *results) push(p piece) {
+	r.list = append(r.list, p)
+	for i := len(r.list) - 1; i > 0; {
+		above := (i - 1) / 2
+		if !r.before(i, above) {
+			return
+		}
+		r.list[i], r.list[above] = r.list[above], r.list[i]
+		i = above
+	}
+}
 
-func (r *results) Pop() any {
-	last := len(r.list) - 1
-	x := r.list[last]
+func (r *results) pop() piece {
+	first, last := r.list[0], len(r.list)-1
+	r.list[0] = r.list[last]
 	r.list[last] = piece{}
 	r.list = r.list[:last]
-	return x
+	for i := 0; ; {
+		least := i
+		for _, below := range [2]int{2*i + 1, 2*i + 2} {
+			if below < last && r.before(below, least) {
+				least = below
+			}
+		}
+		if least == i {
+			return first
+		}
+		r.list[i], r.list[least] = r.list[least], r.list[i]
+		i = least
+	}
 }
 
 // observe learns how long items take. mu is held.

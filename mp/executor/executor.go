@@ -38,6 +38,16 @@ type Job struct {
 	// Deliver is called instead of Next, with each Results, by a goroutine of
 	// the executor that must not be kept waiting; nil if the caller calls Next.
 	Deliver func(Results)
+	// Wait says that the caller calls Wait of the stream, if it is a Waiter, as
+	// soon as it has put its item.
+	Wait bool
+}
+
+// Waiter is a Stream that can make use of a caller who has nothing to do until its
+// item is done.
+type Waiter interface {
+	// Wait returns when done is closed, which Job.Deliver does.
+	Wait(done <-chan struct{})
 }
 
 // Stream takes the items of a Job and gives their results. One goroutine may call

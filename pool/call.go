@@ -67,7 +67,8 @@ type Call struct {
 	// ErrTooManyFailures. 0 is no bound.
 	MaxFailures int
 
-	// Observe hears of what happens to the items, as Options.Observe does.
+	// Observe hears of what happens to the items, as Options.Observe does. When a
+	// loop has ended by itself, it has heard of all its items.
 	Observe func(Event)
 }
 

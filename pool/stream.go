@@ -159,6 +159,7 @@ func (s *stream) Next() (executor.Results, error) {
 		if s.closed {
 			err := s.cause
 			s.p.unlock()
+			s.heard()
 			if err == nil {
 				err = io.EOF
 			}
@@ -173,11 +174,20 @@ func (s *stream) Next() (executor.Results, error) {
 		}
 		if s.ended && s.settled == s.total && len(s.results.list) == 0 {
 			s.p.unlock()
+			s.heard()
 			return executor.Results{}, io.EOF
 		}
 		s.p.unlock()
 		<-s.ready
 		s.p.mu.Lock()
+	}
+}
+
+// heard returns when the observers have been told of what was noted so far: another
+// goroutine may be about to do it. mu is not held.
+func (s *stream) heard() {
+	if s.c.Observe != nil || s.p.o.Observe != nil {
+		s.p.observe()
 	}
 }
 

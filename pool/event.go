@@ -15,6 +15,7 @@ type Event struct {
 	Worker string // name of the worker that it happened to, or in
 	PID    int    // of that
 	Task   string // name of the task, for what concerns a call or its items
+	Call   int    // number of the call, from 1
 	Index  int    // ItemLost, ItemRetried: of the item
 	Count  int    // ItemsDone: how many items have a result now, or an error, that had none before
 	Failed int    // ItemsDone: how many of them have an error
@@ -40,7 +41,8 @@ const (
 	ItemsDone
 	// ItemRetried: an item whose worker has died will run again, after Delay.
 	ItemRetried
-	// CallEnded: the call has all its results, or was given up; then Err says why.
+	// CallEnded: the call has all its results, or was given up; then Err says why,
+	// ErrGivenUp if the loop was left.
 	CallEnded
 )
 
@@ -98,8 +100,9 @@ func (p *Pool) event(s *stream, e Event) {
 	}
 	e.Time = time.Now()
 	if s != nil {
-		e.Task = s.job.Task
+		e.Task, e.Call = s.job.Task, s.number
 	}
+	p.noted++
 	p.events = append(p.events, observed{s, e})
 }
 
@@ -109,20 +112,30 @@ type observed struct {
 	e Event
 }
 
-// observe tells the observers what was noted. mu is not held.
+// observe tells the observers what was noted, unless another goroutine is at it,
+// which then goes on. So an observer may ask the pool for something. mu is not held.
 func (p *Pool) observe() {
-	p.observing.Lock()
-	defer p.observing.Unlock()
 	p.mu.Lock()
-	events := p.events
-	p.events = nil
-	p.mu.Unlock()
-	for _, o := range events {
-		if f := p.o.Observe; f != nil {
-			f(o.e)
-		}
-		if o.s != nil && o.s.c.Observe != nil {
-			o.s.c.Observe(o.e)
-		}
+	defer p.mu.Unlock()
+	if p.telling {
+		return
 	}
+	p.telling = true
+	for len(p.events) > 0 {
+		events := p.events
+		p.events = nil
+		p.mu.Unlock()
+		for _, o := range events {
+			if f := p.o.Observe; f != nil {
+				f(o.e)
+			}
+			if o.s != nil && o.s.c.Observe != nil {
+				o.s.c.Observe(o.e)
+			}
+		}
+		p.mu.Lock()
+		p.told += len(events)
+		p.tell()
+	}
+	p.telling = false
 }

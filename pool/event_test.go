@@ -3,6 +3,7 @@
 package pool_test
 
 import (
+	"errors"
 	"sync/atomic"
 	"testing"
 
@@ -31,5 +32,37 @@ func TestObservedBeforeTheEnd(t *testing.T) {
 		if done.Load() != 100 || ended.Load() != 1 {
 			t.Fatalf("the loop is over, and its observer has heard of %d items of 100, and of its end %d times", done.Load(), ended.Load())
 		}
+	}
+}
+
+// An observer may ask the pool; a loop that is left says so.
+func TestObserverAsks(t *testing.T) {
+	p := newPool(t, pool.Options{Workers: 2})
+	var ended []error
+	var calls []int
+	call := pool.Call{Observe: func(e pool.Event) {
+		if p.Stats().Items > 1000 {
+			t.Error("too many items")
+		}
+		if e.Kind == pool.CallEnded {
+			ended = append(ended, e.Err)
+			calls = append(calls, e.Call)
+		}
+	}}
+	for _, leave := range []bool{false, true} {
+		for _, err := range Increment.Map(t.Context(), p.With(call), upTo(100)) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if leave {
+				break
+			}
+		}
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if len(ended) != 2 || ended[0] != nil || !errors.Is(ended[1], pool.ErrGivenUp) || calls[1] != calls[0]+1 {
+		t.Errorf("%v %v", ended, calls)
 	}
 }

@@ -22,6 +22,9 @@ var ErrClosed = errors.New("the pool is closed")
 // ErrStopped is why items have no result that were under way at Stop.
 var ErrStopped = errors.New("the pool was stopped")
 
+// ErrGivenUp is why a call has ended whose loop was left.
+var ErrGivenUp = errors.New("given up")
+
 // Options say how a pool is made. The zero value is one worker for each processor
 // that this process may use.
 type Options struct {
@@ -67,8 +70,9 @@ type Options struct {
 	MinFree int64
 
 	// Observe hears of everything that happens, one event after the other, in
-	// goroutines of the pool, which wait for it; nil: nobody does. It must not
-	// call Close or Stop. See Log, and package multiproc/progress.
+	// goroutines of the pool and of those who call it, which wait for it; nil:
+	// nobody does. The first events come before New returns. It must not wait for
+	// items or for the end of the pool. See Log, and package multiproc/progress.
 	Observe func(Event)
 }
 
@@ -85,6 +89,7 @@ type Pool struct {
 	hands      []*hand
 	streams    map[*stream]struct{} // that are not done
 	calls      int                  // how many of those are calls of users
+	called     int                  // and how many there were
 	queue      queue                // those that have items to take, or may have
 	paces      map[string]*pace     // of tasks
 	orders     uint64               // the last one's number
@@ -104,8 +109,10 @@ type Pool struct {
 	tasks      map[string]uint32
 	deliveries []delivery
 	events     []observed
-	total      Stats // of all but workers that there are
-	observing  sync.Mutex
+	total      Stats      // of all but workers that there are
+	telling    bool       // somebody tells the observers
+	noted      int        // events in all
+	told       int        // and those that observers have heard
 	printing   sync.Mutex // lines with Prefix
 
 	idle  atomic.Int32 // workers that have no order
@@ -200,6 +207,8 @@ func (p *Pool) open1(ctx context.Context, job executor.Job, c Call, pinned *hand
 	p.weighs = p.weighs || c.Weight > 1
 	if pinned == nil {
 		p.calls++
+		p.called++
+		s.number = p.called
 		p.event(s, Event{Kind: CallBegan})
 	}
 	p.unlock()

@@ -212,7 +212,11 @@ func (p *Pool) fail(s *stream, r run, err error) {
 func (p *Pool) remove(s *stream) {
 	if s.pinned == nil {
 		p.calls--
-		p.event(s, Event{Kind: CallEnded, Err: s.cause})
+		why := s.cause
+		if s.closed && why == nil && s.job.Deliver == nil {
+			why = ErrGivenUp
+		}
+		p.event(s, Event{Kind: CallEnded, Err: why})
 	}
 	delete(p.streams, s)
 	p.tell()

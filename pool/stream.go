@@ -2,6 +2,7 @@ package pool
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"io"
 	"sync/atomic"
@@ -52,6 +53,7 @@ type stream struct {
 	failures int   // that Next has returned
 	pace     *pace // of the task
 	queued   bool  // it is in Pool.queue
+	number   int   // see Event.Call
 	waits    bool  // whoever has submitted the item is about to call Wait
 	hand     *hand // that was given an order last
 	fixed    int   // items that an order has, 0 for as many as seems right
@@ -183,12 +185,18 @@ func (s *stream) Next() (executor.Results, error) {
 	}
 }
 
-// heard returns when the observers have been told of what was noted so far: another
-// goroutine may be about to do it. mu is not held.
+// heard returns when the observers have been told of what was noted so far. mu is
+// not held.
 func (s *stream) heard() {
-	if s.c.Observe != nil || s.p.o.Observe != nil {
-		s.p.observe()
+	p := s.p
+	if s.c.Observe == nil && p.o.Observe == nil {
+		return
 	}
+	p.mu.Lock()
+	noted := p.noted
+	p.mu.Unlock()
+	p.observe()
+	_ = p.await(context.Background(), func() bool { return p.told >= noted })
 }
 
 // consume counts what Next has returned last as consumed. mu is held.

@@ -104,7 +104,7 @@ func (s *stream) Put(arg executor.Argument) error {
 
 const (
 	firstBlock = 1 << 10
-	blockSize  = 64 << 10
+	blockSize  = 256 << 10
 )
 
 // space returns a block that has room for n bytes.

@@ -35,22 +35,39 @@ type issued struct {
 	cause     error
 }
 
-// free gives the memory of an order back that is finished and whose results were
-// read. mu is held.
-func (is *issued) free(m *memory) {
-	if is.finished && is.pins == 0 {
-		for _, s := range is.spans {
-			m.release(s)
-		}
-		is.spans = nil
+// free gives an order back that is finished and whose results were read. mu is held.
+func (p *Pool) free(is *issued) {
+	if !is.finished || is.pins > 0 || is.spans == nil {
+		return
 	}
+	for _, s := range is.spans {
+		p.memory.release(s)
+	}
+	if *is = (issued{}); len(p.old) < maxOld {
+		p.old = append(p.old, is)
+	}
+}
+
+// maxOld is how many orders are kept to be used again.
+const maxOld = 1 << 12
+
+// newOrder returns an order that is empty. mu is held.
+func (p *Pool) newOrder() *issued {
+	last := len(p.old) - 1
+	if last < 0 {
+		return &issued{}
+	}
+	is := p.old[last]
+	p.old = p.old[:last]
+	return is
 }
 
 // issue gives the worker an order. mu is held.
 func (h *hand) issue(s *stream, r run, now time.Time) {
 	p := h.p
 	p.orders++
-	is := &issued{id: p.orders, s: s, run: r, end: r.n, watched: -1, sent: now, alone: len(h.orders) == 0}
+	is := p.newOrder()
+	*is = issued{id: p.orders, s: s, run: r, end: r.n, watched: -1, sent: now, alone: len(h.orders) == 0}
 	size := s.hintResults(r.n)
 	room, err := p.memory.alloc(regionHead + size)
 	if err != nil {
@@ -163,8 +180,9 @@ func (h *hand) conclude(is *issued) {
 	if !is.again {
 		is.s.freeKey(is.run)
 	}
-	is.free(h.p.memory)
-	is.s.settle()
+	s := is.s
+	h.p.free(is)
+	s.settle()
 }
 
 // makeRoom gives an order a region for results that do not fit into its last. mu

@@ -82,5 +82,12 @@ func (p *pace) ahead(fixed int) int {
 
 const maxAhead = 64
 
-// window is how many items are taken from the input ahead of their results.
-func (p *pace) window(fixed, workers int) int { return max(64, 16*workers*max(fixed, p.wanted())) }
+// window is how many items are taken from the input ahead of their results: those
+// of some orders for each worker, or of some hundred if these are small by wish.
+func (p *pace) window(fixed, workers int) int {
+	n := p.wanted()
+	if fixed > 0 {
+		n = max(fixed, min(n, 128*fixed))
+	}
+	return max(64, 16*workers*n)
+}

@@ -108,6 +108,7 @@ type Pool struct {
 	busy       time.Time // when there was an order, last
 	tasks      map[string]uint32
 	deliveries []delivery
+	old        []*issued // orders to be used again
 	events     []observed
 	total      Stats      // of all but workers that there are
 	telling    bool       // somebody tells the observers

@@ -121,6 +121,9 @@ func (q *queue) add(s *stream) {
 // next returns the first, which becomes the last.
 func (q *queue) next() *stream {
 	s := q.list[0]
+	if len(q.list) == 1 {
+		return s
+	}
 	q.list = append(q.list[1:], s)
 	return s
 }

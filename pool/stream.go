@@ -42,13 +42,11 @@ type stream struct {
 	total    int  // of them, then
 	settled  int  // items that have a result, or need none any more
 	out      int  // items that workers have
-	seq      int  // of the last piece
 	closed   bool
 	cause    error
 	gone     bool // it is not among the pool's any more
 	deaths   map[int][]*WorkerDiedError
 	results  results
-	next     int   // of the results that come in order
 	current  piece // what Next has returned last
 	failures int   // that Next has returned
 	pace     *pace // of the task
@@ -65,7 +63,6 @@ type stream struct {
 // piece is results with the memory that they lie in.
 type piece struct {
 	executor.Results
-	seq    int     // in the order in which they came
 	is     *issued // nil if there is none
 	value  chan any
 	values *values
@@ -110,8 +107,6 @@ func (s *stream) push(r piece) {
 		s.settle()
 		return
 	}
-	s.seq++
-	r.seq = s.seq
 	s.results.push(r)
 	s.settle()
 	s.wake()
@@ -149,7 +144,7 @@ func (r *piece) fetch() {
 func (s *stream) unpin(r piece) {
 	if r.is != nil {
 		r.is.pins--
-		r.is.free(s.p.memory)
+		s.p.free(r.is)
 	}
 }
 
@@ -167,14 +162,13 @@ func (s *stream) Next() (executor.Results, error) {
 			}
 			return executor.Results{}, err
 		}
-		if len(s.results.list) > 0 && (!s.job.Ordered || s.results.list[0].First == s.next) {
+		if s.results.head < len(s.results.ready) {
 			s.current = s.results.pop()
-			s.next = s.current.First + s.current.Count
 			s.p.unlock()
 			s.current.fetch()
 			return s.current.Results, nil
 		}
-		if s.ended && s.settled == s.total && len(s.results.list) == 0 {
+		if s.ended && s.settled == s.total {
 			s.p.unlock()
 			s.heard()
 			return executor.Results{}, io.EOF
@@ -238,10 +232,9 @@ func (s *stream) close(cause error) {
 	s.shut.Store(true)
 	s.letIn()
 	s.wake()
-	for _, r := range s.results.list {
+	for _, r := range s.results.all() {
 		s.unpin(r)
 	}
-	s.results.list = nil
 	s.forget()
 	for _, h := range s.p.hands {
 		for _, is := range h.orders {
@@ -320,49 +313,86 @@ func (s *stream) take(n int) (r run, ok bool) {
 	return run{}, false
 }
 
-// results are pieces, the one with the lowest index first if they are ordered, and
-// otherwise as they came: a binary heap. That of container/heap would allocate for
-// each.
+// results are pieces that can be given out, in ready, and those that come before
+// their turn, if there is an order: a binary heap, which is small, for workers take
+// items in their order. That of container/heap would allocate for each.
 type results struct {
-	list    []piece
+	ready   []piece // from head on
+	head    int
+	early   []piece
+	next    int // index of the first item that is not in ready, if ordered
 	ordered bool
 }
 
-func (r *results) before(i, j int) bool {
-	if r.ordered {
-		return r.list[i].First < r.list[j].First
+func (r *results) push(p piece) {
+	if r.ordered && p.First != r.next {
+		r.raise(p)
+		return
 	}
-	return r.list[i].seq < r.list[j].seq
+	r.put(p)
+	for len(r.early) > 0 && r.early[0].First == r.next {
+		r.put(r.lowest())
+	}
 }
 
-func (r *results) push(p piece) {
-	r.list = append(r.list, p)
-	for i := len(r.list) - 1; i > 0; {
+// put adds a piece to those that are ready.
+func (r *results) put(p piece) {
+	if len(r.ready) == cap(r.ready) && r.head > len(r.ready)/2 { // rather than grow for ever
+		n := copy(r.ready, r.ready[r.head:])
+		clear(r.ready[n:])
+		r.ready, r.head = r.ready[:n], 0
+	}
+	r.ready = append(r.ready, p)
+	r.next = p.First + p.Count
+}
+
+// pop takes the first that is ready.
+func (r *results) pop() piece {
+	p := r.ready[r.head]
+	r.ready[r.head] = piece{}
+	if r.head++; r.head == len(r.ready) {
+		r.ready, r.head = r.ready[:0], 0
+	}
+	return p
+}
+
+// all takes all that there are.
+func (r *results) all() []piece {
+	list := append(r.ready[r.head:], r.early...)
+	*r = results{}
+	return list
+}
+
+// raise puts a piece into the heap.
+func (r *results) raise(p piece) {
+	r.early = append(r.early, p)
+	for i := len(r.early) - 1; i > 0; {
 		above := (i - 1) / 2
-		if !r.before(i, above) {
+		if r.early[above].First < r.early[i].First {
 			return
 		}
-		r.list[i], r.list[above] = r.list[above], r.list[i]
+		r.early[i], r.early[above] = r.early[above], r.early[i]
 		i = above
 	}
 }
 
-func (r *results) pop() piece {
-	first, last := r.list[0], len(r.list)-1
-	r.list[0] = r.list[last]
-	r.list[last] = piece{}
-	r.list = r.list[:last]
+// lowest takes the first piece out of the heap.
+func (r *results) lowest() piece {
+	first, last := r.early[0], len(r.early)-1
+	r.early[0] = r.early[last]
+	r.early[last] = piece{}
+	r.early = r.early[:last]
 	for i := 0; ; {
 		least := i
 		for _, below := range [2]int{2*i + 1, 2*i + 2} {
-			if below < last && r.before(below, least) {
+			if below < last && r.early[below].First < r.early[least].First {
 				least = below
 			}
 		}
 		if least == i {
 			return first
 		}
-		r.list[i], r.list[least] = r.list[least], r.list[i]
+		r.early[i], r.early[least] = r.early[least], r.early[i]
 		i = least
 	}
 }

@@ -31,7 +31,7 @@ var storeys = [][]string{
 	{"manager/client"},                             // what programs add to it: connections to a server for shared objects
 	{"supervisor", "pool"},                         // what keeps tasks alive, and what gives them to workers
 	{"manager", "pymp"},                            // that server, Python's side
-	{"internal/childtest", "internal/deps", "mptest", "examples", "tests", "cmd", "progress"}, // tests, examples, commands, and bars for pools
+	{"internal/childtest", "internal/deps", "mptest", "examples", "tests", "cmd", "progress", "otel"}, // tests, examples, commands, and bars for pools
 }
 
 // beside are the imports within a storey.
@@ -73,7 +73,7 @@ var platforms = [][2]string{{"linux", "amd64"}, {"linux", "arm64"}, {"darwin", "
 
 func TestGraph(t *testing.T) {
 	for _, platform := range platforms {
-		for _, p := range list(t, platform[0], platform[1], "./...", module+"/cmd/...", module+"/progress/...") {
+		for _, p := range list(t, platform[0], platform[1], "./...", module+"/cmd/...", module+"/progress/...", module+"/otel/...") {
 			name, storey, ok := place(p.ImportPath)
 			if !ok {
 				t.Errorf("%s has no storey: give it one in storeys", p.ImportPath)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"slices"
 	"sync"
@@ -327,5 +328,33 @@ func TestResultsStayAfterCancel(t *testing.T) {
 	}
 	if i < 100 || most != 20_000 {
 		t.Errorf("the loop saw %d and %d results", i, most)
+	}
+}
+
+func nap(_ context.Context, d time.Duration) (int, error) {
+	if d > 0 {
+		<-time.After(d)
+	}
+	return os.Getpid(), nil
+}
+
+var Nap = mp.Func(nap)
+
+// Items that take far longer than those before are shared all the same.
+func TestItemsGetLonger(t *testing.T) {
+	p := newPool(t, pool.Options{Workers: 2})
+	for range Nap.Map(t.Context(), p, slices.Values(make([]time.Duration, 20_000))) {
+	}
+	items := map[int]int{}
+	for pid, err := range Nap.Map(t.Context(), p, slices.Values(slices.Repeat([]time.Duration{10 * time.Millisecond}, 40))) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		items[pid]++
+	}
+	for pid, n := range items {
+		if n < 10 || n > 30 {
+			t.Errorf("process %d had %d items of 40", pid, n)
+		}
 	}
 }

@@ -50,7 +50,7 @@ type span struct {
 
 func (s span) bytes() []byte { return s.seg.bytes[s.off : s.off+s.n : s.off+s.n] }
 
-func (s span) ref() ref { return ref{s.seg.no, uint32(s.off), uint64(s.n)} }
+func (s span) ref() ref { return ref{uint64(s.seg.no), uint64(s.off), uint64(s.n)} }
 
 func newMemory(dropped func(uint32)) *memory {
 	return &memory{segments: map[uint32]*segment{}, dropped: dropped}

@@ -2,9 +2,11 @@ package pool
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
+	"multiproc/mp"
 	"multiproc/mp/executor"
 )
 
@@ -86,7 +88,7 @@ func (h *hand) issue(s *stream, r run, now time.Time) {
 	}
 	h.know(room)
 	if r.value == nil {
-		o.Args = ref{r.block.span.seg.no, uint32(r.block.span.off + r.off), uint64(r.len)}
+		o.Args = ref{uint64(r.block.span.seg.no), uint64(r.block.span.off + r.off), uint64(r.len)}
 		h.know(r.block.span)
 	} else {
 		o.Kind = orderValue
@@ -208,7 +210,11 @@ func (h *hand) makeRoom(is *issued, need int) {
 // harvest takes the results that the worker has published. mu is held.
 func (h *hand) harvest(is *issued) {
 	count, bytes := is.out.published()
-	if count <= is.count || bytes > len(is.out.records) {
+	if count <= is.count {
+		return
+	}
+	if count > is.run.n || bytes > len(is.out.records) || bytes < is.at {
+		h.kill(fmt.Errorf("%s says that %d of %d items are done, with %d bytes: %w", h.name, count, is.run.n, bytes, mp.ErrCorrupt))
 		return
 	}
 	b := is.out.records[is.at:bytes]
@@ -271,7 +277,7 @@ func (h *hand) pushValue(is *issued, index int) {
 // held.
 func (h *hand) takeBack(is *issued, keep int) (run, bool) {
 	from, to := is.region.takeBack(keep)
-	if from == to {
+	if to = min(to, is.run.n); from >= to { // a worker may write anything there
 		return run{}, false
 	}
 	is.s.out -= to - from

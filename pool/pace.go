@@ -15,6 +15,13 @@ type pace struct {
 	known    bool
 }
 
+// atLeast learns from an order that is not done: its items take so long or longer.
+func (p *pace) atLeast(each time.Duration) {
+	if p.item = max(p.item, float64(each)); !p.known {
+		p.known = true
+	}
+}
+
 const (
 	minTarget = 300 * time.Microsecond // that an order takes at least, if there are items enough
 	maxTarget = time.Millisecond

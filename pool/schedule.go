@@ -451,6 +451,7 @@ func (h *hand) look(now time.Time) {
 	if item < 0 {
 		return
 	}
+	h.rebalance(is, now)
 	pid := h.proc.PID()
 	c := &is.s.c
 	if item != is.watched {
@@ -470,6 +471,30 @@ func (h *hand) look(now time.Time) {
 	}
 	if t := c.Timeout; t > 0 && now.Sub(is.since) > t+h.graceOf(is) {
 		h.killAt(is, item, errTimeout)
+	}
+}
+
+// rebalance takes items back from a worker that has more of them than it should:
+// they take longer than those did by which their number was chosen. mu is held.
+func (h *hand) rebalance(is *issued, now time.Time) {
+	s := is.s
+	if s.fixed > 0 || s.pinned != nil || s.closed {
+		return
+	}
+	each := max(now.Sub(is.sent)/time.Duration(is.count+1), 1)
+	s.pace.atLeast(each)
+	for i, o := range h.orders {
+		keep := 0
+		if i == 0 {
+			keep = int(maxTarget / each)
+		}
+		next, end := splitPlace(o.region.place.Load())
+		if o.s != s || time.Duration(end-next-keep)*each < 2*maxTarget {
+			continue
+		}
+		if r, ok := h.takeBack(o, keep); ok {
+			s.restore(r)
+		}
 	}
 }
 

@@ -21,8 +21,8 @@ import (
 
 // ref is a piece of shared memory: a segment's number, and where in it.
 type ref struct {
-	Segment uint32
-	Off     uint32
+	Segment uint64
+	Off     uint64
 	Len     uint64
 }
 

@@ -166,7 +166,7 @@ func (w *workshop) await(what string, get func() bool) error {
 
 func (w *workshop) memory(r ref) (b []byte, err error) {
 	err = w.await("a segment", func() bool {
-		s := w.segments[r.Segment]
+		s := w.segments[uint32(r.Segment)]
 		if s != nil {
 			b = s.Elements()
 		}
@@ -175,7 +175,7 @@ func (w *workshop) memory(r ref) (b []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	from, to := uint64(r.Off), uint64(r.Off)+r.Len
+	from, to := r.Off, r.Off+r.Len
 	if to > uint64(len(b)) || to < from {
 		return nil, fmt.Errorf("segment %d has %d bytes, not %d: %w", r.Segment, len(b), to, mp.ErrCorrupt)
 	}

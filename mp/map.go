@@ -32,6 +32,9 @@ import (
 // that are under way; it waits neither for them nor for in, which is asked to
 // stop when it has its next value.
 //
+// An argument may be changed when in goes on, unless it has handles in it: those
+// are sent later.
+//
 // The StartOptions of With count for processes that Start makes, not here.
 func (t *Task[A, R]) Map(ctx context.Context, ex executor.Executor, in iter.Seq[A]) iter.Seq2[R, error] {
 	return t.each(ctx, ex, in, true)
@@ -77,7 +80,7 @@ func (e *ItemError) Error() string { return fmt.Sprintf("item %d: %v", e.Index, 
 func (e *ItemError) Unwrap() error { return e.Err }
 
 func (t *Task[A, R]) job(ordered bool) executor.Job {
-	return executor.Job{Task: t.name, Name: t.short(), ArgSize: argSize(t.args.Plan), Ordered: ordered}
+	return executor.Job{Task: t.name, ArgSize: argSize(t.args.Plan), Ordered: ordered}
 }
 
 func (t *Task[A, R]) each(ctx context.Context, ex executor.Executor, in iter.Seq[A], ordered bool) iter.Seq2[R, error] {
@@ -228,7 +231,9 @@ func feedRaw[A any](s executor.Stream, in iter.Seq[A], size int) {
 		}
 		*(*A)(unsafe.Pointer(unsafe.SliceData(b))) = a
 		b = b[size:]
-		s.Commit()
+		if !s.Commit() {
+			return
+		}
 	}
 }
 
@@ -264,9 +269,17 @@ func (t *Task[A, R]) submit(ctx context.Context, ex executor.Executor, args A, w
 		return nil, fmt.Errorf("submit %s: %w", t.name, err)
 	}
 	f.s = s
+	put := false
+	defer func() {
+		if !put { // encoding the argument panics
+			s.Close(errInputPanicked)
+			s.End()
+		}
+	}()
 	err = s.Put(&argument[A]{t.args, args})
+	put = true
 	s.End()
-	if err != nil {
+	if err != nil && !errors.Is(err, executor.ErrClosed) { // which the Future says better
 		return nil, fmt.Errorf("submit %s: %w", t.name, err)
 	}
 	return f, nil

@@ -90,12 +90,11 @@ func (r *runner[A, R]) CallAll(ctx context.Context, args, b []byte, p *executor.
 		}
 	}()
 	for ; len(args) >= size; args = args[size:] {
+		p.Begin()
 		if len(b) < step {
-			record, value = r.Call(ctx, args[:size], nil)
-			return record, value
+			return r.Call(ctx, args[:size], nil)
 		}
 		a := *(*A)(unsafe.Pointer(unsafe.SliceData(args)))
-		p.Begin()
 		returned = false
 		result, err := r.f(ctx, a)
 		returned = true

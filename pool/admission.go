@@ -33,6 +33,13 @@ func (b *bucket) take(n int, now time.Time) (got int, next time.Duration) {
 	return 0, time.Duration((1 - b.tokens) / b.rate * float64(time.Second))
 }
 
+// giveBack gives tokens back that were not used.
+func (b *bucket) giveBack(n int) {
+	if b.rate > 0 {
+		b.tokens += float64(n)
+	}
+}
+
 // allow is how many of n items the rate of a stream lets begin now. If there are
 // none it sees to it that somebody looks again. mu is held.
 func (s *stream) allow(n int) int {

@@ -17,6 +17,7 @@ type block struct {
 	taken      int // items that were taken
 	takenBytes int
 	settled    int  // items whose result is there
+	held       int  // orders that mention it, and whose workers may look there
 	sealed     bool // no more are put
 }
 
@@ -31,7 +32,7 @@ func (b *block) available() (items, bytes int) {
 
 // done reports whether nobody needs the block any more.
 func (b *block) done() bool {
-	return b.sealed && b.settled == int(atomic.LoadUint64(&b.published)&maxItems)
+	return b.sealed && b.held == 0 && b.settled == int(atomic.LoadUint64(&b.published)&maxItems)
 }
 
 // run is some items that follow each other and are to be carried out: a piece of a
@@ -65,7 +66,13 @@ func (r *run) cut(n, size int) run {
 func skipArguments(b []byte, n int) int {
 	at := 0
 	for range n {
-		size, _ := argumentSize(b[at:])
+		if len(b)-at < argumentHead {
+			return len(b)
+		}
+		size, rest := argumentSize(b[at:])
+		if size < 0 || size > len(rest) { // a worker may write anything there
+			return len(b)
+		}
 		at += argumentHead + size
 	}
 	return at

@@ -21,7 +21,8 @@ type Call struct {
 	Chunk int
 
 	// Window bounds the items that were taken from the input and have not come
-	// out of the loop yet. 0 is four chunks for each worker, 64 at least.
+	// out of the loop yet. 0 is
+	// sixteen chunks for each worker, 64 at least.
 	Window int
 
 	// Timeout is how long each item may take, from its begin: then its context

@@ -19,17 +19,17 @@ type outbox struct {
 	sending bool
 }
 
-func (o *outbox) put(to *mp.Conn[command, report], c command) {
+func (o *outbox) put(h *hand, c command) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.list = append(o.list, c)
 	if !o.sending {
 		o.sending = true
-		go o.send(to)
+		go o.send(h)
 	}
 }
 
-func (o *outbox) send(to *mp.Conn[command, report]) {
+func (o *outbox) send(h *hand) {
 	for {
 		o.mu.Lock()
 		if len(o.list) == 0 {
@@ -40,9 +40,13 @@ func (o *outbox) send(to *mp.Conn[command, report]) {
 		c := o.list[0]
 		o.list = o.list[1:]
 		o.mu.Unlock()
-		if err := to.Send(context.Background(), c); err != nil && c.Kind == commandValue {
+		err := h.control.Send(context.Background(), c)
+		if err != nil && c.Kind == commandValue {
 			// An argument that cannot be sent is an error of its item.
-			_ = to.Send(context.Background(), command{Kind: commandValue, ID: c.ID, Value: fmt.Errorf("send the argument: %w", err)})
+			err = h.control.Send(context.Background(), command{Kind: commandValue, ID: c.ID, Value: fmt.Errorf("send the argument: %w", err)})
+		}
+		if err != nil {
+			_ = h.proc.Kill() // it would wait for this for ever, if it is not dead anyway
 		}
 	}
 }

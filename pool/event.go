@@ -16,7 +16,7 @@ type Event struct {
 	PID    int    // of that
 	Task   string // name of the task, for what concerns a call or its items
 	Call   int    // number of the call, from 1
-	Index  int    // ItemLost, ItemRetried: of the item
+	Index  int    // ItemRetried: of the item
 	Count  int    // ItemsDone: how many items have a result now, or an error, that had none before
 	Failed int    // ItemsDone: how many of them have an error
 	Delay  time.Duration

@@ -239,7 +239,7 @@ func (h *hand) takes(s *stream) bool {
 	return len(h.orders) <= ahead && (h.filling || len(h.orders) <= ahead/2)
 }
 
-func (h *hand) tell(c command) { h.outbox.put(h.control, c) }
+func (h *hand) tell(c command) { h.outbox.put(h, c) }
 
 // leave gives the worker no more work; it ends when it has done what it has. mu
 // is held.

@@ -71,6 +71,7 @@ func (s *inlineStream) Put(arg executor.Argument) error {
 	}
 	if s.job.Deliver != nil {
 		s.job.Deliver(res)
+		s.Close(nil)
 		return nil
 	}
 	select {
@@ -106,7 +107,7 @@ func (s *inlineStream) Plain() bool { return false }
 func (s *inlineStream) Reserve() ([]byte, error) { return nil, errors.ErrUnsupported }
 
 // Commit implements executor.Stream.
-func (s *inlineStream) Commit() {}
+func (s *inlineStream) Commit() bool { return false }
 
 // End implements executor.Stream.
 func (s *inlineStream) End() { s.end.Do(func() { close(s.results) }) }

@@ -37,7 +37,7 @@ func (s *stream) Reserve() ([]byte, error) {
 func (s *stream) Plain() bool { return s.c.Key == nil }
 
 // Commit implements executor.Stream.
-func (s *stream) Commit() {
+func (s *stream) Commit() bool {
 	b := s.block
 	b.used += s.job.ArgSize
 	b.count++
@@ -46,6 +46,7 @@ func (s *stream) Commit() {
 	if s.p.idle.Load() > 0 || s.index&63 == 0 && s.p.open.Load() > 0 {
 		s.p.kick()
 	}
+	return !s.shut.Load()
 }
 
 // Put implements executor.Stream.

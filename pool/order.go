@@ -15,6 +15,7 @@ type issued struct {
 	id        uint64
 	s         *stream
 	run       run
+	block     *block  // that it mentions, nil for a value
 	region    region  // with its place
 	spans     []span  // all regions; the last one has room
 	room      [1]span // the first of spans, without another allocation
@@ -87,6 +88,9 @@ func (h *hand) issue(s *stream, r run, now time.Time) {
 		h.tell(command{Kind: commandCarry, ID: is.id, Value: s.job.Carried})
 	}
 	h.know(room)
+	if is.block = r.block; is.block != nil {
+		is.block.held++
+	}
 	if r.value == nil {
 		o.Args = ref{uint64(r.block.span.seg.no), uint64(r.block.span.off + r.off), uint64(r.len)}
 		h.know(r.block.span)
@@ -145,11 +149,19 @@ func (h *hand) note(n note, now time.Time) {
 	}
 	is := h.orders[i]
 	if n.Kind == noteRoom {
+		if n.Need > maxNeed {
+			h.corrupt("wants room for %d bytes", n.Need)
+			return
+		}
 		h.makeRoom(is, int(n.Need))
 		return
 	}
 	h.p.slow(h, is, time.Duration(n.Worked)) // while its arguments are there
 	h.harvest(is)
+	if is.count != is.run.n {
+		h.corrupt("is done with %d items, of which %d have results", is.run.n, is.count)
+		return
+	}
 	h.orders = slices.Delete(h.orders, i, i+1)
 	beyond := time.Duration(-1)
 	if is.alone {
@@ -183,6 +195,10 @@ func (h *hand) conclude(is *issued) {
 		is.s.freeKey(is.run)
 	}
 	s := is.s
+	if b := is.block; b != nil {
+		b.held--
+		s.free(b)
+	}
 	h.p.free(is)
 	s.settle()
 }
@@ -214,7 +230,7 @@ func (h *hand) harvest(is *issued) {
 		return
 	}
 	if count > is.run.n || bytes > len(is.out.records) || bytes < is.at {
-		h.kill(fmt.Errorf("%s says that %d of %d items are done, with %d bytes: %w", h.name, count, is.run.n, bytes, mp.ErrCorrupt))
+		h.corrupt("says that %d of %d items are done, with %d bytes", count, is.run.n, bytes)
 		return
 	}
 	b := is.out.records[is.at:bytes]
@@ -243,8 +259,18 @@ func (h *hand) harvest(is *issued) {
 		}
 		at += size
 	}
-	h.push(is, first, k, b[from:], failures)
+	// All that are left, also if the records do not say so: whoever reads them finds out.
+	h.push(is, first, is.run.first+is.count-first, b[from:], failures)
 }
+
+// corrupt ends a worker that has written to shared memory what no worker writes. mu is
+// held.
+func (h *hand) corrupt(format string, args ...any) {
+	h.kill(fmt.Errorf("%s %s: %w", h.name, fmt.Sprintf(format, args...), mp.ErrCorrupt))
+}
+
+// maxNeed is more than a result can have.
+const maxNeed = 1 << 40
 
 // settle counts items whose fate is known. mu is held.
 func (h *hand) settle(is *issued, n int) {
@@ -277,11 +303,16 @@ func (h *hand) pushValue(is *issued, index int) {
 // held.
 func (h *hand) takeBack(is *issued, keep int) (run, bool) {
 	from, to := is.region.takeBack(keep)
-	if to = min(to, is.run.n); from >= to { // a worker may write anything there
+	if to = min(to, is.run.n); from >= to {
+		return run{}, false
+	}
+	if from < is.count {
+		h.corrupt("has begun %d items, of which %d have results", from, is.count)
 		return run{}, false
 	}
 	is.s.out -= to - from
 	is.s.hand = nil
+	is.s.stopWaiting()
 	is.end = from
 	rest := is.run
 	if from == 0 {

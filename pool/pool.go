@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -155,6 +154,9 @@ func New(o Options) (*Pool, error) {
 	h.begun()
 	p.hands = append(p.hands, h)
 	p.staff()
+	if o.Idle > 0 {
+		p.tick(time.Now())
+	}
 	p.unlock()
 	go h.follow()
 	go p.dispatcher()
@@ -212,10 +214,10 @@ func (p *Pool) open1(ctx context.Context, job executor.Job, c Call, pinned *hand
 		s.number = p.called
 		p.event(s, Event{Kind: CallBegan})
 	}
-	p.unlock()
 	if ctx.Done() != nil {
-		s.unhook = context.AfterFunc(ctx, func() { s.Close(context.Cause(ctx)) })
+		s.unhook = context.AfterFunc(ctx, func() { s.Close(context.Cause(ctx)) }) // in a goroutine of its own
 	}
+	p.unlock()
 	return s, nil
 }
 
@@ -257,12 +259,9 @@ func (p *Pool) Close() error {
 func (p *Pool) Stop(ctx context.Context) error {
 	p.mu.Lock()
 	p.closed = true
-	streams := slices.Collect(maps.Keys(p.streams))
-	p.unlock()
-	for _, s := range streams {
-		s.Close(ErrStopped)
+	for s := range maps.Clone(p.streams) {
+		s.close(ErrStopped)
 	}
-	p.mu.Lock()
 	p.dismiss()
 	p.unlock()
 	err := p.await(ctx, p.empty)
@@ -302,7 +301,7 @@ func (p *Pool) finish() {
 	p.memory.close()
 }
 
-// await waits until a condition holds; it is called with mu held.
+// await waits until a condition holds; holds is called with mu held.
 func (p *Pool) await(ctx context.Context, holds func() bool) error {
 	for {
 		p.mu.Lock()
@@ -327,12 +326,14 @@ func (p *Pool) tell() {
 
 // drop tells the workers that a segment is not used any more.
 func (p *Pool) drop(no uint32) {
-	go func() {
+	go func() { // mu may be held
 		p.mu.Lock()
-		hands := slices.Clone(p.hands)
-		p.unlock()
-		for _, h := range hands {
-			h.tell(command{Kind: commandDrop, No: no})
+		defer p.unlock()
+		for _, h := range p.hands {
+			if h.segments[no] {
+				delete(h.segments, no)
+				h.tell(command{Kind: commandDrop, No: no})
+			}
 		}
 	}()
 }

@@ -8,7 +8,7 @@ import (
 
 // receiver is who takes the notes of a worker. While it has orders that is its
 // follower; while it has none, nobody, so that the follower need not be woken by
-// the worker when there is one. Who submits an item and waits for it at once takes
+// the worker when there is an order again. Who submits an item and waits for it at once takes
 // the notes itself: between it and the worker is no other goroutine then, which
 // would have to be woken for each item. Leader and followers, as Schmidt, O'Ryan,
 // Kircher, Pyarali and Buschmann call that (Leader/Followers, PLoP 2000).
@@ -75,6 +75,14 @@ func (h *hand) resume() {
 	h.wake <- struct{}{}
 }
 
+// stopWaiting sends the caller of Wait away from the worker's notes: its item is
+// given up, or another worker's. mu is held.
+func (s *stream) stopWaiting() {
+	if s.interrupt != nil {
+		s.interrupt()
+	}
+}
+
 // Wait implements executor.Waiter.
 func (s *stream) Wait(done <-chan struct{}) {
 	p := s.p
@@ -90,15 +98,19 @@ func (s *stream) Wait(done <-chan struct{}) {
 		return
 	}
 	h.receiver = waiter
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	s.interrupt = cancel
 	p.unlock()
 	for {
-		n, err := h.lane.Recv(context.Background())
+		n, err := h.lane.Recv(ctx)
 		p.mu.Lock()
 		if err == nil {
 			h.notes(n)
 		}
 		over := err != nil || s.closed || s.hand != h // taken back, for another worker
 		if over {
+			s.interrupt = nil
 			if h.receiver = nobody; err != nil || !h.rests() {
 				h.resume()
 			}

@@ -66,6 +66,7 @@ func (p *Pool) fillHand(h *hand, now time.Time) {
 			continue
 		}
 		r, ok := s.take(n)
+		s.bucket.giveBack(n - r.n)
 		if !ok {
 			return
 		}
@@ -182,7 +183,9 @@ func (h *hand) count() {
 	able := h.ready && !h.spare && !h.leaving && !h.dead
 	now := counted{idle: able && len(h.orders) == 0, open: able && len(h.orders) < 2}
 	if now.idle != h.counted.idle {
-		h.p.idle.Add(one(now.idle))
+		if h.p.idle.Add(one(now.idle)); now.idle {
+			h.p.kick() // an item may have come since it was looked for
+		}
 	}
 	if now.open != h.counted.open {
 		h.p.open.Add(one(now.open))
@@ -206,6 +209,7 @@ func (p *Pool) fail(s *stream, r run, err error) {
 		r.block.settled += r.n
 		s.free(r.block)
 	}
+	s.freeKey(r)
 }
 
 // remove takes a stream off the list. mu is held.
@@ -258,8 +262,8 @@ func (p *Pool) staff() {
 	}
 	for i := len(p.hands) - 1; i >= 0 && working > want; i-- {
 		if h := p.hands[i]; !h.leaving && !h.dead && !h.spare {
-			working--
-			h.leave()
+			h.leave() // which sees to the rest
+			return
 		}
 	}
 	spares := p.o.Spares

@@ -93,8 +93,7 @@ func (h *hand) snapshot() WorkerStats {
 		w.State = "working"
 	}
 	w.PID = h.proc.PID()
-	if len(h.orders) > 0 {
-		is := h.orders[0]
+	if is := h.at(); is != nil {
 		w.Task = is.s.job.Task
 		if i := is.running(); i >= 0 {
 			w.Index = is.run.first + i
@@ -137,8 +136,12 @@ func (is *issued) argument() (s string) {
 	}
 	if is.run.block == nil {
 		s = r.DescribeValue(is.run.value)
-	} else if b := is.run.block.span; b.seg != nil {
-		arg, _ := cutArgument(b.bytes()[is.run.off:is.run.off+is.run.len], is.s.job.ArgSize)
+	} else if b := is.run.block.span; b.seg != nil && is.run.n > 0 {
+		arg := b.bytes()[is.run.off : is.run.off+is.run.len]
+		arg = arg[:skipOne(arg, is.s.job.ArgSize)]
+		if is.s.job.ArgSize < 0 {
+			arg = arg[min(argumentHead, len(arg)):]
+		}
 		s = r.Describe(arg)
 	}
 	if len(s) > longArg {
@@ -186,4 +189,13 @@ func short(d time.Duration) time.Duration {
 		unit *= 10
 	}
 	return d.Round(unit)
+}
+
+// skipOne is how many bytes the first argument has, with its size if it begins with
+// that.
+func skipOne(b []byte, size int) int {
+	if size < 0 {
+		return skipArguments(b, 1)
+	}
+	return min(size, len(b))
 }

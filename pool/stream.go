@@ -35,29 +35,30 @@ type stream struct {
 	ready    chan struct{}
 
 	// Under the pool's lock:
-	blocks   []*block // that have items to take, or may have
-	returned []run    // taken before, and to be carried out again, or values
-	values   []run
-	ended    bool // all items were put
-	total    int  // of them, then
-	settled  int  // items that have a result, or need none any more
-	out      int  // items that workers have
-	closed   bool
-	cause    error
-	gone     bool // it is not among the pool's any more
-	deaths   map[int][]*WorkerDiedError
-	results  results
-	current  piece // what Next has returned last
-	failures int   // that Next has returned
-	pace     *pace // of the task
-	queued   bool  // it is in Pool.queue
-	number   int   // see Event.Call
-	waits    bool  // whoever has submitted the item is about to call Wait
-	hand     *hand // that was given an order last
-	fixed    int   // items that an order has, 0 for as many as seems right
-	result   int   // bytes that one is likely to have
-	bucket   bucket
-	keys     keys
+	blocks    []*block // that have items to take, or may have
+	returned  []run    // taken before, and to be carried out again, or values
+	values    []run
+	ended     bool // all items were put
+	total     int  // of them, then
+	settled   int  // items that have a result, or need none any more
+	out       int  // items that workers have
+	closed    bool
+	cause     error
+	gone      bool        // it is not among the pool's any more
+	deaths    map[int]int // of items, how many workers have died of them
+	results   results
+	current   piece  // what Next has returned last
+	failures  int    // that Next has returned
+	pace      *pace  // of the task
+	queued    bool   // it is in Pool.queue
+	number    int    // see Event.Call
+	waits     bool   // whoever has submitted the item is about to call Wait
+	hand      *hand  // that was given an order last
+	interrupt func() // ends the Recv of Wait
+	fixed     int    // items that an order has, 0 for as many as seems right
+	result    int    // bytes that one is likely to have
+	bucket    bucket
+	keys      keys
 }
 
 // piece is results with the memory that they lie in.
@@ -230,6 +231,7 @@ func (s *stream) close(cause error) {
 	}
 	s.closed, s.cause = true, cause
 	s.shut.Store(true)
+	s.stopWaiting()
 	s.letIn()
 	s.wake()
 	for _, r := range s.results.all() {
@@ -457,21 +459,21 @@ func (s *stream) restore(r run) {
 // is held.
 func (s *stream) again(r run, err *WorkerDiedError) bool {
 	if s.deaths == nil {
-		s.deaths = map[int][]*WorkerDiedError{}
+		s.deaths = map[int]int{}
 	}
 	before := s.deaths[r.first]
-	err.Deaths = len(before) + 1
-	s.deaths[r.first] = append(before, err)
+	err.Deaths = before + 1
+	s.deaths[r.first] = err.Deaths
 	c := &s.c.Retry
 	want := c.If
 	if want == nil {
 		want = retryable
 	}
-	if len(before) >= c.Max || err.Deaths >= cmp.Or(c.MaxDeaths, maxDeaths) || s.pinned != nil || !want(err) {
+	if before >= c.Max || err.Deaths >= cmp.Or(c.MaxDeaths, maxDeaths) || s.pinned != nil || !want(err) {
 		delete(s.deaths, r.first)
 		return false
 	}
-	delay := c.delay(len(before))
+	delay := c.delay(before)
 	s.p.total.Retried++
 	s.p.event(s, Event{Kind: ItemRetried, Worker: err.Worker, PID: err.PID, Index: err.Index, Delay: delay, Err: err})
 	if delay == 0 {

@@ -36,7 +36,7 @@ func (p *Pool) watch() {
 		for _, h := range p.hands {
 			h.look(now)
 		}
-		if slices.ContainsFunc(p.hands, func(h *hand) bool { return len(h.orders) == 0 && h.ready }) {
+		if p.o.Idle > 0 || slices.ContainsFunc(p.hands, func(h *hand) bool { return len(h.orders) == 0 && h.ready }) {
 			p.fill()
 		}
 		more := now.Sub(p.busy) < time.Second || slices.ContainsFunc(p.hands, func(h *hand) bool { return len(h.orders) > 0 }) || p.o.Idle > 0
@@ -59,19 +59,27 @@ func (h *hand) look(now time.Time) {
 		}
 		return
 	}
-	is := h.orders[0]
-	if now.Sub(is.sent) < tickTime {
+	if now.Sub(h.orders[0].sent) < tickTime {
 		return
 	}
 	if h.receiver == nobody { // who was about to wait does not
 		h.resume()
 	}
-	if is.arg == "" {
-		is.arg = is.argument() // it may be gone when the order is done
+	if first := h.orders[0]; first.arg == "" {
+		first.arg = first.argument() // it may be gone when the order is done
 	}
-	h.harvest(is)
-	if is.withdrawn && now.After(is.killAt) && !h.killAt(is, -1, is.cause) && !h.runsAnother(is) {
-		h.kill(is.cause) // it has finished, and does not say so: it is stopped, for example
+	is := h.at()
+	for _, o := range h.orders {
+		h.harvest(o)
+		if o.withdrawn && now.After(o.killAt) {
+			h.enforce(o, is)
+		}
+		if o == is {
+			break
+		}
+	}
+	if is == nil {
+		return
 	}
 	item := is.running()
 	if item < 0 {
@@ -124,9 +132,26 @@ func (h *hand) rebalance(is *issued, now time.Time) {
 	}
 }
 
-// runsAnother reports whether the worker has begun an item of another order.
-func (h *hand) runsAnother(is *issued) bool {
-	return slices.ContainsFunc(h.orders, func(o *issued) bool { return o != is && o.running() >= 0 })
+// at is the order that the worker is at: the first that it has not gone through. What
+// it says of those before may be under way. It is nil if there is none. mu is held.
+func (h *hand) at() *issued {
+	for _, is := range h.orders {
+		if is.region.place.Load()&flagFinished == 0 {
+			return is
+		}
+	}
+	return nil
+}
+
+// enforce kills the worker because of an order that was withdrawn and is not done in
+// time; at is the one that it is at. mu is held.
+func (h *hand) enforce(o, at *issued) {
+	switch {
+	case o == at:
+		h.killAt(o, -1, o.cause)
+	case at == nil || at.region.condemnUnbegun():
+		h.kill(o.cause) // it has gone through, and does not say so: it is stopped, for example
+	}
 }
 
 // above reports whether there are more workers than there must be.

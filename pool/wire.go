@@ -104,9 +104,9 @@ type report struct {
 // The worker moves next, by one item or a few, the pool lowers end to take items
 // back, and sets flags; all by compare-and-swap. An item at or beyond end is never
 // begun. Those below next are the worker's alone: at says how many of them it has
-// begun, and a record is complete before done counts it. So of a worker that died
-// between any two stores is known: items below done have their result; if at is
-// more than done it was running the item done; the rest has not begun.
+// begun, and a record is complete before done counts it. So this is known of
+// a worker that died between any two stores: items below done have their result; if
+// at is more than done it was running the item done; the rest has not begun.
 //
 // A region that has no room is followed by another, in which done goes on; the
 // other words stay in the first.
@@ -124,6 +124,19 @@ const regionHead = 64
 func regionAt(b []byte) region {
 	word := func(i int) *atomic.Uint64 { return (*atomic.Uint64)(unsafe.Pointer(&b[i])) }
 	return region{word(0), word(8), word(16), word(24), word(32), b[regionHead:len(b):len(b)]}
+}
+
+// condemnUnbegun is condemn for an order of which nothing was claimed yet.
+func (r region) condemnUnbegun() bool {
+	for {
+		w := r.place.Load()
+		if next, _ := splitPlace(w); next > 0 || w&flagFinished != 0 {
+			return false
+		}
+		if r.place.CompareAndSwap(w, w|flagKilled) {
+			return true
+		}
+	}
 }
 
 // reset prepares a region for n items, of which done have a record already.
@@ -202,7 +215,7 @@ func (r region) condemn(item int) bool {
 	}
 }
 
-// published returns what publish has counted.
+// published returns how many items have a record, and the bytes of those.
 func (r region) published() (count, bytes int) {
 	w := r.done.Load()
 	return int(w & maxItems), int(w >> placeBits)

@@ -105,7 +105,7 @@ func (w *workshop) listen() {
 		switch {
 		case errors.Is(err, io.EOF), errors.Is(err, mp.ErrClosed):
 			w.ended = true
-		case err != nil: // of a value that cannot be decoded: its order waits for it
+		case err != nil: // of a value that cannot be decoded, or whose handles cannot come now
 		case c.Kind == commandSegment:
 			w.segments[c.No] = c.Segment
 		case c.Kind == commandDrop:
@@ -125,12 +125,15 @@ func (w *workshop) listen() {
 				w.cancel(cause)
 			}
 		}
-		ended := w.ended
+		ended, failed := w.ended, err != nil
 		close(w.changed)
 		w.changed = make(chan struct{})
 		w.mu.Unlock()
 		if ended {
 			return
+		}
+		if failed {
+			time.Sleep(lostDelay)
 		}
 	}
 }
@@ -217,7 +220,7 @@ type errand struct {
 	order
 	runner   executor.Runner
 	args     []byte
-	rest     []byte // of args
+	rest     []byte // of args, if they have different sizes
 	size     int    // of each argument, -1: each begins with its own
 	value    any    // the argument of an orderValue
 	carried  []string
@@ -297,6 +300,9 @@ func (w *workshop) goOn() {
 			w.put(e, record, value)
 		}
 	}
+	if w.err != nil { // it is not done
+		return
+	}
 	w.mu.Lock()
 	w.now, w.running = nil, 0
 	if w.ctx.Err() != nil {
@@ -355,16 +361,16 @@ func (w *workshop) call(e *errand) (record []byte, value any) {
 	switch {
 	case e.Kind == orderValue:
 		e.progress.Begin()
+		if err, ok := e.value.(error); ok { // in the argument's place, see outbox
+			return executor.AppendFailure(nil, err), nil
+		}
 		return e.runner.CallValue(ctx, e.value, b[:0])
 	case e.size > 0:
-		before := e.progress.Count
-		record, value = e.runner.CallAll(ctx, e.rest[:(e.claimed-before)*e.size], b, &e.progress)
-		e.rest = e.rest[(e.progress.Count-before)*e.size:]
-		return record, value
+		return e.runner.CallAll(ctx, e.args[e.progress.Count*e.size:e.claimed*e.size], b, &e.progress)
 	}
+	e.progress.Begin() // first: what cannot be cut off costs this item
 	var arg []byte
 	arg, e.rest = cutArgument(e.rest, e.size)
-	e.progress.Begin()
 	return e.runner.Call(ctx, arg, b[:0])
 }
 
@@ -379,9 +385,7 @@ func cutArgument(b []byte, size int) (arg, rest []byte) {
 // put puts a record where the pool finds it.
 func (w *workshop) put(e *errand, record []byte, value any) {
 	if value != nil {
-		if err, ok := value.(error); ok { // instead of the argument
-			record = executor.AppendFailure(nil, err)
-		} else if err := w.control.Send(w.base, report{e.ID, uint32(e.progress.Count), value}); err != nil {
+		if err := w.control.Send(w.base, report{e.ID, uint32(e.progress.Count), value}); err != nil {
 			record = executor.AppendFailure(nil, fmt.Errorf("send the result: %w", err))
 		} else {
 			record = executor.AppendValue(nil)
@@ -401,9 +405,6 @@ func (w *workshop) put(e *errand, record []byte, value any) {
 	if executor.IsFailure(record) {
 		e.failures++
 		e.first.failures.Store(uint64(e.failures))
-	}
-	if e.size > 0 { // the others were cut off before
-		e.rest = e.rest[e.size:]
 	}
 	e.progress.End(len(record))
 	failpoint.Hit("pool.item.published")

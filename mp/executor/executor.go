@@ -27,7 +27,6 @@ type Executor interface {
 // Job says what a stream of items is.
 type Job struct {
 	Task string // its name, under which Lookup finds it
-	Name string // the last part of that, for messages
 	// ArgSize is the size of each argument in bytes, or -1 if they have
 	// different ones.
 	ArgSize int
@@ -60,10 +59,11 @@ type Stream interface {
 	Put(arg Argument) error
 	// Reserve is for arguments whose size Job.ArgSize gives. It returns memory for
 	// some of them, one behind the other, and waits as Put does. Commit puts the
-	// next one that was written there. They must not be used unless Plain is true.
+	// next one that was written there, and reports whether there may be another. They
+	// must not be used unless Plain is true.
 	Plain() bool
 	Reserve() ([]byte, error)
-	Commit()
+	Commit() bool
 	// End says that there are no more items.
 	End()
 	// Next waits for results. It returns io.EOF after the last of them, and

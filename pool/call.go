@@ -86,7 +86,7 @@ type Retry struct {
 	// If decides for each death; nil is every one but those of a fault of the
 	// program (SIGSEGV, SIGBUS, SIGILL, SIGFPE, a fatal error of the runtime, a
 	// panic), of too little memory, and of the item's own timeout, all of which
-	// mostly happen again.
+	// mostly happen again. It must not use the pool.
 	If func(*WorkerDiedError) bool
 
 	// Backoff is the time before the first retry. It doubles with each up to

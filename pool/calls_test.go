@@ -345,6 +345,10 @@ func TestItemsGetLonger(t *testing.T) {
 	p := newPool(t, pool.Options{Workers: 2})
 	for range Nap.Map(t.Context(), p, slices.Values(make([]time.Duration, 20_000))) {
 	}
+	mptest.Eventually(t, func() bool {
+		w := p.Stats().Workers
+		return len(w) == 2 && w[0].State == "idle" && w[1].State == "idle"
+	}, "both workers are idle")
 	items := map[int]int{}
 	for pid, err := range Nap.Map(t.Context(), p, slices.Values(slices.Repeat([]time.Duration{10 * time.Millisecond}, 40))) {
 		if err != nil {

@@ -110,10 +110,10 @@ func TestDeaths(t *testing.T) {
 		{"Goexit", 0, remote("runtime.Goexit was called")},
 		{"stdout", 0, exited(8)},
 		{"memory", 0, crashed("out of memory")},
-		{"system call", 50 * time.Millisecond, timedOut},
-		{"SIGSTOP", 50 * time.Millisecond, timedOut},
-		{"busy", 50 * time.Millisecond, timedOut},
-		{"patient", 50 * time.Millisecond, remote("context deadline exceeded")},
+		{"system call", 300 * time.Millisecond, timedOut},
+		{"SIGSTOP", 300 * time.Millisecond, timedOut},
+		{"busy", 300 * time.Millisecond, timedOut},
+		{"patient", 300 * time.Millisecond, remote("context deadline exceeded")},
 	} {
 		t.Run(test.how, func(t *testing.T) {
 			t.Parallel()
@@ -131,7 +131,7 @@ func TestDeaths(t *testing.T) {
 				items[i].N = i
 			}
 			items[bad].How = test.how
-			grace := 20 * time.Millisecond
+			grace := 50 * time.Millisecond
 			if test.how == "patient" {
 				grace = time.Hour
 			}

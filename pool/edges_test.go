@@ -22,8 +22,8 @@ import (
 // told yet that they are done.
 func TestTimeoutRightBehindOthers(t *testing.T) {
 	p := newPool(t, pool.Options{Workers: 1})
-	call := pool.Call{Chunk: 1, Timeout: 20 * time.Millisecond, Grace: time.Millisecond}
-	for range 3 {
+	call := pool.Call{Chunk: 1, Timeout: 300 * time.Millisecond, Grace: time.Millisecond}
+	for range 2 {
 		items := make([]victim, 200)
 		items[150].How = "busy"
 		i := 0

@@ -22,7 +22,8 @@ type Call struct {
 
 	// Window bounds the items that were taken from the input and have not come
 	// out of the loop yet. 0 is
-	// sixteen chunks for each worker, 64 at least.
+	// sixteen chunks for each worker, 64 at least, but no
+	// more than two for each worker while their arguments take over 64 MiB.
 	Window int
 
 	// Timeout is how long each item may take, from its begin: then its context

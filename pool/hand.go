@@ -305,7 +305,7 @@ func (h *hand) bury() {
 		if is.count > 0 {
 			left.cut(is.count, is.s.job.ArgSize)
 		}
-		if is.running() >= 0 {
+		if left.n > 0 && (is.running() >= 0 || is.corrupt) {
 			one := left
 			if left.n > 1 {
 				one = left.cut(1, is.s.job.ArgSize)

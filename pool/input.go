@@ -8,7 +8,7 @@ import (
 
 // enter waits until there may be another item.
 func (s *stream) enter() error {
-	for int64(s.index)-s.consumed.Load() >= s.window.Load() && !s.shut.Load() {
+	for s.full() && !s.shut.Load() {
 		s.p.kick()
 		<-s.room
 	}
@@ -17,6 +17,16 @@ func (s *stream) enter() error {
 	}
 	return nil
 }
+
+// full reports whether as many items are under way as may be: by their number, or,
+// unless the user has said one, by the memory of their arguments.
+func (s *stream) full() bool {
+	n := int64(s.index) - s.consumed.Load()
+	return n >= s.window.Load() || s.c.Window == 0 && s.held.Load() > maxHeld && n >= 2*int64(s.p.o.Workers)
+}
+
+// maxHeld is how much memory arguments take, if there are two for each worker.
+const maxHeld = 64 << 20
 
 // Reserve implements executor.Stream.
 func (s *stream) Reserve() ([]byte, error) {
@@ -122,6 +132,7 @@ func (s *stream) space(n int) (*block, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.held.Add(int64(span.n))
 	s.p.mu.Lock()
 	defer s.p.unlock()
 	s.seal()
@@ -143,7 +154,9 @@ func (s *stream) seal() {
 func (s *stream) free(b *block) {
 	if b.done() && b.span.seg != nil {
 		s.p.memory.release(b.span)
+		s.held.Add(-int64(b.span.n))
 		b.span = span{}
+		s.letIn()
 	}
 }
 

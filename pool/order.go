@@ -35,6 +35,9 @@ type issued struct {
 	end       int           // items that the worker was left
 	killAt    time.Time     // if it is not finished by then
 	withdrawn bool
+	corrupt   bool
+	began     time.Time // it was seen to be what the worker is at
+	had       int       // results that it had then
 	cause     error
 }
 
@@ -150,7 +153,7 @@ func (h *hand) note(n note, now time.Time) {
 	is := h.orders[i]
 	if n.Kind == noteRoom {
 		if n.Need > maxNeed {
-			h.corrupt("wants room for %d bytes", n.Need)
+			h.corrupt(is, "wants room for %d bytes", n.Need)
 			return
 		}
 		h.makeRoom(is, int(n.Need))
@@ -159,7 +162,7 @@ func (h *hand) note(n note, now time.Time) {
 	h.p.slow(h, is, time.Duration(n.Worked)) // while its arguments are there
 	h.harvest(is)
 	if is.count != is.run.n {
-		h.corrupt("is done with %d items, of which %d have results", is.run.n, is.count)
+		h.corrupt(is, "is done with %d items, of which %d have results", is.run.n, is.count)
 		return
 	}
 	h.orders = slices.Delete(h.orders, i, i+1)
@@ -230,7 +233,7 @@ func (h *hand) harvest(is *issued) {
 		return
 	}
 	if count > is.run.n || bytes > len(is.out.records) || bytes < is.at {
-		h.corrupt("says that %d of %d items are done, with %d bytes", count, is.run.n, bytes)
+		h.corrupt(is, "says that %d of %d items are done, with %d bytes", count, is.run.n, bytes)
 		return
 	}
 	b := is.out.records[is.at:bytes]
@@ -263,9 +266,11 @@ func (h *hand) harvest(is *issued) {
 	h.push(is, first, is.run.first+is.count-first, b[from:], failures)
 }
 
-// corrupt ends a worker that has written to shared memory what no worker writes. mu is
-// held.
-func (h *hand) corrupt(format string, args ...any) {
+// corrupt ends a worker that has written of an order what no worker writes. The order's
+// next item counts as the one that it was at, or one worker after the other might be
+// given it. mu is held.
+func (h *hand) corrupt(is *issued, format string, args ...any) {
+	is.corrupt = true
 	h.kill(fmt.Errorf("%s %s: %w", h.name, fmt.Sprintf(format, args...), mp.ErrCorrupt))
 }
 
@@ -307,7 +312,7 @@ func (h *hand) takeBack(is *issued, keep int) (run, bool) {
 		return run{}, false
 	}
 	if from < is.count {
-		h.corrupt("has begun %d items, of which %d have results", from, is.count)
+		h.corrupt(is, "has begun %d items, of which %d have results", from, is.count)
 		return run{}, false
 	}
 	is.s.out -= to - from

@@ -3,6 +3,8 @@ package pool
 import (
 	"testing"
 	"time"
+
+	"multiproc/mp/executor"
 )
 
 func TestPace(t *testing.T) {
@@ -101,5 +103,29 @@ func TestRegion(t *testing.T) {
 	}
 	if n, _ := r.published(); n != 4 {
 		t.Error(n)
+	}
+}
+
+// The arguments that are under way take some memory only, unless the user has said
+// how many there may be.
+func TestFull(t *testing.T) {
+	for _, x := range []struct {
+		index, window int
+		held          int64
+		want          bool
+	}{
+		{63, 0, maxHeld, false},
+		{64, 0, 0, true},
+		{3, 0, maxHeld + 1, false}, // not two for each worker
+		{4, 0, maxHeld + 1, true},
+		{9, 10, maxHeld + 1, false},
+		{10, 10, 0, true},
+	} {
+		s := newStream(&Pool{o: Options{Workers: 2}}, executor.Job{}, Call{Window: x.window}, nil)
+		s.index = x.index
+		s.held.Store(x.held)
+		if got := s.full(); got != x.want {
+			t.Errorf("%+v: %v", x, got)
+		}
 	}
 }

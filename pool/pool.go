@@ -49,7 +49,8 @@ type Options struct {
 	// MaxItems replaces a worker after so many items, some sooner and some later
 	// by a tenth, so that not all are replaced at once. 0 is no bound.
 	MaxItems int
-	// MaxRSS replaces a worker whose resident memory exceeds so many bytes. It is
+	// MaxRSS replaces a worker whose resident memory, without what it shares with
+	// others, exceeds so many bytes. It is
 	// looked at ten times a second, between items. 0 is no bound.
 	MaxRSS int64
 	// Fresh gives each item a process of its own. The next ones are started

@@ -30,6 +30,7 @@ type stream struct {
 
 	window   atomic.Int64
 	consumed atomic.Int64 // items whose results have been given out
+	held     atomic.Int64 // bytes of blocks
 	shut     atomic.Bool  // no more items are wanted
 	room     chan struct{}
 	ready    chan struct{}

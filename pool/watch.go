@@ -115,11 +115,15 @@ func (h *hand) rebalance(is *issued, now time.Time) {
 	if s.fixed > 0 || s.pinned != nil || s.closed {
 		return
 	}
-	each := max(now.Sub(is.sent)/time.Duration(is.count+1), 1)
+	if is.began.IsZero() { // before it was behind others, which says nothing of it
+		is.began, is.had = now, is.count
+		return
+	}
+	each := max(now.Sub(is.began)/time.Duration(is.count-is.had+1), 1)
 	s.pace.atLeast(each)
-	for i, o := range h.orders {
+	for _, o := range h.orders {
 		keep := 0
-		if i == 0 {
+		if o == is {
 			keep = int(maxTarget / each)
 		}
 		next, end := splitPlace(o.region.place.Load())

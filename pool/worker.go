@@ -14,6 +14,7 @@ import (
 	"unsafe"
 
 	"multiproc/internal/failpoint"
+	"multiproc/internal/machine"
 	"multiproc/mp"
 	"multiproc/mp/executor"
 )
@@ -448,20 +449,15 @@ func (w *workshop) send(n note) {
 	}
 }
 
-// rss is the resident memory of this process, looked at ten times a second.
+// rss is the resident memory of this process alone, looked at ten times a second.
 func (w *workshop) rss(now time.Time) int64 {
 	if now.Sub(w.looked) < 100*time.Millisecond {
 		return 0
 	}
 	w.looked = now
-	b, err := os.ReadFile("/proc/self/statm")
+	n, err := machine.Resident(os.Getpid())
 	if err != nil {
 		return 0
 	}
-	f := strings.Fields(string(b))
-	if len(f) < 2 {
-		return 0
-	}
-	pages, _ := strconv.ParseInt(f[1], 10, 64)
-	return pages * int64(os.Getpagesize())
+	return n
 }

@@ -109,7 +109,7 @@ func TestDeaths(t *testing.T) {
 		{"goroutine", 0, crashed("panic: elsewhere")},
 		{"Goexit", 0, remote("runtime.Goexit was called")},
 		{"stdout", 0, exited(8)},
-		{"memory", 0, crashed("out of memory")},
+		{"memory", 0, starved},
 		{"system call", 300 * time.Millisecond, timedOut},
 		{"SIGSTOP", 300 * time.Millisecond, timedOut},
 		{"busy", 300 * time.Millisecond, timedOut},
@@ -199,6 +199,13 @@ func crashed(text string) func(*testing.T, error) {
 		if d := died(t, err); !strings.Contains(d.Error(), text) {
 			t.Errorf("%v\n%s", d, d.Exit.Crash)
 		}
+	}
+}
+
+func starved(t *testing.T, err error) {
+	t.Helper()
+	if d := died(t, err); !d.OutOfMemory || d.Limit != 64<<20 || !strings.Contains(d.Error(), "out of memory") {
+		t.Errorf("%v\n%s", d, d.Exit.Crash)
 	}
 }
 

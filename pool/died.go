@@ -101,7 +101,9 @@ func (h *hand) obituary(is *issued, index int) *WorkerDiedError {
 	switch {
 	case errors.Is(h.why, ErrMemoryLimit):
 		err.OutOfMemory, err.Limit, err.Usage = true, is.s.c.MemoryLimit, max(err.Usage, is.memory)
-	case strings.Contains(err.Exit.Error(), "out of memory"):
+	// A runtime that gets no memory does not always come to say so.
+	case strings.Contains(err.Exit.Error(), "out of memory"),
+		h.why == nil && err.Exit.Crash != "" && h.p.o.Start.MemoryLimit > 0 && err.Usage >= h.p.o.Start.MemoryLimit:
 		err.OutOfMemory, err.Limit = true, h.p.o.Start.MemoryLimit
 	case h.why == nil && err.State.Signal == syscall.SIGKILL && kills > h.p.kills:
 		err.OutOfMemory, err.Limit = true, machine.Memory()

@@ -63,10 +63,13 @@ func childMemory(c *childtest.Self) *memory {
 	return m
 }
 
-func (m *memory) at(i int) unsafe.Pointer  { return unsafe.Add(m.base, shm.PageSize()+int64(i)*8) }
-func (m *memory) word(i int) *uint64       { return (*uint64)(m.at(i)) }
-func (m *memory) load(i int) uint64        { return atomic.LoadUint64(m.word(i)) }
-func (m *memory) store(i int, v uint64)    { atomic.StoreUint64(m.word(i), v) }
+func (m *memory) at(i int) unsafe.Pointer { return unsafe.Add(m.base, shm.PageSize()+int64(i)*8) }
+func (m *memory) word(i int) *uint64      { return (*uint64)(m.at(i)) }
+func (m *memory) load(i int) uint64       { return atomic.LoadUint64(m.word(i)) }
+func (m *memory) store(i int, v uint64)   { atomic.StoreUint64(m.word(i), v) }
+func (m *memory) swap(i int, old, v uint64) bool {
+	return atomic.CompareAndSwapUint64(m.word(i), old, v)
+}
 func (m *memory) add(i int, d int) uint64  { return atomic.AddUint64(m.word(i), uint64(int64(d))) }
 func (m *memory) lock(i int) *Lock         { l := new(Lock); l.Init(m.at(i)); return l }
 func (m *memory) event(i int) *Event       { e := new(Event); e.Init(m.at(i)); return e }

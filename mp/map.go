@@ -124,14 +124,15 @@ func (t *Task[A, R]) yield(res *executor.Results, yield func(R, error) bool) boo
 	if t.result.Raw() && res.Failures == 0 {
 		// Numbers and the like: copied, as they were written.
 		size := int(unsafe.Sizeof(*new(R)))
-		for size > 0 && from < res.Count && executor.IsResult(records, size) {
-			r := *(*R)(unsafe.Pointer(&records[executor.Head]))
+		step := executor.Head + size
+		for size > 0 && from < res.Count && executor.IsResult(records[from*step:], size) {
+			r := *(*R)(unsafe.Pointer(&records[from*step+executor.Head]))
 			if !yield(r, nil) {
 				return false
 			}
 			from++
-			records = records[executor.Head+size:]
 		}
+		records = records[from*step:]
 	}
 	for i := from; i < res.Count; i++ {
 		r, err := t.next(res, &records)
@@ -221,16 +222,21 @@ func feed[A any](f *feeder, s executor.Stream, arg *argument[A], in iter.Seq[A])
 
 // feedRaw feeds arguments that are memory without pointers.
 func feedRaw[A any](s executor.Stream, in iter.Seq[A], size int) {
-	var b []byte
+	// What the loop uses lies beside each other, and no slice is cut for each item.
+	var room struct {
+		base    unsafe.Pointer
+		at, end int
+	}
 	for a := range in {
-		for len(b) < size {
-			var err error
-			if b, err = s.Reserve(); err != nil {
+		for room.at == room.end {
+			b, err := s.Reserve()
+			if err != nil {
 				return
 			}
+			room.base, room.at, room.end = unsafe.Pointer(unsafe.SliceData(b)), 0, len(b)/size*size
 		}
-		*(*A)(unsafe.Pointer(unsafe.SliceData(b))) = a
-		b = b[size:]
+		*(*A)(unsafe.Add(room.base, room.at)) = a
+		room.at += size
 		if !s.Commit() {
 			return
 		}

@@ -64,15 +64,14 @@ func (r *runner[A, R]) Call(ctx context.Context, arg, b []byte) ([]byte, any) {
 }
 
 // CallAll implements executor.Runner. Numbers, and all that is memory without
-// pointers, go in and out by plain copies: some 10 ns for an item, and f.
+// pointers, go in and out by plain copies: some 6 ns for an item, and f.
 func (r *runner[A, R]) CallAll(ctx context.Context, args, b []byte, p *executor.Progress) (record []byte, value any) {
 	size := int(unsafe.Sizeof(*new(A)))
 	step := executor.Head + int(unsafe.Sizeof(*new(R)))
-	raw := r.t.result.Raw() && size > 0 && step > executor.Head
-	if !raw {
-		for at := 0; at < len(args); at += size {
-			p.Begin()
-			record, value = r.Call(ctx, args[at:at+size], b[:0])
+	if !r.t.result.Raw() || size == 0 || step == executor.Head {
+		for ; len(args) > 0; args = args[size:] {
+			p.Begin(1)
+			record, value = r.Call(ctx, args[:size], b[:0])
 			if value != nil || len(record) > len(b) || executor.IsFailure(record) {
 				return record, value
 			}
@@ -81,31 +80,34 @@ func (r *runner[A, R]) CallAll(ctx context.Context, args, b []byte, p *executor.
 		}
 		return nil, nil
 	}
-	returned := true
+	n := min(len(args)/size, len(b)/step)
+	if n == 0 {
+		p.Begin(1)
+		return r.Call(ctx, args[:size], nil)
+	}
+	p.Begin(n)
+	at, returned := p.Point(), false
 	defer func() {
+		p.Reach(at)
 		if !returned {
 			if v := recover(); v != nil { // nil: the goroutine ends
 				record = r.panicked(nil, v)
 			}
 		}
 	}()
-	for ; len(args) >= size; args = args[size:] {
-		p.Begin()
-		if len(b) < step {
-			return r.Call(ctx, args[:size], nil)
-		}
-		a := *(*A)(unsafe.Pointer(unsafe.SliceData(args)))
-		returned = false
-		result, err := r.f(ctx, a)
-		returned = true
+	in, out, f := unsafe.Pointer(unsafe.SliceData(args)), unsafe.Pointer(unsafe.SliceData(b)), r.f
+	for i := range n {
+		result, err := f(ctx, *(*A)(unsafe.Add(in, i*size)))
 		if err != nil {
+			returned = true
 			return executor.AppendFailure(nil, err), nil
 		}
-		*(*R)(unsafe.Pointer(&b[executor.Head])) = result
-		executor.PutHead(b, step-executor.Head)
-		p.End(step)
-		b = b[step:]
+		slot := unsafe.Add(out, i*step)
+		executor.PutHead((*[executor.Head]byte)(slot)[:], step-executor.Head)
+		*(*R)(unsafe.Add(slot, executor.Head)) = result
+		at = p.EndAt(at, step)
 	}
+	returned = true
 	return nil, nil
 }
 

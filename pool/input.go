@@ -53,10 +53,17 @@ func (s *stream) Commit() bool {
 	b.count++
 	b.publish()
 	s.index++
-	if s.p.idle.Load() > 0 || s.index&63 == 0 && s.p.open.Load() > 0 {
-		s.p.kick()
+	if s.p.idle.Load() > 0 || s.index&63 == 0 {
+		s.offer()
 	}
 	return !s.shut.Load()
+}
+
+// offer has the pool look for items if a worker would have some.
+func (s *stream) offer() {
+	if s.p.idle.Load() > 0 || s.p.open.Load() > 0 {
+		s.p.kick()
+	}
 }
 
 // Put implements executor.Stream.
@@ -107,8 +114,8 @@ func (s *stream) Put(arg executor.Argument) error {
 	switch {
 	case s.job.Deliver != nil:
 		s.p.dispatch()
-	case s.p.idle.Load() > 0, s.index&63 == 0 && s.p.open.Load() > 0:
-		s.p.kick()
+	case s.p.idle.Load() > 0, s.index&63 == 0:
+		s.offer()
 	}
 	return nil
 }

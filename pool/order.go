@@ -170,7 +170,7 @@ func (h *hand) note(n note, now time.Time) {
 	if is.alone {
 		beyond = now.Sub(is.sent) - time.Duration(n.Worked)
 	}
-	is.s.observe(is.count, time.Duration(n.Worked), beyond, len(h.p.hands))
+	is.s.observe(is.count, time.Duration(n.Worked), beyond)
 	h.stats.Waiting += time.Duration(n.Waited)
 	h.stats.Working += time.Duration(n.Worked)
 	if n.RSS > 0 {

@@ -10,37 +10,45 @@ import "time"
 // C-36, 1987) takes a fixed part of what is left for each; here what is left is
 // what waits in the window, which amounts to the same once the input has ended.
 type pace struct {
-	item     float64 // nanoseconds that an item takes, an average in which the last orders count most
-	overhead float64 // and an order beside its items
+	item     float64 // nanoseconds that an item takes: worked / items
+	items    float64 // of the orders so far, of which the last ones count most
+	worked   float64 // what those took
+	overhead float64 // what an order takes beside its items
 	known    bool
 }
 
+const (
+	minTarget  = 300 * time.Microsecond // that an order takes at least, if there are items enough
+	maxTarget  = time.Millisecond
+	perOrder   = 50                    // how many times its overhead it takes
+	worthwhile = 50 * time.Microsecond // less is not given to another worker: it would have to be woken
+	smoothing  = 0.25
+)
+
 // atLeast learns from an order that is not done: its items take so long or longer.
 func (p *pace) atLeast(each time.Duration) {
-	if p.item = max(p.item, float64(each)); !p.known {
-		p.known = true
+	if item := float64(each); !p.known || item > p.item {
+		p.item, p.items, p.worked, p.known = item, 1, item, true
 	}
 }
 
-const (
-	minTarget = 300 * time.Microsecond // that an order takes at least, if there are items enough
-	maxTarget = time.Millisecond
-	perOrder  = 50 // how many times its overhead it takes
-	smoothing = 0.25
-)
-
 // observe learns from an order: its items, what they took, and the time from the
 // order to its note beyond that, negative where that says nothing.
+//
+// An order of a few items hardly counts, and neither does one of a moment: most of
+// what it took may be that its worker had to wait for a processor.
 func (p *pace) observe(items int, worked, beyond time.Duration) {
 	if items == 0 {
 		return
 	}
-	each := float64(worked) / float64(items)
-	if !p.known {
-		p.item, p.known = each, true
-	} else {
-		p.item += smoothing * (each - p.item)
+	n, took := float64(items), float64(worked)
+	forget := 1.0
+	if p.known {
+		forget = smoothing * min(1, max(n/float64(p.wanted()), took/float64(maxTarget)))
 	}
+	p.items += n - forget*p.items
+	p.worked += took - forget*p.worked
+	p.item, p.known = p.worked/p.items, true
 	if beyond >= 0 {
 		if p.overhead == 0 {
 			p.overhead = float64(beyond)
@@ -64,7 +72,11 @@ func (p *pace) chunk(fixed, waiting, workers int) int {
 	if fixed > 0 {
 		return fixed
 	}
-	return min(p.wanted(), max(1, (waiting+2*workers-1)/(2*workers)))
+	least := 1
+	if p.known {
+		least = int(max(float64(worthwhile)/max(p.item, 1), 1))
+	}
+	return min(p.wanted(), max(least, (waiting+2*workers-1)/(2*workers)))
 }
 
 // ahead is how many orders a worker may have beyond the one it carries out: so
@@ -94,7 +106,9 @@ const maxAhead = 64
 func (p *pace) window(fixed, workers int) int {
 	n := p.wanted()
 	if fixed > 0 {
-		n = max(fixed, min(n, 128*fixed))
+		n = max(fixed, min(n, 512*fixed))
 	}
-	return max(64, 16*workers*n)
+	return max(minWindow, 4*workers*n)
 }
+
+const minWindow = 64

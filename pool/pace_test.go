@@ -19,7 +19,7 @@ func TestPace(t *testing.T) {
 	for _, x := range []struct{ fixed, waiting, want int }{
 		{0, 1_000_000, 300}, // 300 µs
 		{0, 400, 100},       // a quarter for each of two workers, twice
-		{0, 3, 1},
+		{0, 3, 50},          // all: another worker would have to be woken for them
 		{7, 3, 7},
 	} {
 		if n := p.chunk(x.fixed, x.waiting, 2); n != x.want {
@@ -38,6 +38,36 @@ func TestPace(t *testing.T) {
 	}
 	if n := p.window(0, 2); n != 64 {
 		t.Errorf("a window of %d items that take a second", n)
+	}
+}
+
+// Orders of a few items whose worker had to wait for a processor do not say that
+// items take long; one that is not done in time does.
+func TestPaceIsSteady(t *testing.T) {
+	var p pace
+	p.observe(1, time.Microsecond, 0)
+	for range 50 {
+		p.observe(p.wanted(), time.Duration(p.wanted())*10, 0)
+	}
+	if p.item < 9 || p.item > 11 {
+		t.Fatalf("%v ns for items of 10", p.item)
+	}
+	for range 50 {
+		p.observe(3, 200*time.Nanosecond, 0)
+	}
+	p.observe(3, time.Millisecond, 0)
+	if p.item > 30 {
+		t.Errorf("%v ns after small orders, one of which was held up", p.item)
+	}
+	p.atLeast(time.Millisecond)
+	if n := p.wanted(); n != 1 {
+		t.Errorf("%d items that take a millisecond", n)
+	}
+	for range 40 {
+		p.observe(p.wanted(), time.Duration(p.wanted())*10, 0)
+	}
+	if p.item > 20 {
+		t.Errorf("%v ns when items of 10 have come again", p.item)
 	}
 }
 

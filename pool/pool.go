@@ -202,6 +202,7 @@ func (p *Pool) open1(ctx context.Context, job executor.Job, c Call, pinned *hand
 		s.pace = &pace{}
 		p.paces[job.Task] = s.pace
 	}
+	s.widen()
 	if p.closed && pinned == nil || pinned != nil && (pinned.leaving || pinned.dead) {
 		p.unlock()
 		return nil, ErrClosed

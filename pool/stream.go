@@ -78,10 +78,7 @@ func newStream(p *Pool, job executor.Job, c Call, pinned *hand) *stream {
 		s.fixed = 1
 	}
 	s.bucket = bucket{rate: c.Rate, burst: float64(max(c.Burst, 1))}
-	s.window.Store(int64(c.Window))
-	if c.Window == 0 {
-		s.window.Store(int64(new(pace).window(c.Chunk, p.o.Workers)))
-	}
+	s.window.Store(int64(cmp.Or(c.Window, minWindow)))
 	return s
 }
 
@@ -401,10 +398,15 @@ func (r *results) lowest() piece {
 }
 
 // observe learns how long items take. mu is held.
-func (s *stream) observe(items int, worked, beyond time.Duration, workers int) {
+func (s *stream) observe(items int, worked, beyond time.Duration) {
 	s.pace.observe(items, worked, beyond)
+	s.widen()
+}
+
+// widen sets the window to what suits the pace. mu is held.
+func (s *stream) widen() {
 	if s.c.Window == 0 {
-		s.window.Store(int64(s.pace.window(s.fixed, workers)))
+		s.window.Store(int64(s.pace.window(s.fixed, s.p.target)))
 		s.letIn()
 	}
 }
@@ -421,7 +423,7 @@ func (s *stream) claim() uint32 {
 
 const (
 	maxClaimTime = 1000 // nanoseconds
-	maxClaim     = 16
+	maxClaim     = 64
 )
 
 // resultSize learns how large results are: bytes of n of them.

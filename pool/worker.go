@@ -361,7 +361,7 @@ func (w *workshop) call(e *errand) (record []byte, value any) {
 	}
 	switch {
 	case e.Kind == orderValue:
-		e.progress.Begin()
+		e.progress.Begin(1)
 		if err, ok := e.value.(error); ok { // in the argument's place, see outbox
 			return executor.AppendFailure(nil, err), nil
 		}
@@ -369,7 +369,7 @@ func (w *workshop) call(e *errand) (record []byte, value any) {
 	case e.size > 0:
 		return e.runner.CallAll(ctx, e.args[e.progress.Count*e.size:e.claimed*e.size], b, &e.progress)
 	}
-	e.progress.Begin() // first: what cannot be cut off costs this item
+	e.progress.Begin(1) // first: what cannot be cut off costs this item
 	var arg []byte
 	arg, e.rest = cutArgument(e.rest, e.size)
 	return e.runner.Call(ctx, arg, b[:0])

@@ -151,12 +151,27 @@ type Progress struct {
 // the bytes of their records.
 const CountBits = 28
 
-// Begin says that the next item is about to run.
-func (p *Progress) Begin() { fence.StoreRelease64(p.At, uint64(p.Count)+1) }
+// Begin says that the next n items are about to run, one after the other. Who dies
+// between two of them is taken to have died of the second, so n is more than 1 only
+// for items of some nanoseconds.
+func (p *Progress) Begin(n int) { fence.StoreRelease64(p.At, uint64(p.Count+n)) }
 
-// End says that its record, of so many bytes, is complete.
-func (p *Progress) End(n int) {
-	p.Count++
-	p.Used += n
-	fence.StoreRelease64(p.Done, uint64(p.Count)|uint64(p.Used)<<CountBits)
+// End says that the record of the next item, of so many bytes, is complete.
+func (p *Progress) End(n int) { p.Reach(p.EndAt(p.Point(), n)) }
+
+// Point is a value of the word Done.
+type Point uint64
+
+// Point is how far it is.
+func (p *Progress) Point() Point { return Point(p.Count) | Point(p.Used)<<CountBits }
+
+// EndAt is End for a loop: from one point to the next, without a note of it in p,
+// which Reach makes at last.
+func (p *Progress) EndAt(at Point, n int) Point {
+	at += 1 + Point(n)<<CountBits
+	fence.StoreRelease64(p.Done, uint64(at))
+	return at
 }
+
+// Reach says in p how far it is.
+func (p *Progress) Reach(at Point) { p.Count, p.Used = int(at&(1<<CountBits-1)), int(at>>CountBits) }

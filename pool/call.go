@@ -2,6 +2,7 @@ package pool
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 )
@@ -106,11 +107,16 @@ func (c *Call) check() error {
 		return errors.New("pool.Call: a negative number")
 	case c.MemoryLimit < 0 || c.CPULimit < 0 || c.Weight < 0 || c.Rate < 0 || c.Burst < 0:
 		return errors.New("pool.Call: a negative number")
+	case c.Rate != 0 && !(c.Rate >= minRate && c.Rate <= maxRate):
+		return fmt.Errorf("pool.Call: a Rate of %v items a second", c.Rate)
 	case c.Chunk > maxItems:
 		return errors.New("pool.Call: Chunk is too large")
 	}
 	return nil
 }
+
+// An item each century, and more than there can be.
+const minRate, maxRate = 1. / (100 * 365 * 24 * 60 * 60), 1e12
 
 // delay is the time before retry n, from 0.
 func (r *Retry) delay(n int) time.Duration {

@@ -45,6 +45,9 @@ func (o *outbox) send(h *hand) {
 			// An argument that cannot be sent is an error of its item.
 			err = h.control.Send(context.Background(), command{Kind: commandValue, ID: c.ID, Value: fmt.Errorf("send the argument: %w", err)})
 		}
+		if err == nil && c.Kind == commandValue {
+			err = h.control.Send(context.Background(), command{Kind: commandSent, ID: c.ID})
+		}
 		if err != nil {
 			_ = h.proc.Kill() // it would wait for this for ever, if it is not dead anyway
 		}
@@ -108,11 +111,13 @@ func (v *values) of(key valueKey) chan any {
 	return c
 }
 
-// wait waits for a value.
-func (v *values) wait(c chan any) (any, error) {
+// wait waits for a value, or until nobody wants it any more.
+func (v *values) wait(c chan any, given <-chan struct{}) (any, error) {
 	var got any
 	select {
 	case got = <-c:
+	case <-given:
+		return nil, ErrGivenUp
 	case <-v.over:
 		select {
 		case got = <-c:

@@ -121,21 +121,29 @@ func (p *Pool) observe() {
 		return
 	}
 	p.telling = true
+	defer func() { p.telling = false }()
 	for len(p.events) > 0 {
 		events := p.events
 		p.events = nil
-		p.mu.Unlock()
-		for _, o := range events {
-			if f := p.o.Observe; f != nil {
-				f(o.e)
-			}
-			if o.s != nil && o.s.c.Observe != nil {
-				o.s.c.Observe(o.e)
-			}
-		}
+		p.tellAll(events)
+	}
+}
+
+// tellAll tells the observers of some events, without the lock, which is held before
+// and after, also if an observer panics.
+func (p *Pool) tellAll(events []observed) {
+	p.mu.Unlock()
+	defer func() {
 		p.mu.Lock()
 		p.told += len(events)
 		p.tell()
+	}()
+	for _, o := range events {
+		if f := p.o.Observe; f != nil {
+			f(o.e)
+		}
+		if o.s != nil && o.s.c.Observe != nil {
+			o.s.c.Observe(o.e)
+		}
 	}
-	p.telling = false
 }

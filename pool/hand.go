@@ -299,13 +299,18 @@ func (h *hand) bury() {
 	h.count()
 	orders := h.orders
 	h.orders = nil
+	next := h.ready
 	for _, is := range orders {
 		h.harvest(is)
 		left := is.run
 		if is.count > 0 {
 			left.cut(is.count, is.s.job.ArgSize)
 		}
-		if left.n > 0 && (is.running() >= 0 || is.corrupt) {
+		died := left.n > 0 && (is.running() >= 0 || is.corrupt)
+		if next && left.n > 0 {
+			next, died = false, died || is.s.inVain(left.first)
+		}
+		if died {
 			one := left
 			if left.n > 1 {
 				one = left.cut(1, is.s.job.ArgSize)

@@ -23,8 +23,11 @@ func (p *Pool) unlock() bool {
 		p.observe()
 	}
 	for _, d := range list {
-		d.r.fetch()
-		d.s.job.Deliver(d.r.Results)
+		if d.r.value != nil { // which may take a while to come
+			go d.deliver()
+		} else {
+			d.s.job.Deliver(d.r.Results)
+		}
 	}
 	if len(list) == 0 {
 		return false
@@ -35,6 +38,12 @@ func (p *Pool) unlock() bool {
 	}
 	p.mu.Unlock()
 	return true
+}
+
+// deliver waits for a value, and gives it to who has submitted the item.
+func (d *delivery) deliver() {
+	d.r.fetch(nil)
+	d.s.job.Deliver(d.r.Results)
 }
 
 // fill gives orders to workers that take some. mu is held.

@@ -45,8 +45,10 @@ type stream struct {
 	out       int  // items that workers have
 	closed    bool
 	cause     error
-	gone      bool        // it is not among the pool's any more
-	deaths    map[int]int // of items, how many workers have died of them
+	given     chan struct{} // closed with it; nil until somebody waits for a value
+	gone      bool          // it is not among the pool's any more
+	deaths    map[int]int   // of items, how many workers have died of them
+	barren    map[int]int   // and how many before they had begun them
 	results   results
 	current   piece  // what Next has returned last
 	failures  int    // that Next has returned
@@ -132,10 +134,11 @@ func (s *stream) wake() {
 	}
 }
 
-// fetch waits for a value that is under way.
-func (r *piece) fetch() {
+// fetch waits for a value that is under way, or until given is closed, which may be
+// nil.
+func (r *piece) fetch(given <-chan struct{}) {
 	if r.value != nil {
-		r.Value, r.Err = r.values.wait(r.value)
+		r.Value, r.Err = r.values.wait(r.value, given)
 	}
 }
 
@@ -163,8 +166,14 @@ func (s *stream) Next() (executor.Results, error) {
 		}
 		if s.results.head < len(s.results.ready) {
 			s.current = s.results.pop()
+			if s.current.value != nil && s.given == nil {
+				s.given = make(chan struct{})
+			}
 			s.p.unlock()
-			s.current.fetch()
+			if s.current.fetch(s.given); errors.Is(s.current.Err, ErrGivenUp) {
+				s.p.mu.Lock()
+				continue // it is closed
+			}
 			return s.current.Results, nil
 		}
 		if s.ended && s.settled == s.total {
@@ -228,6 +237,9 @@ func (s *stream) close(cause error) {
 		s.p.deliveries = append(s.p.deliveries, delivery{s, piece{Results: executor.Results{Count: 1, Err: cause}}})
 	}
 	s.closed, s.cause = true, cause
+	if s.given != nil {
+		close(s.given)
+	}
 	s.shut.Store(true)
 	s.stopWaiting()
 	s.letIn()
@@ -287,6 +299,12 @@ func (s *stream) pending() (n int) {
 
 // take takes up to n items that wait. mu is held.
 func (s *stream) take(n int) (r run, ok bool) {
+	// The oldest first, or an endless input would let some wait for ever.
+	if len(s.values) > 0 && !s.before(s.values[0].first) {
+		r = s.values[0]
+		s.values = s.values[1:]
+		return r, true
+	}
 	if len(s.returned) > 0 {
 		first := &s.returned[0]
 		r = first.cut(n, s.job.ArgSize)
@@ -305,96 +323,21 @@ func (s *stream) take(n int) (r run, ok bool) {
 		}
 		s.blocks = s.blocks[1:]
 	}
-	if len(s.values) > 0 {
-		r = s.values[0]
-		s.values = s.values[1:]
-		return r, true
-	}
 	return run{}, false
 }
 
-// results are pieces that can be given out, in ready, and those that come before
-// their turn, if there is an order: a binary heap, which is small, for workers take
-// items in their order. That of container/heap would allocate for each.
-type results struct {
-	ready   []piece // from head on
-	head    int
-	early   []piece
-	next    int // index of the first item that is not in ready, if ordered
-	ordered bool
-}
-
-func (r *results) push(p piece) {
-	if r.ordered && p.First != r.next {
-		r.raise(p)
-		return
+// before reports whether an item waits in another way that is older than one that
+// was put for itself. mu is held.
+func (s *stream) before(index int) bool {
+	if len(s.returned) > 0 {
+		return s.returned[0].first < index
 	}
-	r.put(p)
-	for len(r.early) > 0 && r.early[0].First == r.next {
-		r.put(r.lowest())
-	}
-}
-
-// put adds a piece to those that are ready.
-func (r *results) put(p piece) {
-	if len(r.ready) == cap(r.ready) && r.head > len(r.ready)/2 { // rather than grow for ever
-		n := copy(r.ready, r.ready[r.head:])
-		clear(r.ready[n:])
-		r.ready, r.head = r.ready[:n], 0
-	}
-	r.ready = append(r.ready, p)
-	r.next = p.First + p.Count
-}
-
-// pop takes the first that is ready.
-func (r *results) pop() piece {
-	p := r.ready[r.head]
-	r.ready[r.head] = piece{}
-	if r.head++; r.head == len(r.ready) {
-		r.ready, r.head = r.ready[:0], 0
-	}
-	return p
-}
-
-// all takes all that there are.
-func (r *results) all() []piece {
-	list := append(r.ready[r.head:], r.early...)
-	*r = results{}
-	return list
-}
-
-// raise puts a piece into the heap.
-func (r *results) raise(p piece) {
-	r.early = append(r.early, p)
-	for i := len(r.early) - 1; i > 0; {
-		above := (i - 1) / 2
-		if r.early[above].First < r.early[i].First {
-			return
+	for _, b := range s.blocks {
+		if n, _ := b.available(); n > 0 {
+			return b.first+b.taken < index
 		}
-		r.early[i], r.early[above] = r.early[above], r.early[i]
-		i = above
 	}
-}
-
-// lowest takes the first piece out of the heap.
-func (r *results) lowest() piece {
-	first, last := r.early[0], len(r.early)-1
-	r.early[0] = r.early[last]
-	r.early[last] = piece{}
-	r.early = r.early[:last]
-	for i := 0; ; {
-		least := i
-		for _, below := range [2]int{2*i + 1, 2*i + 2} {
-			if below < last && r.early[below].First < r.early[least].First {
-				least = below
-			}
-		}
-		if least == i {
-			return first
-		}
-		r.early[i], r.early[least] = r.early[least], r.early[i]
-		i = least
-	}
+	return false
 }
 
 // observe learns how long items take. mu is held.
@@ -457,6 +400,19 @@ func (s *stream) restore(r run) {
 	s.returned = append(s.returned, r)
 	s.p.queue.add(s)
 }
+
+// inVain counts workers that have died before they had begun an item that was next.
+// One by one that is nothing to the item; if it goes on like that it is why, for its
+// argument kills who decodes it. mu is held.
+func (s *stream) inVain(index int) bool {
+	if s.barren == nil {
+		s.barren = map[int]int{}
+	}
+	s.barren[index]++
+	return s.barren[index] >= maxBarren
+}
+
+const maxBarren = 16
 
 // again reports whether an item whose worker died runs again, and sees to it. mu
 // is held.

@@ -71,6 +71,7 @@ const (
 	commandDrop                       // segment No is not used any more
 	commandTask                       // Name has number No
 	commandValue                      // Value is the argument of order ID
+	commandSent                       // the argument of order ID was sent: it is here, or never will be
 	commandCarry                      // Value are the values of the context of order ID
 	commandCancel                     // of order ID, because of Value, an error
 )

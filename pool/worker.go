@@ -82,6 +82,8 @@ type workshop struct {
 	segments map[uint32]*mp.RawArray[byte]
 	tasks    map[uint32]executor.Runner
 	values   map[uint64]any
+	arrived  uint64 // the order whose argument came last
+	lost     error  // why something could not be received, the last time
 	carried  map[uint64][]string
 	changed  chan struct{} // closed when one of those has come, or none can
 	ended    bool
@@ -107,6 +109,7 @@ func (w *workshop) listen() {
 		case errors.Is(err, io.EOF), errors.Is(err, mp.ErrClosed):
 			w.ended = true
 		case err != nil: // of a value that cannot be decoded, or whose handles cannot come now
+			w.lost = err
 		case c.Kind == commandSegment:
 			w.segments[c.No] = c.Segment
 		case c.Kind == commandDrop:
@@ -117,7 +120,11 @@ func (w *workshop) listen() {
 		case c.Kind == commandTask:
 			w.tasks[c.No], _ = executor.Lookup(c.Name)
 		case c.Kind == commandValue:
-			w.values[c.ID] = c.Value
+			w.values[c.ID], w.arrived = c.Value, c.ID
+		case c.Kind == commandSent:
+			if w.arrived != c.ID {
+				w.values[c.ID] = fmt.Errorf("receive the argument: %w", w.lost)
+			}
 		case c.Kind == commandCarry:
 			w.carried[c.ID], _ = c.Value.([]string)
 		case c.Kind == commandCancel:

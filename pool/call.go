@@ -39,8 +39,11 @@ type Call struct {
 	// MemoryLimit is how much memory of its own a worker may have while it runs an
 	// item, in bytes: when it is seen to have more it is killed, and the error
 	// wraps ErrMemoryLimit. It is looked at every 5 ms, and what grows fast is
-	// beyond it by then; StartOptions.MemoryLimit is exact, and for the whole life
-	// of a worker. 0 is no limit.
+	// beyond it by then. With Options.Cgroup it is exact, and for the processes
+	// that the item starts as well; it counts what the worker was first to touch of
+	// memory that it shares with others, but not what the pool shares with it.
+	// StartOptions.MemoryLimit is exact, and for the whole life of a worker. 0 is no
+	// limit.
 	MemoryLimit int64
 
 	// CPULimit is how much processor time an item may use, all threads of the

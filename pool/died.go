@@ -23,13 +23,13 @@ type WorkerDiedError struct {
 	State  mp.State      // how the process ended: exit code, signal
 	Exit   *mp.ExitError // what is known of that, the runtime's crash report among it
 	Stderr string        // the last that the worker wrote to its standard error
-	Cause  error         // why the pool killed it, if it did
+	Cause  error         // why the pool killed it, or had the kernel kill it
 	Deaths int           // how many workers have died of the item, this one included
 
 	// OutOfMemory says that it was for want of memory: the runtime could not get
-	// any, Call.MemoryLimit was exceeded, or the kernel has killed it, which is
-	// likely if it got a SIGKILL that nobody owns up to while the kernel counted
-	// such a kill. Usage is the most that the process had, and Limit what it was
+	// any, Call.MemoryLimit was exceeded, or the kernel has killed it: with
+	// Options.Cgroup that is certain, and otherwise likely if it got a SIGKILL that
+	// nobody owns up to while the kernel counted such a kill. Usage is the most that the process had, and Limit what it was
 	// allowed, in bytes, where they are known.
 	OutOfMemory  bool
 	Usage, Limit int64
@@ -99,6 +99,11 @@ func (h *hand) obituary(is *issued, index int) *WorkerDiedError {
 	err.Usage = err.State.MaxRSS
 	kills := machine.OutOfMemoryKills()
 	switch {
+	case h.kills > 0 && h.why == nil && err.State.Signal == syscall.SIGKILL:
+		err.OutOfMemory, err.Limit, err.Usage = true, is.s.c.MemoryLimit, max(err.Usage, h.peak)
+		if h.p.kills = kills; err.Limit > 0 {
+			err.Cause = ErrMemoryLimit
+		}
 	case errors.Is(h.why, ErrMemoryLimit):
 		err.OutOfMemory, err.Limit, err.Usage = true, is.s.c.MemoryLimit, max(err.Usage, is.memory)
 	// A runtime that gets no memory does not always come to say so.

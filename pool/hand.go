@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"multiproc/internal/machine"
 	"multiproc/mp"
 	"multiproc/mp/executor"
 )
@@ -23,7 +24,8 @@ type hand struct {
 	control *mp.Conn[command, report]
 	stderr  tail
 	lines   []*prefixer
-	cpus    int // which of Options.CPUs; -1: none
+	cpus    int                  // which of Options.CPUs; -1: none
+	group   *machine.MemoryGroup // nil: none
 
 	// Under the pool's lock:
 	started  bool // there is a process
@@ -41,6 +43,8 @@ type hand struct {
 	filling  bool      // it gets orders until it has as many as it may have
 	counted  counted   // what it is counted as in Pool.idle and open
 	why      error     // it is killed by the pool
+	kills    int64     // how many processes the kernel has killed of its group, for want of memory
+	peak     int64     // and the most memory that the group had; both known when it is dead
 	setupErr error
 
 	values values
@@ -137,8 +141,56 @@ func (h *hand) start() error {
 	h.proc, err = worker.With(o).Start(context.Background(), equipment{theirLane, theirControl})
 	if err != nil {
 		_, _, _, _ = lane.Close(), theirLane.Close(), control.Close(), theirControl.Close()
+		return err
+	}
+	if err = h.join(); err != nil {
+		_ = h.proc.Kill()
+		<-h.proc.Done()
+		_, _ = lane.Close(), control.Close()
 	}
 	return err
+}
+
+// groupPrefix is how the names of workers' control groups begin: this process's
+// number follows, and the worker's.
+const groupPrefix = "multiproc-"
+
+// join moves a worker that has just begun into a control group of its own.
+func (h *hand) join() error {
+	in, pid := h.p.o.Cgroup, h.proc.PID()
+	if in == "" {
+		return nil
+	}
+	g, err := machine.NewMemoryGroup(in, fmt.Sprintf("%s%d-%d", groupPrefix, os.Getpid(), pid))
+	if err != nil {
+		return err
+	}
+	if err = g.Add(pid); err != nil {
+		_ = g.Remove()
+		return err
+	}
+	h.group = g
+	return nil
+}
+
+// bound has the kernel bound the memory of a worker that is given an item of s. mu is
+// held.
+func (h *hand) bound(s *stream) {
+	limit := s.c.MemoryLimit
+	if limit > 0 {
+		limit += h.p.memory.size()
+	}
+	// If it has more already it is ended as if there were no group.
+	_ = h.group.Limit(limit)
+}
+
+// part takes the group of a dead worker away.
+func (h *hand) part() {
+	kills, peak := h.group.Kills(), h.group.Peak()
+	_ = h.group.Remove()
+	h.p.mu.Lock()
+	h.kills, h.peak = kills, peak
+	h.p.unlock()
 }
 
 // follow is the life of a worker.
@@ -171,6 +223,9 @@ func (h *hand) follow() {
 	}
 	for _, l := range h.lines {
 		l.flush()
+	}
+	if h.group != nil {
+		h.part()
 	}
 	p.mu.Lock()
 	h.bury()
@@ -232,8 +287,12 @@ func (h *hand) takes(s *stream) bool {
 	if h.dead || h.leaving || s.pinned != nil && s.pinned != h || s.pinned == nil && (!h.ready || h.spare) || h.left == 0 {
 		return false
 	}
-	if len(h.orders) == 0 {
+	last := len(h.orders) - 1
+	if last < 0 {
 		return true
+	}
+	if h.group != nil && h.orders[last].s.c.MemoryLimit != s.c.MemoryLimit {
+		return false
 	}
 	ahead := s.pace.ahead(s.fixed)
 	return len(h.orders) <= ahead && (h.filling || len(h.orders) <= ahead/2)

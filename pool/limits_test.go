@@ -5,8 +5,14 @@ package pool_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -279,4 +285,99 @@ func TestIdle(t *testing.T) {
 		}, "several run at once")
 		mptest.Eventually(t, func() bool { return len(p.Stats().Workers) == 1 }, "one worker is left")
 	}
+}
+
+// A worker in a control group of its own: the kernel holds its limit, and what its
+// items leave behind ends with it.
+func TestCgroup(t *testing.T) {
+	dir := memoryGroup(t)
+	p, err := pool.New(pool.Options{Workers: 1, Cgroup: dir, Start: mp.StartOptions{Stderr: discard{}}})
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	const limit = 200 << 20
+	left, err := Leave.RunOn(t.Context(), p, mp.None{})
+	if err != nil || !mptest.Alive(left) {
+		t.Error(left, err)
+	}
+	i := 0
+	items := []victim{{N: 0}, {1, "hoard"}, {N: 2}}
+	for r, err := range Meet.Map(t.Context(), p.With(pool.Call{MemoryLimit: limit}), slices.Values(items)) {
+		var d *pool.WorkerDiedError
+		switch {
+		case i != 1 && (err != nil || r != i):
+			t.Error(i, r, err)
+		case i == 1 && (!errors.As(err, &d) || !errors.Is(err, pool.ErrMemoryLimit) || !d.OutOfMemory || d.Limit != limit || d.State.Signal != syscall.SIGKILL):
+			t.Errorf("%v %+v", err, d)
+		case i == 1:
+			t.Logf("%v, of %d", err, d.Usage)
+		}
+		i++
+	}
+	if mptest.Alive(left) {
+		t.Error("what the first item has started lives on")
+	}
+	// Without a limit it may have more.
+	if n, err := Large.RunOn(t.Context(), p, 2*limit); n != 2*limit || err != nil {
+		t.Error(n, err)
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	if list, _ := filepath.Glob(fmt.Sprintf("%s/multiproc-%d-*", dir, os.Getpid())); len(list) > 0 {
+		t.Errorf("groups are left: %q", list)
+	}
+	if _, err := pool.New(pool.Options{Cgroup: t.TempDir()}); err == nil || !strings.Contains(err.Error(), "control group") {
+		t.Errorf("in a directory that is none: %v", err)
+	}
+}
+
+// leave leaves a process behind, and returns its number.
+func leave(context.Context, mp.None) (int, error) {
+	c := exec.Command("sleep", "60")
+	if err := c.Start(); err != nil {
+		return 0, err
+	}
+	pid := c.Process.Pid
+	return pid, c.Process.Release()
+}
+
+// large uses so much memory.
+func large(_ context.Context, n int) (int, error) {
+	b := make([]byte, n)
+	for i := 0; i < n; i += 4096 {
+		b[i] = 1
+	}
+	return len(b), nil
+}
+
+var (
+	Leave = mp.Func(leave)
+	Large = mp.Func(large)
+)
+
+// memoryGroup is the directory of the control group of this process, of version 1, or
+// of version 2 if groups in it may bound memory.
+func memoryGroup(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		t.Skip(err)
+	}
+	for line := range strings.Lines(string(b)) {
+		f := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		if len(f) == 3 && f[1] == "memory" {
+			return "/sys/fs/cgroup/memory" + f[2]
+		}
+		if len(f) == 3 && f[0] == "0" {
+			if on, _ := os.ReadFile("/sys/fs/cgroup" + f[2] + "/cgroup.subtree_control"); strings.Contains(string(on), "memory") {
+				return "/sys/fs/cgroup" + f[2]
+			}
+		}
+	}
+	t.Skip("no control group that bounds memory")
+	return ""
 }

@@ -19,6 +19,7 @@ type memory struct {
 	used     int
 	large    []span // with a segment of their own, and free
 	idle     int    // bytes of those
+	total    int64  // bytes of all segments
 	next     uint32
 	segments map[uint32]*segment
 	dropped  func(uint32) // tells workers
@@ -67,7 +68,15 @@ func (m *memory) segment(n int) (*segment, error) {
 	m.next++
 	s := &segment{m.next, a, a.Elements()}
 	m.segments[s.no] = s
+	m.total += int64(n)
 	return s, nil
+}
+
+// size is how much memory there is, in bytes.
+func (m *memory) size() int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.total
 }
 
 // alloc returns a span of at least n bytes. What is in it is what was there
@@ -144,6 +153,7 @@ func (m *memory) release(s span) {
 		m.large = m.large[1:]
 		m.idle -= old.n
 		delete(m.segments, old.seg.no)
+		m.total -= int64(old.n)
 		_ = old.seg.array.Close()
 		m.dropped(old.seg.no)
 	}

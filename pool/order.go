@@ -100,6 +100,9 @@ func (h *hand) issue(s *stream, r run, now time.Time) {
 	} else {
 		o.Kind = orderValue
 	}
+	if h.group != nil {
+		h.bound(s)
+	}
 	h.orders = append(h.orders, is)
 	s.out += r.n
 	if h.left > 0 && s.pinned == nil {

@@ -65,6 +65,15 @@ type Options struct {
 	Idle time.Duration
 	Min  int
 
+	// Cgroup is the directory of a control group of the kernel that this process
+	// may write to: of version 2, delegated to it (systemd: Delegate=yes), or of the
+	// memory controller of version 1. Each worker gets a group of its own in it,
+	// with the processes that its tasks start. Then Call.MemoryLimit is the
+	// kernel's to enforce, at once and exactly, and the processes that a task
+	// leaves behind end with the worker. In version 2 the processes that are in the
+	// directory itself move to a group "main" in it. "" is none.
+	Cgroup string
+
 	// MinFree is how much memory must be available, in bytes, for an item to begin
 	// beside others: with less, one runs at a time. 0 does not ask.
 	MinFree int64
@@ -144,6 +153,9 @@ func New(o Options) (*Pool, error) {
 		kicks: make(chan struct{}, 1), over: make(chan struct{}),
 	}
 	p.memory = newMemory(p.drop)
+	if o.Cgroup != "" {
+		machine.SweepMemoryGroups(o.Cgroup, groupPrefix)
+	}
 	p.kills = machine.OutOfMemoryKills()
 	p.lookAtMemory(time.Now())
 	// The first worker shows whether there can be any.

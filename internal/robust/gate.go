@@ -84,6 +84,15 @@ var audit atomic.Pointer[func()]
 // deathWord changes whenever a process of the family dies uncleanly.
 var deathWord atomic.Pointer[uint32]
 
+// Deaths is the death word: who keeps accounts looks through them when it has
+// changed.
+func Deaths() uint32 {
+	if w := deathWord.Load(); w != nil {
+		return atomic.LoadUint32(w)
+	}
+	return 0
+}
+
 // SetDeathWord names the word that every sleeper of this process also sleeps
 // on. It must stay mapped for the life of the process.
 func SetDeathWord(w *uint32) {

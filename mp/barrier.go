@@ -9,14 +9,18 @@ import (
 
 // Barrier lets a number of parties, processes or goroutines, wait for each
 // other, again and again: Python's Barrier, without its action, which is for
-// the party whose index is 0. So far it lives in a place.
+// the party whose index is 0. It lives in shared memory or in a place.
 //
 // One who stops waiting breaks the barrier for all, since they would wait in
-// vain: its context ends, it closes its handle, it is killed or loses its
+// vain: its context ends, it closes its handle, its process ends or loses its
 // connection to the place. Then Wait returns ErrBroken until Reset.
 //
 // What the parties did before Wait happens before what any of them does after
 // it.
+//
+// Cost: in memory some 100 ns for Wait where nobody has to be waited for, a system
+// call to wake those who sleep, and 64 KiB of addresses, of which two or three pages
+// are used; in a place a round trip.
 type Barrier struct {
 	travels
 	h handle[driver.Barrier]

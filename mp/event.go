@@ -6,11 +6,14 @@ import (
 	"multiproc/mp/driver"
 )
 
-// Event is a flag that one sets and others wait for: Python's Event. So far it
-// lives in a place.
+// Event is a flag that one sets and others wait for, in shared memory or in a place:
+// Python's Event.
 //
 // What a process did before Set happens before what follows a Wait that it
 // ends. The death of a process leaves the flag as it is.
+//
+// Cost: in memory some 30 ns where nobody waits, and a system call to wake who does;
+// in a place a round trip each.
 type Event struct {
 	travels
 	h handle[driver.Event]

@@ -120,3 +120,6 @@ func ArriveAs(h codec.Handle, fd int, id shm.ID) error {
 	copy(ref[4:], id[:])
 	return in.Import(h, ref)
 }
+
+// WaitersOf is how many processes wait for a semaphore in memory.
+func WaitersOf(s *Semaphore) int { return s.h.obj.(interface{ Waiting() int }).Waiting() }

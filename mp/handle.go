@@ -58,6 +58,9 @@ var memory = &local.Place{Family: func() (shm.ID, error) {
 		return shm.ID{}, err
 	}
 	return f.table.Family(), nil
+}, Members: func() local.Members {
+	f, _ := theFamily() // which there is: it was asked for its id, or has received the object
+	return f.table
 }}
 
 // traveller is what a session needs of a handle, to send it to another process

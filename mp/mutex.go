@@ -94,6 +94,15 @@ func (m *Mutex) travel() traveller { return &m.h }
 // counts for itself.
 type held struct{ n atomic.Int64 }
 
+// drop takes one off, and reports whether there was one.
+func (h *held) drop() bool {
+	if h.n.Add(-1) >= 0 {
+		return true
+	}
+	h.n.Add(1)
+	return false
+}
+
 // lock takes a lock by a method.
 func lock[O driver.Object](ctx context.Context, h *handle[O], n *held, method func(O, context.Context) error) error {
 	err := h.do(ctx, method)
@@ -116,11 +125,7 @@ func tryLock[O driver.Object](ctx context.Context, h *handle[O], n *held, method
 // mistake of the program; an error says that the connection is lost, and with it
 // what was held.
 func unlock[O driver.Object](h *handle[O], n *held, verb string, method func(O, context.Context) error) {
-	mine := n.n.Add(-1) >= 0
-	if !mine {
-		n.n.Add(1)
-	}
-	if h.near || !mine {
+	if mine := n.drop(); h.near || !mine {
 		panic(fmt.Sprintf("mp: %s of %v, which process %d does not hold through this handle", verb, h, Self().PID))
 	}
 	ctx, cancel := openContext()

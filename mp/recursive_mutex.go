@@ -7,9 +7,9 @@ import (
 )
 
 // RecursiveMutex is a lock whose owner may take it again, and gives it back as
-// often: Python's RLock. So far it lives in a place.
+// often: Python's RLock. It lives in shared memory or in a place.
 //
-// The owner is the process, more exactly its connection to the place: all its
+// The owner is the process, in a place its connection to that: all its
 // goroutines, and all its handles to the mutex, are one owner. So it excludes
 // processes from one another and no goroutines within one; a Mutex does both.
 //
@@ -18,6 +18,9 @@ import (
 //
 // What an owner did before its last Unlock happens before what the next one
 // does after Lock.
+//
+// Cost: in memory some 80 ns for Lock and Unlock when nobody else wants it; in a place
+// a round trip each.
 type RecursiveMutex struct {
 	travels
 	h    handle[driver.RecursiveMutex]
@@ -45,7 +48,12 @@ func (m *RecursiveMutex) TryLock(ctx context.Context) (bool, error) {
 // Unlock takes back one Lock through this handle; it panics if there is none.
 // If the connection to the place was lost since, the mutex is no longer held,
 // and Unlock returns.
-func (m *RecursiveMutex) Unlock() { unlock(&m.h, &m.held, "unlock", driver.RecursiveMutex.Unlock) }
+func (m *RecursiveMutex) Unlock() {
+	if m.h.near && m.held.drop() && m.h.obj.Unlock(context.Background()) == nil {
+		return
+	}
+	unlock(&m.h, &m.held, "unlock", driver.RecursiveMutex.Unlock)
+}
 
 // Close gives the handle back.
 func (m *RecursiveMutex) Close() error { return m.h.Close() }

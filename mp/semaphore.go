@@ -8,23 +8,26 @@ import (
 )
 
 // Semaphore is a number of permits that processes, and goroutines within them,
-// take and give back: Python's Semaphore and BoundedSemaphore. So far it lives
-// in a place.
+// take and give back, in shared memory or in a place: Python's Semaphore and
+// BoundedSemaphore.
 //
-// If a process is killed, or loses its connection to the place, the permits
+// If a process ends in any way, or loses its connection to the place, the permits
 // that it has come back, but never more than there were at first. A semaphore
 // that begins with none is good for signals: one process releases, another
 // acquires, and a signal that was received is used up whatever happens.
 //
 // What a process did before Release happens before what the one does that gets
 // the permit.
+//
+// Cost: in memory some 150 ns for Acquire and Release when nobody waits, and 128 KiB
+// of addresses, of which two or three pages are used; in a place a round trip each.
 type Semaphore struct {
 	travels
 	h handle[driver.Semaphore]
 }
 
-// NewSemaphore makes a semaphore with n permits; see In and WithName. Release
-// may add to them.
+// NewSemaphore makes a semaphore with n permits, 2 147 483 647 at most; see In and
+// WithName. Release may add to them.
 func NewSemaphore(n int, opts ...Option) (*Semaphore, error) {
 	return newSemaphore(driver.KindSemaphore, n, opts)
 }
@@ -44,7 +47,7 @@ func newSemaphore(kind driver.Kind, n int, opts []Option) (*Semaphore, error) {
 }
 
 // Acquire takes a permit, waiting while there is none. Who waits first is served
-// first.
+// first; in memory that holds for processes, whose goroutines take turns within.
 func (s *Semaphore) Acquire(ctx context.Context) error { return s.h.do(ctx, driver.Semaphore.Acquire) }
 
 // TryAcquire takes a permit if there is one, and reports whether it did.
@@ -60,7 +63,9 @@ func (s *Semaphore) Release(ctx context.Context) error {
 	return s.h.do(ctx, driver.Semaphore.Release)
 }
 
-// Close gives the handle back.
+// Close gives the handle back. Permits that were acquired through it stay acquired
+// until Release, which works all the same, or until the process ends; signals are
+// used up.
 func (s *Semaphore) Close() error { return s.h.Close() }
 
 // String names the object.

@@ -32,6 +32,8 @@ var _ interface {
 	driver.MutexOwner
 } = (*mutex)(nil)
 
+const mutexSize = robust.LockSize + int64(unsafe.Sizeof(Health{}))
+
 func newMutex(p *Place, seg *shm.Segment) (*mutex, error) {
 	m := &mutex{object: object{place: p}, lock: &robust.Lock{}}
 	if err := m.Adopt(seg, seg.Size, m.lock.Abort, nil); err != nil {
@@ -125,7 +127,12 @@ func (m *mutex) Unlock(context.Context) error {
 	return nil
 }
 
-func (m *mutex) notHeld() error { return fmt.Errorf("%s: %w", m, mperr.ErrNotHeld) }
+func (m *mutex) notHeld() error {
+	if m.Closed() {
+		return m.ErrClosed()
+	}
+	return fmt.Errorf("%s: %w", m, mperr.ErrNotHeld)
+}
 
 func (m *mutex) Owner(ctx context.Context) (int, error) {
 	if ctx.Err() != nil {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 
+	"multiproc/internal/ledger"
 	"multiproc/internal/mperr"
+	"multiproc/internal/robust"
 	"multiproc/internal/shm"
 	"multiproc/mp/driver"
 )
@@ -15,6 +17,15 @@ import (
 type Place struct {
 	// Family is the id of the family, which may have to be founded first.
 	Family func() (shm.ID, error)
+	// Members are its processes. It is called when there is a family.
+	Members func() Members
+}
+
+// Members are the processes of a family; a *table.Table is.
+type Members interface {
+	ledger.Family
+	// Owe says that this process has accounts, which are closed when it has ended.
+	Owe()
 }
 
 var _ driver.Place = (*Place)(nil)
@@ -31,9 +42,15 @@ type Object interface {
 var kinds = []struct {
 	kind driver.Kind
 	seg  shm.Kind
+	size int64 // of the object's memory
 	make func(p *Place, seg *shm.Segment) (driver.Object, error)
 }{
-	{driver.KindMutex, shm.KindMutex, asObject(newMutex)},
+	{driver.KindMutex, shm.KindMutex, mutexSize, asObject(newMutex)},
+	{driver.KindRecursiveMutex, shm.KindRecursiveMutex, robust.LockSize, asObject(newRecursive)},
+	{driver.KindSemaphore, shm.KindSemaphore, ledger.SemaphoreSize, asObject(newSemaphore)},
+	{driver.KindBoundedSemaphore, shm.KindSemaphore, ledger.SemaphoreSize, asObject(newSemaphore)},
+	{driver.KindEvent, shm.KindEvent, eventSize, asObject(newEvent)},
+	{driver.KindBarrier, shm.KindBarrier, ledger.BarrierSize, asObject(newBarrier)},
 }
 
 // asObject keeps the nil of an error from becoming an object.
@@ -50,17 +67,28 @@ func asObject[O driver.Object](make func(*Place, *shm.Segment) (O, error)) func(
 // KindOf is what the segment of an object holds; 0 if memory does not offer
 // objects of that kind.
 func KindOf(kind driver.Kind) shm.Kind {
+	seg, _ := kindOf(kind)
+	return seg
+}
+
+func kindOf(kind driver.Kind) (seg shm.Kind, size int64) {
 	for _, k := range kinds {
 		if k.kind == kind {
-			return k.seg
+			return k.seg, k.size
 		}
 	}
-	return 0
+	return 0, 0
 }
 
 // Open makes an object. Objects in memory have no names.
-func (p *Place) Open(_ context.Context, spec driver.Spec) (driver.Object, error) {
-	kind := KindOf(spec.Kind)
+func (p *Place) Open(ctx context.Context, spec driver.Spec) (driver.Object, error) {
+	switch {
+	case ctx.Err() != nil:
+		return nil, mperr.Ended(ctx)
+	case spec.Name != "":
+		return nil, fmt.Errorf("objects in memory have no names: %w", errors.ErrUnsupported)
+	}
+	kind, size := kindOf(spec.Kind)
 	if kind == 0 {
 		return nil, fmt.Errorf("memory has no %s so far: make it in a place, with mp.In(m), where m is what manager.Start or manager.Dial returned: %w", spec.Kind, errors.ErrUnsupported)
 	}
@@ -68,7 +96,11 @@ func (p *Place) Open(_ context.Context, spec driver.Spec) (driver.Object, error)
 	if err != nil {
 		return nil, err
 	}
-	seg, err := Create(family, kind, [16]byte{}, shm.PageSize(), [4]uint64{})
+	params := [4]uint64{uint64(spec.Size)}
+	if spec.Kind == driver.KindBoundedSemaphore {
+		params[1] = 1
+	}
+	seg, err := Create(family, kind, [16]byte{}, shm.RoundPage(shm.HeaderSize+size), params)
 	if err != nil {
 		return nil, err
 	}
@@ -94,6 +126,9 @@ func (p *Place) Extract(context.Context, []byte) (driver.Object, error) {
 
 func (p *Place) String() string { return "memory" }
 
+// here tells a Place from others, also where it is a part of one.
+func (p *Place) here() *Place { return p }
+
 // object is what the objects of a Place have in common.
 type object struct {
 	Memory
@@ -107,6 +142,13 @@ func (o *object) Reference(context.Context) (string, []byte, error) {
 
 // Embed fails: what is kept elsewhere cannot keep memory of this machine.
 func (o *object) Embed(into driver.Place) ([]byte, error) {
+	here, ok := into.(interface{ here() *Place })
+	switch {
+	case o.Closed():
+		return nil, o.ErrClosed()
+	case ok && here.here() == o.place:
+		return nil, fmt.Errorf("%s: no value in memory refers to it by bytes alone: %w", o, errors.ErrUnsupported)
+	}
 	return nil, fmt.Errorf("%s is in memory and cannot be kept in %v: make it with mp.In the same place: %w", o, into, mperr.ErrForeign)
 }
 

@@ -5,18 +5,29 @@ package local
 import (
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 
 	"multiproc/internal/complete"
 	"multiproc/internal/mperr"
 	"multiproc/internal/shm"
+	"multiproc/internal/table"
 	"multiproc/mp/driver"
 )
 
 func testPlace() *Place {
-	family := shm.NewID()
-	return &Place{Family: func() (shm.ID, error) { return family, nil }}
+	t := family()
+	return &Place{Family: func() (shm.ID, error) { return t.Family(), nil }, Members: func() Members { return t }}
 }
+
+// family is one that has this process alone.
+var family = sync.OnceValue(func() *table.Table {
+	t, err := table.Create("test")
+	if err != nil {
+		panic(err)
+	}
+	return t
+})
 
 func wantErr(t *testing.T, what string, err, want error) {
 	t.Helper()
@@ -28,8 +39,8 @@ func wantErr(t *testing.T, what string, err, want error) {
 // What memory does not offer it says early, and how to get it.
 func TestUnsupportedKinds(t *testing.T) {
 	p := testPlace()
-	_, err := p.Open(t.Context(), driver.Spec{Kind: driver.KindBarrier})
-	wantErr(t, "a Barrier", err, errors.ErrUnsupported)
+	_, err := p.Open(t.Context(), driver.Spec{Kind: driver.KindDict})
+	wantErr(t, "a Dict", err, errors.ErrUnsupported)
 	if err != nil && !strings.Contains(err.Error(), "mp.In") {
 		t.Errorf("%v does not say what to do", err)
 	}
@@ -76,6 +87,6 @@ func TestMutex(t *testing.T) {
 	if err := m.Unlock(ctx); err != nil {
 		t.Error(err)
 	}
-	wantErr(t, "a second Unlock", m.Unlock(ctx), mperr.ErrNotHeld)
+	wantErr(t, "a second Unlock", m.Unlock(ctx), mperr.ErrClosed)
 	wantErr(t, "a second Close", m.Close(), mperr.ErrClosed)
 }

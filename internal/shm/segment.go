@@ -45,9 +45,13 @@ const (
 	KindMutex
 	KindRawValue
 	KindRawArray
+	KindRecursiveMutex
+	KindSemaphore
+	KindEvent
+	KindBarrier
 )
 
-var kindNames = [...]string{"", "family table", "queue", "pipe", "value", "array", "counter", "mutex", "raw value", "raw array"}
+var kindNames = [...]string{"", "family table", "queue", "pipe", "value", "array", "counter", "mutex", "raw value", "raw array", "recursive mutex", "semaphore", "event", "barrier"}
 
 func (k Kind) String() string {
 	if int(k) < len(kindNames) && k != 0 {

@@ -103,6 +103,7 @@ type Table struct {
 	self  Ref
 	life  robust.Lock
 	hint  atomic.Uint32 // where to look for a free slot
+	owes  atomic.Bool
 }
 
 // ErrFull is returned by Reserve when MaxProcesses processes are alive.
@@ -313,9 +314,16 @@ func (t *Table) Bump() {
 	futex.Wake(t.death, 1<<30)
 }
 
+// Owe says that this process has accounts in shared memory that others close for it
+// when it has ended: they are told then, however it ends.
+func (t *Table) Owe() { t.owes.Store(true) }
+
 // Leave marks this process as ending in order: it holds no lock and no end of
 // a pipe any more.
 func (t *Table) Leave() {
+	if t.owes.Load() {
+		return
+	}
 	s := &t.slots[t.self.Slot]
 	atomic.StoreUint32(&s.state, atomic.LoadUint32(&s.state)&^stateMask|clean)
 }

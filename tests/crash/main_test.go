@@ -138,6 +138,17 @@ func covered() map[string]func(*testing.T, string) {
 	add(server, "table.serving")
 	add(starter, "table.reserved", "table.aged")
 	add(poolWorker, "pool.order.begun", "pool.item.claimed", "pool.item.done", "pool.item.published", "pool.room", "pool.order.done")
+	add(acquirer, "semaphore.opened", "semaphore.high", "semaphore.taken", "semaphore.counted")
+	add(liner, "semaphore.ticket", "semaphore.place", "semaphore.left")
+	add(undertaker, "semaphore.next", "semaphore.retired", "semaphore.based", "semaphore.closed", "semaphore.done")
+	add(lineSweeper, "semaphore.swept")
+	add(counter, "semaphore.mended")
+	add(arriver, "barrier.high", "barrier.cleared", "barrier.entered", "barrier.arrived", "barrier.counted")
+	add(lastArriver, "barrier.next", "barrier.none")
+	add(breaker, "barrier.broken")
+	add(resetter, "barrier.reset")
+	add(barrierHeir, "barrier.mended")
+	add(flagger, "flag.set", "flag.cleared")
 	return all
 }
 

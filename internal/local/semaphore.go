@@ -1,0 +1,145 @@
+package local
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"multiproc/internal/ledger"
+	"multiproc/internal/mperr"
+	"multiproc/internal/shm"
+	"multiproc/mp/driver"
+)
+
+// semaphore implements driver.Semaphore. The numbers in the header of its segment
+// are the permits at first, and 1 if there are never more.
+//
+// While permits are held through the handle it counts as in use, so that they can be
+// given back after Close. Those of a semaphore that began with none are signals, and
+// used up.
+type semaphore struct {
+	object
+	s       *ledger.Semaphore // apart: a resident lock is kept, the handle must not be
+	permits int
+	bounded bool
+	held    atomic.Int64 // permits that keep the handle in use
+}
+
+var _ driver.Semaphore = (*semaphore)(nil)
+
+func newSemaphore(p *Place, seg *shm.Segment) (*semaphore, error) {
+	if err := wants(seg, ledger.SemaphoreSize); err != nil {
+		return nil, err
+	}
+	s := &semaphore{object: object{place: p}, s: &ledger.Semaphore{}}
+	permits := seg.Params[0]
+	s.permits, s.bounded = int(min(permits, ledger.MaxPermits)), seg.Params[1] != 0
+	if permits > ledger.MaxPermits {
+		_ = seg.Close()
+		return nil, fmt.Errorf("%d permits are more than %d: %w", permits, ledger.MaxPermits, mperr.ErrValue)
+	}
+	if err := s.Adopt(seg, seg.Size, s.s.Abort, nil); err != nil {
+		return nil, err
+	}
+	m := p.Members()
+	m.Owe()
+	s.s.Attach(s.Body(), s.permits, seg.ID, m)
+	s.Rest.Detach = s.s.Detach
+	return s, nil
+}
+
+// wants checks that a segment has the memory of an object. If not it closes it.
+func wants(seg *shm.Segment, size int64) error {
+	if seg.Size >= shm.HeaderSize+size {
+		return nil
+	}
+	err := fmt.Errorf("%s %s has %d bytes: %w", seg.Kind, seg.ID, seg.Size, mperr.ErrCorrupt)
+	_ = seg.Close()
+	return err
+}
+
+// enter begins a call of an object that was not closed, with a context that has not
+// ended.
+func (o *object) enter(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return mperr.Ended(ctx)
+	}
+	if !o.Enter() {
+		return o.ErrClosed()
+	}
+	return nil
+}
+
+func (s *semaphore) Acquire(ctx context.Context) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	err := s.s.Acquire(ctx, 1)
+	s.keep(err == nil)
+	return s.named(err)
+}
+
+func (s *semaphore) TryAcquire(ctx context.Context) (bool, error) {
+	if err := s.enter(ctx); err != nil {
+		return false, err
+	}
+	ok, err := s.s.TryAcquire(ctx, 1)
+	s.keep(ok)
+	return ok, s.named(err)
+}
+
+// Waiting is how many processes wait for permits.
+func (s *semaphore) Waiting() int { return s.s.Waiting() }
+
+// keep leaves the handle in use for a permit, or ends the call.
+func (s *semaphore) keep(taken bool) {
+	if taken && s.permits > 0 {
+		s.held.Add(1)
+	} else {
+		s.Exit()
+	}
+}
+
+func (s *semaphore) Release(ctx context.Context) error {
+	err := s.enter(ctx)
+	if err != nil && (ctx.Err() != nil || s.held.Load() == 0) {
+		return err
+	}
+	open := err == nil
+	mine := s.drop()
+	if !open && !mine {
+		return err
+	}
+	if err = s.s.Release(ctx, 1, s.bounded); err != nil && mine {
+		s.held.Add(1)
+		mine = false
+	}
+	if open {
+		s.Exit()
+	}
+	if mine {
+		s.Exit()
+	}
+	return s.named(err)
+}
+
+// drop takes one off held, and reports whether there was one.
+func (s *semaphore) drop() bool {
+	for {
+		n := s.held.Load()
+		if n == 0 {
+			return false
+		}
+		if s.held.CompareAndSwap(n, n-1) {
+			return true
+		}
+	}
+}
+
+// named says of which object an error is.
+func (o *object) named(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", o, err)
+}

@@ -42,6 +42,13 @@ var ourRuns = map[string]harness.Run{
 	"manager 64":      managerCalls(64),
 	"idle clients":    idleClients,
 
+	"semaphore":        semaphoreAlone,
+	"recursive mutex":  recursiveAlone,
+	"event":            eventAlone,
+	"hand-over busy":   handOver(false),
+	"hand-over parked": handOver(true),
+	"barrier busy":     barrierTrips,
+
 	"pool map":          poolNumbers(pool.Call{}),
 	"pool one":          poolNumbers(pool.Call{Chunk: 1}),
 	"pool submit":       poolSubmit,

@@ -1,0 +1,29 @@
+package main
+
+import (
+	"multiproc/bench/internal/harness"
+	"multiproc/bench/peers"
+)
+
+// syncRows are what processes wait with for each other. A hand-over is two semaphores there and back; parked, both sides
+// have slept before each.
+func syncRows(k *peers.Kit) []harness.Row {
+	row := func(name, key, work string, n, short, theirs, theirShort int, times float64) harness.Row {
+		return harness.Row{
+			Name: name,
+			Contestants: []harness.Contestant{
+				own(key, n, short),
+				peer(cpython, theirs, theirShort, k.Python("mp_sync", work)),
+			},
+			Targets: []harness.Target{harness.Faster(cpython, times)},
+		}
+	}
+	return []harness.Row{
+		row("sync: semaphore, alone", "semaphore", "semaphore", 1_000_000, 10_000, 200_000, 2_000, 1),
+		row("sync: semaphore hand-over, busy", "hand-over busy", "hand-over", 200_000, 1_000, 20_000, 500, 10),
+		row("sync: semaphore hand-over, parked", "hand-over parked", "hand-over-parked", 1_000, 20, 1_000, 20, 1),
+		row("sync: barrier of 2, busy", "barrier busy", "barrier", 200_000, 1_000, 5_000, 200, 10),
+		row("sync: recursive mutex, alone", "recursive mutex", "rlock", 1_000_000, 10_000, 200_000, 2_000, 1),
+		row("sync: event, set and clear", "event", "event", 1_000_000, 10_000, 100_000, 1_000, 10),
+	}
+}

@@ -92,6 +92,7 @@ type workshop struct {
 	running  uint64 // the order
 
 	// What only the goroutine of serve uses.
+	errand    errand    // the memory of now
 	now       *errand   // nil between orders
 	notes     []note    // that were not sent yet
 	told      time.Time // when some were, last
@@ -243,7 +244,8 @@ type errand struct {
 }
 
 func (w *workshop) begin(o order) error {
-	e := &errand{order: o}
+	e := &w.errand // an order does not leave garbage
+	*e = errand{order: o}
 	b, err := w.memory(o.Region)
 	if err != nil {
 		return err

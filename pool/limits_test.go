@@ -370,7 +370,11 @@ func memoryGroup(t *testing.T) string {
 	for line := range strings.Lines(string(b)) {
 		f := strings.SplitN(strings.TrimSpace(line), ":", 3)
 		if len(f) == 3 && f[1] == "memory" {
-			return "/sys/fs/cgroup/memory" + f[2]
+			for _, dir := range []string{"/sys/fs/cgroup/memory" + f[2], "/sys/fs/cgroup/memory"} { // in a container, the latter
+				if _, err := os.Stat(dir + "/memory.limit_in_bytes"); err == nil {
+					return dir
+				}
+			}
 		}
 		if len(f) == 3 && f[0] == "0" {
 			if on, _ := os.ReadFile("/sys/fs/cgroup" + f[2] + "/cgroup.subtree_control"); strings.Contains(string(on), "memory") {

@@ -182,8 +182,9 @@ func (b *Barrier) Broken(ctx context.Context) (is bool, err error) {
 	return is, err
 }
 
-// step calls f, which does not allocate, with the lock held and the round broken if a party of it is dead. It
-// wakes those who wait if f says so, or if there is news for them.
+// step calls f, which does not allocate, with the lock held and the round broken if a
+// party of it is dead. It wakes those who wait if f says so, or if there is news for
+// them.
 func (b *Barrier) step(ctx context.Context, f func() (wake bool)) error {
 	died, err := b.lock.Hold(ctx)
 	if err != nil {

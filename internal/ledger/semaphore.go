@@ -229,8 +229,8 @@ func (s *Semaphore) Release(ctx context.Context, n int, bounded bool) error {
 // Waiting is how many processes stand in the line.
 func (s *Semaphore) Waiting() int { return int(atomic.LoadUint32(&s.m.waiting)) }
 
-// step calls f, which does not allocate, with the lock held and the accounts of the dead closed, and wakes
-// those who wait if f says so, or if there is news for them.
+// step calls f, which does not allocate, with the lock held and the accounts of the
+// dead closed, and wakes those who wait if f says so, or if there is news for them.
 func (s *Semaphore) step(ctx context.Context, f func() (wake bool)) error {
 	died, err := s.lock.Hold(ctx)
 	if err != nil {

@@ -32,7 +32,7 @@ type Barrier struct {
 	crowd   robust.Crowd
 	m       *barrier
 	parties int
-	deaths  atomic.Uint32 // robust.Deaths when the arrivals were looked through last
+	sweeps
 }
 
 type barrier struct {
@@ -68,7 +68,7 @@ func (b *Barrier) Attach(p unsafe.Pointer, parties int, f Family) {
 	b.lock.AllowResident()
 	b.event.Init(unsafe.Add(p, robust.LockSize))
 	b.crowd.Init(&b.event)
-	b.deaths.Store(robust.Deaths() - 1) // somebody may have died before
+	b.begin()
 }
 
 // Detach is called before the memory is unmapped.
@@ -101,7 +101,7 @@ func (b *Barrier) Wait(ctx context.Context) (index int, err error) {
 	case last:
 		return index, nil
 	}
-	over := func() bool { return b.over(round) }
+	over := func() bool { return b.over(ctx, round) }
 	for i := 0; i < spins && !over(); i++ {
 		fence.Pause(spinPauses)
 	}
@@ -110,13 +110,13 @@ func (b *Barrier) Wait(ctx context.Context) (index int, err error) {
 	}
 	// Who gives up breaks the round, unless it has just ended.
 	gaveUp := false
-	_ = b.step(context.Background(), func() (wake bool) {
+	failed := b.step(context.Background(), func() (wake bool) {
 		if gaveUp = b.m.round == round; gaveUp {
 			b.spoil()
 		}
 		return gaveUp
 	})
-	if gaveUp {
+	if gaveUp || failed != nil {
 		return 0, err
 	}
 	return b.ended(round, index)
@@ -124,14 +124,14 @@ func (b *Barrier) Wait(ctx context.Context) (index int, err error) {
 
 // over reports whether a round has ended, or is broken. If somebody has died it
 // looks whether that was a party.
-func (b *Barrier) over(round uint64) bool {
+func (b *Barrier) over(ctx context.Context, round uint64) bool {
 	if atomic.LoadUint64(&b.m.round) != round {
 		return true
 	}
-	if b.deaths.Load() == robust.Deaths() {
+	if !b.refresh() && b.fresh() {
 		return false
 	}
-	_ = b.step(context.Background(), func() bool { return false })
+	_ = b.step(ctx, func() bool { return false })
 	return atomic.LoadUint64(&b.m.round) != round
 }
 
@@ -204,8 +204,7 @@ func (b *Barrier) step(ctx context.Context, f func() (wake bool)) error {
 		failpoint.Hit("barrier.mended")
 	}
 	wake := died
-	if now := robust.Deaths(); died || b.deaths.Load() != now {
-		b.deaths.Store(now)
+	if b.due(died) {
 		wake = b.sweep() || wake
 	}
 	wake = f() || wake

@@ -19,24 +19,27 @@ import (
 //
 //	   0  lock     robust
 //	  16  event    of those who wait
-//	  24  base     int64, how many more permits there would be than at first if no
-//	               process lived
-//	  32  free     int64, how many more can be had than at first: base less all accounts
-//	  40  waiting  uint32, how many processes stand in the line
-//	  44  high     uint32, a slot beyond all that were ever used
+//	  24  base     int64, how many permits more than at first there would be if nobody
+//	               owed any
+//	  32  free     int64, how many more can be had: base less all accounts
+//	  40  owed     int64, the sum of the accounts
 //	  48  ticket   uint64, the last that was given out
-//	  56  next     int64, journal: base without the account of a dead process
-//	  64  retired  uint32, journal: slot of that account, and 1; 0 for none
+//	  56  waiting  uint32, how many processes stand in the line
+//	  60  high     uint32, a slot beyond all that were ever used
+//	  64  journal  of a debt that passes from one process to another
 //	3968  accounts and places in the line, one of each for a slot
 //
-// base and the accounts are the truth; free and waiting are totals of them. All zero
-// memory is a semaphore that has all the permits that it had at first: how many is
-// not written here.
+// base and the accounts are the truth; free, owed and waiting are totals. All zero
+// memory is a semaphore that has all the permits that it had at first: how many is not
+// written here.
 //
-// An account is what its process has taken less what it has given, and negative for
-// one that only gives: in a semaphore of signals. When the process is dead what it
-// had comes back, but never so much that there are more than at first, and what it
-// gave stays: both is a new base, and no account.
+// Whose are the permits that are out? A semaphore that guards something is acquired and
+// released by the same process, and gets its permits back if that dies. One that
+// signals is acquired by one and released by another: nobody owes its permits. Both
+// are served by this, as in a manager: an account is what its process owes; all of them
+// together owe as many as there were at first, at most, the latest; and a release pays
+// the debt of the process that releases, or else the oldest. The account of a dead
+// process is set to 0, by one store, and with it what it had is back.
 //
 // Who has to wait stands in a line of processes, for as many permits as the first
 // of its goroutines wants. The first in line gets them as soon as there are enough,
@@ -49,29 +52,37 @@ type Semaphore struct {
 	at1st  int64
 	door   *door         // to this process's place in the line
 	closed chan struct{} // by Abort
-	deaths atomic.Uint32 // robust.Deaths when the accounts were looked through last
+	sweeps
 }
 
 type semaphore struct {
 	_       [robust.LockSize + robust.EventSize]byte
 	base    int64
 	free    int64
+	owed    int64
+	ticket  uint64
 	waiting uint32
 	high    uint32
-	ticket  uint64
-	next    int64
-	retired uint32
-	_       [accountsAt - 68]byte
+	journal journal
+	_       [accountsAt - 64 - 40]byte
 	account [slots]account
 	line    [slots]place
 }
 
-// account is what a process has. gen is the process's own, and 1: 0 is nobody's, and
-// another's a dead one's.
+// journal is what base and two accounts are to be, if from is not 0: its slot and 1.
+type journal struct {
+	base, fromOwes, toOwes int64
+	ticket                 uint64
+	from, to               uint32
+}
+
+// account is what a process owes. gen is the process's own, and 1: 0 is nobody's, and
+// another's a dead one's. ticket says since when it owes something.
 type account struct {
-	has int64
-	gen uint32
-	_   uint32
+	owes   int64
+	ticket uint64
+	gen    uint32
+	_      uint32
 }
 
 // place is where a process stands in the line, if its gen, as in account, is not 0.
@@ -97,7 +108,7 @@ func (s *Semaphore) Attach(p unsafe.Pointer, permits int, id shm.ID, f Family) {
 	s.lock.AllowResident()
 	s.event.Init(unsafe.Add(p, robust.LockSize))
 	s.closed = make(chan struct{})
-	s.deaths.Store(robust.Deaths() - 1) // somebody may have died before
+	s.begin()
 }
 
 // Detach is called before the memory is unmapped.
@@ -159,18 +170,22 @@ type waiter struct {
 // turn takes the permits if it is the waiter's turn and there are enough, and
 // otherwise sees to it that it has a place. It reports whether the wait is over.
 func (w *waiter) turn(ctx context.Context) (got bool) {
+	w.s.refresh()
 	w.err = w.s.step(ctx, func() (wake bool) {
 		m := w.s.m
 		mine := w.s.place()
-		if !w.stands {
+		if gen := w.s.family.Self().Gen + 1; !w.stands {
+			counted := mine.gen == gen // one that could not be left
 			// The place is no place until gen is stored.
 			mine.wants = uint32(w.n)
 			m.ticket++
 			mine.ticket = m.ticket
 			failpoint.Hit("semaphore.ticket")
-			atomic.StoreUint32(&mine.gen, w.s.family.Self().Gen+1)
+			atomic.StoreUint32(&mine.gen, gen)
 			failpoint.Hit("semaphore.place")
-			atomic.AddUint32(&m.waiting, 1)
+			if !counted {
+				atomic.AddUint32(&m.waiting, 1)
+			}
 			w.stands = true
 		}
 		if !w.s.has(w.n) || w.s.first() != mine {
@@ -196,13 +211,17 @@ func (w *waiter) leave() (wake bool) {
 // TryAcquire takes n permits if they are to be had at once, and nobody waits for
 // any.
 func (s *Semaphore) TryAcquire(ctx context.Context, n int) (ok bool, err error) {
-	err = s.step(ctx, func() bool {
-		if ok = s.m.waiting == 0 && s.has(n); ok {
-			s.take(int64(n))
+	for {
+		err = s.step(ctx, func() bool {
+			if ok = s.m.waiting == 0 && s.has(n); ok {
+				s.take(int64(n))
+			}
+			return false
+		})
+		if ok || err != nil || !s.refresh() {
+			return ok, err
 		}
-		return false
-	})
-	return ok, err
+	}
 }
 
 // Release gives n permits back, or adds them. bounded makes it an error that there
@@ -216,7 +235,7 @@ func (s *Semaphore) Release(ctx context.Context, n int, bounded bool) error {
 	err := s.step(ctx, func() bool {
 		free = s.m.free
 		if refused = free > most-int64(n); !refused {
-			s.take(-int64(n))
+			s.give(int64(n))
 		}
 		return s.m.waiting > 0
 	})
@@ -239,11 +258,7 @@ func (s *Semaphore) step(ctx context.Context, f func() (wake bool)) error {
 	if died {
 		s.mend()
 	}
-	wake := false
-	if now := robust.Deaths(); died || s.deaths.Load() != now {
-		s.deaths.Store(now)
-		wake = s.sweep()
-	}
+	wake := s.due(died) && s.sweep()
 	wake = f() || wake
 	s.lock.Free().Do()
 	if wake {
@@ -254,20 +269,26 @@ func (s *Semaphore) step(ctx context.Context, f func() (wake bool)) error {
 
 // mend does what the last holder of the lock died over. The lock is held.
 func (s *Semaphore) mend() {
-	m := s.m
-	if m.retired != 0 {
-		s.retire()
+	if s.m.journal.from != 0 {
+		s.redo()
 	}
-	free, waiting := m.base, uint32(0)
+	s.count()
+	failpoint.Hit("semaphore.mended")
+}
+
+// count makes the totals anew. The lock is held.
+func (s *Semaphore) count() {
+	m := s.m
+	owed, waiting := int64(0), uint32(0)
 	for i := range min(m.high, slots) {
-		free -= m.account[i].has
+		owed += m.account[i].owes
 		if m.line[i].gen != 0 {
 			waiting++
 		}
 	}
-	atomic.StoreInt64(&m.free, free)
+	atomic.StoreInt64(&m.owed, owed)
+	atomic.StoreInt64(&m.free, m.base-owed)
 	atomic.StoreUint32(&m.waiting, waiting)
-	failpoint.Hit("semaphore.mended")
 }
 
 // sweep closes the accounts of the dead, and takes them out of the line. It reports
@@ -275,8 +296,9 @@ func (s *Semaphore) mend() {
 func (s *Semaphore) sweep() (found bool) {
 	m := s.m
 	for i := range min(m.high, slots) {
-		if a := &m.account[i]; a.has != 0 && !s.family.Live(table.Ref{Slot: i, Gen: a.gen - 1}) {
-			s.closeAccount(i)
+		if a := &m.account[i]; a.owes != 0 && !s.family.Live(table.Ref{Slot: i, Gen: a.gen - 1}) {
+			s.owe(i, -a.owes)
+			failpoint.Hit("semaphore.closed")
 			found = true
 		}
 		if p := &m.line[i]; p.gen != 0 && !s.family.Live(table.Ref{Slot: i, Gen: p.gen - 1}) {
@@ -289,61 +311,131 @@ func (s *Semaphore) sweep() (found bool) {
 	return found
 }
 
-// closeAccount makes an account of a dead process a part of base: what the process
-// had comes back, up to the number at first, and what it gave stays. The lock is held.
-func (s *Semaphore) closeAccount(slot uint32) {
-	m := s.m
-	has := m.account[slot].has
-	m.next = m.base - has
-	if has > 0 {
-		m.next += min(has, max(-m.free, 0))
-	}
-	failpoint.Hit("semaphore.next")
-	atomic.StoreUint32(&m.retired, slot+1) // from here on it is done, by whomever
-	failpoint.Hit("semaphore.retired")
-	s.retire()
-	free := m.base
-	for i := range min(m.high, slots) {
-		free -= m.account[i].has
-	}
-	atomic.StoreInt64(&m.free, free)
-}
-
-// retire does what the journal says, which may be done twice. The lock is held.
-func (s *Semaphore) retire() {
-	m := s.m
-	if m.retired > slots { // somebody has written there
-		atomic.StoreUint32(&m.retired, 0)
-		return
-	}
-	atomic.StoreInt64(&m.base, m.next)
-	failpoint.Hit("semaphore.based")
-	atomic.StoreInt64(&m.account[m.retired-1].has, 0)
-	failpoint.Hit("semaphore.closed")
-	atomic.StoreUint32(&m.retired, 0)
-	failpoint.Hit("semaphore.done")
-}
-
 // has reports whether n permits are there. The lock is held.
 func (s *Semaphore) has(n int) bool { return s.at1st+s.m.free >= int64(n) }
 
-// take puts n more permits on this process's account. The lock is held, and the
-// accounts of the dead are closed.
+// take takes n permits, which are there, for this process. The lock is held.
 func (s *Semaphore) take(n int64) {
 	self := s.family.Self()
-	a := &s.m.account[self.Slot]
-	if a.gen != self.Gen+1 { // of one before it, who is dead: closed, has is 0
-		if a.has != 0 {
-			s.closeAccount(self.Slot)
-		}
-		atomic.StoreUint32(&a.gen, self.Gen+1)
-		failpoint.Hit("semaphore.opened")
+	s.open(self)
+	if own := min(n, s.at1st-s.m.owed); own > 0 {
+		s.owe(self.Slot, own)
+		n -= own
 	}
+	// As much is owed as there were at first: the oldest is forgiven.
+	for n > 0 {
+		k := int64(1)
+		switch from := s.oldest(); from {
+		case slots: // signals
+			k = n
+			s.add(-n)
+		case self.Slot:
+			if s.add(-1); s.m.account[from].owes == 1 {
+				s.m.ticket++
+				s.m.account[from].ticket = s.m.ticket
+			}
+		default:
+			k = min(n, s.m.account[from].owes)
+			s.pass(from, self.Slot, k)
+		}
+		n -= k
+	}
+}
+
+// give gives n permits. The lock is held.
+func (s *Semaphore) give(n int64) {
+	self := s.family.Self()
+	s.open(self)
+	for slot := self.Slot; n > 0; slot = s.oldest() {
+		if slot == slots {
+			s.add(n)
+			return
+		}
+		if k := min(n, s.m.account[slot].owes); k > 0 {
+			s.owe(slot, -k)
+			n -= k
+		}
+	}
+}
+
+// open sees to it that this process has an account. The lock is held.
+func (s *Semaphore) open(self table.Ref) {
 	s.use(self.Slot)
-	atomic.StoreInt64(&a.has, a.has+n)
+	a := &s.m.account[self.Slot]
+	if a.gen == self.Gen+1 {
+		return
+	}
+	if a.owes != 0 { // that of one before it, who is dead
+		s.owe(self.Slot, -a.owes)
+	}
+	atomic.StoreUint32(&a.gen, self.Gen+1)
+	failpoint.Hit("semaphore.opened")
+}
+
+// owe makes an account owe n more. The lock is held.
+func (s *Semaphore) owe(slot uint32, n int64) {
+	a := &s.m.account[slot]
+	if a.owes == 0 {
+		s.m.ticket++
+		a.ticket = s.m.ticket
+	}
+	atomic.StoreInt64(&a.owes, a.owes+n)
 	failpoint.Hit("semaphore.taken")
+	atomic.StoreInt64(&s.m.owed, s.m.owed+n)
 	atomic.StoreInt64(&s.m.free, s.m.free-n)
 	failpoint.Hit("semaphore.counted")
+}
+
+// add adds n permits that nobody owes, or takes some. The lock is held.
+func (s *Semaphore) add(n int64) {
+	atomic.StoreInt64(&s.m.base, s.m.base+n)
+	failpoint.Hit("semaphore.based")
+	atomic.StoreInt64(&s.m.free, s.m.free+n)
+	failpoint.Hit("semaphore.added")
+}
+
+// pass takes n permits, for which to owes what from has owed. The lock is held.
+func (s *Semaphore) pass(from, to uint32, n int64) {
+	m := s.m
+	j := &m.journal
+	if j.ticket = m.account[to].ticket; m.account[to].owes == 0 {
+		m.ticket++
+		j.ticket = m.ticket
+	}
+	j.base, j.fromOwes, j.toOwes, j.to = m.base-n, m.account[from].owes-n, m.account[to].owes+n, to
+	failpoint.Hit("semaphore.next")
+	atomic.StoreUint32(&j.from, from+1) // from here on it is done, by whomever
+	failpoint.Hit("semaphore.passing")
+	s.redo()
+	s.count()
+}
+
+// redo does what the journal says, which may be done twice. The lock is held.
+func (s *Semaphore) redo() {
+	j := &s.m.journal
+	if j.from <= slots && j.to < slots { // or somebody has written there
+		atomic.StoreInt64(&s.m.base, j.base)
+		failpoint.Hit("semaphore.passed.base")
+		atomic.StoreInt64(&s.m.account[j.from-1].owes, j.fromOwes)
+		failpoint.Hit("semaphore.passed.from")
+		s.m.account[j.to].ticket = j.ticket
+		atomic.StoreInt64(&s.m.account[j.to].owes, j.toOwes)
+		failpoint.Hit("semaphore.passed.to")
+	}
+	atomic.StoreUint32(&j.from, 0)
+	failpoint.Hit("semaphore.passed")
+}
+
+// oldest is the slot of who owes something for the longest time, or slots. The lock
+// is held.
+func (s *Semaphore) oldest() uint32 {
+	oldest := uint32(slots)
+	for i := range min(s.m.high, slots) {
+		if a := &s.m.account[i]; a.owes > 0 && (oldest == slots || a.ticket < s.m.account[oldest].ticket) {
+			oldest = i
+		}
+	}
+	return oldest
 }
 
 // use sees to it that a slot is looked at by who looks through all. The lock is held.

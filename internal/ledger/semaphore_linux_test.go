@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"runtime"
+	"sync"
 	"testing"
 	"unsafe"
 
@@ -30,7 +31,14 @@ func memory(t *testing.T, size int64) unsafe.Pointer {
 
 // people are the processes of a family that the test plays.
 type people struct {
+	mu   sync.Mutex
 	dead map[table.Ref]bool
+}
+
+func (p *people) dies(r table.Ref) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dead[r] = true
 }
 
 // one is a process of them.
@@ -40,70 +48,156 @@ type one struct {
 }
 
 func (o one) Self() table.Ref           { return o.self }
-func (p *people) Live(r table.Ref) bool { return !p.dead[r] }
 
-// player is a process with a handle, and what the model knows of it.
+func (p *people) Live(r table.Ref) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.dead[r]
+}
+
+// player is a process with a handle.
 type player struct {
 	s   *Semaphore
 	ref table.Ref
-	has int
+}
+
+// model is a semaphore as internal/objects has it.
+type model struct {
+	initial, free int
+	debts         []debt // the oldest first
+}
+
+type debt struct{ who, n int }
+
+func (m *model) owed() (n int) {
+	for _, d := range m.debts {
+		n += d.n
+	}
+	return n
+}
+
+// pay takes one off a debt.
+func (m *model) pay(i int) {
+	if m.debts[i].n--; m.debts[i].n == 0 {
+		m.debts = append(m.debts[:i], m.debts[i+1:]...)
+	}
+}
+
+func (m *model) of(who int) int {
+	for i, d := range m.debts {
+		if d.who == who {
+			return i
+		}
+	}
+	return -1
+}
+
+func (m *model) acquire(who, n int) {
+	m.free -= n
+	for range n {
+		if m.initial == 0 {
+			return
+		}
+		if m.owed() == m.initial {
+			m.pay(0)
+		}
+		if i := m.of(who); i >= 0 {
+			m.debts[i].n++
+		} else {
+			m.debts = append(m.debts, debt{who, 1})
+		}
+	}
+}
+
+func (m *model) release(who, n int) {
+	m.free += n
+	for range min(n, m.owed()) {
+		m.pay(max(m.of(who), 0))
+	}
+}
+
+func (m *model) dies(who int) {
+	if i := m.of(who); i >= 0 {
+		m.free += m.debts[i].n
+		m.debts = append(m.debts[:i], m.debts[i+1:]...)
+	}
 }
 
 // Whoever acquires, gives and dies in whatever order: there are as many permits as
-// the rules say.
+// there would be in a manager.
 func TestSemaphoreModel(t *testing.T) {
-	for _, initial := range []int{0, 3} {
+	for round := range 20 {
 		seed := rand.Uint64()
-		t.Logf("seed %d", seed)
 		r := rand.New(rand.NewPCG(seed, 1))
+		initial := round % 4
 		m := memory(t, SemaphoreSize)
 		all := &people{dead: map[table.Ref]bool{}}
 		gens := map[uint32]uint32{}
-		free := initial
-		join := func(slot uint32) *player {
-			ref := table.Ref{Slot: slot, Gen: gens[slot]}
-			p := &player{s: &Semaphore{}, ref: ref}
-			p.s.Attach(m, initial, shm.ID{1, byte(slot)}, one{all, ref})
+		want := model{initial: initial, free: initial}
+		join := func(slot uint32) player {
+			p := player{s: &Semaphore{}, ref: table.Ref{Slot: slot, Gen: gens[slot]}}
+			p.s.Attach(m, initial, shm.ID{1, byte(slot)}, one{all, p.ref})
 			return p
 		}
-		players := []*player{join(0), join(1), join(700), join(slots - 1)}
-		for i := range 4000 {
-			p := players[r.IntN(len(players))]
+		players := []player{join(0), join(1), join(700), join(slots - 1)}
+		for i := range 2000 {
+			who := r.IntN(len(players))
+			p := &players[who]
 			n := 1 + r.IntN(3)
 			switch r.IntN(8) {
 			case 0, 1, 2:
 				ok, err := p.s.TryAcquire(t.Context(), n)
-				if err != nil || ok != (free >= n) {
-					t.Fatalf("step %d: acquire %d of %d: %v, %v", i, n, free, ok, err)
+				if err != nil || ok != (want.free >= n) {
+					t.Fatalf("seed %d, %d permits, step %d: acquire %d of %d: %v, %v", seed, initial, i, n, want.free, ok, err)
 				}
 				if ok {
-					free, p.has = free-n, p.has+n
+					want.acquire(who, n)
 				}
 			case 3, 4, 5:
 				bounded := r.IntN(2) == 0
 				err := p.s.Release(t.Context(), n, bounded)
-				if full := bounded && free+n > initial; full != errors.Is(err, mperr.ErrValue) {
-					t.Fatalf("step %d: release %d to %d of %d: %v", i, n, free, initial, err)
+				if full := bounded && want.free+n > initial; full != errors.Is(err, mperr.ErrValue) {
+					t.Fatalf("seed %d, %d permits, step %d: release %d to %d: %v", seed, initial, i, n, want.free, err)
 				}
 				if err == nil {
-					free, p.has = free+n, p.has-n
+					want.release(who, n)
 				}
 			case 6:
-				all.dead[p.ref] = true
-				if p.has > 0 { // comes back, but never above initial
-					free += min(p.has, max(initial-free, 0))
-				}
+				all.dies(p.ref)
+				want.dies(who)
 				gens[p.ref.Slot]++
-				*p = *join(p.ref.Slot) // which looks through the accounts
-				if _, err := p.s.TryAcquire(t.Context(), MaxPermits); err != nil {
+				*p = join(p.ref.Slot)
+				if _, err := p.s.TryAcquire(t.Context(), MaxPermits); err != nil { // looks through the accounts
 					t.Fatal(err)
 				}
-			default: // another handle of a process
-				q := *p
-				*p = *join(p.ref.Slot)
-				p.has = q.has
+			default: // another handle of the process
+				*p = join(p.ref.Slot)
 			}
 		}
+	}
+}
+
+// Permits that one process acquires and another releases are no debt: the death of the
+// first does not bring back what a third has.
+func TestHandOverThenDeath(t *testing.T) {
+	m := memory(t, SemaphoreSize)
+	all := &people{dead: map[table.Ref]bool{}}
+	var s [4]*Semaphore
+	for i := range s {
+		s[i] = &Semaphore{}
+		s[i].Attach(m, 1, shm.ID{9, byte(i)}, one{all, table.Ref{Slot: uint32(i)}})
+	}
+	ctx := t.Context()
+	if err := errors.Join(s[0].Acquire(ctx, 1), s[1].Release(ctx, 1, true), s[2].Acquire(ctx, 1)); err != nil {
+		t.Fatal(err)
+	}
+	all.dies(table.Ref{Slot: 0})
+	s[3].begin()
+	if ok, err := s[3].TryAcquire(ctx, 1); ok || err != nil {
+		t.Errorf("two have the one permit: %v", err)
+	}
+	if err := s[2].Release(ctx, 1, true); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -219,4 +313,40 @@ func TestHandlesOfOneProcess(t *testing.T) {
 	if d := doors.m[shm.ID{3}]; d != nil {
 		t.Errorf("%d handles to what is closed", d.handles)
 	}
+}
+
+// A process whose death nobody has told of, because its starter is stopped, is missed
+// all the same.
+func TestUntoldDeath(t *testing.T) {
+	all := &people{dead: map[table.Ref]bool{}}
+	var s [2]*Semaphore
+	var b [2]*Barrier
+	ms, mb := memory(t, SemaphoreSize), memory(t, BarrierSize)
+	for i := range s {
+		s[i], b[i] = &Semaphore{}, &Barrier{}
+		s[i].Attach(ms, 1, shm.ID{10, byte(i)}, one{all, table.Ref{Slot: uint32(i)}})
+		b[i].Attach(mb, 3, one{all, table.Ref{Slot: uint32(i)}})
+	}
+	ctx := t.Context()
+	if ok, err := s[1].TryAcquire(ctx, 1); !ok || err != nil { // it has looked
+		t.Fatal(ok, err)
+	}
+	if err := errors.Join(s[1].Release(ctx, 1, true), s[0].Acquire(ctx, 1)); err != nil {
+		t.Fatal(err)
+	}
+	ends, cancel := context.WithCancel(ctx)
+	came := make(chan error)
+	go func() { _, err := b[0].Wait(ends); came <- err }()
+	for n := 0; n == 0; n, _ = b[1].Waiting(ctx) {
+		runtime.Gosched()
+	}
+	all.dies(table.Ref{Slot: 0})
+	if err := s[1].Acquire(ctx, 1); err != nil {
+		t.Error(err)
+	}
+	if _, err := b[1].Wait(ctx); !errors.Is(err, mperr.ErrBroken) {
+		t.Errorf("a meeting with the dead: %v", err)
+	}
+	cancel()
+	<-came
 }

@@ -17,8 +17,8 @@ import (
 //	0  event  of those who wait
 //	8  flag   uint64: bit 0 says that it is set, the rest how often it was
 //
-// Each change is one store. Who dies between setting the flag and waking the others
-// wakes them by his death.
+// Each change is one store. Who ends between setting the flag and waking the others
+// wakes them by his end.
 type event struct {
 	object
 	e    *robust.Event
@@ -43,6 +43,7 @@ func newEvent(p *Place, seg *shm.Segment) (*event, error) {
 	if err := e.Adopt(seg, seg.Size, e.e.Abort, nil); err != nil {
 		return nil, err
 	}
+	p.Members().Owe() // or who ends in order between the two says nothing
 	e.e.Init(e.Body())
 	e.wait = &robust.Crowd{}
 	e.wait.Init(e.e)

@@ -30,6 +30,7 @@ type Memory struct {
 	abort  func()               // wakes this process's waiters
 	Rest   *Remains             // what is given back in the end
 	forget runtime.Cleanup      // in case Close is never called
+	linger runtime.Cleanup      // in case what was held when it was is never given back
 
 	moved atomic.Pointer[string] // to whom, for an end of a pipe that has
 
@@ -172,6 +173,7 @@ func (m *Memory) finish() {
 		return
 	}
 	m.keep = nil
+	m.linger.Stop()
 	m.Rest.giveBack()
 }
 
@@ -246,6 +248,14 @@ func (m *Memory) String() string {
 		return "a handle that no New function made"
 	}
 	return fmt.Sprintf("%s %s", m.Seg.Kind, m.Seg.ID)
+}
+
+// Linger is called inside, after Close, if what was not given back yet keeps the handle
+// in use: when the handle is forgotten nobody can give it back any more, and the memory
+// is unmapped.
+func (m *Memory) Linger() {
+	m.Seg.ReleaseFD()
+	m.linger = runtime.AddCleanup(m, (*Remains).giveBack, m.Rest)
 }
 
 // Closed reports whether the handle was closed.

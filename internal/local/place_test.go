@@ -4,9 +4,12 @@ package local
 
 import (
 	"errors"
+	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"multiproc/internal/complete"
 	"multiproc/internal/mperr"
@@ -89,4 +92,37 @@ func TestMutex(t *testing.T) {
 	}
 	wantErr(t, "a second Unlock", m.Unlock(ctx), mperr.ErrClosed)
 	wantErr(t, "a second Close", m.Close(), mperr.ErrClosed)
+}
+
+// What is held through a closed handle keeps its memory, as long as somebody can give
+// it back.
+func TestSemaphoreThatIsForgotten(t *testing.T) {
+	mapped := func() int {
+		b, err := os.ReadFile("/proc/self/maps")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Count(string(b), "mp:semaphore")
+	}
+	runtime.GC()
+	before := mapped()
+	func() {
+		o, err := testPlace().Open(t.Context(), driver.Spec{Kind: driver.KindSemaphore, Size: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := o.(driver.Semaphore)
+		if err := errors.Join(s.Acquire(t.Context()), s.Acquire(t.Context()), s.Close(), s.Release(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		if mapped() <= before {
+			t.Error("it is unmapped with a permit that is held")
+		}
+		runtime.KeepAlive(o)
+	}()
+	for end := time.Now().Add(time.Minute); mapped() > before; runtime.GC() {
+		if time.Now().After(end) {
+			t.Fatal("it stays mapped for ever")
+		}
+	}
 }

@@ -61,12 +61,20 @@ func newRecursive(p *Place, seg *shm.Segment) (*recursive, error) {
 
 // mineOf is the process's part in a mutex, for one more handle.
 func mineOf(seg *shm.Segment) (*mine, error) {
+	another := func() *mine {
+		m := mines.m[seg.ID]
+		if m != nil {
+			m.handles++
+		}
+		return m
+	}
 	mines.mu.Lock()
-	defer mines.mu.Unlock()
-	if m := mines.m[seg.ID]; m != nil {
-		m.handles++
+	m := another()
+	mines.mu.Unlock()
+	if m != nil {
 		return m, nil
 	}
+	// Without the lock: to map may wait for handles that were forgotten to be closed.
 	fd, err := seg.Dup()
 	if err != nil {
 		return nil, err
@@ -80,7 +88,13 @@ func mineOf(seg *shm.Segment) (*mine, error) {
 		_ = own.Close()
 		return nil, err
 	}
-	m := &mine{seg: own, handles: 1}
+	mines.mu.Lock()
+	defer mines.mu.Unlock()
+	if m = another(); m != nil {
+		_ = own.Close()
+		return m, nil
+	}
+	m = &mine{seg: own, handles: 1}
 	m.lock.Init(unsafe.Add(mem, shm.HeaderSize))
 	m.lock.AllowResident()
 	mines.m[seg.ID] = m

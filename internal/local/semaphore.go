@@ -89,7 +89,27 @@ func (s *semaphore) TryAcquire(ctx context.Context) (bool, error) {
 }
 
 // Waiting is how many processes wait for permits.
-func (s *semaphore) Waiting() int { return s.s.Waiting() }
+func (s *semaphore) Waiting() int {
+	if !s.Enter() {
+		return 0
+	}
+	defer s.Exit()
+	return s.s.Waiting()
+}
+
+// Close implements driver.Object. While permits are held the memory stays mapped, as
+// long as anybody has the handle and can give them back.
+func (s *semaphore) Close() error {
+	if !s.Enter() {
+		return s.ErrClosed()
+	}
+	defer s.Exit()
+	err := s.object.Close()
+	if err == nil && s.held.Load() > 0 {
+		s.Linger()
+	}
+	return err
+}
 
 // keep leaves the handle in use for a permit, or ends the call.
 func (s *semaphore) keep(taken bool) {

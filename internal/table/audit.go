@@ -26,7 +26,7 @@ func (t *Table) audit() {
 	if atomic.LoadUint32(&me.gen) != t.self.Gen {
 		atomic.StoreUint32(&me.gen, t.self.Gen)
 	}
-	if s := atomic.LoadUint32(&me.state); s&stateMask != running && s&stateMask != clean {
+	if s := atomic.LoadUint32(&me.state); s&stateMask != running && s&stateMask != clean && s&stateMask != serving {
 		atomic.StoreUint32(&me.state, s&^stateMask|running)
 	}
 	for n := range t.slots {

@@ -111,22 +111,43 @@ func liner(t *testing.T, point string) {
 	m.permits(t, 1)
 }
 
-// undertaker dies when it closes the account of a dead process, of one that had
-// permits and of one that gave some.
-func undertaker(t *testing.T, point string) {
-	m := newMeeting(t, 2)
-	die(t, Attend, m.at("acquire", "semaphore.counted", 2))
-	die(t, Attend, m.at("look", point, 1))
-	m.permits(t, 2)
-	m = newMeeting(t, 0)
-	die(t, Attend, m.at("release", "semaphore.counted", 3))
-	die(t, Attend, m.at("look", point, 1))
+// signaller dies when it gives what nobody owes: the signal is there.
+func signaller(t *testing.T, point string) {
+	m := newMeeting(t, 0)
+	die(t, Attend, m.at("release", point, 3))
 	for range 3 {
 		must(t, m.S.Acquire(t.Context()))
 	}
 	if ok, err := m.S.TryAcquire(t.Context()); ok || err != nil {
 		t.Errorf("a fourth of three signals: %v", err)
 	}
+}
+
+// debtor dies when it takes a permit for which another is no more in debt: this
+// process has taken one and given two.
+func debtor(t *testing.T, point string) {
+	m := newMeeting(t, 1)
+	must(t, m.S.Release(t.Context())) // two, of one at first
+	must(t, m.S.Acquire(t.Context())) // and this process owes one
+	die(t, Attend, m.at("acquire", point, 1))
+	// What the dead had is back, at whichever store it died: it owed that permit, or
+	// had not taken it.
+	must(t, m.S.Release(t.Context()))
+	for range 2 {
+		must(t, m.S.Acquire(t.Context()))
+	}
+	if ok, err := m.S.TryAcquire(t.Context()); ok || err != nil {
+		t.Errorf("a third of two permits: %v", err)
+	}
+	must(t, errors.Join(m.S.Release(t.Context()), m.S.Release(t.Context())))
+}
+
+// undertaker dies when it closes the account of a dead process.
+func undertaker(t *testing.T, point string) {
+	m := newMeeting(t, 2)
+	die(t, Attend, m.at("acquire", "semaphore.counted", 2))
+	die(t, Attend, m.at("look", point, 1))
+	m.permits(t, 2)
 }
 
 // lineSweeper dies when it takes a dead process out of the line.

@@ -47,7 +47,7 @@ type one struct {
 	self table.Ref
 }
 
-func (o one) Self() table.Ref           { return o.self }
+func (o one) Self() table.Ref { return o.self }
 
 func (p *people) Live(r table.Ref) bool {
 	p.mu.Lock()

@@ -106,6 +106,32 @@ func (c *crasher) records(n int) (recs [][]byte) {
 	return recs
 }
 
+// burst empties the ring, and plays a batch that is shown to others before it is
+// complete: by chance no step may have had one.
+func (c *crasher) burst() error {
+	for {
+		if _, err := c.r.TryGetFresh(); err != nil {
+			break
+		}
+	}
+	c.in = nil
+	var recs [][]byte
+	for range 60 {
+		size := 1000
+		if c.cfg.Fixed {
+			size = c.cfg.Size
+		}
+		c.next++
+		recs = append(recs, record(c.next, size))
+	}
+	c.now = image{putting: recs}
+	return c.crash(func() error {
+		n, _ := c.r.PutMany(cancelled, len(recs), func(i int) (unsafe.Pointer, int) { return addr(recs[i]), len(recs[i]) })
+		c.in = recs[:n:n]
+		return nil
+	})
+}
+
 // step plays one operation under the hook, and then all its crashes.
 func (c *crasher) step() error {
 	c.now = image{promised: c.in}
@@ -264,6 +290,11 @@ func TestCrashAtEveryStore(t *testing.T) {
 			for i := range 120 {
 				if err := c.step(); err != nil {
 					t.Fatalf("%+v seed %d step %d: %v", cfg, seed, i, err)
+				}
+			}
+			for range 3 { // the memory for it may have to grow first
+				if err := c.burst(); err != nil {
+					t.Fatalf("%+v seed %d: a large batch: %v", cfg, seed, err)
 				}
 			}
 			c.now = image{promised: c.in, closing: true}

@@ -119,14 +119,22 @@ func (p *Process) poll() (reaped bool) {
 	}
 	// The first look may find the end already. After the first wake-up the
 	// process has ended for certain. If there is nothing to reap even so,
-	// another process traces it and is told first: block waits for that one.
+	// another process traces it and is told first, or the kernel reaps nothing by
+	// its pidfd: block waits for that one. The poller tells of the end once, and
+	// may have before the first look: then there would be no second.
 	looks := 0
 	_ = raw.Read(func(fd uintptr) bool { // an error means that epoll refused the pidfd
 		looks++
 		reaped = p.reap(unix.P_PIDFD, int(fd))
-		return reaped || looks > 1
+		return reaped || looks > 1 || readable(fd)
 	})
 	return reaped
+}
+
+// readable reports whether the process of a pidfd has ended.
+func readable(fd uintptr) bool {
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+	return n > 0 && err == nil
 }
 
 // block waits with a thread of its own: before Linux 5.4, where a sandbox

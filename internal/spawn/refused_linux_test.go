@@ -4,10 +4,12 @@ import (
 	"errors"
 	"io"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -127,5 +129,26 @@ func TestMarkEach(t *testing.T) {
 	c := start(t, spec)
 	if out, _ := io.ReadAll(c.out); string(out) != "open 3\n" {
 		t.Errorf("%q, want descriptor 3 alone", out)
+	}
+}
+
+// A child that has ended before anybody waits for it is found also where its pidfd
+// tells of the end, which it does once, and cannot be reaped by.
+func TestEndsBeforeTheWait(t *testing.T) {
+	noLeak(t)
+	refuse(t, unix.EPERM, "P_PIDFD")
+	spec := child("exit", "3")
+	pid, pidFD, err := fork(selfExe, spec.Args, syscall.ProcAttr{Env: spec.Env})
+	if err != nil || pidFD < 0 {
+		t.Fatal(pidFD, err)
+	}
+	p := newProcess(pid, pidFD)
+	for ended := false; !ended; ended = readable(uintptr(pidFD)) {
+		runtime.Gosched()
+	}
+	<-time.After(10 * time.Millisecond) // the poller hears of it
+	go p.watch()
+	if s := exit(p); s.ExitCode != 3 || s.Unknown {
+		t.Errorf("Exit = %+v", s)
 	}
 }

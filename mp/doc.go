@@ -65,11 +65,11 @@
 // # Places
 //
 // Queue, Value and Mutex, [RecursiveMutex], [Semaphore], [Event] and [Barrier] live
-// in this machine's memory, or, with the option
-// [In], in a place: a manager, that is a process which programs on other
-// machines and in Python reach as well. [Dict], [List], [Set] and [Namespace]
-// live in places only, and so do [RWMutex] and [Cond] so far. A program that moves from one to the other changes the
-// New calls and nothing else; handles to both kinds travel alike.
+// in this machine's memory, or, with the option [In], in a place: a manager, that is
+// a process which programs on other machines and in Python reach as well. [Dict],
+// [List], [Set] and [Namespace] live in places only, and so do [RWMutex] and [Cond]
+// so far. A program that moves from one to the other changes the New calls and
+// nothing else; handles to both kinds travel alike.
 //
 //	m, err := manager.Dial(ctx, "/run/orders", manager.Options{})
 //	…

@@ -22,9 +22,9 @@ type Call struct {
 	Chunk int
 
 	// Window bounds the items that were taken from the input and have not come
-	// out of the loop yet. 0 is
-	// sixteen chunks for each worker, 64 at least, but no
-	// more than two for each worker while their arguments take over 64 MiB.
+	// out of the loop yet. 0 is four chunks for each worker, 64 items at least, but
+	// no more than two for each worker while their arguments take over 64 MiB. If
+	// Chunk is set, and small, it is more of them.
 	Window int
 
 	// Timeout is how long each item may take, from its begin: then its context

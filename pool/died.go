@@ -29,8 +29,8 @@ type WorkerDiedError struct {
 	// OutOfMemory says that it was for want of memory: the runtime could not get
 	// any, Call.MemoryLimit was exceeded, or the kernel has killed it: with
 	// Options.Cgroup that is certain, and otherwise likely if it got a SIGKILL that
-	// nobody owns up to while the kernel counted such a kill. Usage is the most that the process had, and Limit what it was
-	// allowed, in bytes, where they are known.
+	// nobody owns up to while the kernel counted such a kill. Usage is the most that
+	// the process had, and Limit what it was allowed, in bytes, where they are known.
 	OutOfMemory  bool
 	Usage, Limit int64
 }

@@ -170,7 +170,7 @@ func (s *stream) Next() (executor.Results, error) {
 				s.given = make(chan struct{})
 			}
 			s.p.unlock()
-			if s.current.fetch(s.given); errors.Is(s.current.Err, ErrGivenUp) {
+			if s.current.fetch(s.given); s.current.value != nil && errors.Is(s.current.Err, ErrGivenUp) {
 				s.p.mu.Lock()
 				continue // it is closed
 			}

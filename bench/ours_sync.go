@@ -23,10 +23,10 @@ var (
 // answerTask hands back what it was handed, until it is cancelled.
 func answerTask(ctx context.Context, m meeting) error {
 	for {
-		if err := m.There.Acquire(ctx); err != nil {
+		if err := m.There.Acquire(ctx, 1); err != nil {
 			return nil // it is the end
 		}
-		if err := m.Back.Release(ctx); err != nil {
+		if err := m.Back.Release(ctx, 1); err != nil {
 			return err
 		}
 	}
@@ -61,10 +61,10 @@ func semaphoreAlone(ctx context.Context, n int) (float64, error) {
 		return 0, err
 	}
 	v, err := mean(n, func() error {
-		if err := s.Acquire(ctx); err != nil {
+		if err := s.Acquire(ctx, 1); err != nil {
 			return err
 		}
-		return s.Release(ctx)
+		return s.Release(ctx, 1)
 	})
 	return v, errors.Join(err, s.Close())
 }
@@ -120,10 +120,10 @@ func handOver(parked bool) harness.Run {
 			err = errors.Join(err, p.Wait(ctx))
 		}()
 		trip := func() error {
-			if err := m.There.Release(ctx); err != nil {
+			if err := m.There.Release(ctx, 1); err != nil {
 				return err
 			}
-			return m.Back.Acquire(ctx)
+			return m.Back.Acquire(ctx, 1)
 		}
 		if parked {
 			return medianOf(n, time.Millisecond, trip)

@@ -165,11 +165,11 @@ func testLocksClosedWhileHeld(t *testing.T, p driver.Place) {
 	must(t, otherRW.Lock(ctx))
 	otherRW.Unlock()
 	s, otherS := get(mp.NewSemaphore(1, in("s")...))(t), closing(t, get(mp.NewSemaphore(1, in("s")...))(t))
-	must(t, s.Acquire(ctx))
+	must(t, s.Acquire(ctx, 1))
 	must(t, s.Close())
-	must(t, s.Release(ctx))
-	wantErr(t, "the second release", s.Release(ctx), mp.ErrClosed)
-	must(t, otherS.Acquire(ctx))
+	must(t, s.Release(ctx, 1))
+	wantErr(t, "the second release", s.Release(ctx, 1), mp.ErrClosed)
+	must(t, otherS.Acquire(ctx, 1))
 }
 
 // A handle that is closed while others put and get through it: each call ends

@@ -45,21 +45,21 @@ func ExampleCond() {
 	// Output: ready
 }
 
-// Never more than two at once, in all processes together; one that is killed
-// gives its permit back.
+// Never more than 8 MB of downloads at once, in all processes together: each takes as
+// many permits as it has megabytes. A process that is killed gives its permits back.
 func ExampleSemaphore() {
 	ctx, m := context.Background(), drivertest.Memory()
-	s, err := mp.NewSemaphore(2, mp.In(m), mp.WithName("downloads"))
+	s, err := mp.NewSemaphore(8, mp.In(m), mp.WithName("downloads"))
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer s.Close()
-	if err := s.Acquire(ctx); err != nil {
+	if err := s.Acquire(ctx, 5); err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(s.TryAcquire(ctx))
-	fmt.Println(s.TryAcquire(ctx))
-	fmt.Println(s.Release(ctx))
+	fmt.Println(s.TryAcquire(ctx, 3))
+	fmt.Println(s.TryAcquire(ctx, 1))
+	fmt.Println(s.Release(ctx, 5))
 	// Output:
 	// true <nil>
 	// false <nil>

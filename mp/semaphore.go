@@ -8,8 +8,9 @@ import (
 )
 
 // Semaphore is a number of permits that processes, and goroutines within them,
-// take and give back, in shared memory or in a place: Python's Semaphore and
-// BoundedSemaphore.
+// take and give back, one or several at a time, in shared memory or in a place:
+// Python's Semaphore and BoundedSemaphore, and the weights of
+// golang.org/x/sync/semaphore.
 //
 // If a process ends in any way, or loses its connection to the place, the permits
 // that it has come back, but never more than there were at first. A semaphore
@@ -17,7 +18,7 @@ import (
 // acquires, and a signal that was received is used up whatever happens.
 //
 // What a process did before Release happens before what the one does that gets
-// the permit.
+// the permits.
 //
 // Cost: in memory some 150 ns for Acquire and Release when nobody waits, and 164 KiB
 // of addresses, of which two or three pages are used; in a place a round trip each.
@@ -46,21 +47,43 @@ func newSemaphore(kind driver.Kind, n int, opts []Option) (*Semaphore, error) {
 	return made(s, newOf(&s.h, driver.Spec{Kind: kind, Size: n}, opts))
 }
 
-// Acquire takes a permit, waiting while there is none. Who waits first is served
-// first; in memory that holds for processes, whose goroutines take turns within.
-func (s *Semaphore) Acquire(ctx context.Context) error { return s.h.do(ctx, driver.Semaphore.Acquire) }
-
-// TryAcquire takes a permit if there is one, and reports whether it did.
-func (s *Semaphore) TryAcquire(ctx context.Context) (bool, error) {
-	return ask(ctx, &s.h, driver.Semaphore.TryAcquire)
+// Acquire takes n permits at once, waiting until there are so many. Waiters are
+// served in the order in which they came; in memory that holds for processes, whose
+// goroutines take turns within. So one that wants many is not starved by those that
+// want few, who wait behind it meanwhile, though there may be enough for them.
+//
+// The error wraps ErrValue, at once, if n is less than 1, or more than a bounded
+// semaphore ever has. On a semaphore that Release may add to, an Acquire of more than
+// there are waits for that, and so do all behind it.
+func (s *Semaphore) Acquire(ctx context.Context, n int) error {
+	o, err := s.h.access()
+	if err != nil {
+		return err
+	}
+	return o.Acquire(ctx, n)
 }
 
-// Release gives a permit back, or adds one: any process may, whether it has
-// acquired or not. The error wraps ErrValue if the semaphore is bounded and has
-// all its permits, and ErrNotHeld if the connection to the place was lost since
-// Acquire: then the permit has come back already.
-func (s *Semaphore) Release(ctx context.Context) error {
-	return s.h.do(ctx, driver.Semaphore.Release)
+// TryAcquire takes n permits if there are so many and nobody waits, and reports
+// whether it did. Errors are as those of Acquire.
+func (s *Semaphore) TryAcquire(ctx context.Context, n int) (bool, error) {
+	o, err := s.h.access()
+	if err != nil {
+		return false, err
+	}
+	return o.TryAcquire(ctx, n)
+}
+
+// Release gives n permits back, or adds them: any process may, whether it has
+// acquired or not, and in parts of what was acquired together. The error wraps
+// ErrValue if n is less than 1, or the semaphore is bounded and would have more than
+// at first, and nothing is released then. It wraps ErrNotHeld if the connection to the place was lost since
+// Acquire: then the permits have come back already.
+func (s *Semaphore) Release(ctx context.Context, n int) error {
+	o, err := s.h.access()
+	if err != nil {
+		return err
+	}
+	return o.Release(ctx, n)
 }
 
 // Close gives the handle back. Permits that were acquired through it stay acquired

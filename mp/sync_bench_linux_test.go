@@ -10,8 +10,8 @@ import (
 func BenchmarkSemaphore(b *testing.B) {
 	s, ctx := closing(b, get(mp.NewSemaphore(1))(b)), b.Context()
 	for b.Loop() {
-		_ = s.Acquire(ctx)
-		_ = s.Release(ctx)
+		_ = s.Acquire(ctx, 1)
+		_ = s.Release(ctx, 1)
 	}
 }
 
@@ -54,8 +54,8 @@ func BenchmarkSemaphoreHandOver(b *testing.B) {
 	x := tools{Do: "hand over", S: closing(b, get(mp.NewSemaphore(0))(b)), S2: closing(b, get(mp.NewSemaphore(0))(b))}
 	c := start(b, UseTools, x)
 	for b.Loop() {
-		_ = x.S.Release(b.Context())
-		_ = x.S2.Acquire(b.Context())
+		_ = x.S.Release(b.Context(), 1)
+		_ = x.S2.Acquire(b.Context(), 1)
 	}
 	_ = c.Kill()
 	_ = c.Wait(b.Context())

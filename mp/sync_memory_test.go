@@ -43,19 +43,19 @@ var UseTools = mp.Proc(func(ctx context.Context, x tools) error {
 	say := func(err error) error { return errors.Join(err, x.Say.Put(ctx, x.Do)) }
 	switch x.Do {
 	case "acquire and leave":
-		return say(errors.Join(x.S.Acquire(ctx), x.S.Acquire(ctx)))
+		return say(errors.Join(x.S.Acquire(ctx, 1), x.S.Acquire(ctx, 1)))
 	case "acquire":
-		if err := say(errors.Join(x.S.Acquire(ctx), x.S.Acquire(ctx))); err != nil {
+		if err := say(errors.Join(x.S.Acquire(ctx, 1), x.S.Acquire(ctx, 1))); err != nil {
 			return err
 		}
 	case "wait for a permit":
-		go func() { _ = x.S.Acquire(context.Background()) }()
+		go func() { _ = x.S.Acquire(context.Background(), 1) }()
 		if err := say(nil); err != nil {
 			return err
 		}
 	case "signal":
 		for range x.Rounds {
-			if err := x.S.Release(ctx); err != nil {
+			if err := x.S.Release(ctx, 1); err != nil {
 				return err
 			}
 		}
@@ -64,12 +64,12 @@ var UseTools = mp.Proc(func(ctx context.Context, x tools) error {
 		}
 	case "take turns":
 		for range x.Rounds {
-			if err := x.S.Acquire(ctx); err != nil {
+			if err := x.S.Acquire(ctx, 1); err != nil {
 				return err
 			}
 			n := x.N.Load()
 			x.N.Store(n + 1) // which others would undo, if they were here
-			if err := x.S.Release(ctx); err != nil {
+			if err := x.S.Release(ctx, 1); err != nil {
 				return err
 			}
 		}
@@ -96,7 +96,7 @@ var UseTools = mp.Proc(func(ctx context.Context, x tools) error {
 		}
 	case "hand over":
 		for {
-			if err := errors.Join(x.S.Acquire(ctx), x.S2.Release(ctx)); err != nil {
+			if err := errors.Join(x.S.Acquire(ctx, 1), x.S2.Release(ctx, 1)); err != nil {
 				return err
 			}
 		}
@@ -135,18 +135,18 @@ func TestPermitsComeBack(t *testing.T) {
 		x, ctx := newTools(t, 2, 1), within(t, long)
 		c := x.begin(t, how)
 		if how == "acquire" {
-			if get(x.S.TryAcquire(ctx))(t) {
+			if get(x.S.TryAcquire(ctx, 1))(t) {
 				t.Error("a permit that another process has")
 			}
 			must(t, c.Kill())
 		} else {
 			finish(t, c)
 		}
-		must(t, errors.Join(x.S.Acquire(ctx), x.S.Acquire(ctx)))
-		if get(x.S.TryAcquire(ctx))(t) {
+		must(t, errors.Join(x.S.Acquire(ctx, 1), x.S.Acquire(ctx, 1)))
+		if get(x.S.TryAcquire(ctx, 1))(t) {
 			t.Error("there are more than at first")
 		}
-		must(t, errors.Join(x.S.Release(ctx), x.S.Release(ctx)))
+		must(t, errors.Join(x.S.Release(ctx, 1), x.S.Release(ctx, 1)))
 	}
 }
 
@@ -156,13 +156,13 @@ func TestPermitsOfTheDeadGoOn(t *testing.T) {
 	holder, waiter := x.begin(t, "acquire"), x.begin(t, "wait for a permit")
 	mptest.Eventually(t, func() bool { return mp.WaitersOf(x.S) == 1 }, "it does not wait")
 	got := make(chan error)
-	go func() { got <- x.S.Acquire(ctx) }()
+	go func() { got <- x.S.Acquire(ctx, 1) }()
 	mptest.Eventually(t, func() bool { return mp.WaitersOf(x.S) == 2 }, "this process does not wait")
 	must(t, waiter.Kill())
 	must(t, holder.Kill())
 	must(t, <-got)
-	must(t, x.S.Acquire(ctx))
-	must(t, errors.Join(x.S.Release(ctx), x.S.Release(ctx)))
+	must(t, x.S.Acquire(ctx, 1))
+	must(t, errors.Join(x.S.Release(ctx, 1), x.S.Release(ctx, 1)))
 }
 
 // Signals stay when who has given them is gone, and used ones are used up.
@@ -170,14 +170,14 @@ func TestSignalsStay(t *testing.T) {
 	x, ctx := newTools(t, 0, 1), within(t, long)
 	x.Rounds = 5
 	c := x.begin(t, "signal")
-	must(t, x.S.Acquire(ctx))
+	must(t, x.S.Acquire(ctx, 1))
 	must(t, c.Kill())
 	_ = c.Wait(ctx)
 	d := x.begin(t, "acquire")
 	must(t, d.Kill())
 	_ = d.Wait(ctx)
-	must(t, errors.Join(x.S.Acquire(ctx), x.S.Acquire(ctx)))
-	if get(x.S.TryAcquire(ctx))(t) {
+	must(t, errors.Join(x.S.Acquire(ctx, 1), x.S.Acquire(ctx, 1)))
+	if get(x.S.TryAcquire(ctx, 1))(t) {
 		t.Error("a sixth of five signals")
 	}
 }
@@ -187,10 +187,10 @@ func TestSemaphoreExcludes(t *testing.T) {
 	x.Rounds = 3000
 	children := []mp.Child{start(t, UseTools, x.to("take turns")), start(t, UseTools, x.to("take turns"))}
 	for range x.Rounds {
-		must(t, x.S.Acquire(t.Context()))
+		must(t, x.S.Acquire(t.Context(), 1))
 		n := x.N.Load()
 		x.N.Store(n + 1)
-		must(t, x.S.Release(t.Context()))
+		must(t, x.S.Release(t.Context(), 1))
 	}
 	for _, c := range children {
 		finish(t, c)

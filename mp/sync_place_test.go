@@ -60,7 +60,7 @@ func TestZeroSync(t *testing.T) {
 	var b mp.Barrier
 	var w mp.RWMutex
 	for what, err := range map[string]error{
-		"Semaphore.Acquire": s.Acquire(ctx), "Semaphore.TryAcquire": get2(s.TryAcquire(ctx)), "Semaphore.Release": s.Release(ctx), "Semaphore.Close": s.Close(),
+		"Semaphore.Acquire": s.Acquire(ctx, 1), "Semaphore.TryAcquire": get2(s.TryAcquire(ctx, 1)), "Semaphore.Release": s.Release(ctx, 1), "Semaphore.Close": s.Close(),
 		"RecursiveMutex.Lock": r.Lock(ctx), "RecursiveMutex.TryLock": get2(r.TryLock(ctx)),
 		"Event.Set": e.Set(ctx), "Event.Clear": e.Clear(ctx), "Event.IsSet": get2(e.IsSet(ctx)), "Event.Wait": e.Wait(ctx),
 		"Cond.Lock": c.Lock(ctx), "Cond.TryLock": get2(c.TryLock(ctx)), "Cond.Wait": c.Wait(ctx), "Cond.Signal": c.Signal(ctx),
@@ -83,21 +83,21 @@ func TestZeroSync(t *testing.T) {
 func TestSemaphore(t *testing.T) {
 	everywhere(t, func(t *testing.T, opts ...mp.Option) {
 		s, ctx := closing(t, get(newSemaphore(1)(opts...))(t)), t.Context()
-		must(t, s.Acquire(ctx))
-		if get(s.TryAcquire(ctx))(t) {
+		must(t, s.Acquire(ctx, 1))
+		if get(s.TryAcquire(ctx, 1))(t) {
 			t.Error("two permits")
 		}
-		wantErr(t, "Acquire", s.Acquire(within(t, short)), context.DeadlineExceeded)
-		must(t, s.Release(ctx))
-		must(t, s.Release(ctx))
+		wantErr(t, "Acquire", s.Acquire(within(t, short), 1), context.DeadlineExceeded)
+		must(t, s.Release(ctx, 1))
+		must(t, s.Release(ctx, 1))
 		for range 2 {
-			if !get(s.TryAcquire(ctx))(t) {
+			if !get(s.TryAcquire(ctx, 1))(t) {
 				t.Error("Release gives no permit")
 			}
 		}
-		must(t, errors.Join(s.Release(ctx), s.Release(ctx)))
+		must(t, errors.Join(s.Release(ctx, 1), s.Release(ctx, 1)))
 		b := closing(t, get(newBounded(1)(opts...))(t))
-		wantErr(t, "Release", b.Release(ctx), mp.ErrValue)
+		wantErr(t, "Release", b.Release(ctx, 1), mp.ErrValue)
 	})
 }
 
@@ -235,9 +235,9 @@ func TestSyncDeath(t *testing.T) {
 	theirCond, c := in(t, victim, newCond(nil), "c"), in(t, p, newCond(nil), "c")
 	theirR, r := in(t, victim, mp.NewRecursiveMutex, "r"), in(t, p, mp.NewRecursiveMutex, "r")
 	theirS, s := in(t, victim, newSemaphore(1), "s"), in(t, p, newSemaphore(1), "s")
-	must(t, errors.Join(theirs.Lock(ctx), theirCond.Lock(ctx), theirR.Lock(ctx), theirS.Acquire(ctx)))
+	must(t, errors.Join(theirs.Lock(ctx), theirCond.Lock(ctx), theirR.Lock(ctx), theirS.Acquire(ctx, 1)))
 	victim.Kill()
-	must(t, errors.Join(r.Lock(ctx), s.Acquire(ctx)))
+	must(t, errors.Join(r.Lock(ctx), s.Acquire(ctx, 1)))
 	var died *mp.OwnerDiedError
 	for what, err := range map[string]error{
 		"RLock": m.RLock(ctx), "Lock": m.Lock(ctx), "TryRLock": get2(m.TryRLock(ctx)), "Cond.Lock": c.Lock(ctx),
@@ -255,7 +255,7 @@ func TestSyncDeath(t *testing.T) {
 	theirs.Unlock() // what was lost is no mistake
 	theirCond.Unlock()
 	theirR.Unlock()
-	wantErr(t, "Release of the dead", theirS.Release(ctx), mp.ErrUnknownFate)
+	wantErr(t, "Release of the dead", theirS.Release(ctx, 1), mp.ErrUnknownFate)
 }
 
 // together is one handle of each kind.
@@ -274,12 +274,12 @@ var Meet = mp.Proc(func(ctx context.Context, x together) error {
 	if _, err := x.B.Wait(ctx); err != nil {
 		return err
 	}
-	if err := errors.Join(x.S.Acquire(ctx), x.R.Lock(ctx), x.W.Lock(ctx), x.E.Set(ctx)); err != nil {
+	if err := errors.Join(x.S.Acquire(ctx, 1), x.R.Lock(ctx), x.W.Lock(ctx), x.E.Set(ctx)); err != nil {
 		return err
 	}
 	x.W.Unlock()
 	x.R.Unlock()
-	if err := errors.Join(x.S.Release(ctx), x.C.Lock(ctx)); err != nil {
+	if err := errors.Join(x.S.Release(ctx, 1), x.C.Lock(ctx)); err != nil {
 		return err
 	}
 	defer x.C.Unlock()
@@ -313,8 +313,8 @@ func TestSyncTravels(t *testing.T) {
 	q := queue[together](t, 1, mp.In(p))
 	must(t, q.Put(ctx, x))
 	y := get(q.Get(ctx))(t)
-	must(t, x.S.Acquire(ctx))
-	if get(y.S.TryAcquire(ctx))(t) || !get(y.E.IsSet(ctx))(t) || get(y.B.Parties(ctx))(t) != 3 {
+	must(t, x.S.Acquire(ctx, 1))
+	if get(y.S.TryAcquire(ctx, 1))(t) || !get(y.E.IsSet(ctx))(t) || get(y.B.Parties(ctx))(t) != 3 {
 		t.Error("they are others")
 	}
 	must(t, errors.Join(y.S.Close(), y.R.Close(), y.E.Close(), y.C.Close(), y.B.Close(), y.W.Close(), y.N.Close()))

@@ -29,7 +29,7 @@ type seat struct {
 func dine(ctx context.Context, s seat) error {
 	left, right := s.Forks[s.N], s.Forks[(s.N+1)%philosophers]
 	for range meals {
-		if err := s.Footman.Acquire(ctx); err != nil {
+		if err := s.Footman.Acquire(ctx, 1); err != nil {
 			return err
 		}
 		if err := left.Lock(ctx); err != nil {
@@ -41,7 +41,7 @@ func dine(ctx context.Context, s seat) error {
 		s.Eaten.Elements()[s.N]++
 		right.Unlock()
 		left.Unlock()
-		if err := s.Footman.Release(ctx); err != nil {
+		if err := s.Footman.Release(ctx, 1); err != nil {
 			return err
 		}
 	}
@@ -50,7 +50,7 @@ func dine(ctx context.Context, s seat) error {
 
 // fallAsleep sits down, and dies at the table.
 func fallAsleep(ctx context.Context, s seat) error {
-	if err := s.Footman.Acquire(ctx); err != nil {
+	if err := s.Footman.Acquire(ctx, 1); err != nil {
 		return err
 	}
 	os.Exit(1)

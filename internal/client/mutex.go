@@ -114,12 +114,13 @@ func (h *handle) unlock(ctx context.Context, held, lost bool, method string) err
 	return h.giveBack(ctx, held, method)
 }
 
-// giveBack calls the method that gives back what was taken. What is held through
-// a handle that was closed since is given back all the same: nobody else could.
-func (h *handle) giveBack(ctx context.Context, held bool, method string) error {
-	err := h.request(method).void(ctx)
+// giveBack calls the method that gives back what was taken, with those arguments. What
+// is held through a handle that was closed since is given back all the same: nobody else
+// could.
+func (h *handle) giveBack(ctx context.Context, held bool, method string, args ...int) error {
+	err := h.request(method).ints(args).void(ctx)
 	if held && errors.Is(err, mperr.ErrClosed) {
-		r := h.m.request(method)
+		r := h.m.request(method).ints(args)
 		r.id = h.id
 		err = r.void(ctx)
 	}
@@ -270,17 +271,17 @@ var undoRead = undoTake("mp.rUnlock")
 func (l *rwHandle) RLock(ctx context.Context) error {
 	r := l.request("mp.rLock")
 	r.undo = undoRead
-	_, err := l.reads.take(ctx, r)
+	_, err := l.reads.take(ctx, r, 1)
 	return err
 }
 
 func (l *rwHandle) TryRLock(ctx context.Context) (bool, error) {
 	r := l.request("mp.tryRLock")
 	r.undo = undoRead
-	return l.reads.take(ctx, r)
+	return l.reads.take(ctx, r, 1)
 }
 
 func (l *rwHandle) RUnlock(ctx context.Context) error {
-	held, lost := l.reads.given(l.m)
-	return l.unlock(ctx, held, lost, "mp.rUnlock")
+	held, lost := l.reads.given(l.m, 1)
+	return l.unlock(ctx, held, lost > 0, "mp.rUnlock")
 }

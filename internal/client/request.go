@@ -103,6 +103,14 @@ func (r *request) int(n int) *request {
 	return r
 }
 
+// ints adds each of several.
+func (r *request) ints(ns []int) *request {
+	for _, n := range ns {
+		r.int(n)
+	}
+	return r
+}
+
 // optional adds an integer, or null.
 func (r *request) optional(n *int) *request {
 	if n != nil {

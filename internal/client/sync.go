@@ -60,15 +60,15 @@ type holdings struct {
 	lost int
 }
 
-// add counts one more.
-func (s *holdings) add(on *link) {
+// add counts n more.
+func (s *holdings) add(on *link, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.on != on {
 		s.lose()
 		s.on = on
 	}
-	s.n++
+	s.n += n
 }
 
 func (s *holdings) lose() {
@@ -78,26 +78,25 @@ func (s *holdings) lose() {
 	s.n, s.lost = 0, s.lost+s.n
 }
 
-// given counts one less. It reports whether one is held through this handle, and
-// whether it ended with its session. Which one of several is given back is not
-// known: those that were lost are taken to be the first.
-func (s *holdings) given(m *Manager) (held, lost bool) {
+// given counts n less. It reports how many of them ended with their session, and
+// whether the others are held through this handle. Which of several are given back is
+// not known: those that were lost are taken to be the first.
+func (s *holdings) given(m *Manager, n int) (held bool, lost int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.n > 0 && (s.on.broken.Load() || s.on != m.link.Load()) {
 		s.lose()
 	}
-	if s.lost > 0 {
-		s.lost--
-		return false, true
-	}
-	held = s.n > 0
-	s.n = max(0, s.n-1)
-	return held, false
+	lost = min(n, s.lost)
+	s.lost -= lost
+	n -= lost
+	held = s.n > 0 && s.n >= n
+	s.n = max(0, s.n-n)
+	return held, lost
 }
 
-// take makes a call that brings something to hold: null, or a truth value.
-func (s *holdings) take(ctx context.Context, r *request) (bool, error) {
+// take makes a call that brings n things to hold: null, or a truth value.
+func (s *holdings) take(ctx context.Context, r *request, n int) (bool, error) {
 	defer r.free()
 	if err := r.do(ctx); err != nil {
 		return false, err
@@ -105,32 +104,26 @@ func (s *holdings) take(ctx context.Context, r *request) (bool, error) {
 	if got, ok := frames.Bool(r.reply.value); ok && !got {
 		return false, nil
 	}
-	s.add(r.on)
+	s.add(r.on, n)
 	return true, nil
 }
 
-// giveBack calls the method that gives one back, unless it is lost.
-func (s *holdings) giveBack(ctx context.Context, h *handle, method string) error {
-	held, lost := s.given(h.m)
-	if lost {
-		return fmt.Errorf("%s: the connection broke since it was taken, and it came back with the session: %w", h, mperr.ErrNotHeld)
-	}
-	return h.giveBack(ctx, held, method)
-}
-
-// undoTake gives back, by a method, what came too late.
-func undoTake(method string) undo {
+// undoTake gives back, by a method with those arguments, what came too late.
+func undoTake(method string, args ...int) undo {
 	return func(ctx context.Context, m *Manager, id uint64, answer []byte) error {
 		if got, ok := frames.Bool(answer); ok && !got {
 			return nil
 		}
-		r := m.request(method)
+		r := m.request(method).ints(args)
 		r.id = id
 		return r.void(ctx)
 	}
 }
 
-var undoAcquire = undoTake("release")
+var (
+	undoAcquire = undoTake("release")
+	undoPermit  = undoTake("release", 1)
+)
 
 // recursiveHandle implements driver.RecursiveMutex.
 type recursiveHandle struct {
@@ -143,19 +136,19 @@ var _ driver.RecursiveMutex = (*recursiveHandle)(nil)
 func (l *recursiveHandle) Lock(ctx context.Context) error {
 	r := l.request("acquire")
 	r.undo = undoAcquire
-	_, err := l.held.take(ctx, r)
+	_, err := l.held.take(ctx, r, 1)
 	return err
 }
 
 func (l *recursiveHandle) TryLock(ctx context.Context) (bool, error) {
 	r := l.request("acquire").bool(false)
 	r.undo = undoAcquire
-	return l.held.take(ctx, r)
+	return l.held.take(ctx, r, 1)
 }
 
 func (l *recursiveHandle) Unlock(ctx context.Context) error {
-	held, lost := l.held.given(l.m)
-	return l.unlock(ctx, held, lost, "release")
+	held, lost := l.held.given(l.m, 1)
+	return l.unlock(ctx, held, lost > 0, "release")
 }
 
 // semaphoreHandle implements driver.Semaphore. The permits that the session has
@@ -168,25 +161,42 @@ type semaphoreHandle struct {
 
 var _ driver.Semaphore = (*semaphoreHandle)(nil)
 
-func (s *semaphoreHandle) Acquire(ctx context.Context) error {
-	_, err := s.take(ctx, s.request("acquire"))
+func (s *semaphoreHandle) Acquire(ctx context.Context, n int) error {
+	_, err := s.take(ctx, "mp.acquire", n)
 	return err
 }
 
-func (s *semaphoreHandle) TryAcquire(ctx context.Context) (bool, error) {
-	return s.take(ctx, s.request("acquire").bool(false))
+func (s *semaphoreHandle) TryAcquire(ctx context.Context, n int) (bool, error) {
+	return s.take(ctx, "mp.tryAcquire", n)
 }
 
-func (s *semaphoreHandle) take(ctx context.Context, r *request) (bool, error) {
-	r.undo = undoAcquire
-	if s.capacity == 0 {
-		return r.truth(ctx)
+// take acquires n permits. It reports false if they were not to be had at once.
+func (s *semaphoreHandle) take(ctx context.Context, method string, n int) (bool, error) {
+	r := s.request(method).int(n)
+	r.undo = undoPermit
+	if n != 1 {
+		r.undo = undoTake("release", n)
 	}
-	return s.held.take(ctx, r)
+	if s.capacity > 0 {
+		return s.held.take(ctx, r, n)
+	}
+	return new(holdings).take(ctx, r, n) // signals are nobody's
 }
 
-func (s *semaphoreHandle) Release(ctx context.Context) error {
-	return s.held.giveBack(ctx, s.handle, "release")
+func (s *semaphoreHandle) Release(ctx context.Context, n int) error {
+	if n < 1 { // or the count of what is held would be wrong
+		return fmt.Errorf("%s: %d permits are not 1 at least: %w", s, n, mperr.ErrValue)
+	}
+	held, lost := s.held.given(s.m, n)
+	if n > lost {
+		if err := s.giveBack(ctx, held, "release", n-lost); err != nil {
+			return err
+		}
+	}
+	if lost > 0 {
+		return fmt.Errorf("%s: the connection broke since %d were taken, and they came back with the session: %w", s, lost, mperr.ErrNotHeld)
+	}
+	return nil
 }
 
 // eventHandle implements driver.Event.

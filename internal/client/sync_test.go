@@ -56,24 +56,24 @@ func TestLostHoldings(t *testing.T) {
 	r := openTest[driver.RecursiveMutex](t, m, driver.Spec{Kind: driver.KindRecursiveMutex, Name: "r"})
 	rw := openTest[complete.RWMutex](t, m, driver.Spec{Kind: driver.KindRWMutex, Name: "rw"})
 	for range 2 {
-		wantNo(t, "take", errors.Join(sem.Acquire(ctx), r.Lock(ctx), rw.RLock(ctx), signals.Release(ctx), signals.Acquire(ctx)))
+		wantNo(t, "take", errors.Join(sem.Acquire(ctx, 1), r.Lock(ctx), rw.RLock(ctx), signals.Release(ctx, 1), signals.Acquire(ctx, 1)))
 	}
 	lose(t, m)
-	wantNo(t, "the permits come back", errors.Join(watch.Acquire(ctx), watch.Acquire(ctx)))
-	wantNo(t, "a signal", signals.Release(ctx)) // those that were received are nobody's
+	wantNo(t, "the permits come back", errors.Join(watch.Acquire(ctx, 1), watch.Acquire(ctx, 1)))
+	wantNo(t, "a signal", signals.Release(ctx, 1)) // those that were received are nobody's
 	wantNo(t, "again", errors.Join(r.Lock(ctx), rw.RLock(ctx)))
 	for range 2 {
-		wantIs(t, "release of what was lost", sem.Release(ctx), mperr.ErrNotHeld)
+		wantIs(t, "release of what was lost", sem.Release(ctx, 1), mperr.ErrNotHeld)
 		wantNo(t, "unlock of what was lost", r.Unlock(ctx))
 		wantNo(t, "read unlock of what was lost", rw.RUnlock(ctx))
 	}
-	if ok, err := watch.TryAcquire(ctx); ok || err != nil {
+	if ok, err := watch.TryAcquire(ctx, 1); ok || err != nil {
 		t.Errorf("a permit that nobody has given back: %v, %v", ok, err)
 	}
-	wantNo(t, "what is held now", errors.Join(r.Unlock(ctx), rw.RUnlock(ctx), sem.Release(ctx)))
+	wantNo(t, "what is held now", errors.Join(r.Unlock(ctx), rw.RUnlock(ctx), sem.Release(ctx, 1)))
 	wantIs(t, "one unlock too many", r.Unlock(ctx), mperr.ErrNotHeld)
 	wantIs(t, "one read unlock too many", rw.RUnlock(ctx), mperr.ErrNotHeld)
-	if ok, err := watch.TryAcquire(ctx); !ok || err != nil {
+	if ok, err := watch.TryAcquire(ctx, 1); !ok || err != nil {
 		t.Errorf("a release by another than had it: %v, %v", ok, err)
 	}
 }
@@ -154,5 +154,24 @@ func TestWaitUnderAnothersLock(t *testing.T) {
 	wantNo(t, "lock on a new connection", errors.Join(c.Lock(ctx), c.Unlock(ctx)))
 	if ok, err := watch.TryLock(ctx); !ok || err != nil {
 		t.Errorf("a lock that was given back: %v, %v", ok, err)
+	}
+}
+
+// Of permits that were acquired in two sessions one release gives back what is held in
+// the new one, and says that the rest was lost.
+func TestLostWeights(t *testing.T) {
+	s, ctx := serveTest(t, "unix"), t.Context()
+	m, other := dialTest(t, s), dialTest(t, s)
+	spec := driver.Spec{Kind: driver.KindBoundedSemaphore, Name: "s", Size: 5}
+	sem, watch := openTest[driver.Semaphore](t, m, spec), openTest[driver.Semaphore](t, other, spec)
+	wantNo(t, "take", sem.Acquire(ctx, 3))
+	lose(t, m)
+	wantNo(t, "take again", sem.Acquire(ctx, 2))
+	if ok, err := watch.TryAcquire(ctx, 4); ok || err != nil {
+		t.Errorf("4 of 3: %v, %v", ok, err)
+	}
+	wantIs(t, "release of 3 that were lost and 2 that are held", sem.Release(ctx, 5), mperr.ErrNotHeld)
+	if ok, err := watch.TryAcquire(ctx, 5); !ok || err != nil {
+		t.Errorf("all: %v, %v", ok, err)
 	}
 }

@@ -96,7 +96,7 @@ type place struct {
 // touched.
 const SemaphoreSize = int64(unsafe.Sizeof(semaphore{}))
 
-// MaxPermits is how many a semaphore has at first, at most.
+// MaxPermits is how many a semaphore has at first, and a call is about, at most.
 const MaxPermits = math.MaxInt32
 
 // Attach makes s a handle to the memory of a semaphore of that id, which had so many
@@ -322,17 +322,21 @@ func (s *Semaphore) take(n int64) {
 		s.owe(self.Slot, own)
 		n -= own
 	}
-	// As much is owed as there were at first: the oldest is forgiven.
+	// As much is owed as there were at first: the oldest is forgiven. Each turn but
+	// the last empties the account of one process.
 	for n > 0 {
-		k := int64(1)
+		k := n
 		switch from := s.oldest(); from {
 		case slots: // signals
-			k = n
-			s.add(-n)
-		case self.Slot:
-			if s.add(-1); s.m.account[from].owes == 1 {
+			s.add(-k)
+		case self.Slot: // what it owes is forgiven, and it owes as much anew
+			own := &s.m.account[from]
+			if own.owes < s.at1st { // else it is the only one that owes
+				k = min(n, own.owes)
+			}
+			if s.add(-k); k >= own.owes {
 				s.m.ticket++
-				s.m.account[from].ticket = s.m.ticket
+				own.ticket = s.m.ticket
 			}
 		default:
 			k = min(n, s.m.account[from].owes)

@@ -94,18 +94,16 @@ func (m *model) of(who int) int {
 
 func (m *model) acquire(who, n int) {
 	m.free -= n
-	for range n {
-		if m.initial == 0 {
-			return
-		}
-		if m.owed() == m.initial {
-			m.pay(0)
-		}
-		if i := m.of(who); i >= 0 {
-			m.debts[i].n++
-		} else {
-			m.debts = append(m.debts, debt{who, 1})
-		}
+	if n = min(n, m.initial); n == 0 {
+		return
+	}
+	for range m.owed() + n - m.initial {
+		m.pay(0)
+	}
+	if i := m.of(who); i >= 0 {
+		m.debts[i].n += n
+	} else {
+		m.debts = append(m.debts, debt{who, n})
 	}
 }
 
@@ -143,7 +141,7 @@ func TestSemaphoreModel(t *testing.T) {
 		for i := range 2000 {
 			who := r.IntN(len(players))
 			p := &players[who]
-			n := 1 + r.IntN(3)
+			n := 1 + r.IntN(5)
 			switch r.IntN(8) {
 			case 0, 1, 2:
 				ok, err := p.s.TryAcquire(t.Context(), n)

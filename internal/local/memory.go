@@ -126,6 +126,16 @@ func (m *Memory) Exit() {
 	}
 }
 
+// Stay makes a call that Enter began count for n more; each is ended by Leave.
+func (m *Memory) Stay(n int64) { m.users.Add(n) }
+
+// Leave is n times Exit.
+func (m *Memory) Leave(n int64) {
+	if n > 0 && m.users.Add(-n) == closedBit {
+		m.finish()
+	}
+}
+
 // ErrClosed says which handle was closed.
 func (m *Memory) ErrClosed() error {
 	if m.Seg == nil {

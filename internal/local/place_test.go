@@ -112,7 +112,7 @@ func TestSemaphoreThatIsForgotten(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := o.(driver.Semaphore)
-		if err := errors.Join(s.Acquire(t.Context()), s.Acquire(t.Context()), s.Close(), s.Release(t.Context())); err != nil {
+		if err := errors.Join(s.Acquire(t.Context(), 1), s.Acquire(t.Context(), 1), s.Close(), s.Release(t.Context(), 1)); err != nil {
 			t.Fatal(err)
 		}
 		if mapped() <= before {

@@ -70,22 +70,39 @@ func (o *object) enter(ctx context.Context) error {
 	return nil
 }
 
-func (s *semaphore) Acquire(ctx context.Context) error {
+func (s *semaphore) Acquire(ctx context.Context, n int) error {
+	if err := s.check(n); err != nil {
+		return err
+	}
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
-	err := s.s.Acquire(ctx, 1)
-	s.keep(err == nil)
+	err := s.s.Acquire(ctx, n)
+	s.keep(n, err == nil)
 	return s.named(err)
 }
 
-func (s *semaphore) TryAcquire(ctx context.Context) (bool, error) {
+func (s *semaphore) TryAcquire(ctx context.Context, n int) (bool, error) {
+	if err := s.check(n); err != nil {
+		return false, err
+	}
 	if err := s.enter(ctx); err != nil {
 		return false, err
 	}
-	ok, err := s.s.TryAcquire(ctx, 1)
-	s.keep(ok)
+	ok, err := s.s.TryAcquire(ctx, n)
+	s.keep(n, ok)
 	return ok, s.named(err)
+}
+
+// check refuses numbers of permits that nobody can acquire.
+func (s *semaphore) check(n int) error {
+	switch {
+	case n < 1 || n > ledger.MaxPermits:
+		return s.named(fmt.Errorf("%d permits are not 1 to %d: %w", n, ledger.MaxPermits, mperr.ErrValue))
+	case s.bounded && n > s.permits:
+		return s.named(fmt.Errorf("it never has more than %d permits, and %d were wanted: %w", s.permits, n, mperr.ErrValue))
+	}
+	return nil
 }
 
 // Waiting is how many processes wait for permits.
@@ -111,47 +128,48 @@ func (s *semaphore) Close() error {
 	return err
 }
 
-// keep leaves the handle in use for a permit, or ends the call.
-func (s *semaphore) keep(taken bool) {
-	if taken && s.permits > 0 {
-		s.held.Add(1)
-	} else {
+// keep leaves the handle in use for each of n permits, or ends the call.
+func (s *semaphore) keep(n int, taken bool) {
+	if !taken || s.permits == 0 {
 		s.Exit()
+		return
 	}
+	s.Stay(int64(n - 1)) // and the call itself
+	s.held.Add(int64(n))
 }
 
-func (s *semaphore) Release(ctx context.Context) error {
+func (s *semaphore) Release(ctx context.Context, n int) error {
+	if n < 1 || n > ledger.MaxPermits {
+		return s.check(n)
+	}
 	err := s.enter(ctx)
 	if err != nil && (ctx.Err() != nil || s.held.Load() == 0) {
 		return err
 	}
 	open := err == nil
-	mine := s.drop()
-	if !open && !mine {
+	mine := s.drop(int64(n))
+	if !open && mine < int64(n) { // a closed handle gives back what it has, and no more
+		s.held.Add(mine)
 		return err
 	}
-	if err = s.s.Release(ctx, 1, s.bounded); err != nil && mine {
-		s.held.Add(1)
-		mine = false
+	if err = s.s.Release(ctx, n, s.bounded); err != nil {
+		s.held.Add(mine)
+		mine = 0
 	}
 	if open {
 		s.Exit()
 	}
-	if mine {
-		s.Exit()
-	}
+	s.Leave(mine)
 	return s.named(err)
 }
 
-// drop takes one off held, and reports whether there was one.
-func (s *semaphore) drop() bool {
+// drop takes up to n off held, and returns how many.
+func (s *semaphore) drop(n int64) int64 {
 	for {
-		n := s.held.Load()
-		if n == 0 {
-			return false
-		}
-		if s.held.CompareAndSwap(n, n-1) {
-			return true
+		held := s.held.Load()
+		k := min(n, held)
+		if k == 0 || s.held.CompareAndSwap(held, held-k) {
+			return k
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"multiproc/internal/mperr"
 	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
@@ -16,6 +17,12 @@ import (
 // permits are used up, nobody owes them. Both are served by this: at most as
 // many permits as there were in the beginning are owed, the latest; and a
 // release pays the debt of the one who releases, or else the oldest.
+//
+// Go clients acquire several permits at once; Python's know of one. There is one line for
+// all of them, first come first served: as long as anybody stands in it nobody takes
+// permits that are there, or who wants many would starve. Without Go clients who want
+// several, whoever stands in the line stands there because there is no permit, so that
+// Python programs see threading's semaphore.
 type semaphore struct {
 	leaf
 	bounded bool
@@ -23,12 +30,18 @@ type semaphore struct {
 
 	guarded
 	value int64
-	line  waitQueue[struct{}]
+	line  waitQueue[want]
 	debts []debt // oldest first
 	owed  int64  // the sum of debts
 }
 
-// debt is how many permits an owner has.
+// want is how many permits a call in the line waits for, and how it is answered.
+type want struct {
+	n     int64
+	reply store.Item
+}
+
+// debt is how many permits an owner has. The owner Holds the semaphore once for it.
 type debt struct {
 	owner store.Owner
 	n     int64
@@ -66,9 +79,11 @@ var (
 )
 
 var semaphoreMethods = map[string]method[*semaphore]{
-	"acquire": {function("blocking=True", "timeout?"), repliesTo((*semaphore).acquire)},
-	"release": {function("n=1"), repliesTo((*semaphore).release)},
-	"locked":  {function(), tells(func(s *semaphore) store.Item { return boolItem(s.left() == 0) })},
+	"acquire":       {function("blocking=True", "timeout?"), repliesTo((*semaphore).acquire)},
+	"release":       {function("n=1"), repliesTo((*semaphore).release)},
+	"locked":        {function(), tells((*semaphore).locked)},
+	"mp.acquire":    {ours(1), repliesTo((*semaphore).acquireMany)},
+	"mp.tryAcquire": {ours(1), repliesTo((*semaphore).tryAcquireMany)},
 }
 
 // Call implements store.Object.
@@ -83,6 +98,13 @@ func (s *semaphore) Call(c *store.Call) {
 // Cap implements store.Bounded: how many permits may be owed. A client whose
 // session broke knows by it how many can have come back.
 func (s *semaphore) Cap() int { return int(s.initial) }
+
+// locked reports whether an acquire would wait.
+func (s *semaphore) locked() store.Item {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return boolItem(s.value == 0 || s.line.n > 0)
+}
 
 func (s *semaphore) left() int64 {
 	s.mu.Lock()
@@ -101,50 +123,106 @@ func (s *semaphore) acquire(c *store.Call, a []store.Item) {
 		c.Fail(err)
 		return
 	}
+	s.take(c, want{1, yes}, p, try)
+}
+
+// acquireMany is mp.acquire: the number of permits is its argument.
+func (s *semaphore) acquireMany(c *store.Call, a []store.Item) {
+	if n, ok := s.number(c, a[0]); ok {
+		s.take(c, want{n, none}, timeLimit{}, false)
+	}
+}
+
+func (s *semaphore) tryAcquireMany(c *store.Call, a []store.Item) {
+	if n, ok := s.number(c, a[0]); ok {
+		s.take(c, want{n, yes}, timeLimit{}, true)
+	}
+}
+
+// number is a number of permits that can be acquired; otherwise it has answered.
+func (s *semaphore) number(c *store.Call, a store.Item) (n int64, ok bool) {
+	n, err := integer(a)
+	switch {
+	case err != nil:
+	case n < 1 || n > math.MaxInt32:
+		err = fmt.Errorf("%d permits are not 1 to %d: %w", n, math.MaxInt32, mperr.ErrValue)
+	case s.bounded && n > s.initial:
+		err = fmt.Errorf("the semaphore never has more than %d permits, and %d were wanted: %w", s.initial, n, mperr.ErrValue)
+	default:
+		return n, true
+	}
+	c.Fail(err)
+	return 0, false
+}
+
+// take gives c what it wants if that is there, and otherwise lets it wait, unless it
+// only tries.
+func (s *semaphore) take(c *store.Call, w want, p timeLimit, try bool) {
 	s.mu.Lock()
 	switch {
-	case s.value > 0:
-		s.giveTo(c)
+	case s.line.n == 0 && s.value >= w.n:
+		s.giveTo(c, w.n)
 		s.mu.Unlock()
-		c.Return(yes)
+		c.Return(w.reply)
 	case try:
 		s.mu.Unlock()
 		c.Return(no)
 	default:
-		s.line.wait(&s.mu, c, struct{}{}, p, func() { c.Return(no) })
+		s.stay(c, w, p)
 		s.mu.Unlock()
 	}
 }
 
-// giveTo gives a permit, of which there is one, to the owner of a call.
-func (s *semaphore) giveTo(c *store.Call) {
-	s.value--
-	if s.initial == 0 {
+// stay puts a call in the line. Who leaves it may have stood in the way of those who
+// want less.
+func (s *semaphore) stay(c *store.Call, w want, p timeLimit) {
+	me := &queued[want]{call: c, what: w}
+	unpark := func() bool {
+		s.mu.Lock()
+		left := me.leave()
+		todo := s.serve()
+		s.mu.Unlock()
+		todo.send()
+		return left
+	}
+	if s.line.park(c, p, unpark, func() { c.Return(no) }) {
+		s.line.push(me)
+	}
+}
+
+// giveTo gives n permits, which are there, to the owner of a call. As many are owed as
+// there were at first, at most, and the latest.
+func (s *semaphore) giveTo(c *store.Call, n int64) {
+	s.value -= n
+	if n = min(n, s.initial); n == 0 {
 		return
 	}
-	if s.owed == s.initial {
-		s.forgive(0)
+	for over := s.owed + n - s.initial; over > 0; {
+		over -= s.forgive(0, over)
+	}
+	s.owed += n
+	if i := s.debtOf(c.Owner); i >= 0 {
+		s.debts[i].n += n
+		return
 	}
 	c.Hold(s)
-	s.owed++
-	for i := range s.debts {
-		if s.debts[i].owner == c.Owner {
-			s.debts[i].n++
-			return
-		}
+	s.debts = append(s.debts, debt{c.Owner, n})
+}
+
+// forgive takes up to n permits off the i-th debt, and returns how many.
+func (s *semaphore) forgive(i int, n int64) int64 {
+	d := &s.debts[i]
+	n = min(n, d.n)
+	if n == d.n {
+		d.owner.Drop(s)
 	}
-	s.debts = append(s.debts, debt{c.Owner, 1})
+	s.pay(i, n)
+	return n
 }
 
-// forgive takes one permit off the i-th debt.
-func (s *semaphore) forgive(i int) {
-	s.debts[i].owner.Drop(s)
-	s.pay(i)
-}
-
-func (s *semaphore) pay(i int) {
-	s.owed--
-	if s.debts[i].n--; s.debts[i].n == 0 {
+func (s *semaphore) pay(i int, n int64) {
+	s.owed -= n
+	if s.debts[i].n -= n; s.debts[i].n == 0 {
 		s.debts = append(s.debts[:i], s.debts[i+1:]...)
 	}
 }
@@ -174,8 +252,8 @@ func (s *semaphore) release(c *store.Call, a []store.Item) {
 		c.Fail(pyvalue.ValueError("Semaphore released too many times"))
 		return
 	}
-	for range min(n, s.owed) {
-		s.forgive(max(s.debtOf(c.Owner), 0))
+	for left := min(n, s.owed); left > 0; {
+		left -= s.forgive(max(s.debtOf(c.Owner), 0), left)
 	}
 	todo := s.add(n)
 	s.mu.Unlock()
@@ -183,30 +261,33 @@ func (s *semaphore) release(c *store.Call, a []store.Item) {
 	todo.send()
 }
 
-// add makes permits available, and gives them to those in line.
+// add makes permits available.
 func (s *semaphore) add(n int64) (todo answers) {
 	s.value += n
-	for s.value > 0 {
-		p := s.line.pop()
-		if p == nil {
-			break
-		}
-		s.giveTo(p.call)
-		todo = append(todo, func() { p.call.Return(yes) })
+	return s.serve()
+}
+
+// serve gives permits to those in front of the line, as long as there are enough.
+func (s *semaphore) serve() (todo answers) {
+	for p := s.line.first; p != nil && s.value >= p.what.n; p = s.line.first {
+		p.leave()
+		s.giveTo(p.call, p.what.n)
+		todo = append(todo, func() { p.call.Return(p.what.reply) })
 	}
 	return todo
 }
 
-// OwnerGone implements store.Holder: one permit comes back.
+// OwnerGone implements store.Holder: what the owner has comes back.
 func (s *semaphore) OwnerGone(o store.Owner) {
 	s.mu.Lock()
 	i := s.debtOf(o)
 	if i < 0 {
 		s.mu.Unlock()
-		return // another has released it meanwhile
+		return // others have released it meanwhile
 	}
-	s.pay(i)
-	todo := s.add(1)
+	n := s.debts[i].n
+	s.pay(i, n)
+	todo := s.add(n)
 	s.mu.Unlock()
 	todo.send()
 }

@@ -99,6 +99,29 @@ func TestSemaphoreOfDeadOwners(t *testing.T) {
 	left(mixed, 1)
 }
 
+// Permits that were acquired together come back as far as others have not released them,
+// and an end that comes late takes nothing from an owner that has acquired again.
+func TestWeightsOfDeadOwners(t *testing.T) {
+	s := newStore(t, store.Limits{})
+	c, dead := connect(t, s), connect(t, s)
+	sem := c.create("Semaphore", int64(5))
+	dead.must(nil, sem, "mp.acquire", int64(4))
+	c.must(false, sem, "mp.tryAcquire", int64(2))
+	many := c.start(sem, "mp.acquire", int64(5))
+	python := c.start(sem, "acquire") // there is one, and one who stands before it
+	c.must(true, sem, "locked")
+	c.must(nil, sem, "release", int64(3)) // of the dead
+	dead.die()
+	wantResult(t, many, nil)
+	c.must(nil, sem, "release", int64(5))
+	wantResult(t, python, true)
+	for _, n := range []int64{0, -1, 1 << 31} {
+		if _, err := c.do(sem, "mp.acquire", n); !errors.Is(err, mperr.ErrValue) {
+			t.Errorf("%d permits: %v", n, err)
+		}
+	}
+}
+
 // Who was let go cannot be cancelled any more, though the answer is only on its
 // way.
 func TestCancelIsTooLate(t *testing.T) {

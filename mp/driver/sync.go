@@ -28,13 +28,20 @@ type RecursiveMutex interface {
 // When a session ends the permits that it has come back, but never more than
 // there were at first: those of a semaphore that begins with none are signals,
 // and come from others.
+//
+// n is how many permits a call is about, all of them or none. A number below 1, and
+// one that a bounded semaphore never has, is ErrValue.
 type Semaphore interface {
 	Object
-	Acquire(ctx context.Context) error
-	TryAcquire(ctx context.Context) (bool, error)
-	// Release returns ErrValue if the semaphore is bounded and has all its
-	// permits, and ErrNotHeld if the permit was lost with its session.
-	Release(ctx context.Context) error
+	// Acquire waits for n permits. Waiters are served in the order in which they came:
+	// one that wants many is not passed by those that want few.
+	Acquire(ctx context.Context, n int) error
+	// TryAcquire takes n permits if they are there and nobody waits.
+	TryAcquire(ctx context.Context, n int) (bool, error)
+	// Release returns ErrValue if the semaphore is bounded and would have more
+	// permits than at first, and ErrNotHeld if permits were lost with their session:
+	// the rest of the n is released then.
+	Release(ctx context.Context, n int) error
 }
 
 // Event is a flag to wait for.

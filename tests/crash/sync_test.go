@@ -18,6 +18,7 @@ type meeting struct {
 	N     int
 	Do    string
 	S     *mp.Semaphore
+	W     int // permits at a time
 	E     *mp.Event
 	B     *mp.Barrier
 }
@@ -28,19 +29,19 @@ var Attend = mp.Proc(func(ctx context.Context, m meeting) error {
 		var err error
 		switch m.Do {
 		case "acquire":
-			err = m.S.Acquire(ctx)
+			err = m.S.Acquire(ctx, m.W)
 		case "acquire and release":
-			err = errors.Join(m.S.Acquire(ctx), m.S.Release(ctx))
+			err = errors.Join(m.S.Acquire(ctx, m.W), m.S.Release(ctx, m.W))
 		case "give up":
 			short, cancel := context.WithTimeout(ctx, time.Millisecond)
-			if err = m.S.Acquire(short); errors.Is(err, context.DeadlineExceeded) {
+			if err = m.S.Acquire(short, 1); errors.Is(err, context.DeadlineExceeded) {
 				err = nil
 			}
 			cancel()
 		case "release":
-			err = m.S.Release(ctx)
+			err = m.S.Release(ctx, 1)
 		case "look":
-			_, err = m.S.TryAcquire(ctx)
+			_, err = m.S.TryAcquire(ctx, 1)
 		case "meet":
 			_, err = m.B.Wait(ctx)
 		case "look at the barrier":
@@ -62,7 +63,7 @@ var Attend = mp.Proc(func(ctx context.Context, m meeting) error {
 func newMeeting(t *testing.T, permits int) meeting {
 	t.Helper()
 	s, err := mp.NewSemaphore(permits)
-	m := meeting{S: closing(t, s, err)}
+	m := meeting{S: closing(t, s, err), W: 1}
 	e, err := mp.NewEvent()
 	m.E = closing(t, e, err)
 	b, err := mp.NewBarrier(2)
@@ -81,33 +82,37 @@ func (m meeting) permits(t *testing.T, n int) {
 	t.Helper()
 	begin := time.Now()
 	for range n {
-		must(t, m.S.Acquire(t.Context()))
+		must(t, m.S.Acquire(t.Context(), 1))
 	}
 	stalled(t, time.Since(begin))
-	if ok, err := m.S.TryAcquire(t.Context()); ok || err != nil {
+	if ok, err := m.S.TryAcquire(t.Context(), 1); ok || err != nil {
 		t.Errorf("one more than %d permits: %v", n, err)
 	}
 	for range n {
-		must(t, m.S.Release(t.Context()))
+		must(t, m.S.Release(t.Context(), 1))
 	}
 }
 
 // acquirer dies with a permit, or about to have one.
 func acquirer(t *testing.T, point string) {
-	m, n := newMeeting(t, 2), 5
+	n := 5
 	if point == "semaphore.opened" || point == "semaphore.high" {
 		n = 1 // once in the life of a process
 	}
-	die(t, Attend, m.at("acquire and release", point, n))
-	m.permits(t, 2)
+	for weight := 1; weight <= 3; weight++ {
+		m := newMeeting(t, 3)
+		m.W = weight
+		die(t, Attend, m.at("acquire and release", point, n))
+		m.permits(t, 3)
+	}
 }
 
 // liner dies in the line.
 func liner(t *testing.T, point string) {
 	m := newMeeting(t, 1)
-	must(t, m.S.Acquire(t.Context()))
+	must(t, m.S.Acquire(t.Context(), 1))
 	die(t, Attend, m.at("give up", point, 2))
-	must(t, m.S.Release(t.Context()))
+	must(t, m.S.Release(t.Context(), 1))
 	m.permits(t, 1)
 }
 
@@ -116,9 +121,9 @@ func signaller(t *testing.T, point string) {
 	m := newMeeting(t, 0)
 	die(t, Attend, m.at("release", point, 3))
 	for range 3 {
-		must(t, m.S.Acquire(t.Context()))
+		must(t, m.S.Acquire(t.Context(), 1))
 	}
-	if ok, err := m.S.TryAcquire(t.Context()); ok || err != nil {
+	if ok, err := m.S.TryAcquire(t.Context(), 1); ok || err != nil {
 		t.Errorf("a fourth of three signals: %v", err)
 	}
 }
@@ -127,19 +132,19 @@ func signaller(t *testing.T, point string) {
 // process has taken one and given two.
 func debtor(t *testing.T, point string) {
 	m := newMeeting(t, 1)
-	must(t, m.S.Release(t.Context())) // two, of one at first
-	must(t, m.S.Acquire(t.Context())) // and this process owes one
+	must(t, m.S.Release(t.Context(), 1)) // two, of one at first
+	must(t, m.S.Acquire(t.Context(), 1)) // and this process owes one
 	die(t, Attend, m.at("acquire", point, 1))
 	// What the dead had is back, at whichever store it died: it owed that permit, or
 	// had not taken it.
-	must(t, m.S.Release(t.Context()))
+	must(t, m.S.Release(t.Context(), 1))
 	for range 2 {
-		must(t, m.S.Acquire(t.Context()))
+		must(t, m.S.Acquire(t.Context(), 1))
 	}
-	if ok, err := m.S.TryAcquire(t.Context()); ok || err != nil {
+	if ok, err := m.S.TryAcquire(t.Context(), 1); ok || err != nil {
 		t.Errorf("a third of two permits: %v", err)
 	}
-	must(t, errors.Join(m.S.Release(t.Context()), m.S.Release(t.Context())))
+	must(t, errors.Join(m.S.Release(t.Context(), 1), m.S.Release(t.Context(), 1)))
 }
 
 // undertaker dies when it closes the account of a dead process.
@@ -153,10 +158,10 @@ func undertaker(t *testing.T, point string) {
 // lineSweeper dies when it takes a dead process out of the line.
 func lineSweeper(t *testing.T, point string) {
 	m := newMeeting(t, 1)
-	must(t, m.S.Acquire(t.Context()))
+	must(t, m.S.Acquire(t.Context(), 1))
 	die(t, Attend, m.at("give up", "semaphore.place", 1))
 	die(t, Attend, m.at("look", point, 1))
-	must(t, m.S.Release(t.Context()))
+	must(t, m.S.Release(t.Context(), 1))
 	m.permits(t, 1)
 }
 

@@ -17,6 +17,7 @@ var deathInSync = map[string]func(t *testing.T, victim, witness driver.Place, ki
 	"writer":           testDeathOfWriter,
 	"recursive mutex":  testDeathOfRecursive,
 	"semaphore":        testDeathOfPermits,
+	"semaphore, line":  testDeathInLine,
 	"barrier":          testDeathOfParty,
 }
 
@@ -142,19 +143,33 @@ func testDeathOfPermits(t *testing.T, victim, witness driver.Place, kill func())
 	ctx := within(t, timeLimit)
 	theirs, s := newSemaphore(t, victim, "s", 2), newSemaphore(t, witness, "s", 2)
 	signals, signalled := newSemaphore(t, witness, "signals", 0), newSemaphore(t, victim, "signals", 0)
-	must(t, theirs.Acquire(ctx))
-	must(t, theirs.Acquire(ctx))
-	must(t, signals.Release(ctx))
-	must(t, signalled.Acquire(ctx))
-	answer, cancel := waiting(t, "acquire", s.Acquire)
+	must(t, theirs.Acquire(ctx, 2))
+	must(t, signals.Release(ctx, 1))
+	must(t, signalled.Acquire(ctx, 1))
+	answer, cancel := waiting(t, "acquire", one(s))
 	defer cancel()
 	kill()
 	must(t, <-answer)
-	must(t, s.Acquire(ctx))
-	ok, err := s.TryAcquire(ctx)
+	must(t, s.Acquire(ctx, 1))
+	ok, err := s.TryAcquire(ctx, 1)
 	is(t, "more permits than there were", ok, err, false)
-	ok, err = signals.TryAcquire(ctx)
+	ok, err = signals.TryAcquire(ctx, 1)
 	is(t, "a signal that the dead had received", ok, err, false)
+}
+
+// The death of one who waits for many lets those behind it go on.
+func testDeathInLine(t *testing.T, victim, witness driver.Place, kill func()) {
+	needs(t, witness, driver.KindSemaphore)
+	ctx := within(t, timeLimit)
+	theirs, s := newSemaphore(t, victim, "s", 3), newSemaphore(t, witness, "s", 3)
+	must(t, s.Acquire(ctx, 1))
+	_, cancel := waiting(t, "acquire", weighing(theirs, 3))
+	defer cancel()
+	answer, cancel := waiting(t, "acquire", weighing(s, 2))
+	defer cancel()
+	kill()
+	must(t, <-answer)
+	must(t, s.Release(ctx, 3))
 }
 
 func testDeathOfParty(t *testing.T, victim, witness driver.Place, kill func()) {

@@ -3,7 +3,6 @@ package drivertest
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"multiproc/internal/mperr"
 	"multiproc/mp/driver"
@@ -18,7 +17,7 @@ func makeSync(spec driver.Spec) any {
 	case driver.KindRecursiveMutex:
 		return &recursive{}
 	case driver.KindSemaphore, driver.KindBoundedSemaphore:
-		return &semaphore{value: spec.Size, initial: spec.Size, bounded: spec.Kind == driver.KindBoundedSemaphore}
+		return newPermits(spec)
 	case driver.KindEvent:
 		return &event{}
 	case driver.KindCond:
@@ -66,7 +65,7 @@ func (h *handle) unlock(ctx context.Context, f func() error) error {
 	if h.wasLost() {
 		return nil
 	}
-	return h.giveBack(ctx, f)
+	return h.giveBack(ctx, 1, f)
 }
 
 // wasLost counts one of what was lost with the session as given back, if
@@ -80,20 +79,20 @@ func (h *handle) wasLost() (lost bool) {
 	return lost
 }
 
-// giveBack calls f, which gives something back that the session holds, also if
-// the handle was closed since it was taken.
-func (h *handle) giveBack(ctx context.Context, f func() error) error {
+// giveBack calls f, which gives n of something back that the session holds, also if
+// the handle was closed since they were taken.
+func (h *handle) giveBack(ctx context.Context, n int, f func() error) error {
 	give := func() error {
 		err := f()
-		if err == nil && h.held > 0 {
-			h.held--
+		if err == nil {
+			h.held = max(0, h.held-n)
 		}
 		return err
 	}
 	err := h.do(ctx, give)
 	if errors.Is(err, mperr.ErrClosed) {
 		h.always(func() {
-			if h.held > 0 && give() == nil {
+			if h.held >= n && give() == nil {
 				err = nil
 			}
 		})
@@ -142,73 +141,6 @@ func (h *recursiveHandle) Unlock(ctx context.Context) error {
 		}
 		if h.r.depth--; h.r.depth == 0 {
 			h.r.owner = nil
-		}
-		return nil
-	})
-}
-
-// semaphore is the body of a semaphore. As long as it has permits of its own
-// each that is out is owed by a session, the first ones first.
-type semaphore struct {
-	value, initial int
-	bounded        bool
-	owed           []*Session // at most initial, oldest first
-}
-
-func (s *semaphore) ownerGone(p *Session) {
-	for i := 0; i < len(s.owed); {
-		if s.owed[i] != p {
-			i++
-			continue
-		}
-		s.pay(i)
-		s.value++
-	}
-}
-
-func (s *semaphore) pay(i int) { s.owed = append(s.owed[:i], s.owed[i+1:]...) }
-
-type semaphoreHandle struct {
-	*handle
-	s *semaphore
-}
-
-func (h *semaphoreHandle) take() (bool, error) {
-	if h.s.value == 0 {
-		return false, nil
-	}
-	h.s.value--
-	h.held++
-	if h.s.owed = append(h.s.owed, h.session); len(h.s.owed) > h.s.initial {
-		h.s.pay(0)
-	}
-	return true, nil
-}
-
-func (h *semaphoreHandle) Acquire(ctx context.Context) error { return h.when(ctx, h.take) }
-
-func (h *semaphoreHandle) TryAcquire(ctx context.Context) (ok bool, err error) {
-	err = h.do(ctx, func() error { ok, err = h.take(); return err })
-	return ok, err
-}
-
-func (h *semaphoreHandle) Release(ctx context.Context) error {
-	if h.wasLost() {
-		return fmt.Errorf("%v: the permit came back with its session: %w", h, mperr.ErrNotHeld)
-	}
-	return h.giveBack(ctx, func() error {
-		if h.s.bounded && h.s.value == h.s.initial {
-			return fmt.Errorf("released too many times: %w", mperr.ErrValue)
-		}
-		h.s.value++
-		for i, p := range h.s.owed {
-			if p == h.session {
-				h.s.pay(i)
-				return nil
-			}
-		}
-		if len(h.s.owed) > 0 {
-			h.s.pay(0)
 		}
 		return nil
 	})

@@ -51,6 +51,9 @@ var (
 	ErrRunning = mperr.ErrRunning
 	// ErrTaskDone: TaskDone was called more often than items were put.
 	ErrTaskDone = mperr.ErrTaskDone
+	// ErrLeaseLost: a Delivery is not its receiver's any more: its lease has run out
+	// and the item was taken back, or Ack or Nack was called before.
+	ErrLeaseLost = mperr.ErrLeaseLost
 	// ErrNoHandle: a handle arrived whose object the family does not know any
 	// more.
 	ErrNoHandle = mperr.ErrNoHandle

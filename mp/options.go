@@ -99,6 +99,7 @@ type objectOptions struct {
 	in    bool // by In
 	name  string
 	named bool // by WithName
+	leaseOptions
 }
 
 // MaxBytes bounds the bytes that a queue, or one direction of a pipe, holds:
@@ -133,7 +134,7 @@ func collectOptions(opts []Option) (o objectOptions, err error) {
 	case o.named && o.name == "":
 		return o, errors.New("WithName: the name is empty; leave the option out for an object without a name")
 	}
-	return o, nil
+	return o, o.leaseOptions.check()
 }
 
 // unbounded are the options of objects that MaxBytes says nothing about.
@@ -142,12 +143,18 @@ func unbounded(opts []Option) (objectOptions, error) {
 	if err == nil && o.given {
 		err = errors.New("MaxBytes: it bounds queues and pipes, and nothing else")
 	}
+	if err == nil {
+		err = o.leaseOptions.none()
+	}
 	return o, err
 }
 
 // memoryOptions are the options of objects that live in memory only.
 func memoryOptions(opts []Option) (objectOptions, error) {
 	o, err := collectOptions(opts)
+	if err == nil {
+		err = o.leaseOptions.none()
+	}
 	if err == nil && o.in {
 		err = fmt.Errorf("In(%v): it lives in this machine's memory only; in a place use a Queue", o.place)
 	}

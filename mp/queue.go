@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"time"
 
 	"multiproc/internal/codec"
 	"multiproc/internal/interchange"
@@ -17,6 +18,9 @@ import (
 // Queue is a first-in-first-out queue, in shared memory or in a place. Any number of
 // goroutines in any number of processes put and get; items leave in the order
 // in which they came, whoever put them.
+//
+// Get gives an item away, Receive lends it until it is acknowledged: what must not be
+// lost with a process that dies.
 //
 // A Put that returned nil is in the queue: the putter may exit or be killed at
 // once. A process that is killed inside Put or Get leaves the queue as it was
@@ -48,6 +52,12 @@ type queueBody[T any] interface {
 	taskDone(ctx context.Context) error
 	join(ctx context.Context) error
 	closeWrite(ctx context.Context) error
+	receive(ctx context.Context, q *Queue[T], limit int) ([]*Delivery[T], error)
+	tryReceive(ctx context.Context, q *Queue[T], limit int) ([]*Delivery[T], error)
+	ack(ctx context.Context, ds []*Delivery[T]) (lost []*Delivery[T], err error)
+	nack(ctx context.Context, d *Delivery[T], delay time.Duration) error
+	extend(ctx context.Context, d *Delivery[T], t time.Duration) error
+	leased(ctx context.Context) (int, error)
 	source() (*waitSource, error)
 	Close() error
 	String() string
@@ -83,9 +93,15 @@ func NewQueue[T any](n int, opts ...Option) (*Queue[T], error) {
 	if err != nil {
 		return nil, fmt.Errorf("new queue: %w", err)
 	}
+	dead, err := deadLetters[T](&o)
+	if err != nil {
+		return nil, fmt.Errorf("new queue: %w", err)
+	}
 	q := &Queue[T]{}
 	if o.in {
-		return made(q, openIn(q, o, driver.Spec{Kind: driver.KindQueue, Size: n}))
+		spec := driver.Spec{Kind: driver.KindQueue, Size: n}
+		o.addTo(&spec, dead.remote())
+		return made(q, openIn(q, o, spec))
 	}
 	m, err := newMemoryQueue[T](n, o)
 	if err != nil {
@@ -270,7 +286,7 @@ func (q *Queue[T]) plan() error {
 }
 
 func (q *Queue[T]) remote() driver.Object {
-	if q.far == nil {
+	if q == nil || q.far == nil {
 		return nil
 	}
 	return q.far.remote()

@@ -27,7 +27,10 @@ func (m *Manager) Open(ctx context.Context, spec driver.Spec) (driver.Object, er
 	}
 	switch spec.Kind {
 	case driver.KindQueue:
-		r.begin(2).int(spec.Size).int(int(spec.Bytes))
+		if err := m.openQueue(r, spec); err != nil {
+			r.free()
+			return nil, err
+		}
 	case driver.KindValue:
 		r.begin(2).text(spec.Code).raw(orNull(spec.Init))
 	case driver.KindDict, driver.KindList, driver.KindSet, driver.KindNamespace:

@@ -3,6 +3,7 @@ package client
 import (
 	"testing"
 
+	"multiproc/internal/objects"
 	"multiproc/mp/driver"
 	"multiproc/mp/driver/drivertest"
 )
@@ -46,3 +47,10 @@ func dialTest(t testing.TB, s *testServer, change ...func(*Options)) *Manager {
 }
 
 func (s *testServer) waits() (n int, settled bool) { return s.Waiting(), true }
+
+// The server lends for as long as package driver says, if nobody says anything.
+func TestDefaultLease(t *testing.T) {
+	if objects.DefaultLease != driver.DefaultLease {
+		t.Errorf("%v and %v", objects.DefaultLease, driver.DefaultLease)
+	}
+}

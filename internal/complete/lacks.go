@@ -28,6 +28,7 @@ func Lacks(o driver.Object) (methods []string) {
 		lack(has[driver.QueueAwaiter](bare), "Await")
 		lack(has[driver.QueueTracker](bare), "TaskDone", "Join")
 		lack(has[driver.QueueCloser](bare), "CloseWrite")
+		lack(has[driver.QueueLeaser](bare), "Receive", "TryReceive", "Ack", "Nack", "Extend", "Leased")
 	case Mutex: // and Cond and RWMutex
 		lack(has[driver.MutexOwner](bare), "Owner")
 	}

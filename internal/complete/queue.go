@@ -3,6 +3,7 @@ package complete
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"multiproc/internal/mperr"
 	"multiproc/mp/driver"
@@ -15,6 +16,7 @@ type Queue interface {
 	driver.QueueAwaiter
 	driver.QueueTracker
 	driver.QueueCloser
+	driver.QueueLeaser
 }
 
 type queue struct {
@@ -23,6 +25,7 @@ type queue struct {
 	driver.QueueAwaiter
 	driver.QueueTracker
 	driver.QueueCloser
+	driver.QueueLeaser
 }
 
 func newQueue(o driver.Queue) Queue {
@@ -33,6 +36,7 @@ func newQueue(o driver.Queue) Queue {
 		or[driver.QueueAwaiter](o, not),
 		or[driver.QueueTracker](o, not),
 		or[driver.QueueCloser](o, not),
+		or[driver.QueueLeaser](o, not),
 	}
 }
 
@@ -82,3 +86,19 @@ func (n noQueue) TaskDone(context.Context) error { return n.missing("TaskDone") 
 func (n noQueue) Join(context.Context) error { return n.missing("Join") }
 
 func (n noQueue) CloseWrite(context.Context) error { return n.missing("CloseWrite") }
+
+func (n noQueue) Receive(context.Context, int) ([]driver.Delivery, error) {
+	return nil, n.missing("Receive")
+}
+
+func (n noQueue) TryReceive(context.Context, int) ([]driver.Delivery, error) {
+	return nil, n.missing("TryReceive")
+}
+
+func (n noQueue) Ack(context.Context, []uint64) ([]uint64, error) { return nil, n.missing("Ack") }
+
+func (n noQueue) Nack(context.Context, uint64, time.Duration) error { return n.missing("Nack") }
+
+func (n noQueue) Extend(context.Context, uint64, time.Duration) error { return n.missing("Extend") }
+
+func (n noQueue) Leased(context.Context) (int, error) { return 0, n.missing("Leased") }

@@ -39,6 +39,7 @@ var (
 	ErrLimit       = errors.New("a limit of the manager is reached")
 	ErrAuth        = errors.New("authentication failed")
 	ErrBroken      = errors.New("barrier is broken")
+	ErrLeaseLost   = errors.New("the lease of the item has ended")
 	ErrUnknownFate = errors.New("the connection broke; whether the call was carried out is unknown")
 )
 

@@ -63,6 +63,7 @@ func init() {
 		"mp.ErrAuth":               ErrAuth,
 		"mp.ErrBroken":             ErrBroken,
 		"mp.ErrUnknownFate":        ErrUnknownFate,
+		"mp.ErrLeaseLost":          ErrLeaseLost,
 	} {
 		names.byName[name] = err
 	}

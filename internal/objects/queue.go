@@ -33,6 +33,7 @@ type queue struct {
 	getters    waitQueue[gets]
 	watching   waitQueue[struct{}] // mp.await
 	joiners    waitQueue[struct{}]
+	leases
 }
 
 // puts are the items that one call puts.
@@ -46,6 +47,7 @@ type puts struct {
 type gets struct {
 	limit  int
 	batch  bool // answered with an array
+	lend   bool // and with the leases
 	python bool // told of the end by ShutDown
 }
 
@@ -59,10 +61,14 @@ func queueTypes() []*store.Type {
 	}
 }
 
-// newQueue makes a queue of at most maxsize items, and of at most bytes bytes
-// if a Go client says so.
+// newQueue makes a queue of at most maxsize items. A Go client may say, too, of how many
+// bytes, and how items are lent.
 func newQueue(s *store.Store, args store.Args) (store.Object, error) {
-	a, err := bindArgs("Queue", args, "maxsize?", "bytes?")
+	names := []string{"maxsize?", "bytes?", "lease?", "attempts?", "dead?"}
+	if len(args.Pos) != len(names) {
+		names = names[:2]
+	}
+	a, err := bindArgs("Queue", args, names...)
 	if err != nil {
 		return nil, err
 	}
@@ -74,8 +80,12 @@ func newQueue(s *store.Store, args store.Args) (store.Object, error) {
 	if err != nil {
 		return nil, err
 	}
+	leases, err := newLeases(s, a[2:])
+	if err != nil {
+		return nil, err
+	}
 	clip := func(n int64) int { return int(min(max(n, 0), math.MaxInt)) }
-	return &queue{payer: s.Payer(args), maxItems: clip(items), maxBytes: clip(bytes)}, nil
+	return &queue{payer: s.Payer(args), maxItems: clip(items), maxBytes: clip(bytes), leases: leases}, nil
 }
 
 var queueClass = class[*queue]{"Queue", map[string]method[*queue]{
@@ -102,6 +112,13 @@ var queueClass = class[*queue]{"Queue", map[string]method[*queue]{
 	"mp.taskDone":   {function(), replies((*queue).taskDone)},
 	"mp.join":       {function(), replies((*queue).join)},
 	"mp.closeWrite": {function(), replies((*queue).mpCloseWrite)},
+
+	"mp.receive":    {function("limit"), repliesTo((*queue).mpReceive)},
+	"mp.tryReceive": {function("limit"), repliesTo((*queue).mpTryReceive)},
+	"mp.ack":        {function("leases"), repliesTo((*queue).mpAck)},
+	"mp.nack":       {function("lease", "delay"), repliesTo((*queue).mpNack)},
+	"mp.extend":     {function("lease", "time"), repliesTo((*queue).mpExtend)},
+	"mp.leased":     {function(), tells((*queue).leased)},
 }}
 
 // Call implements store.Object.
@@ -139,7 +156,7 @@ func (q *queue) add(it store.Item) error {
 		return fmt.Errorf("queue: %w", err)
 	}
 	q.seq++
-	q.items.push(element{it, q.seq})
+	q.items.push(element{item: it, seq: q.seq})
 	q.bytes += size(it)
 	q.unfinished++
 	return nil
@@ -308,7 +325,7 @@ func (q *queue) getAll(c *store.Call, g gets, p timeLimit) {
 	}
 	var err error
 	switch {
-	case q.closed:
+	case q.ended():
 		err = g.end()
 	case p.try:
 		err = pyvalue.QueueEmpty()
@@ -323,6 +340,9 @@ func (q *queue) getAll(c *store.Call, g gets, p timeLimit) {
 
 // hand takes what a call wants and there is; the result gives it to the call.
 func (q *queue) hand(c *store.Call, g gets) func() {
+	if g.lend {
+		return q.lend(c, g.limit)
+	}
 	if !g.batch {
 		e := q.takeOne()
 		return func() { c.ReturnTaken(e.item, func() { q.putBack(e) }) }
@@ -335,6 +355,12 @@ func (q *queue) hand(c *store.Call, g gets) func() {
 		}
 		c.ReturnTaken(join(c, items...), func() { q.putBack(list...) })
 	}
+}
+
+// ended reports whether there will never be an item again. What is on its way to a
+// client is not waited for, what is lent is.
+func (q *queue) ended() bool {
+	return q.closed && q.items.len() == 0 && (len(q.lent) == 0 || q.drained)
 }
 
 // serve lets everybody go on who can, and returns the answers for when the
@@ -353,13 +379,13 @@ func (q *queue) serve() (todo answers) {
 		}
 		todo = q.servePutter(p, todo)
 	}
-	if q.items.len() > 0 || q.closed {
+	if q.items.len() > 0 || q.ended() {
 		todo = freeAll(&q.watching, todo)
 	}
 	if q.unfinished == 0 {
 		todo = freeAll(&q.joiners, todo)
 	}
-	if q.closed && q.items.len() == 0 {
+	if q.ended() {
 		for p := q.getters.pop(); p != nil; p = q.getters.pop() {
 			todo = append(todo, func() { p.call.Fail(p.what.end()) })
 		}

@@ -8,8 +8,9 @@ import (
 
 // element is an item with its number in the order of all that were put.
 type element struct {
-	item store.Item
-	seq  uint64
+	item     store.Item
+	seq      uint64
+	attempts int // how often it was lent
 }
 
 // deque holds elements in the order of their numbers: those that were put, in a

@@ -90,20 +90,26 @@ func (q *queue) mpTryGet(c *store.Call) {
 const maxBatch = 1 << 16
 
 func (q *queue) mpGetBatch(c *store.Call, a []store.Item) {
-	limit, err := integer(a[0])
-	if err == nil && limit < 1 {
-		err = pyvalue.ValueError(fmt.Sprintf("queue: a batch of at most %d items", limit))
-	}
+	limit, err := batchLimit(a[0])
 	if err != nil {
 		c.Fail(err)
 		return
 	}
-	q.getAll(c, gets{limit: int(min(limit, maxBatch)), batch: true}, timeLimit{})
+	q.getAll(c, gets{limit: limit, batch: true}, timeLimit{})
+}
+
+// batchLimit is how many items a call wants at most.
+func batchLimit(it store.Item) (int, error) {
+	limit, err := integer(it)
+	if err == nil && limit < 1 {
+		err = pyvalue.ValueError(fmt.Sprintf("queue: a batch of at most %d items", limit))
+	}
+	return int(min(limit, maxBatch)), err
 }
 
 func (q *queue) mpAwait(c *store.Call) {
 	q.mu.Lock()
-	if q.items.len() == 0 && !q.closed {
+	if q.items.len() == 0 && !q.ended() {
 		q.watching.wait(&q.mu, c, struct{}{}, timeLimit{}, nil)
 		q.mu.Unlock()
 		return
@@ -203,13 +209,22 @@ func (q *queue) Refs(yield func(id uint64) bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	more := true
-	q.items.each(func(e element) bool {
+	refs := func(e element) bool {
 		e.item.Refs(func(id uint64) bool {
 			more = yield(id)
 			return more
 		})
 		return more
-	})
+	}
+	q.items.each(refs)
+	for _, l := range q.lent {
+		if !more || !refs(l.element) {
+			return
+		}
+	}
+	if more && q.dead != nil {
+		yield(q.deadID)
+	}
 }
 
 // Repr implements store.Object.
@@ -223,5 +238,15 @@ func (q *queue) Dispose() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.take(q.items.len(), maxInt)
+	for _, l := range q.lent {
+		q.charge(-l.item.Size())
+		if l.owner != nil {
+			l.owner.Drop(q)
+		}
+	}
+	q.lent, q.held, q.times = nil, nil, nil
+	if q.timer != nil {
+		q.timer.Stop()
+	}
 	q.disposed = true
 }

@@ -34,6 +34,7 @@ var classes = []struct {
 	{mperr.ErrType, Global{"builtins", "TypeError"}, 0},
 	{mperr.ErrType, Global{"decimal", "InvalidOperation"}, 0},
 	{mperr.ErrNotHeld, Global{"builtins", "RuntimeError"}, 0},
+	{mperr.ErrLeaseLost, Global{"builtins", "RuntimeError"}, 0},
 	{mperr.ErrBroken, Global{"threading", "BrokenBarrierError"}, 0},
 	{mperr.ErrAuth, Global{"multiprocessing.context", "AuthenticationError"}, 0},
 	{mperr.ErrClosed, Global{"builtins", "ValueError"}, 0}, // ShutDown is not known before Python 3.13

@@ -60,3 +60,16 @@ func (s *Store) withinEpoch(f func()) {
 	defer s.epochs.leave(epoch)
 	f()
 }
+
+// Within runs f, which is a part of o that no call has asked for: a timer's. A panic
+// breaks the object.
+func (s *Store) Within(o Object, what string, f func()) {
+	s.withinEpoch(func() {
+		defer func() {
+			if v := recover(); v != nil {
+				s.Break(o, what, v)
+			}
+		}()
+		f()
+	})
+}

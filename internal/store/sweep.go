@@ -101,6 +101,18 @@ func (s *Store) note(e *entry, args Args) {
 	args.Refs(s.touchID)
 }
 
+// Refer says that references may come into the object with that id from another
+// object, without a call: see Hand.
+func (s *Store) Refer(id uint64) {
+	if e := s.table.get(id); e != nil {
+		s.note(e, Args{})
+	}
+}
+
+// Hand keeps account of the references in a value that goes from one object to
+// another, which Refer has told of. The objects' mutexes may be held.
+func (s *Store) Hand(v Item) { s.touch(v) }
+
 // touch keeps account of the references in a value that leaves.
 func (s *Store) touch(v Item) {
 	if v.refs {

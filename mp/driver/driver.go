@@ -2,6 +2,7 @@ package driver
 
 import (
 	"context"
+	"time"
 )
 
 // Place keeps shared objects.
@@ -51,7 +52,17 @@ type Spec struct {
 	Init []byte
 	// Lock is the Mutex of this place that a Cond uses; nil: one of its own.
 	Lock Object
+	// Lease is for how long Receive lends an item of a queue; 0 is DefaultLease.
+	Lease time.Duration
+	// DeadLetter is the queue of this place that takes an item which was lent
+	// Attempts times and not acknowledged; nil: it is lent again.
+	DeadLetter Object
+	Attempts   int
 }
+
+// DefaultLease is for how long an item is lent unless the queue's maker has said
+// something else.
+const DefaultLease = 30 * time.Second
 
 // Object is a handle to a shared object.
 type Object interface {

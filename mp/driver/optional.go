@@ -3,6 +3,7 @@ package driver
 import (
 	"context"
 	"iter"
+	"time"
 )
 
 // What follows is optional: an object implements such an interface if its place
@@ -179,6 +180,39 @@ type QueueTracker interface {
 // QueueCloser says that nothing more is put. It is not built.
 type QueueCloser interface {
 	CloseWrite(ctx context.Context) error
+}
+
+// Delivery is an item that was lent.
+type Delivery struct {
+	Value   []byte
+	Lease   uint64 // names the lease, among those of the queue and the session
+	Attempt int    // how often the item has been lent, this time included
+}
+
+// QueueLeaser lends items instead of giving them away. An item that is lent stays
+// the queue's: it is lent again, before those that were put later, if the lease
+// runs out, or the session ends, before Ack. What an Attempt too many becomes says
+// Spec.DeadLetter. It is not built.
+//
+// While items are lent or delayed a queue that is closed for writing has not come to
+// its end: Get, Receive and Await wait for what becomes of them.
+type QueueLeaser interface {
+	// Receive lends 1 to limit items, waiting as Get does; ErrValue if limit is less
+	// than 1.
+	Receive(ctx context.Context, limit int) ([]Delivery, error)
+	TryReceive(ctx context.Context, limit int) ([]Delivery, error) // ErrEmpty, io.EOF
+	// Ack says that items have been dealt with, for Join, too, and takes them out of
+	// the queue. lost are the leases of which that cannot be said any more; then the
+	// error is ErrLeaseLost, and the others were acknowledged.
+	Ack(ctx context.Context, leases []uint64) (lost []uint64, err error)
+	// Nack gives an item back, which is lent again after the delay. ErrLeaseLost.
+	Nack(ctx context.Context, lease uint64, delay time.Duration) error
+	// Extend has the lease end d from now, or after the queue's own time if d is 0.
+	// ErrLeaseLost.
+	Extend(ctx context.Context, lease uint64, d time.Duration) error
+	// Leased counts the items that are lent, or wait for the end of a delay. Len does
+	// not count them.
+	Leased(ctx context.Context) (int, error)
 }
 
 // MutexOwner says who holds a Mutex, a Cond's lock or an RWMutex. It is not

@@ -19,6 +19,7 @@ func RunDeath(t *testing.T, open func(t *testing.T) (victim, witness driver.Plac
 		"lock":    testDeathOfOwner(driver.KindMutex),
 		"waiters": testDeathOfWaiters,
 		"calls":   testCallsOfTheDead,
+		"leases":  testDeathOfReceiver,
 	}
 	maps.Copy(tests, deathInSync)
 	for name, f := range tests {

@@ -183,7 +183,7 @@ func (r *reply) add(err error, results ...any) {
 func sentinel(err error) string {
 	for _, known := range []error{
 		mperr.ErrFull, mperr.ErrEmpty, mperr.ErrClosed, mperr.ErrTooLarge, mperr.ErrCorrupt, mperr.ErrForeign, mperr.ErrType,
-		mperr.ErrTaskDone, mperr.ErrNoHandle, mperr.ErrNoKey, mperr.ErrIndex, mperr.ErrNoValue, mperr.ErrValue, mperr.ErrLimit,
+		mperr.ErrTaskDone, mperr.ErrLeaseLost, mperr.ErrNoHandle, mperr.ErrNoKey, mperr.ErrIndex, mperr.ErrNoValue, mperr.ErrValue, mperr.ErrLimit,
 		mperr.ErrUnknownFate, io.EOF, context.DeadlineExceeded, context.Canceled, errors.ErrUnsupported,
 	} {
 		if errors.Is(err, known) {

@@ -34,6 +34,7 @@ func Run(t *testing.T, open func(t *testing.T) driver.Place) {
 		tests []test
 	}{
 		{"queue", driver.KindQueue, queueTests},
+		{"leases", driver.KindQueue, leaseTests},
 		{"dict", driver.KindDict, dictTests},
 		{"pages", driver.KindDict, pageTests},
 		{"namespace", driver.KindNamespace, namespaceTests},

@@ -132,7 +132,7 @@ func (p *Session) Open(ctx context.Context, spec driver.Spec) (driver.Object, er
 	if err := mperr.Ended(ctx); err != nil {
 		return nil, err
 	}
-	if err := p.checkLock(spec.Lock); err != nil {
+	if err := errors.Join(p.checkLock(spec.Lock), p.checkDeadLetter(spec.DeadLetter)); err != nil {
 		return nil, err
 	}
 	s := p.store
@@ -162,7 +162,7 @@ func (p *Session) Open(ctx context.Context, spec driver.Spec) (driver.Object, er
 func (s *Store) make(spec driver.Spec) any {
 	switch spec.Kind {
 	case driver.KindQueue:
-		return &queue{size: spec.Size, bytes: spec.Bytes}
+		return &queue{size: spec.Size, bytes: spec.Bytes, leases: leasesOf(spec)}
 	case driver.KindDict:
 		return &dict{}
 	case driver.KindNamespace:

@@ -12,10 +12,19 @@ import (
 type queue struct {
 	size   int   // 0: any number of items
 	bytes  int64 // 0: any number of bytes
-	items  [][]byte
-	held   int64 // bytes in items
-	open   int   // items for which TaskDone was not called
-	closed bool  // by CloseWrite
+	items  []queued
+	held   int64  // bytes in items
+	last   uint64 // how many were put
+	open   int    // items for which TaskDone was not called
+	closed bool   // by CloseWrite
+	leases
+}
+
+// queued is an item in a queue: the put-th, which has been lent so often.
+type queued struct {
+	v       []byte
+	put     uint64
+	attempt int
 }
 
 type queueHandle struct {
@@ -34,25 +43,29 @@ func (q *queue) put(v []byte) (bool, error) {
 	case q.full() || q.bytes > 0 && q.held+n > q.bytes:
 		return false, nil
 	}
-	q.items, q.held, q.open = append(q.items, v), q.held+n, q.open+1
+	q.last++
+	q.items, q.held, q.open = append(q.items, queued{v: v, put: q.last}), q.held+n, q.open+1
 	return true, nil
 }
 
 func (q *queue) full() bool { return q.size > 0 && len(q.items) >= q.size }
 
 // take takes up to n items.
-func (q *queue) take(n int) ([][]byte, error) {
+func (q *queue) take(n int) ([]queued, error) {
 	n = min(n, len(q.items))
-	if n == 0 && q.closed {
+	if n == 0 && q.ended() {
 		return nil, io.EOF
 	}
 	out := q.items[:n:n]
 	q.items = q.items[n:]
-	for _, v := range out {
-		q.held -= int64(len(v))
+	for _, it := range out {
+		q.held -= int64(len(it.v))
 	}
 	return out, nil
 }
+
+// ended reports whether no item will ever be there.
+func (q *queue) ended() bool { return q.closed && len(q.items) == 0 && len(q.lent) == 0 }
 
 func (h *queueHandle) Put(ctx context.Context, v []byte) error {
 	return h.when(ctx, func() (bool, error) { return h.q.put(v) })
@@ -85,7 +98,7 @@ func (h *queueHandle) TryGet(ctx context.Context) (v []byte, err error) {
 		case len(items) == 0:
 			return mperr.ErrEmpty
 		}
-		v = items[0]
+		v = items[0].v
 		return nil
 	})
 	return v, err
@@ -106,15 +119,17 @@ func (h *queueHandle) GetBatch(ctx context.Context, limit int) (vs [][]byte, err
 		if limit < 1 {
 			return false, fmt.Errorf("a batch of at most %d items: %w", limit, mperr.ErrValue)
 		}
-		var err error
-		vs, err = h.q.take(limit)
-		return len(vs) > 0, err
+		items, err := h.q.take(limit)
+		for _, it := range items {
+			vs = append(vs, it.v)
+		}
+		return len(items) > 0, err
 	})
 	return vs, err
 }
 
 func (h *queueHandle) Await(ctx context.Context) error {
-	return h.when(ctx, func() (bool, error) { return len(h.q.items) > 0 || h.q.closed, nil })
+	return h.when(ctx, func() (bool, error) { return len(h.q.items) > 0 || h.q.ended(), nil })
 }
 
 func (h *queueHandle) Len(ctx context.Context) (n int, err error) {

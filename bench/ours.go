@@ -44,6 +44,10 @@ var ourRuns = map[string]harness.Run{
 
 	"semaphore":        semaphoreAlone,
 	"recursive mutex":  recursiveAlone,
+	"rwmutex read":     readAlone,
+	"rwmutex write":    writeAlone,
+	"rwmutex read 1":   readTogether(1),
+	"rwmutex read 2":   readTogether(2),
 	"event":            eventAlone,
 	"hand-over busy":   handOver(false),
 	"hand-over parked": handOver(true),

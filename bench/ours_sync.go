@@ -145,3 +145,83 @@ func barrierTrips(ctx context.Context, n int) (v float64, err error) {
 	defer func() { err = errors.Join(err, b.Abort(ctx), p.Wait(ctx)) }()
 	return mean(n, func() error { _, err := b.Wait(ctx); return err })
 }
+
+func readAlone(ctx context.Context, n int) (float64, error) {
+	m, err := mp.NewRWMutex()
+	if err != nil {
+		return 0, err
+	}
+	v, err := mean(n, func() error {
+		if err := m.RLock(ctx); err != nil {
+			return err
+		}
+		m.RUnlock()
+		return nil
+	})
+	return v, errors.Join(err, m.Close())
+}
+
+func writeAlone(ctx context.Context, n int) (float64, error) {
+	m, err := mp.NewRWMutex()
+	if err != nil {
+		return 0, err
+	}
+	v, err := mean(n, func() error {
+		if err := m.Lock(ctx); err != nil {
+			return err
+		}
+		m.Unlock()
+		return nil
+	})
+	return v, errors.Join(err, m.Close())
+}
+
+type readArgs struct {
+	Station station
+	M       *mp.RWMutex
+}
+
+var reader = mp.Proc(readTask)
+
+func readTask(ctx context.Context, a readArgs) error {
+	return a.Station.shifts(ctx, func(share, _ int) (tally, error) {
+		for range share {
+			if err := a.M.RLock(ctx); err != nil {
+				return tally{}, err
+			}
+			a.M.RUnlock()
+		}
+		return tally{}, nil
+	})
+}
+
+// readTogether takes a lock for reading n times altogether, by so many processes.
+func readTogether(processes int) harness.Run {
+	return func(ctx context.Context, n int) (perRead float64, err error) {
+		c, err := newCrew()
+		if err != nil {
+			return 0, err
+		}
+		defer func() { err = errors.Join(err, c.dismiss(ctx)) }()
+		m, err := mp.NewRWMutex()
+		if err != nil {
+			return 0, err
+		}
+		c.owns(m)
+		for range processes {
+			err := c.hire(func(s station) (mp.Child, error) { return reader.Start(ctx, readArgs{s, m}) })
+			if err != nil {
+				return 0, err
+			}
+		}
+		share, warm := n/processes, n/processes/10+1
+		if _, _, err := c.run(ctx, func(int) int { return warm }); err != nil {
+			return 0, err
+		}
+		_, took, err := c.run(ctx, func(int) int { return share })
+		if err != nil {
+			return 0, err
+		}
+		return took.Seconds() / float64(share*processes), nil
+	}
+}

@@ -66,15 +66,16 @@ func ExampleSemaphore() {
 	// <nil>
 }
 
+// Any number of readers, in all processes together, or one writer.
 func ExampleRWMutex() {
-	ctx, m := context.Background(), drivertest.Memory()
-	l, err := mp.NewRWMutex(mp.In(m), mp.WithName("config"))
+	ctx := context.Background()
+	l, err := mp.NewRWMutex()
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer l.Close()
 	if err := l.RLock(ctx); err != nil {
-		log.Fatal(err)
+		log.Fatal(err) // *mp.OwnerDiedError, if another died as the writer
 	}
 	fmt.Println(l.TryRLock(ctx))
 	fmt.Println(l.TryLock(ctx))

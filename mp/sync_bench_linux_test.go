@@ -23,6 +23,24 @@ func BenchmarkRecursiveMutex(b *testing.B) {
 	}
 }
 
+func BenchmarkRWMutex(b *testing.B) {
+	m, ctx := closing(b, get(mp.NewRWMutex())(b)), b.Context()
+	b.Run("read", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			_ = m.RLock(ctx)
+			m.RUnlock()
+		}
+	})
+	b.Run("write", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			_ = m.Lock(ctx)
+			m.Unlock()
+		}
+	})
+}
+
 func BenchmarkEvent(b *testing.B) {
 	e, ctx := closing(b, get(mp.NewEvent())(b)), b.Context()
 	for b.Loop() {

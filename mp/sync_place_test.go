@@ -40,7 +40,7 @@ func newCond(m *mp.Mutex) func(...mp.Option) (*mp.Cond, error) {
 
 // Those that live in places only say so.
 func TestSyncInMemory(t *testing.T) {
-	for what, err := range map[string]error{"Condition": get2(mp.NewCond(nil)), "RWLock": get2(mp.NewRWMutex())} {
+	for what, err := range map[string]error{"Condition": get2(mp.NewCond(nil))} {
 		wantText(t, what+" without a place", err, "new "+what, "place", "mp.In", "manager")
 	}
 	wantText(t, "a Cond of a mutex in memory", get2(mp.NewCond(mutex(t))), "new Condition", "memory", "mp.In")
@@ -207,8 +207,8 @@ func TestCond(t *testing.T) {
 }
 
 func TestRWMutex(t *testing.T) {
-	inPlaces(t, func(t *testing.T, p driver.Place) {
-		m, ctx := in(t, p, mp.NewRWMutex), t.Context()
+	everywhere(t, func(t *testing.T, opts ...mp.Option) {
+		m, ctx := closing(t, get(mp.NewRWMutex(opts...))(t)), t.Context()
 		must(t, m.RLock(ctx))
 		if !get(m.TryRLock(ctx))(t) || get(m.TryLock(ctx))(t) {
 			t.Error("readers do not share")

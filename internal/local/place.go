@@ -51,6 +51,7 @@ var kinds = []struct {
 	{driver.KindBoundedSemaphore, shm.KindSemaphore, ledger.SemaphoreSize, asObject(newSemaphore)},
 	{driver.KindEvent, shm.KindEvent, eventSize, asObject(newEvent)},
 	{driver.KindBarrier, shm.KindBarrier, ledger.BarrierSize, asObject(newBarrier)},
+	{driver.KindRWMutex, shm.KindRWMutex, ledger.RWMutexSize, asObject(newRWMutex)},
 }
 
 // asObject keeps the nil of an error from becoming an object.
@@ -153,3 +154,18 @@ func (o *object) Embed(into driver.Place) ([]byte, error) {
 }
 
 func (o *object) Place() driver.Place { return o.place }
+
+// until calls f with a context that ends when the handle is closed, too.
+func (o *object) until(ctx context.Context, f func(context.Context) error) error {
+	inner, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer o.OnClose(cancel)()
+	if o.Closed() {
+		cancel()
+	}
+	err := f(inner)
+	if err != nil && ctx.Err() == nil && o.Closed() {
+		return o.ErrClosed()
+	}
+	return err
+}

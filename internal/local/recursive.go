@@ -16,19 +16,17 @@ import (
 // share a mine.
 type recursive struct {
 	object
-	mine *mine
-	held int    // how often through this handle, since mine.time; under mine.mu
-	time uint64 // the time that held is of
+	shared *shared[*mine]
+	mine   *mine  // in shared
+	held   int    // how often through this handle, since mine.time; under mine.mu
+	time   uint64 // the time that held is of
 }
 
 var _ driver.RecursiveMutex = (*recursive)(nil)
 
-// mine is what a process has of a recursive mutex. It has a mapping of its own, so
-// that it can be given back when no handle is left.
+// mine is what a process has of a recursive mutex.
 type mine struct {
-	seg     *shm.Segment
-	lock    robust.Lock
-	handles int // under mines.mu
+	lock robust.Lock
 
 	mu     sync.Mutex
 	depth  int           // of the process; 0: it does not have the mutex
@@ -37,87 +35,38 @@ type mine struct {
 }
 
 // mines are those of this process.
-var mines = struct {
-	mu sync.Mutex
-	m  map[shm.ID]*mine
-}{m: map[shm.ID]*mine{}}
+var mines = sharing[*mine]{size: robust.LockSize}
+
+func newMine(body unsafe.Pointer) *mine {
+	m := &mine{}
+	m.lock.Init(body)
+	m.lock.AllowResident()
+	return m
+}
+
+func (m *mine) idle() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.depth == 0
+}
+
+func (m *mine) detach() { m.lock.Detach() }
 
 func newRecursive(p *Place, seg *shm.Segment) (*recursive, error) {
 	if err := wants(seg, robust.LockSize); err != nil {
 		return nil, err
 	}
-	m, err := mineOf(seg)
+	m, err := mines.of(seg, newMine)
 	if err != nil {
 		_ = seg.Close()
 		return nil, err
 	}
-	r := &recursive{object: object{place: p}, mine: m}
-	if err := r.Adopt(seg, seg.Size, func() {}, m.leave); err != nil {
+	r := &recursive{object: object{place: p}, mine: m.part, shared: m}
+	if err := r.Adopt(seg, shm.HeaderSize, func() {}, m.leave); err != nil {
 		m.leave()
 		return nil, err
 	}
 	return r, nil
-}
-
-// mineOf is the process's part in a mutex, for one more handle.
-func mineOf(seg *shm.Segment) (*mine, error) {
-	another := func() *mine {
-		m := mines.m[seg.ID]
-		if m != nil {
-			m.handles++
-		}
-		return m
-	}
-	mines.mu.Lock()
-	m := another()
-	mines.mu.Unlock()
-	if m != nil {
-		return m, nil
-	}
-	// Without the lock: to map may wait for handles that were forgotten to be closed.
-	fd, err := seg.Dup()
-	if err != nil {
-		return nil, err
-	}
-	own, err := shm.Open(fd, shm.Want{Kind: seg.Kind, Family: seg.Family})
-	if err != nil {
-		return nil, err
-	}
-	mem, err := own.Map(0, shm.PageSize())
-	if err != nil {
-		_ = own.Close()
-		return nil, err
-	}
-	mines.mu.Lock()
-	defer mines.mu.Unlock()
-	if m = another(); m != nil {
-		_ = own.Close()
-		return m, nil
-	}
-	m = &mine{seg: own, handles: 1}
-	m.lock.Init(unsafe.Add(mem, shm.HeaderSize))
-	m.lock.AllowResident()
-	mines.m[seg.ID] = m
-	return m, nil
-}
-
-// leave is called when a handle is gone.
-func (m *mine) leave() {
-	mines.mu.Lock()
-	defer mines.mu.Unlock()
-	m.handles--
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.end()
-}
-
-// end gives the memory back if nobody needs it any more. Both locks are held.
-func (m *mine) end() {
-	if m.handles == 0 && m.depth == 0 && mines.m[m.seg.ID] == m {
-		delete(mines.m, m.seg.ID)
-		m.lock.Detach()
-		_ = m.seg.Close()
-	}
 }
 
 func (r *recursive) Lock(ctx context.Context) error {
@@ -199,21 +148,6 @@ func (r *recursive) await(ctx context.Context) error {
 	return err
 }
 
-// until calls f with a context that ends when the handle is closed, too.
-func (r *recursive) until(ctx context.Context, f func(context.Context) error) error {
-	inner, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer r.OnClose(cancel)()
-	if r.Closed() {
-		cancel()
-	}
-	err := f(inner)
-	if err != nil && ctx.Err() == nil && r.Closed() {
-		return r.ErrClosed()
-	}
-	return err
-}
-
 func (r *recursive) TryLock(ctx context.Context) (bool, error) {
 	if err := r.enter(ctx); err != nil {
 		return false, err
@@ -225,18 +159,14 @@ func (r *recursive) TryLock(ctx context.Context) (bool, error) {
 	return ok, r.named(err)
 }
 
-func (r *recursive) Unlock(context.Context) error {
-	open := r.Enter()
-	err := r.giveBack(open)
-	if open {
-		r.Exit()
-		return err
+func (r *recursive) Unlock(context.Context) (err error) {
+	if r.Enter() {
+		defer r.Exit()
+		return r.giveBack(true)
 	}
-	mines.mu.Lock()
-	defer mines.mu.Unlock()
-	r.mine.mu.Lock()
-	defer r.mine.mu.Unlock()
-	r.mine.end()
+	if r.shared == nil || !r.shared.late(func() { err = r.giveBack(false) }) {
+		return r.ErrClosed()
+	}
 	return err
 }
 

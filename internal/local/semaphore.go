@@ -147,7 +147,7 @@ func (s *semaphore) Release(ctx context.Context, n int) error {
 		return err
 	}
 	open := err == nil
-	mine := s.drop(int64(n))
+	mine := drop(&s.held, int64(n))
 	if !open && mine < int64(n) { // a closed handle gives back what it has, and no more
 		s.held.Add(mine)
 		return err
@@ -163,12 +163,12 @@ func (s *semaphore) Release(ctx context.Context, n int) error {
 	return s.named(err)
 }
 
-// drop takes up to n off held, and returns how many.
-func (s *semaphore) drop(n int64) int64 {
+// drop takes up to n off what is held, and returns how many.
+func drop(held *atomic.Int64, n int64) int64 {
 	for {
-		held := s.held.Load()
-		k := min(n, held)
-		if k == 0 || s.held.CompareAndSwap(held, held-k) {
+		old := held.Load()
+		k := min(n, old)
+		if k == 0 || held.CompareAndSwap(old, old-k) {
 			return k
 		}
 	}

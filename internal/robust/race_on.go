@@ -16,3 +16,10 @@ var raceWord uint64
 func raceTaken() { runtime.RaceAcquire(unsafe.Pointer(&raceWord)) }
 
 func raceReleasing() { runtime.RaceReleaseMerge(unsafe.Pointer(&raceWord)) }
+
+// RaceTaken tells the race detector of what was taken by other words than those of a
+// Lock, as raceTaken does.
+func RaceTaken() { raceTaken() }
+
+// RaceReleasing is called before that is given back.
+func RaceReleasing() { raceReleasing() }

@@ -49,9 +49,11 @@ const (
 	KindSemaphore
 	KindEvent
 	KindBarrier
+	KindRWMutex
+	KindCond
 )
 
-var kindNames = [...]string{"", "family table", "queue", "pipe", "value", "array", "counter", "mutex", "raw value", "raw array", "recursive mutex", "semaphore", "event", "barrier"}
+var kindNames = [...]string{"", "family table", "queue", "pipe", "value", "array", "counter", "mutex", "raw value", "raw array", "recursive mutex", "semaphore", "event", "barrier", "rwmutex", "cond"}
 
 func (k Kind) String() string {
 	if int(k) < len(kindNames) && k != 0 {

@@ -314,35 +314,40 @@ func (s *Semaphore) sweep() (found bool) {
 // has reports whether n permits are there. The lock is held.
 func (s *Semaphore) has(n int) bool { return s.at1st+s.m.free >= int64(n) }
 
-// take takes n permits, which are there, for this process. The lock is held.
+// take takes n permits, which are there, for this process: it owes them, as far as that
+// many were there at first. The lock is held.
 func (s *Semaphore) take(n int64) {
 	self := s.family.Self()
 	s.open(self)
-	if own := min(n, s.at1st-s.m.owed); own > 0 {
-		s.owe(self.Slot, own)
-		n -= own
+	if over := n - s.at1st; over > 0 { // signals
+		s.add(-over)
+		n = s.at1st
 	}
-	// As much is owed as there were at first: the oldest is forgiven. Each turn but
-	// the last empties the account of one process.
-	for n > 0 {
-		k := n
-		switch from := s.oldest(); from {
-		case slots: // signals
-			s.add(-k)
-		case self.Slot: // what it owes is forgiven, and it owes as much anew
-			own := &s.m.account[from]
-			if own.owes < s.at1st { // else it is the only one that owes
-				k = min(n, own.owes)
-			}
-			if s.add(-k); k >= own.owes {
+	own := &s.m.account[self.Slot]
+	// As much is owed as there were at first, at most: the oldest is forgiven. Each turn
+	// but the last is through with one process.
+	old := own.owes
+	for over := s.m.owed + n - s.at1st; over > 0 && n > 0; {
+		k := over
+		switch from := s.oldest(); {
+		case from == self.Slot && old > 0: // it is forgiven, and owed anew
+			k = min(over, old)
+			if s.add(-k); k == old {
 				s.m.ticket++
 				own.ticket = s.m.ticket
 			}
+			old -= k
+		case from == self.Slot || from == slots: // or somebody has written there
+			s.add(-k)
 		default:
-			k = min(n, s.m.account[from].owes)
+			k = min(over, s.m.account[from].owes)
 			s.pass(from, self.Slot, k)
 		}
+		over -= k
 		n -= k
+	}
+	if n > 0 {
+		s.owe(self.Slot, n)
 	}
 }
 

@@ -88,3 +88,47 @@ func ExampleRWMutex() {
 	// false <nil>
 	// true <nil>
 }
+
+// The first process that comes fills the table, the others find it filled. If that
+// process is killed in the middle the next one fills it.
+func ExampleOnce() {
+	ctx, m := context.Background(), drivertest.Memory()
+	once, err := mp.NewOnce(mp.In(m), mp.WithName("fill"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer once.Close()
+	for range 2 {
+		err := once.Do(ctx, func() error { fmt.Println("filled"); return nil })
+		fmt.Println(err)
+	}
+	// Output:
+	// filled
+	// <nil>
+	// <nil>
+}
+
+// Workers take over what the producer has added: if one is killed before Done, Wait
+// says so instead of waiting for it.
+func ExampleWaitGroup() {
+	ctx, m := context.Background(), drivertest.Memory()
+	wg, err := mp.NewWaitGroup(mp.In(m), mp.WithName("orders"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer wg.Close()
+	if err := wg.Add(ctx, 2); err != nil {
+		log.Fatal(err)
+	}
+	for range 2 { // in a worker, in any process, for each item that it gets
+		if err := wg.Take(ctx); err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println("shipped", wg.Done(ctx))
+	}
+	fmt.Println("all", wg.Wait(ctx))
+	// Output:
+	// shipped <nil>
+	// shipped <nil>
+	// all <nil>
+}

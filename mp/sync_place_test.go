@@ -59,9 +59,13 @@ func TestZeroSync(t *testing.T) {
 	var c mp.Cond
 	var b mp.Barrier
 	var w mp.RWMutex
+	var g mp.WaitGroup
+	var o mp.Once
 	for what, err := range map[string]error{
 		"Semaphore.Acquire": s.Acquire(ctx, 1), "Semaphore.TryAcquire": get2(s.TryAcquire(ctx, 1)), "Semaphore.Release": s.Release(ctx, 1), "Semaphore.Close": s.Close(),
 		"RecursiveMutex.Lock": r.Lock(ctx), "RecursiveMutex.TryLock": get2(r.TryLock(ctx)),
+		"WaitGroup.Add": g.Add(ctx, 1), "WaitGroup.Done": g.Done(ctx), "WaitGroup.Take": g.Take(ctx), "WaitGroup.Wait": g.Wait(ctx),
+		"WaitGroup.Count": get2(g.Count(ctx)), "WaitGroup.Go": g.Go(ctx, nil), "Once.Do": o.Do(ctx, nothing),
 		"Event.Set": e.Set(ctx), "Event.Clear": e.Clear(ctx), "Event.IsSet": get2(e.IsSet(ctx)), "Event.Wait": e.Wait(ctx),
 		"Cond.Lock": c.Lock(ctx), "Cond.TryLock": get2(c.TryLock(ctx)), "Cond.Wait": c.Wait(ctx), "Cond.Signal": c.Signal(ctx),
 		"Cond.Broadcast": c.Broadcast(ctx), "Cond.Repair": c.Repair(ctx, nothing),

@@ -19,7 +19,8 @@ func (r *request) constructor(spec driver.Spec) bool {
 	switch spec.Kind {
 	case driver.KindSemaphore, driver.KindBoundedSemaphore, driver.KindBarrier:
 		r.begin(1).int(spec.Size)
-	case driver.KindMutex, driver.KindRecursiveMutex, driver.KindEvent, driver.KindRWMutex:
+	case driver.KindMutex, driver.KindRecursiveMutex, driver.KindEvent, driver.KindRWMutex,
+		driver.KindWaitGroup, driver.KindOnce:
 		r.begin(0)
 	default:
 		return false
@@ -44,6 +45,10 @@ func (h *handle) sync() driver.Object {
 		return &barrierHandle{h}
 	case driver.KindRWMutex:
 		return &rwHandle{mutexHandle: mutexHandle{handle: h}}
+	case driver.KindWaitGroup:
+		return &waitGroupHandle{handle: h}
+	case driver.KindOnce:
+		return &onceHandle{handle: h}
 	}
 	return nil
 }

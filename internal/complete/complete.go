@@ -120,6 +120,10 @@ func Of(kind driver.Kind, obj driver.Object) (o driver.Object, method string, ok
 		return as[driver.Event, driver.Event](obj)
 	case driver.KindBarrier:
 		return as[driver.Barrier, driver.Barrier](obj)
+	case driver.KindWaitGroup:
+		return as[driver.WaitGroup, driver.WaitGroup](obj)
+	case driver.KindOnce:
+		return as[driver.Once, driver.Once](obj)
 	}
 	return obj, "", true
 }
@@ -172,6 +176,10 @@ func Kind[O driver.Object]() driver.Kind {
 		return driver.KindEvent
 	case *driver.Barrier:
 		return driver.KindBarrier
+	case *driver.WaitGroup:
+		return driver.KindWaitGroup
+	case *driver.Once:
+		return driver.KindOnce
 	}
 	return ""
 }

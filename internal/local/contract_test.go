@@ -97,6 +97,10 @@ func under(o driver.Object, name string) driver.Object {
 		return namedEvent{o, name}
 	case *barrier:
 		return namedBarrier{o, name}
+	case *waitGroup:
+		return namedWaitGroup{o, name}
+	case *once:
+		return namedOnce{o, name}
 	default:
 		return o
 	}
@@ -119,9 +123,19 @@ type (
 		driver.Barrier
 		name string
 	}
+	namedWaitGroup struct {
+		driver.WaitGroup
+		name string
+	}
+	namedOnce struct {
+		driver.Once
+		name string
+	}
 )
 
 func (n namedRecursive) String() string { return n.name }
 func (n namedSemaphore) String() string { return n.name }
 func (n namedEvent) String() string     { return n.name }
 func (n namedBarrier) String() string   { return n.name }
+func (n namedWaitGroup) String() string { return n.name }
+func (n namedOnce) String() string      { return n.name }

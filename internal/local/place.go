@@ -52,6 +52,8 @@ var kinds = []struct {
 	{driver.KindEvent, shm.KindEvent, eventSize, asObject(newEvent)},
 	{driver.KindBarrier, shm.KindBarrier, ledger.BarrierSize, asObject(newBarrier)},
 	{driver.KindRWMutex, shm.KindRWMutex, ledger.RWMutexSize, asObject(newRWMutex)},
+	{driver.KindWaitGroup, shm.KindWaitGroup, ledger.WaitGroupSize, asObject(newWaitGroup)},
+	{driver.KindOnce, shm.KindOnce, onceSize, asObject(newOnce)},
 }
 
 // asObject keeps the nil of an error from becoming an object.

@@ -45,9 +45,10 @@ var (
 
 // OwnerDiedError says that the process that held an object's lock died while
 // it was changing the object in place. The lock is not held by the caller,
-// and the object stays unusable until its Repair method succeeds.
+// and the object stays unusable until its Repair method succeeds. Of a wait group it
+// says that the process died, or ended, with something still to do.
 type OwnerDiedError struct {
-	Object string // what was locked: "mutex", "array"
+	Object string // what was locked: "mutex", "array"; "waitgroup"
 	PID    int    // the dead holder, 0 if it had not yet left its name
 }
 
@@ -56,6 +57,9 @@ func (e *OwnerDiedError) Error() string {
 	who := "a process"
 	if e.PID != 0 {
 		who = fmt.Sprintf("process %d", e.PID)
+	}
+	if e.Object == "waitgroup" {
+		return fmt.Sprintf("%s: %s died or ended with something still to do: that was lost, and what others had to do is done", e.Object, who)
 	}
 	return fmt.Sprintf("%s: %s died, ended or panicked while it held the lock; the contents may be half changed until Repair succeeds", e.Object, who)
 }

@@ -156,6 +156,10 @@ func methodsOf(s *store.Store, id uint64) []string {
 		return methodNames(barrierClass.methods)
 	case *rwlock:
 		return methodNames(rwlockClass.methods)
+	case *waitGroup:
+		return methodNames(waitGroupClass.methods)
+	case *once:
+		return methodNames(onceClass.methods)
 	case *list:
 		return methodNames(listClass.methods)
 	case *dict:

@@ -14,7 +14,8 @@ func Register(s *store.Store) {
 }
 
 func syncTypes() []*store.Type {
-	return slices.Concat(lockTypes(), semaphoreTypes(), conditionTypes(), eventTypes(), barrierTypes(), rwlockTypes())
+	return slices.Concat(lockTypes(), semaphoreTypes(), conditionTypes(), eventTypes(), barrierTypes(), rwlockTypes(),
+		waitGroupTypes(), onceTypes())
 }
 
 // The answers that need no memory.

@@ -3,6 +3,7 @@ package objects
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"multiproc/internal/mperr"
 	"multiproc/internal/pyvalue"
@@ -41,7 +42,8 @@ type want struct {
 	reply store.Item
 }
 
-// debt is how many permits an owner has. The owner Holds the semaphore once for it.
+// debt is how many permits an owner has, of a semaphore, or what it has to do, of a wait
+// group. The owner Holds the object once for it.
 type debt struct {
 	owner store.Owner
 	n     int64
@@ -201,7 +203,7 @@ func (s *semaphore) giveTo(c *store.Call, n int64) {
 		over -= s.forgive(0, over)
 	}
 	s.owed += n
-	if i := s.debtOf(c.Owner); i >= 0 {
+	if i := debtOf(s.debts, c.Owner); i >= 0 {
 		s.debts[i].n += n
 		return
 	}
@@ -228,13 +230,8 @@ func (s *semaphore) pay(i int, n int64) {
 }
 
 // debtOf returns the place of an owner's debt, -1 if it has none.
-func (s *semaphore) debtOf(o store.Owner) int {
-	for i := range s.debts {
-		if s.debts[i].owner == o {
-			return i
-		}
-	}
-	return -1
+func debtOf(debts []debt, o store.Owner) int {
+	return slices.IndexFunc(debts, func(d debt) bool { return d.owner == o })
 }
 
 func (s *semaphore) release(c *store.Call, a []store.Item) {
@@ -253,7 +250,7 @@ func (s *semaphore) release(c *store.Call, a []store.Item) {
 		return
 	}
 	for left := min(n, s.owed); left > 0; {
-		left -= s.forgive(max(s.debtOf(c.Owner), 0), left)
+		left -= s.forgive(max(debtOf(s.debts, c.Owner), 0), left)
 	}
 	todo := s.add(n)
 	s.mu.Unlock()
@@ -280,7 +277,7 @@ func (s *semaphore) serve() (todo answers) {
 // OwnerGone implements store.Holder: what the owner has comes back.
 func (s *semaphore) OwnerGone(o store.Owner) {
 	s.mu.Lock()
-	i := s.debtOf(o)
+	i := debtOf(s.debts, o)
 	if i < 0 {
 		s.mu.Unlock()
 		return // others have released it meanwhile

@@ -51,9 +51,11 @@ const (
 	KindBarrier
 	KindRWMutex
 	KindCond
+	KindWaitGroup
+	KindOnce
 )
 
-var kindNames = [...]string{"", "family table", "queue", "pipe", "value", "array", "counter", "mutex", "raw value", "raw array", "recursive mutex", "semaphore", "event", "barrier", "rwmutex", "cond"}
+var kindNames = [...]string{"", "family table", "queue", "pipe", "value", "array", "counter", "mutex", "raw value", "raw array", "recursive mutex", "semaphore", "event", "barrier", "rwmutex", "cond", "waitgroup", "once"}
 
 func (k Kind) String() string {
 	if int(k) < len(kindNames) && k != 0 {

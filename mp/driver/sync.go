@@ -12,6 +12,8 @@ const (
 	KindCond             Kind = "Condition"        // Cond
 	KindBarrier          Kind = "Barrier"          // Barrier
 	KindRWMutex          Kind = "RWLock"           // RWMutex; not one of Python's
+	KindWaitGroup        Kind = "WaitGroup"        // WaitGroup; not one of Python's
+	KindOnce             Kind = "Once"             // Once; not one of Python's
 )
 
 // RecursiveMutex excludes sessions from one another, and no goroutines of one
@@ -92,4 +94,43 @@ type RWMutex interface {
 	RLock(ctx context.Context) error
 	TryRLock(ctx context.Context) (bool, error)
 	RUnlock(ctx context.Context) error // as Unlock of Mutex
+}
+
+// WaitGroup is a count of what is still to be done. Each part of it belongs to a session:
+// to the one that has added it, or has taken it over. What belongs to a session that ends
+// is taken off at once, and Wait of the round tells of it. A round is the time from where
+// the count leaves 0 to where it is 0 again.
+type WaitGroup interface {
+	Object
+	// Add adds n. A negative n says that so much is done: of what belongs to the
+	// session, or else of what has belonged to others for the longest time. It is
+	// ErrValue, and changes nothing, if the count would be negative. What is done can be
+	// said through a closed handle, too, as long as something belongs to the session.
+	Add(ctx context.Context, n int) error
+	// Take makes one of what belongs to others for the longest time the session's own;
+	// it does nothing if everything is its own, and is ErrValue if the count is 0.
+	Take(ctx context.Context) error
+	// Lose is Add of -1, in all, for a process that died before it could say so: Wait
+	// tells of it.
+	Lose(ctx context.Context, pid int) error // ErrValue
+	// Wait returns when the count is 0: the error is an *mp.OwnerDiedError if a part of
+	// the round that ends so, or of the last one if the count is 0 already, was lost.
+	Wait(ctx context.Context) error
+	Count(ctx context.Context) (int, error)
+}
+
+// Once is something that is to be done once.
+type Once interface {
+	Object
+	// Begin returns when it is done, with false, or when the session is to do it, with
+	// true: then End follows. While one does it the others wait; when the session of the
+	// one ends, the next one is to do it.
+	Begin(ctx context.Context) (run bool, err error)
+	// End says whether it is done; if not, the next one is to do it. It returns
+	// ErrNotHeld if the session is not the one that does it, as after its end, and
+	// works through a closed handle, too. As Unlock of Mutex it waits for a bounded
+	// time.
+	End(ctx context.Context, done bool) error
+	// Done reports whether it is done.
+	Done(ctx context.Context) (bool, error)
 }

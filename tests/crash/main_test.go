@@ -157,6 +157,12 @@ func covered() map[string]func(*testing.T, string) {
 	add(libraryWriter, "rwlock.writing", "rwlock.unbarred")
 	add(libraryHeir, "rwlock.named", "rwlock.mended")
 	add(libraryRepairer, "rwlock.healed")
+	add(adder, "waitgroup.high", "waitgroup.opened", "waitgroup.turned")
+	add(addOrDo, "waitgroup.owed", "waitgroup.counted")
+	add(taker, "waitgroup.next", "waitgroup.passing", "waitgroup.passed.from", "waitgroup.passed.to", "waitgroup.passed")
+	add(loser, "waitgroup.noting", "waitgroup.noted")
+	add(recounter, "waitgroup.mended")
+	add(onceDoer, "once.done")
 	return all
 }
 

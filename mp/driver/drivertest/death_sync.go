@@ -19,6 +19,9 @@ var deathInSync = map[string]func(t *testing.T, victim, witness driver.Place, ki
 	"semaphore":        testDeathOfPermits,
 	"semaphore, line":  testDeathInLine,
 	"barrier":          testDeathOfParty,
+	"waitgroup":        testDeathOfCount,
+	"waitgroup, taken": testDeathOfTaker,
+	"once":             testDeathOfDoer,
 }
 
 func needs(t *testing.T, p driver.Place, kind driver.Kind) {
@@ -182,4 +185,64 @@ func testDeathOfParty(t *testing.T, victim, witness driver.Place, kill func()) {
 	kill()
 	wantErr(t, "wait with the dead", <-mine, mperr.ErrBroken)
 	isBroken(t, b)
+}
+
+// What the dead have added is lost, and nobody waits for it; what is left is done by those
+// who have added it.
+func testDeathOfCount(t *testing.T, victim, witness driver.Place, kill func()) {
+	needs(t, witness, driver.KindWaitGroup)
+	ctx := within(t, timeLimit)
+	theirs, w := newWaitGroup(t, victim, "w"), newWaitGroup(t, witness, "w")
+	alone, theirOther := newWaitGroup(t, witness, "alone"), newWaitGroup(t, victim, "alone")
+	must(t, theirs.Add(ctx, 2))
+	must(t, w.Add(ctx, 1))
+	must(t, theirOther.Add(ctx, 1))
+	answer, cancel := waiting(t, "wait", w.Wait)
+	defer cancel()
+	other, cancel := waiting(t, "wait", alone.Wait)
+	defer cancel()
+	kill()
+	wantLost(t, "wait for the dead", <-other)
+	still(t, "one is left", 1, answer)
+	must(t, w.Add(ctx, -1))
+	wantLost(t, "wait", <-answer)
+	wantErr(t, "done of what was lost", w.Add(ctx, -1), mperr.ErrValue)
+}
+
+// What a session has taken over is lost with it, and not with who has added it. What it
+// has not taken over stays.
+func testDeathOfTaker(t *testing.T, victim, witness driver.Place, kill func()) {
+	needs(t, witness, driver.KindWaitGroup)
+	ctx := within(t, timeLimit)
+	theirs, w := newWaitGroup(t, victim, "w"), newWaitGroup(t, witness, "w")
+	must(t, w.Add(ctx, 3))
+	must(t, theirs.Take(ctx))
+	must(t, theirs.Add(ctx, -1)) // what it has taken
+	must(t, theirs.Add(ctx, -1)) // for the other one
+	must(t, w.Add(ctx, 1))
+	must(t, theirs.Take(ctx))
+	answer, cancel := waiting(t, "wait", w.Wait)
+	defer cancel()
+	kill()
+	eventually(t, func() bool {
+		n, err := w.Count(ctx)
+		return n == 1 && err == nil
+	}, "what the dead has taken over is not lost")
+	still(t, "one is left", 1, answer)
+	must(t, w.Add(ctx, -1))
+	wantLost(t, "wait", <-answer)
+}
+
+// If one dies who does it the next one does.
+func testDeathOfDoer(t *testing.T, victim, witness driver.Place, kill func()) {
+	needs(t, witness, driver.KindOnce)
+	ctx := within(t, timeLimit)
+	theirs, o := newOnce(t, victim, "o"), newOnce(t, witness, "o")
+	must(t, begins(t, theirs, true)(ctx))
+	answer, cancel := waiting(t, "begin", begins(t, o, true))
+	defer cancel()
+	kill()
+	must(t, <-answer)
+	must(t, o.End(ctx, true))
+	must(t, begins(t, o, false)(ctx))
 }

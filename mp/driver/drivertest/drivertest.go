@@ -51,6 +51,8 @@ func Run(t *testing.T, open func(t *testing.T) driver.Place) {
 		{"cond", driver.KindCond, condTests},
 		{"cond as a mutex", driver.KindCond, lockTests(driver.KindCond)},
 		{"barrier", driver.KindBarrier, barrierTests},
+		{"waitgroup", driver.KindWaitGroup, waitGroupTests},
+		{"once", driver.KindOnce, onceTests},
 		{"rwmutex", driver.KindRWMutex, rwTests},
 		{"rwmutex as a mutex", driver.KindRWMutex, lockTests(driver.KindRWMutex)},
 		{"names", "", nameTests},
@@ -126,6 +128,7 @@ func kinds(t *testing.T, p driver.Place) []driver.Kind {
 		driver.KindNamespace, driver.KindValue, driver.KindMutex,
 		driver.KindRecursiveMutex, driver.KindSemaphore, driver.KindBoundedSemaphore, driver.KindEvent,
 		driver.KindCond, driver.KindBarrier, driver.KindRWMutex,
+		driver.KindWaitGroup, driver.KindOnce,
 	}
 	return slices.DeleteFunc(all, func(k driver.Kind) bool { return !offers(t, p, k) })
 }

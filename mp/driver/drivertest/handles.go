@@ -166,6 +166,8 @@ var faces = map[driver.Kind]reflect.Type{
 	driver.KindCond:             reflect.TypeFor[complete.Cond](),
 	driver.KindBarrier:          reflect.TypeFor[driver.Barrier](),
 	driver.KindRWMutex:          reflect.TypeFor[complete.RWMutex](),
+	driver.KindWaitGroup:        reflect.TypeFor[driver.WaitGroup](),
+	driver.KindOnce:             reflect.TypeFor[driver.Once](),
 }
 
 // callZero calls a method with arguments that say as little as may be, and
@@ -203,6 +205,8 @@ func testClosedMeanwhile(t *testing.T, p driver.Place) {
 		driver.KindEvent:     func(ctx context.Context, o driver.Object) error { return o.(driver.Event).Wait(ctx) },
 		driver.KindBarrier:   func(ctx context.Context, o driver.Object) error { _, err := o.(driver.Barrier).Wait(ctx); return err },
 		driver.KindSemaphore: func(ctx context.Context, o driver.Object) error { return acquireAll(ctx, o.(driver.Semaphore)) },
+		driver.KindOnce:      func(ctx context.Context, o driver.Object) error { _, err := o.(driver.Once).Begin(ctx); return err },
+		driver.KindWaitGroup: func(ctx context.Context, o driver.Object) error { return o.(driver.WaitGroup).Wait(ctx) },
 		driver.KindDict: func(ctx context.Context, o driver.Object) (last error) {
 			for _, err := range o.(complete.Dict).Watch(ctx) {
 				last = err
@@ -219,6 +223,9 @@ func testClosedMeanwhile(t *testing.T, p driver.Place) {
 		}
 		if m, ok := o.(driver.Mutex); ok {
 			must(t, m.Lock(within(t, timeLimit)))
+		}
+		if kind == driver.KindOnce || kind == driver.KindWaitGroup {
+			mark(t, o)
 		}
 		answer, cancel := waiting(t, "a call", func(ctx context.Context) error { return wait(ctx, o) })
 		defer cancel()

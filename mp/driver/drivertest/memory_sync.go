@@ -24,6 +24,10 @@ func makeSync(spec driver.Spec) any {
 		return makeCond(spec.Lock)
 	case driver.KindBarrier:
 		return &barrier{parties: spec.Size}
+	case driver.KindWaitGroup:
+		return &waitGroup{lost: map[int]bool{}}
+	case driver.KindOnce:
+		return &once{}
 	case driver.KindRWMutex:
 		return &rw{readers: map[*Session]int{}}
 	}
@@ -43,6 +47,10 @@ func (h *handle) sync() driver.Object {
 		return &condHandle{mutexHandle{h, body.lock}, body}
 	case *barrier:
 		return &barrierHandle{h, body}
+	case *waitGroup:
+		return &waitGroupHandle{h, body}
+	case *once:
+		return &onceHandle{h, body}
 	default:
 		l := body.(*rw)
 		return &rwHandle{mutexHandle{h, &l.mutex}, l}

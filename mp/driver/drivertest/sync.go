@@ -2,6 +2,7 @@ package drivertest
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"multiproc/internal/mperr"
@@ -13,7 +14,7 @@ import (
 func held(kind driver.Kind) bool {
 	switch kind {
 	case driver.KindMutex, driver.KindRecursiveMutex, driver.KindSemaphore, driver.KindBoundedSemaphore,
-		driver.KindCond, driver.KindRWMutex:
+		driver.KindCond, driver.KindRWMutex, driver.KindWaitGroup, driver.KindOnce:
 		return true
 	}
 	return false
@@ -28,6 +29,14 @@ func markSync(ctx context.Context, o driver.Object) error {
 		return o.Acquire(ctx, 1)
 	case driver.Event:
 		return o.Set(ctx)
+	case driver.WaitGroup:
+		return o.Add(ctx, 7)
+	case driver.Once:
+		run, err := o.Begin(ctx)
+		if err == nil && !run {
+			err = errors.New("it is done")
+		}
+		return err
 	default:
 		return o.(driver.Barrier).Abort(ctx)
 	}
@@ -51,6 +60,14 @@ func sameSync(ctx context.Context, o driver.Object) bool {
 	case driver.Event:
 		set, err := o.IsSet(ctx)
 		return set && err == nil
+	case driver.WaitGroup:
+		n, err := o.Count(ctx)
+		return n == 7 && err == nil
+	case driver.Once: // somebody is doing it
+		short, cancel := context.WithTimeout(ctx, short)
+		defer cancel()
+		_, err := o.Begin(short)
+		return errors.Is(err, context.DeadlineExceeded)
 	case driver.Barrier:
 		broken, err := o.Broken(ctx)
 		return broken && err == nil

@@ -51,6 +51,8 @@ var ourRuns = map[string]harness.Run{
 	"event":            eventAlone,
 	"hand-over busy":   handOver(false),
 	"hand-over parked": handOver(true),
+	"cond busy":        condHandOver(false),
+	"cond parked":      condHandOver(true),
 	"barrier busy":     barrierTrips,
 
 	"pool map":          poolNumbers(pool.Call{}),

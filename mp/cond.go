@@ -2,24 +2,24 @@ package mp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"multiproc/internal/complete"
+	"multiproc/internal/local"
 	"multiproc/mp/driver"
 )
 
 // Cond is a lock, and a line of those who wait for something that the lock
-// protects to become true: Python's Condition, sync.Cond. So far it lives in a
-// place; Wait is two round trips.
+// protects to become true: Python's Condition, sync.Cond. It lives in shared memory
+// or in a place.
 //
 //	if err := c.Lock(ctx); err != nil {
 //		return err
 //	}
 //	defer c.Unlock()
-//	for !ready() {
-//		if err := c.Wait(ctx); err != nil {
-//			return err
-//		}
+//	if err := c.WaitFor(ctx, ready); err != nil {
+//		return err
 //	}
 //
 // The lock is that of a Mutex, excludes processes and goroutines, and tells of
@@ -27,18 +27,27 @@ import (
 // to the place, while it waits, waits no more; if it was signalled and did not
 // have the lock yet, the next one is instead.
 //
+// What a process did before Signal or Broadcast happens before what follows the
+// Wait that it ends, since one gives the lock to the other.
+//
 // A Condition that Python made with its own lock, an RLock, excludes processes
 // only, as RecursiveMutex does, and tells of no death.
+//
+// Cost: in memory that of a Mutex for the lock, some 50 ns for Signal, and a system
+// call if the one that is signalled sleeps; only its process is woken. A nanosecond
+// more for each that waits, 65 536 goroutines at most, in all processes; 1.3 MiB of
+// addresses, of which three or four pages are used. In a place a round trip each, two
+// for Wait.
 type Cond struct {
 	travels
 	h    handle[complete.Cond]
 	held held
 }
 
-// NewCond makes a Cond whose lock is that of m, which must be in a place; m may
-// have several. With a nil m the Cond has a lock of its own, in the place that
-// In names. With WithName it finds the one of that name, whose lock is what it
-// is.
+// NewCond makes a Cond whose lock is that of m, in memory or in the place where m is;
+// m may have several, and may be closed. With a nil m the Cond has a lock of its own, in
+// memory or in the place that In names. With WithName it finds the one of that name,
+// whose lock is what it is.
 func NewCond(m *Mutex, opts ...Option) (*Cond, error) {
 	c, spec := &Cond{}, driver.Spec{Kind: driver.KindCond}
 	if m != nil {
@@ -53,7 +62,12 @@ func NewCond(m *Mutex, opts ...Option) (*Cond, error) {
 }
 
 // Lock is as that of Mutex.
-func (c *Cond) Lock(ctx context.Context) error { return lock(ctx, &c.h, &c.held, complete.Cond.Lock) }
+func (c *Cond) Lock(ctx context.Context) error {
+	if c.h.near {
+		return c.h.obj.Lock(ctx)
+	}
+	return lock(ctx, &c.h, &c.held, complete.Cond.Lock)
+}
 
 // TryLock is as that of Mutex.
 func (c *Cond) TryLock(ctx context.Context) (bool, error) {
@@ -62,7 +76,12 @@ func (c *Cond) TryLock(ctx context.Context) (bool, error) {
 
 // Unlock is as that of Mutex: it panics if the lock was not taken through this
 // handle.
-func (c *Cond) Unlock() { unlock(&c.h, &c.held, "unlock", complete.Cond.Unlock) }
+func (c *Cond) Unlock() {
+	if near, ok := c.h.obj.(*local.Cond); ok && near.UnlockOwn() {
+		return
+	}
+	unlock(&c.h, &c.held, "unlock", complete.Cond.Unlock)
+}
 
 // Repair is as that of Mutex.
 func (c *Cond) Repair(ctx context.Context, f func() error) error { return repair(ctx, &c.h, f) }
@@ -80,6 +99,32 @@ func (c *Cond) Owner(ctx context.Context) (int, error) { return ask(ctx, &c.h, c
 // Others may have run between the signal and the return, so what was waited for
 // is looked at again.
 func (c *Cond) Wait(ctx context.Context) error { return c.h.do(ctx, complete.Cond.Wait) }
+
+// WaitFor waits until ready returns true, which it calls with the lock held, at first
+// and after each Wait: Python's wait_for. The caller holds the lock before and after, as
+// with Wait, also after an error: Wait's own. If ready is true the error is nil, though
+// ctx may have ended. What ready looks at is changed under the lock, by those who call
+// Signal or Broadcast then. If ready panics the lock is held.
+func (c *Cond) WaitFor(ctx context.Context, ready func() bool) error {
+	if _, err := c.h.access(); err != nil {
+		return err
+	}
+	for !ready() {
+		if err := c.Wait(ctx); err != nil {
+			if ctx.Err() != nil && c.holds(err) && ready() {
+				return nil
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// holds reports whether the lock is held after an error of Wait that ctx has ended.
+func (c *Cond) holds(err error) bool {
+	var died *OwnerDiedError
+	return !errors.As(err, &died) && !errors.Is(err, ErrClosed) && !errors.Is(err, ErrNotHeld) && !errors.Is(err, ErrUnknownFate)
+}
 
 // Signal lets the first of those who wait go on. The caller holds the lock. A
 // signal to nobody is forgotten.

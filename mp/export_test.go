@@ -8,6 +8,7 @@ import (
 	"unsafe"
 
 	"multiproc/internal/codec"
+	"multiproc/internal/local"
 	"multiproc/internal/shm"
 )
 
@@ -123,3 +124,6 @@ func ArriveAs(h codec.Handle, fd int, id shm.ID) error {
 
 // WaitersOf is how many processes wait for a semaphore in memory.
 func WaitersOf(s *Semaphore) int { return s.h.obj.(interface{ Waiting() int }).Waiting() }
+
+// StandIn is how many goroutines stand in the line of a Cond in memory.
+func StandIn(c *Cond) int { return c.h.obj.(*local.Cond).Waiting() }

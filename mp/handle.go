@@ -230,6 +230,22 @@ func (h *handle[O]) attach(_ *family, seg *shm.Segment, _ byte) error {
 	return h.open(obj)
 }
 
+// lender implements borrower.
+func (h *handle[O]) lender() local.Object {
+	if c, ok := any(h.obj).(*local.Cond); ok {
+		return c.Lender()
+	}
+	return nil
+}
+
+func (h *handle[O]) attachBeside(seg, lender *shm.Segment) error {
+	obj, err := memory.AttachCond(seg, lender)
+	if err != nil {
+		return err
+	}
+	return h.open(obj)
+}
+
 func (h *handle[O]) side() byte { return 0 }
 
 // planned is a handle whose elements may be of types that no place can keep:

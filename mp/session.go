@@ -23,6 +23,8 @@ import (
 //	         in its parcel
 //	4  id    of the object, 16 bytes
 //
+// The descriptor of what the object lends stands behind its own, and side says so.
+//
 // A handle to an object in a place has a reference of any length:
 //
 //	0  how   refPlace
@@ -36,6 +38,9 @@ import (
 //	2  index  of the descriptor, as above
 //	4  the name, of any length
 const refSize = 20
+
+// withLender is the side of an object that is not whole without another.
+const withLender = 0x80
 
 const (
 	refBeside = 1
@@ -98,7 +103,7 @@ func (e *export) Export(h codec.Handle) ([]byte, error) {
 	if seg.Family != e.f.table.Family() {
 		return nil, fmt.Errorf("%s %s: %w", seg.Kind, seg.ID, mperr.ErrForeign)
 	}
-	if len(e.fds) > maxHandles {
+	if len(e.fds) >= maxHandles {
 		return nil, fmt.Errorf("more than %d handles in one message: %w", maxHandles, mperr.ErrTooLarge)
 	}
 	fd, err := seg.Dup()
@@ -125,7 +130,38 @@ func (e *export) Export(h codec.Handle) ([]byte, error) {
 		}
 	}
 	e.entries = append(e.entries, entry)
+	if b, ok := s.(borrower); ok && b.lender() != nil {
+		if err := e.lend(b.lender()); err != nil {
+			return nil, err
+		}
+		ref[1] |= withLender
+	}
 	return ref, nil
+}
+
+// borrower is a handle whose object may not be whole without another one's memory: a
+// Cond that has the lock of a Mutex.
+type borrower interface {
+	// lender is that other object; nil if there is none.
+	lender() local.Object
+	// attachBeside is attach with the lender's segment, which it takes over, too.
+	attachBeside(seg, lender *shm.Segment) error
+}
+
+// lend adds the descriptor of what the last one is not whole without.
+func (e *export) lend(lender local.Object) error {
+	seg, release, err := lender.Borrow()
+	if err != nil {
+		return err
+	}
+	defer release()
+	fd, err := seg.Dup()
+	if err != nil {
+		return err
+	}
+	e.fds = append(e.fds, fd)
+	e.entries = append(e.entries, fdbroker.Entry{ID: seg.ID})
+	return nil
 }
 
 // maxHandles is what fits into a frame of descriptors, and into an index.
@@ -269,9 +305,16 @@ func (a *arrival) Import(h codec.Handle, ref []byte) error {
 	if ref[0] != refBeside || i >= len(a.fds) || a.fds[i] < 0 {
 		return fmt.Errorf("reference % x to a handle: %w", ref, mperr.ErrCorrupt)
 	}
-	finger, err := s.finger(ref[1])
+	side := ref[1] &^ withLender
+	finger, err := s.finger(side)
 	if err != nil {
 		return err
+	}
+	b, borrows := s.(borrower)
+	if lent := ref[1] != side; lent && (!borrows || i+1 >= len(a.fds) || a.fds[i+1] < 0) {
+		return fmt.Errorf("reference % x to a handle: %w", ref, mperr.ErrCorrupt)
+	} else if !lent {
+		b = nil
 	}
 	fd := a.fds[i]
 	a.fds[i] = -1
@@ -283,11 +326,33 @@ func (a *arrival) Import(h codec.Handle, ref []byte) error {
 		_ = seg.Close()
 		return fmt.Errorf("%s %s where %s was sent: %w", seg.Kind, seg.ID, id, mperr.ErrCorrupt)
 	}
-	if err := s.attach(a.f, seg, ref[1]); err != nil {
+	if b == nil {
+		err = s.attach(a.f, seg, side)
+	} else {
+		err = a.attachBeside(b, seg, i+1)
+	}
+	if err != nil {
 		return err
 	}
 	a.used = append(a.used, i)
 	a.got = append(a.got, s)
+	return nil
+}
+
+// attachBeside attaches a handle to what needs another one's memory, of which
+// descriptor i is.
+func (a *arrival) attachBeside(b borrower, seg *shm.Segment, i int) error {
+	fd := a.fds[i]
+	a.fds[i] = -1
+	lender, err := shm.Open(fd, shm.Want{Kind: shm.KindMutex, Family: a.f.table.Family()})
+	if err != nil {
+		_ = seg.Close()
+		return err
+	}
+	if err := b.attachBeside(seg, lender); err != nil {
+		return err
+	}
+	a.used = append(a.used, i)
 	return nil
 }
 

@@ -38,17 +38,17 @@ func newCond(m *mp.Mutex) func(...mp.Option) (*mp.Cond, error) {
 	return func(opts ...mp.Option) (*mp.Cond, error) { return mp.NewCond(m, opts...) }
 }
 
-// Those that live in places only say so.
-func TestSyncInMemory(t *testing.T) {
-	for what, err := range map[string]error{"Condition": get2(mp.NewCond(nil))} {
-		wantText(t, what+" without a place", err, "new "+what, "place", "mp.In", "manager")
-	}
-	wantText(t, "a Cond of a mutex in memory", get2(mp.NewCond(mutex(t))), "new Condition", "memory", "mp.In")
+// What New functions refuse.
+func TestNewSync(t *testing.T) {
 	p := mp.In(drivertest.Memory())
 	wantErr(t, "-1 permits", get2(mp.NewSemaphore(-1, p)), mp.ErrValue)
 	wantErr(t, "-1 permits", get2(mp.NewBoundedSemaphore(-1, p)), mp.ErrValue)
 	wantErr(t, "no parties", get2(mp.NewBarrier(0, p)), mp.ErrValue)
 	wantErr(t, "a Cond elsewhere than its mutex", get2(mp.NewCond(mutex(t, p), mp.In(drivertest.Memory()))), mp.ErrForeign)
+	wantErr(t, "a Cond elsewhere than its mutex", get2(mp.NewCond(mutex(t), p)), mp.ErrForeign)
+	closed := get(mp.NewMutex())(t)
+	must(t, closed.Close())
+	wantErr(t, "a Cond of a mutex that is closed", get2(mp.NewCond(closed)), mp.ErrClosed)
 }
 
 func TestZeroSync(t *testing.T) {
@@ -160,9 +160,9 @@ func TestBarrier(t *testing.T) {
 
 // A queue of one place, as one would write it with sync.Cond.
 func TestCond(t *testing.T) {
-	inPlaces(t, func(t *testing.T, p driver.Place) {
-		for _, m := range []*mp.Mutex{nil, mutex(t, mp.In(p))} {
-			c, full, x, sum := in(t, p, newCond(m)), false, 0, 0
+	everywhere(t, func(t *testing.T, opts ...mp.Option) {
+		for _, m := range []*mp.Mutex{nil, mutex(t, opts...)} {
+			c, full, x, sum := closing(t, get(mp.NewCond(m, opts...))(t)), false, 0, 0
 			until := func(want bool, f func()) error {
 				if err := c.Lock(t.Context()); err != nil {
 					return err
@@ -193,7 +193,7 @@ func TestCond(t *testing.T) {
 				t.Errorf("got %d, want 210", sum)
 			}
 		}
-		c := in(t, p, newCond(nil))
+		c := closing(t, get(mp.NewCond(nil, opts...))(t))
 		wantPanic(t, "does not hold", c.Unlock)
 		must(t, c.Lock(t.Context()))
 		wantErr(t, "Wait", c.Wait(within(t, short)), context.DeadlineExceeded)

@@ -3,8 +3,12 @@ package local
 import (
 	"context"
 	"fmt"
+	"runtime"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"unsafe"
+	"weak"
 
 	"multiproc/internal/fence"
 	"multiproc/internal/mperr"
@@ -24,7 +28,8 @@ type mutex struct {
 	object
 	lock   *robust.Lock // apart: a resident lock is kept, the handle must not be
 	health *Health
-	held   uint32 // 1 while this handle holds the lock: of two Unlocks one gives it back
+	held   uint32       // 1 while this handle holds the lock: of two Unlocks one gives it back
+	lost   atomic.Int64 // locks that a Wait of a Cond did not get back, and Unlock has not been called for
 }
 
 var _ interface {
@@ -36,13 +41,17 @@ const mutexSize = robust.LockSize + int64(unsafe.Sizeof(Health{}))
 
 func newMutex(p *Place, seg *shm.Segment) (*mutex, error) {
 	m := &mutex{object: object{place: p}, lock: &robust.Lock{}}
-	if err := m.Adopt(seg, seg.Size, m.lock.Abort, nil); err != nil {
+	if err := wants(seg, mutexSize); err != nil {
+		return nil, err
+	}
+	if err := m.Adopt(seg, shm.HeaderSize+mutexSize, m.lock.Abort, nil); err != nil {
 		return nil, err
 	}
 	m.lock.Init(m.Body())
 	m.lock.AllowResident()
 	m.Rest.Detach, m.Rest.Held = m.lock.Detach, m.lock.Held
 	m.health = (*Health)(unsafe.Add(m.Body(), robust.LockSize))
+	mutexes.add(m)
 	return m, nil
 }
 
@@ -89,7 +98,7 @@ func (m *mutex) keep(died bool) error {
 	if died {
 		m.health.Poison(m.lock.Deceased())
 	}
-	if err := m.health.Sound("mutex"); err != nil {
+	if err := m.health.Sound(m.Seg.Kind.String()); err != nil {
 		m.lock.Unlock()
 		m.Exit()
 		return err
@@ -119,11 +128,75 @@ func (m *mutex) Heal(context.Context) error {
 }
 
 func (m *mutex) Unlock(context.Context) error {
+	if m.release() {
+		m.Exit()
+		return nil
+	}
+	if drop(&m.lost, 1) > 0 {
+		return nil
+	}
+	return m.notHeld()
+}
+
+// release gives the lock back, if this handle has it, and leaves the handle entered.
+func (m *mutex) release() bool {
 	if !atomic.CompareAndSwapUint32(&m.held, 1, 0) {
-		return m.notHeld()
+		return false
 	}
 	m.lock.Unlock()
-	m.Exit()
+	return true
+}
+
+// retake is LockBroken for a handle that release has left entered. died says that what
+// the lock protects may be half changed.
+func (m *mutex) retake(ctx context.Context) (died error, err error) {
+	dead, err := m.lock.Lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if dead {
+		m.health.Poison(m.lock.Deceased())
+	}
+	fence.StoreRelease32(&m.held, 1)
+	return m.health.Sound(m.Seg.Kind.String()), nil
+}
+
+// mutexes are the handles to mutexes that this process has: a Cond gives the lock up
+// that another handle has taken.
+var mutexes = holders{m: map[shm.ID][]weak.Pointer[mutex]{}}
+
+type holders struct {
+	mu sync.Mutex
+	m  map[shm.ID][]weak.Pointer[mutex]
+}
+
+func (h *holders) add(m *mutex) {
+	id := m.Seg.ID
+	h.mu.Lock()
+	h.m[id] = append(h.m[id], weak.Make(m))
+	h.mu.Unlock()
+	runtime.AddCleanup(m, h.prune, id)
+}
+
+// prune forgets handles that are collected.
+func (h *holders) prune(id shm.ID) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	list := slices.DeleteFunc(h.m[id], func(p weak.Pointer[mutex]) bool { return p.Value() == nil })
+	if h.m[id] = list; len(list) == 0 {
+		delete(h.m, id)
+	}
+}
+
+// holder is the handle that has the lock, nil if this process has not got it.
+func (h *holders) holder(id shm.ID) *mutex {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, p := range h.m[id] {
+		if m := p.Value(); m != nil && atomic.LoadUint32(&m.held) == 1 {
+			return m
+		}
+	}
 	return nil
 }
 

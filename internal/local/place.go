@@ -54,6 +54,7 @@ var kinds = []struct {
 	{driver.KindRWMutex, shm.KindRWMutex, ledger.RWMutexSize, asObject(newRWMutex)},
 	{driver.KindWaitGroup, shm.KindWaitGroup, ledger.WaitGroupSize, asObject(newWaitGroup)},
 	{driver.KindOnce, shm.KindOnce, onceSize, asObject(newOnce)},
+	{driver.KindCond, shm.KindCond, ledger.CondSize, asObject(newCond)},
 }
 
 // asObject keeps the nil of an error from becoming an object.
@@ -94,6 +95,9 @@ func (p *Place) Open(ctx context.Context, spec driver.Spec) (driver.Object, erro
 	kind, size := kindOf(spec.Kind)
 	if kind == 0 {
 		return nil, fmt.Errorf("memory has no %s so far: make it in a place, with mp.In(m), where m is what manager.Start or manager.Dial returned: %w", spec.Kind, errors.ErrUnsupported)
+	}
+	if spec.Lock != nil {
+		return p.newCondOf(spec.Lock)
 	}
 	family, err := p.Family()
 	if err != nil {

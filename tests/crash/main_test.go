@@ -163,6 +163,10 @@ func covered() map[string]func(*testing.T, string) {
 	add(loser, "waitgroup.noting", "waitgroup.noted")
 	add(recounter, "waitgroup.mended")
 	add(onceDoer, "once.done")
+	add(standing, "cond.ticket", "cond.high", "cond.joined", "cond.waking", "cond.left")
+	add(condSignaller, "cond.signalled", "cond.all")
+	add(condSweeper, "cond.swept")
+	add(condPasser, "cond.passed")
 	return all
 }
 

@@ -77,6 +77,42 @@ def hand_over(n, parked=False):
     p.join()
 
 
+def play(cond, ball, me):
+    with cond:
+        cond.wait_for(lambda: ball.value == me)
+        ball.value = 1 - me
+        cond.notify()
+
+
+def player(cond, ball):
+    while True:
+        play(cond, ball, 1)
+
+
+def cond(n, parked=False):
+    c, ball = mp.Condition(mp.Lock()), mp.RawValue("q", 0)
+    p = mp.Process(target=player, args=(c, ball), daemon=True)
+    p.start()
+
+    def trip():
+        play(c, ball, 0)
+        with c:
+            c.wait_for(lambda: ball.value == 0)
+
+    if not parked:
+        mean(trip, n)
+    else:
+        took = []
+        for _ in range(n):
+            time.sleep(PAUSE)
+            start = clock()
+            trip()
+            took.append(clock() - start)
+        report(median(took))
+    p.kill()
+    p.join()
+
+
 def meet(b):
     try:
         while True:
@@ -98,6 +134,8 @@ WORK = {
     "semaphore": semaphore,
     "hand-over": hand_over,
     "hand-over-parked": lambda n: hand_over(n, parked=True),
+    "cond": cond,
+    "cond-parked": lambda n: cond(n, parked=True),
     "barrier": barrier,
     "rlock": rlock,
     "event": event,

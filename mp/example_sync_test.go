@@ -11,22 +11,26 @@ import (
 	"multiproc/mp/driver/drivertest"
 )
 
-// One that waits for what another does, with a manager in the place of the
-// example's.
+// One that waits for what another does. Among processes the Cond and the value travel,
+// in the arguments of a task.
 func ExampleCond() {
-	ctx, m := context.Background(), drivertest.Memory()
-	c, err := mp.NewCond(nil, mp.In(m))
+	ctx := context.Background()
+	c, err := mp.NewCond(nil)
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer c.Close()
-	ready := false // a Value or a Dict of the same place, among processes
+	ready, err := mp.NewRawValue(false)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer ready.Close()
 	go func() {
 		if err := c.Lock(ctx); err != nil {
 			log.Fatal(err)
 		}
 		defer c.Unlock()
-		ready = true
+		ready.Store(true)
 		if err := c.Signal(ctx); err != nil {
 			log.Fatal(err)
 		}
@@ -35,11 +39,9 @@ func ExampleCond() {
 		log.Fatal(err)
 	}
 	defer c.Unlock()
-	for !ready {
-		if err := c.Wait(ctx); err != nil {
-			log.Print(err) // and the lock is held
-			return
-		}
+	if err := c.WaitFor(ctx, ready.Load); err != nil {
+		log.Print(err) // and the lock is held
+		return
 	}
 	fmt.Println("ready")
 	// Output: ready

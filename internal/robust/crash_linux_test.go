@@ -15,6 +15,7 @@ import (
 
 func init() {
 	roles["victim lock"] = victimLock
+	roles["victim evicted"] = victimEvicted
 	roles["victim rw"] = victimRW
 	roles["victim event"] = victimEvent
 }
@@ -47,6 +48,30 @@ func victimLock(c *childtest.Self) {
 	l := m.lock(8)
 	l.AllowResident()
 	for range 400 {
+		died, err := l.Lock(context.Background())
+		c.Check(err)
+		if died {
+			c.Say("heard of a death")
+		}
+		pair(m)
+		l.Unlock()
+		m.add(wordOut, 1)
+	}
+	c.Say("survived")
+	c.Hear()
+}
+
+// victimEvicted uses a lock whose place is taken all the time.
+func victimEvicted(c *childtest.Self) {
+	m := armed(c)
+	l := m.lock(8)
+	l.AllowResident()
+	go func() {
+		for {
+			turnOut(l)
+		}
+	}()
+	for range 200_000 {
 		died, err := l.Lock(context.Background())
 		c.Check(err)
 		if died {
@@ -100,7 +125,7 @@ func TestKilledAtEveryPoint(t *testing.T) {
 		for _, v := range []struct {
 			role    string
 			counter func(*testing.T, *memory, *childtest.Child) time.Duration
-		}{{"victim lock", survivorLock}, {"victim rw", survivorRW}, {"victim event", survivorEvent}} {
+		}{{"victim lock", survivorLock}, {"victim evicted", survivorLock}, {"victim rw", survivorRW}, {"victim event", survivorEvent}} {
 			for _, n := range []int{1, 2, 150} {
 				t.Run(fmt.Sprintf("%s/%s/%d", name, v.role, n), func(t *testing.T) {
 					m := newMemory(t)

@@ -38,6 +38,16 @@ func unprotect(p *uint64) bool {
 	return errno == 0
 }
 
+// protect gives the page of unprotect back: its memory, and the area of addresses that it
+// was of its own.
+func protect(p *uint64) {
+	page := uintptr(os.Getpagesize())
+	start := uintptr(unsafe.Pointer(p)) &^ (page - 1)
+	// A refusal costs a page, and nothing else.
+	_, _, _ = syscall.Syscall(unix.SYS_MADVISE, start, page, unix.MADV_DONTNEED)
+	_, _, _ = syscall.Syscall(unix.SYS_MPROTECT, start, page, unix.PROT_NONE)
+}
+
 func onMainThread() bool { return unix.Gettid() == unix.Getpid() }
 
 // goneLimit bounds the wait of waitGone. A killed process may take long to

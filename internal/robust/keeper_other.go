@@ -24,3 +24,5 @@ func SetFamily([]byte) {}
 func waitGone(int) {}
 
 func unprotect(*uint64) bool { return false }
+
+func protect(*uint64) {}

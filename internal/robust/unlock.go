@@ -78,7 +78,7 @@ func (l *Lock) free() (rest Rest, ok bool) {
 		}
 		failpoint.Hit("unlock.pending")
 		raceReleasing()
-		name := l.home.at.Load()
+		name := resident.name // home.at may be 0 by now
 		if atomic.CompareAndSwapUint64(&l.n.word, name, 0) {
 			failpoint.Hit("unlock.released")
 		} else {
@@ -101,7 +101,8 @@ func (l *Lock) free() (rest Rest, ok bool) {
 	k.remove(l)
 	failpoint.Hit("unlock.removed")
 	l.uses++
-	if l.twin.Load() && l.uses >= promoteAfter {
+	if (l.uses >= promoteAfter || l.home.idle.Load()) && l.twin.Load() {
+		l.uses = 0
 		rest.more = restPromote
 	}
 	raceReleasing()

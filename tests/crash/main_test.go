@@ -151,6 +151,7 @@ func covered() map[string]func(*testing.T, string) {
 	add(resetter, "barrier.reset")
 	add(barrierHeir, "barrier.mended")
 	add(flagger, "flag.set", "flag.cleared")
+	add(thronged, "resident.removed", "resident.late")
 	add(libraryReader, "rwlock.high", "rwlock.opened", "rwlock.read", "rwlock.unread")
 	add(libraryBarred, "rwlock.left", "rwlock.waiting", "rwlock.waited")
 	add(libraryWaiter, "rwlock.barring", "rwlock.barred")

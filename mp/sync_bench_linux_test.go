@@ -78,3 +78,19 @@ func BenchmarkSemaphoreHandOver(b *testing.B) {
 	_ = c.Kill()
 	_ = c.Wait(b.Context())
 }
+
+func BenchmarkWaitGroup(b *testing.B) {
+	w, ctx := closing(b, get(mp.NewWaitGroup())(b)), b.Context()
+	for b.Loop() {
+		_ = w.Add(ctx, 1)
+		_ = w.Done(ctx)
+	}
+}
+
+func BenchmarkOnce(b *testing.B) {
+	o, ctx := closing(b, get(mp.NewOnce())(b)), b.Context()
+	f := func() error { return nil }
+	for b.Loop() {
+		_ = o.Do(ctx, f)
+	}
+}

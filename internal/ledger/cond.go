@@ -7,7 +7,6 @@ import (
 	"unsafe"
 
 	"multiproc/internal/failpoint"
-	"multiproc/internal/fence"
 	"multiproc/internal/mperr"
 	"multiproc/internal/robust"
 	"multiproc/internal/table"
@@ -119,12 +118,9 @@ func (c *Cond) Join() (Waiter, error) {
 
 // Wait returns when the waiter is signalled. The lock is not held.
 func (c *Cond) Wait(ctx context.Context, w Waiter) error {
-	for range spins {
-		if w.signalled() {
-			failpoint.Hit("cond.waking")
-			return nil
-		}
-		fence.Pause(spinPauses)
+	if spin(w.signalled) {
+		failpoint.Hit("cond.waking")
+		return nil
 	}
 	err := c.crowd.Wait(ctx, func() bool {
 		if w.signalled() {

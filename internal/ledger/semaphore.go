@@ -8,7 +8,6 @@ import (
 	"unsafe"
 
 	"multiproc/internal/failpoint"
-	"multiproc/internal/fence"
 	"multiproc/internal/mperr"
 	"multiproc/internal/robust"
 	"multiproc/internal/shm"
@@ -124,25 +123,20 @@ func (s *Semaphore) Abort() {
 	s.event.Abort()
 }
 
-// spins is how often who waits looks before it sleeps: for some microseconds.
-const (
-	spins      = 64
-	spinPauses = 4
-)
-
 // Acquire takes n permits, waiting for its turn and for them.
 func (s *Semaphore) Acquire(ctx context.Context, n int) error {
 	ok, err := s.TryAcquire(ctx, n)
 	if ok || err != nil {
 		return err
 	}
-	for range spins {
-		fence.Pause(spinPauses)
+	over := spin(func() bool {
 		if atomic.LoadUint32(&s.m.waiting) == 0 && s.at1st+atomic.LoadInt64(&s.m.free) >= int64(n) {
-			if ok, err := s.TryAcquire(ctx, n); ok || err != nil {
-				return err
-			}
+			ok, err = s.TryAcquire(ctx, n)
 		}
+		return ok || err != nil
+	})
+	if over {
+		return err
 	}
 	if err := s.door.enter(ctx, s.closed); err != nil {
 		return err

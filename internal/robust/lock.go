@@ -276,6 +276,9 @@ func (l *Lock) OwnerAlive() bool {
 	return atomic.LoadUint64(&l.n.word)&futex.TIDMask != 0
 }
 
+// Idle reports whether nobody holds the lock, nor has died with it.
+func (l *Lock) Idle() bool { return atomic.LoadUint64(&l.n.word)&^flags == 0 }
+
 // Abort makes all goroutines of this process that wait for the lock give up
 // with ErrClosed, now and later.
 func (l *Lock) Abort() { l.gate.close() }

@@ -53,9 +53,11 @@ const (
 	KindCond
 	KindWaitGroup
 	KindOnce
+	KindDict
+	KindSet
 )
 
-var kindNames = [...]string{"", "family table", "queue", "pipe", "value", "array", "counter", "mutex", "raw value", "raw array", "recursive mutex", "semaphore", "event", "barrier", "rwmutex", "cond", "waitgroup", "once"}
+var kindNames = [...]string{"", "family table", "queue", "pipe", "value", "array", "counter", "mutex", "raw value", "raw array", "recursive mutex", "semaphore", "event", "barrier", "rwmutex", "cond", "waitgroup", "once", "dict", "set"}
 
 func (k Kind) String() string {
 	if int(k) < len(kindNames) && k != 0 {

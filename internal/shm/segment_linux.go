@@ -246,6 +246,13 @@ func (s *Segment) Punch(off, size int64) {
 	_ = unix.Fallocate(s.fd, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, size)
 }
 
+// PunchPinned is Punch for a caller who is pinned (see package pin): it keeps Go's
+// scheduler from its processor for the time that the kernel takes, some 10 µs for
+// 64 pages.
+func (s *Segment) PunchPinned(off, size int64) {
+	_, _, _ = syscall.RawSyscall6(unix.SYS_FALLOCATE, uintptr(s.fd), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, uintptr(off), uintptr(size), 0, 0)
+}
+
 // Close unmaps all that was mapped and closes the descriptor. No goroutine
 // may be using the memory, and no lock in it may be held by this process.
 func (s *Segment) Close() error {

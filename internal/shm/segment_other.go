@@ -66,3 +66,6 @@ func (s *Segment) ReleaseFD() {}
 
 // MemFile refuses and names the platform.
 func MemFile(string) (*os.File, error) { return nil, unsupported() }
+
+// PunchPinned does nothing on this platform.
+func (s *Segment) PunchPinned(off, size int64) {}

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"reflect"
 	"sync/atomic"
+	"unsafe"
 
 	"multiproc/internal/complete"
 	"multiproc/internal/interchange"
@@ -13,16 +14,29 @@ import (
 )
 
 // Dict is a shared map, in the order in which keys were first set: what
-// Python's manager.dict() is. It lives in a place.
+// Python's manager.dict() is. It lives in shared memory or in a place.
 //
 //	n, err := stock.Add(ctx, "apples", -1) // never loses what others add
+//
+// In memory Get, Has, Keys, Values and All take no lock, write nothing to shared memory
+// and wait for nobody, also if who changes the dict is stopped or killed in the middle of
+// it: they find an entry as it was or as it is. Changes of different keys hardly meet:
+// there are 64 locks, of which a stopped process may hold one. Len, Copy, PopItem,
+// SetBatch and Clear are about the whole dict, or several entries, at one moment; they
+// may have to wait for those who are changing it. Whoever dies leaves each change made
+// or not made: nothing has to be repaired, and no call returns an OwnerDiedError.
+//
+// Cost: in memory some 50 to 100 ns for a Get or a Set of numbers in a dict of a
+// thousand, and 57 bytes an entry; a dict has at least some 20 KiB, and its memory grows
+// with what is in it and is given back. In a place a round trip each.
 //
 // Keys and values are of any type whose values can travel; see In for what
 // they are in the place. Two keys are the same if Python calls them equal: 1
 // and 1.0, but not 1 and "1". Where programs have put values of several types,
 // V is any. Values may be, or hold, handles of objects in the same place, and
 // those stay shared: a Dict[string, *List[int]] holds lists that everybody
-// appends to. A handle that a method returns is the caller's to close.
+// appends to. A handle that a method returns is the caller's to close. A dict in memory
+// refuses handles: nobody would hold the descriptors of their objects.
 //
 // After an Add or a Pop whose error says that the result is no V, the sum is
 // there, and what was taken is gone.
@@ -31,6 +45,8 @@ type Dict[K comparable, V any] struct {
 	h handle[complete.Dict]
 	k *interchange.Type[K]
 	v *interchange.Type[V]
+
+	near *nearDict // nil: all calls go through the object's interface
 }
 
 // Entry is a key of a Dict with its value.
@@ -39,7 +55,7 @@ type Entry[K comparable, V any] struct {
 	Value V
 }
 
-// NewDict makes an empty dict; see In and WithName.
+// NewDict makes an empty dict, in memory or In a place.
 func NewDict[K comparable, V any](opts ...Option) (*Dict[K, V], error) {
 	d := &Dict[K, V]{}
 	return made(d, newObject(d.travel(), driver.KindDict, opts))
@@ -52,7 +68,9 @@ func (d *Dict[K, V]) plan() (err error) {
 	return err
 }
 
-func (d *Dict[K, V]) travel() traveller { return planned[complete.Dict]{&d.h, d.plan} }
+func (d *Dict[K, V]) travel() traveller {
+	return planned[complete.Dict]{handle: &d.h, types: d.plan, opened: func(obj driver.Object) { d.near = nearOf[K, V](obj) }}
+}
 
 // at is the dict and the key as it is there.
 func (d *Dict[K, V]) at(ctx context.Context, key K) (complete.Dict, []byte, error) {
@@ -74,6 +92,11 @@ func (d *Dict[K, V]) with(ctx context.Context, key K, v V) (o complete.Dict, k, 
 
 // Get returns the value of a key, or an error that wraps ErrNoKey.
 func (d *Dict[K, V]) Get(ctx context.Context, key K) (v V, err error) {
+	if n := d.near; n != nil {
+		if done, err := n.get(ctx, unsafe.Pointer(&key), unsafe.Pointer(&v)); done {
+			return v, err
+		}
+	}
 	o, k, err := d.at(ctx, key)
 	if err != nil {
 		return v, err
@@ -88,6 +111,11 @@ func (d *Dict[K, V]) Get(ctx context.Context, key K) (v V, err error) {
 // Set sets the value of a key. A key that is there keeps its place in the
 // order.
 func (d *Dict[K, V]) Set(ctx context.Context, key K, v V) error {
+	if n := d.near; n != nil {
+		if done, err := n.set(ctx, unsafe.Pointer(&key), unsafe.Pointer(&v)); done {
+			return err
+		}
+	}
 	o, k, b, err := d.with(ctx, key, v)
 	if err != nil {
 		return err
@@ -211,6 +239,11 @@ func (d *Dict[K, V]) PopItem(ctx context.Context) (key K, v V, err error) {
 
 // Has reports whether a key is there.
 func (d *Dict[K, V]) Has(ctx context.Context, key K) (bool, error) {
+	if n := d.near; n != nil {
+		if has, done, err := n.has(ctx, unsafe.Pointer(&key)); done {
+			return has, err
+		}
+	}
 	o, k, err := d.at(ctx, key)
 	if err != nil {
 		return false, err
@@ -332,7 +365,8 @@ func (d *Dict[K, V]) pages(ctx context.Context) iter.Seq2[dictPage, error] {
 	}
 }
 
-// Copy returns all entries as they are at one moment. The map is the caller's.
+// Copy returns all entries as they are at one moment. The map is the caller's. In
+// memory it holds up those who change the dict, if somebody does.
 // The error wraps ErrType if K is or holds an any, and a key there is none of a
 // map's in Go: a Python tuple. All gives these, too.
 func (d *Dict[K, V]) Copy(ctx context.Context) (map[K]V, error) {
@@ -395,7 +429,8 @@ type Change[K comparable, V any] struct {
 // and the connection, and with the loop; a second loop gets ErrClosed. A Watch
 // without a loop lasts until ctx ends.
 // A loop that is too slow gets ErrOverrun as its last pair: the place keeps a
-// bounded number of changes for it.
+// bounded number of changes for it. A dict in memory has no Watch so far: the error wraps
+// errors.ErrUnsupported.
 func (d *Dict[K, V]) Watch(ctx context.Context) iter.Seq2[Change[K, V], error] {
 	o, err := d.h.access()
 	if err != nil {

@@ -211,7 +211,10 @@ func (h *handle[O]) watch() {
 }
 
 func (h *handle[O]) borrow() (*shm.Segment, func(), error) {
-	o, ok := any(h.obj).(local.Object) // which is never wrapped
+	if any(h.obj) == nil {
+		return nil, nil, local.ErrNoObject
+	}
+	o, ok := complete.Bare(h.obj).(local.Object)
 	if !ok {
 		return nil, nil, local.ErrNoObject
 	}
@@ -252,7 +255,8 @@ func (h *handle[O]) side() byte { return 0 }
 // plan says so before anything is made.
 type planned[O driver.Object] struct {
 	*handle[O]
-	types func() error
+	types  func() error
+	opened func(obj driver.Object) // is called when the handle has its object; may be nil
 }
 
 func (p planned[O]) plan() error { return p.types() }
@@ -262,7 +266,21 @@ func (p planned[O]) open(obj driver.Object) error {
 		_ = obj.Close()
 		return err
 	}
-	return p.handle.open(obj)
+	if err := p.handle.open(obj); err != nil {
+		return err
+	}
+	if p.opened != nil {
+		p.opened(obj)
+	}
+	return nil
+}
+
+func (p planned[O]) attach(_ *family, seg *shm.Segment, _ byte) error {
+	obj, err := memory.Attach(seg)
+	if err != nil {
+		return err
+	}
+	return p.open(obj)
 }
 
 // newObject opens an object of a kind, where the options say.

@@ -2,6 +2,7 @@ package mp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"multiproc/internal/codec"
@@ -45,6 +46,9 @@ func (s *inside) Export(h codec.Handle) ([]byte, error) {
 }
 
 func (s *inside) foreign(h codec.Handle) error {
+	if s.place == driver.Place(memory) {
+		return fmt.Errorf("a %T cannot be kept in a value in memory, where nobody would hold its descriptor: keep both in a manager, with mp.In: %w", h, errors.ErrUnsupported)
+	}
 	return fmt.Errorf("a %T in memory cannot be kept in %v: make it with mp.In the same place: %w", h, s.place, mperr.ErrForeign)
 }
 

@@ -39,7 +39,7 @@ func (l *List[T]) plan() (err error) {
 	return err
 }
 
-func (l *List[T]) travel() traveller { return planned[complete.List]{&l.h, l.plan} }
+func (l *List[T]) travel() traveller { return planned[complete.List]{handle: &l.h, types: l.plan} }
 
 // with is the list and a value as it is there.
 func (l *List[T]) with(ctx context.Context, v T) (complete.List, []byte, error) {

@@ -10,7 +10,8 @@ import (
 )
 
 // Namespace is a shared bag of named values of any types: what Python's
-// manager.Namespace() is, where ns.name = v is Set. It lives in a place.
+// manager.Namespace() is, where ns.name = v is Set. It lives in shared memory or in a
+// place, with the promises of a Dict; in memory it has four locks.
 //
 // Get and Set are for values whose type the program does not care about. Attr,
 // SetAttr and UpdateAttr have the type of what they deal with, and are the only
@@ -23,7 +24,7 @@ type Namespace struct {
 	h handle[complete.Dict]
 }
 
-// NewNamespace makes an empty namespace; see In and WithName.
+// NewNamespace makes an empty namespace, in memory or In a place.
 func NewNamespace(opts ...Option) (*Namespace, error) {
 	ns := &Namespace{}
 	return made(ns, newObject(ns.travel(), driver.KindNamespace, opts))

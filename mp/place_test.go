@@ -35,8 +35,7 @@ func TestOptionsThatCannotBeMeant(t *testing.T) {
 	_, _, err := mp.Pipe[int, int](mp.In(m))
 	wantText(t, "a pipe in a place", err, "memory", "Queue")
 	for what, err := range map[string]error{
-		"dict": get2(mp.NewDict[string, int]()), "list": get2(mp.NewList[int]()), "set": get2(mp.NewSet[int]()),
-		"Namespace": get2(mp.NewNamespace()),
+		"list": get2(mp.NewList[int]()),
 	} {
 		wantText(t, "no place for a "+what, err, "new "+what, "mp.In", "manager")
 	}

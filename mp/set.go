@@ -10,7 +10,8 @@ import (
 )
 
 // Set is a shared collection of values of which no two are equal, as Python
-// compares: what manager.set() is in Python 3.14. It lives in a place. See
+// compares: what manager.set() is in Python 3.14. It lives in shared memory or in a
+// place, with the costs and promises of a Dict. See
 // Dict for what may be in it: its values are as the keys of a Dict.
 //
 // What a Pop has taken is gone, also if its error says that it is no T.
@@ -20,7 +21,7 @@ type Set[T comparable] struct {
 	t *interchange.Type[T]
 }
 
-// NewSet makes an empty set; see In and WithName.
+// NewSet makes an empty set, in memory or In a place.
 func NewSet[T comparable](opts ...Option) (*Set[T], error) {
 	s := &Set[T]{}
 	return made(s, newObject(s.travel(), driver.KindSet, opts))
@@ -31,7 +32,7 @@ func (s *Set[T]) plan() (err error) {
 	return err
 }
 
-func (s *Set[T]) travel() traveller { return planned[complete.Set]{&s.h, s.plan} }
+func (s *Set[T]) travel() traveller { return planned[complete.Set]{handle: &s.h, types: s.plan} }
 
 func (s *Set[T]) with(ctx context.Context, v T) (complete.Set, []byte, error) {
 	o, err := s.h.access()

@@ -45,14 +45,14 @@ type namedSegment struct {
 
 func (p *named) Open(ctx context.Context, spec driver.Spec) (driver.Object, error) {
 	name := spec.Name
-	if spec.Kind == driver.KindMutex { // it is given back through the handle that took it, and no other of its process
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, ok := p.m[name]; !ok && spec.Kind == driver.KindMutex { // it is given back through the handle that took it, and no other of its process
 		return p.Place.Open(ctx, spec)
 	}
 	if spec.Name = ""; name == "" {
 		return p.Place.Open(ctx, spec)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	if s, ok := p.m[name]; ok {
 		if s.kind != spec.Kind {
 			return nil, mperr.ErrType
@@ -101,6 +101,10 @@ func under(o driver.Object, name string) driver.Object {
 		return namedWaitGroup{o, name}
 	case *once:
 		return namedOnce{o, name}
+	case *dictionary:
+		return namedDict{o, name}
+	case *set:
+		return namedSet{o, name}
 	default:
 		return o
 	}
@@ -131,6 +135,14 @@ type (
 		driver.Once
 		name string
 	}
+	namedDict struct {
+		*dictionary
+		name string
+	}
+	namedSet struct {
+		*set
+		name string
+	}
 )
 
 func (n namedRecursive) String() string { return n.name }
@@ -139,3 +151,5 @@ func (n namedEvent) String() string     { return n.name }
 func (n namedBarrier) String() string   { return n.name }
 func (n namedWaitGroup) String() string { return n.name }
 func (n namedOnce) String() string      { return n.name }
+func (n namedDict) String() string      { return n.name }
+func (n namedSet) String() string       { return n.name }

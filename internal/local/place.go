@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"multiproc/internal/dict"
 	"multiproc/internal/ledger"
 	"multiproc/internal/mperr"
 	"multiproc/internal/robust"
@@ -55,6 +56,9 @@ var kinds = []struct {
 	{driver.KindWaitGroup, shm.KindWaitGroup, ledger.WaitGroupSize, asObject(newWaitGroup)},
 	{driver.KindOnce, shm.KindOnce, onceSize, asObject(newOnce)},
 	{driver.KindCond, shm.KindCond, ledger.CondSize, asObject(newCond)},
+	{driver.KindDict, shm.KindDict, dict.Size() - shm.HeaderSize, asObject(newDict)},
+	{driver.KindSet, shm.KindSet, dict.Size() - shm.HeaderSize, asObject(newSet)},
+	{driver.KindNamespace, shm.KindDict, dict.Size() - shm.HeaderSize, asObject(newDict)},
 }
 
 // asObject keeps the nil of an error from becoming an object.
@@ -104,8 +108,16 @@ func (p *Place) Open(ctx context.Context, spec driver.Spec) (driver.Object, erro
 		return nil, err
 	}
 	params := [4]uint64{uint64(spec.Size)}
-	if spec.Kind == driver.KindBoundedSemaphore {
+	switch spec.Kind {
+	case driver.KindBoundedSemaphore:
 		params[1] = 1
+	case driver.KindDict:
+		params = dict.Config{Bits: dictBits}.Params()
+	case driver.KindSet:
+		params = dict.Config{Bits: dictBits, NoValues: true}.Params()
+	case driver.KindNamespace:
+		params = dict.Config{Bits: namespaceBits}.Params()
+		params[textsParam] = 1
 	}
 	seg, err := Create(family, kind, [16]byte{}, shm.RoundPage(shm.HeaderSize+size), params)
 	if err != nil {

@@ -168,6 +168,11 @@ func covered() map[string]func(*testing.T, string) {
 	add(condSignaller, "cond.signalled", "cond.all")
 	add(condSweeper, "cond.swept")
 	add(condPasser, "cond.passed")
+	add(editor, "arena.written", "arena.committed", "arena.applied", "arena.done", "dict.clock", "dict.updated", "dict.filled")
+	add(redoer, "arena.redone")
+	add(grower, "dict.table")
+	add(batcher, "dict.batch", "dict.batched", "dict.finished")
+	add(clearer, "dict.cleared")
 	return all
 }
 

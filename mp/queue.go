@@ -108,6 +108,12 @@ func NewQueue[T any](n int, opts ...Option) (*Queue[T], error) {
 		return nil, fmt.Errorf("new queue: %w", err)
 	}
 	q.near = m
+	if dead != nil {
+		if err := m.buryIn(dead.near); err != nil {
+			_ = m.Close()
+			return nil, fmt.Errorf("new queue: WithDeadLetter: %w", err)
+		}
+	}
 	return q, nil
 }
 

@@ -18,11 +18,13 @@ import (
 // memoryQueue is a queue in this machine's memory: a ring.
 type memoryQueue[T any] struct {
 	local.Memory
-	f    *family
-	r    *ring.Ring
-	e    elem[T]
-	size int
-	max  int
+	f       *family
+	r       *ring.Ring
+	e       elem[T]
+	size    int
+	max     int
+	lending bool            // the segment has room for what is lent
+	dead    *memoryQueue[T] // a handle of its own to where dead letters go; nil: nowhere
 }
 
 // newMemoryQueue makes a queue for n items.
@@ -37,8 +39,14 @@ func newMemoryQueue[T any](n int, o objectOptions) (*memoryQueue[T], error) {
 		return nil, err
 	}
 	cfg := q.e.config(n, bytes)
-	params := cfg.Params()
-	f, seg, err := newSegment(shm.KindQueue, e.c.Fingerprint(), queueData+cfg.DataSize(), [4]uint64{params[0], params[1]})
+	params, lending := cfg.Params(), o.leaseOptions.params()
+	size := queueData + cfg.DataSize()
+	if whole := size + cfg.LeaseDataSize(); whole <= shm.MaxFile() {
+		size = whole
+	} else if o.leased || o.buried {
+		return nil, fmt.Errorf("a queue that lends needs a memory file of %d bytes, which takes as much memory as is used of it, and files of this process may have %d: %w", whole, shm.MaxFile(), ErrTooLarge)
+	}
+	f, seg, err := newSegment(shm.KindQueue, e.c.Fingerprint(), size, [4]uint64{params[0], params[1], lending[0], lending[1]})
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +88,7 @@ func fitting(bytes int64, size func(int64) int64) int64 {
 }
 
 // queueData is where a queue's records begin in its segment.
-var queueData = shm.RoundPage(shm.HeaderSize + ring.ControlSize)
+var queueData = shm.RoundPage(shm.HeaderSize + ring.ControlSize + ring.LeaseSize)
 
 func (q *memoryQueue[T]) attach(f *family, seg *shm.Segment) error {
 	cfg := ring.FromParams([2]uint64{seg.Params[0], seg.Params[1]})
@@ -106,6 +114,11 @@ func (q *memoryQueue[T]) attach(f *family, seg *shm.Segment) error {
 	r, err := ring.New(seg, q.Body(), queueData, cfg)
 	if err != nil {
 		q.Rest.Leave = nil // who counted it for us gives it back
+		_ = q.Close()
+		return err
+	}
+	if err := q.useLeases(f, r, seg, cfg); err != nil {
+		q.Rest.Leave = nil
 		_ = q.Close()
 		return err
 	}
@@ -363,7 +376,10 @@ func (q *memoryQueue[T]) getEach(ctx context.Context, limit int) (out []T, err e
 }
 
 func (q *memoryQueue[T]) length(ctx context.Context) (int, error) {
-	return call(ctx, &q.Memory, func() (int, error) { return q.r.Len(), nil })
+	return call(ctx, &q.Memory, func() (int, error) {
+		n, _, err := q.r.Count(ctx)
+		return n, err
+	})
 }
 
 func (q *memoryQueue[T]) full(ctx context.Context) (bool, error) {

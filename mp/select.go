@@ -25,6 +25,7 @@ type waitSource struct {
 	ready   func() bool
 	event   *robust.Event   // notified when ready may have changed; or
 	done    <-chan struct{} // closed when ready
+	next    func() int64    // when ready may change with nobody to notify event, see ring.NextLook; nil for a process
 	handle  *local.Memory   // whose Close ends the wait; nil for a process
 	release func()
 
@@ -45,7 +46,7 @@ func (l *waitSource) look(ctx context.Context) (bool, error) {
 
 // lookAt makes a waitSource of a handle that was entered.
 func lookAt(m *local.Memory, r *ring.Ring) *waitSource {
-	return &waitSource{ready: r.Readable, event: r.ReadEvent(), handle: m, release: m.Exit}
+	return &waitSource{ready: r.Readable, event: r.ReadEvent(), next: r.NextLook, handle: m, release: m.Exit}
 }
 
 // closed returns the error of a source that was closed.
@@ -153,19 +154,7 @@ func waitAny(ctx context.Context, looks []*waitSource) error {
 		group := events[:min(len(events), robust.MaxEvents)]
 		events = events[len(group):]
 		waiting.Go(func() {
-			list := make([]*robust.Event, len(group))
-			for i, l := range group {
-				list[i] = l.event
-			}
-			err := robust.WaitAny(ctx, list, func() bool {
-				for _, l := range group {
-					if l.ready() {
-						return true
-					}
-				}
-				return false
-			})
-			woken <- err
+			woken <- waitGroup(ctx, group)
 		})
 	}
 	select {
@@ -177,6 +166,36 @@ func waitAny(ctx context.Context, looks []*waitSource) error {
 	case <-ctx.Done():
 		return mperr.Ended(ctx)
 	}
+}
+
+// waitGroup waits for queues and pipes in memory, until then, until one of them may be
+// ready without anybody's doing, or that time is another.
+func waitGroup(ctx context.Context, group []*waitSource) error {
+	list, nexts, first := make([]*robust.Event, len(group)), make([]int64, len(group)), int64(0)
+	for i, l := range group {
+		list[i], nexts[i] = l.event, l.next()
+		if nexts[i] != 0 && (first == 0 || nexts[i] < first) {
+			first = nexts[i]
+		}
+	}
+	within := ctx
+	if first != 0 {
+		var cancel context.CancelFunc
+		within, cancel = context.WithTimeout(ctx, ring.Until(first))
+		defer cancel()
+	}
+	err := robust.WaitAny(within, list, func() bool {
+		for i, l := range group {
+			if l.ready() || l.next() != nexts[i] {
+				return true
+			}
+		}
+		return false
+	})
+	if err != nil && ctx.Err() == nil && within.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 func (c *child) source() (*waitSource, error) {

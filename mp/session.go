@@ -95,6 +95,29 @@ func (e *export) Export(h codec.Handle) ([]byte, error) {
 	if obj := s.remote(); obj != nil {
 		return e.refer(obj)
 	}
+	return e.memory(s)
+}
+
+// accompanied is a handle that does not travel alone: the references of the two stand
+// one behind the other.
+type accompanied interface {
+	companion() traveller // nil: it is alone
+	accompany(attach func(traveller) error) error
+}
+
+// memory refers to an object in memory, and to what goes with it.
+func (e *export) memory(s traveller) ([]byte, error) {
+	ref, err := e.alone(s)
+	if a, ok := s.(accompanied); ok && err == nil {
+		if c := a.companion(); c != nil {
+			more, err := e.memory(c)
+			return append(ref, more...), err
+		}
+	}
+	return ref, err
+}
+
+func (e *export) alone(s traveller) ([]byte, error) {
 	seg, release, err := s.borrow()
 	if err != nil {
 		return nil, err
@@ -298,9 +321,37 @@ func (a *arrival) Import(h codec.Handle, ref []byte) error {
 		}
 		return a.visit(s, ref)
 	}
-	if !ok || len(ref) != refSize {
+	if !ok || len(ref) == 0 || len(ref)%refSize != 0 {
 		return fmt.Errorf("reference of %d bytes to a %T: %w", len(ref), h, mperr.ErrCorrupt)
 	}
+	if err := a.memory(s, ref); err != nil {
+		return err
+	}
+	a.got = append(a.got, s)
+	return nil
+}
+
+// memory makes s a handle to the object that ref refers to, together with what goes with
+// it.
+func (a *arrival) memory(s traveller, ref []byte) error {
+	if err := a.alone(s, ref[:refSize]); err != nil {
+		return err
+	}
+	rest := ref[refSize:]
+	if len(rest) == 0 {
+		return nil
+	}
+	err := fmt.Errorf("reference of %d bytes: %w", len(ref), mperr.ErrCorrupt)
+	if with, ok := s.(accompanied); ok {
+		err = with.accompany(func(c traveller) error { return a.memory(c, rest) })
+	}
+	if err != nil {
+		_ = s.Close()
+	}
+	return err
+}
+
+func (a *arrival) alone(s traveller, ref []byte) error {
 	i := int(binary.LittleEndian.Uint16(ref[2:]))
 	if ref[0] != refBeside || i >= len(a.fds) || a.fds[i] < 0 {
 		return fmt.Errorf("reference % x to a handle: %w", ref, mperr.ErrCorrupt)
@@ -335,7 +386,6 @@ func (a *arrival) Import(h codec.Handle, ref []byte) error {
 		return err
 	}
 	a.used = append(a.used, i)
-	a.got = append(a.got, s)
 	return nil
 }
 

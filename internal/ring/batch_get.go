@@ -42,7 +42,7 @@ func (r *Ring) TryGetMany(limit int, sink func(p unsafe.Pointer, n int)) (int, e
 
 // getBursts takes what is there when it begins, or what others leave of it.
 func (r *Ring) getBursts(ctx context.Context, limit int, sink func(p unsafe.Pointer, n int), waited bool) (int, error) {
-	limit = min(limit, max(1, r.Len()))
+	limit = min(limit, max(1, r.Available()))
 	count, err := r.getBurst(ctx, limit, sink, waited)
 	if err != nil {
 		return 0, err
@@ -71,6 +71,12 @@ func (r *Ring) getBurst(ctx context.Context, limit int, sink func(p unsafe.Point
 	}
 	if err != nil {
 		return 0, err
+	}
+	if r.l != nil && r.l.taking != nil {
+		b.add(src, n)
+		r.take(next, waited)
+		b.each(sink)
+		return 1, nil
 	}
 	count := 0
 	for {

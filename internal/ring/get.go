@@ -194,15 +194,12 @@ func (r *Ring) lockFront(ctx context.Context, waited bool) (src unsafe.Pointer, 
 			r.mendGet()
 		}
 		failpoint.Hit("get.locked")
-		src, n, next, err = r.front()
+		src, n, next, err = r.frontOfAll()
 		if err == nil {
 			return src, n, next, nil
 		}
 		r.get.Free().Do()
-		if !errors.Is(err, errUnmapped) {
-			return nil, 0, 0, err
-		}
-		if err := r.mapGeneration(atomic.LoadUint32(&r.c.getGen)); err != nil {
+		if err := r.resume(err); err != nil {
 			return nil, 0, 0, err
 		}
 	}
@@ -212,7 +209,25 @@ func (r *Ring) lockFront(ctx context.Context, waited bool) (src unsafe.Pointer, 
 // done, and the generation is entered anew by whoever comes next.
 func (r *Ring) mendGet() {
 	atomic.StoreUint64(&r.c.cachedTail, atomic.LoadUint64(&r.c.tail))
+	if r.l != nil {
+		// To mend what it was lending the tables must be mapped, without the lock.
+		atomic.StoreUint32(&r.l.c.unmended, 1)
+	}
 	failpoint.Hit("get.mended")
+}
+
+// frontOfAll finds the first record: one that was lent before, or else of the ring. The
+// get lock is held.
+func (r *Ring) frontOfAll() (src unsafe.Pointer, n int, next word, err error) {
+	if r.l != nil {
+		r.l.taking = nil
+		if r.leasing() {
+			if src, n, ok, err := r.frontLent(); ok || err != nil {
+				return src, n, 0, err
+			}
+		}
+	}
+	return r.front()
 }
 
 // front finds the first record and the head's value behind it. The get lock
@@ -225,7 +240,7 @@ func (r *Ring) front() (src unsafe.Pointer, n int, next word, err error) {
 		closed := r.Closed() || r.peerGone() // before the tail: a Put that came first is seen
 		tail = atomic.LoadUint64(&c.tail)
 		if cnt(tail) == cnt(head) {
-			if closed {
+			if closed && !r.outstanding() {
 				return nil, 0, 0, io.EOF
 			}
 			return nil, 0, 0, mperr.ErrEmpty
@@ -311,6 +326,10 @@ func (r *Ring) punch() {
 // pin.
 func (r *Ring) take(next word, waited bool) {
 	failpoint.Hit("get.copied")
+	if r.l != nil && r.l.taking != nil {
+		r.takeLent(waited)
+		return
+	}
 	// The record is gone from the ring from this store on.
 	fence.StoreRelease64(&r.c.head, next)
 	more := cnt(r.c.cachedTail) != cnt(next)
@@ -347,13 +366,15 @@ func (r *Ring) notifyPutters(head word) {
 // passRecord wakes the next getter if there is a record: putters that came
 // while the caller was waking woke nobody else.
 func (r *Ring) passRecord() {
-	if r.nonEmpty() {
+	if r.nonEmpty() || r.leaseNews() {
 		r.notEmpty.Notify()
 	}
 }
 
 // Readable reports whether Get would return at once, with a record or io.EOF.
-func (r *Ring) Readable() bool { return r.nonEmpty() || r.Closed() || r.peerGone() }
+func (r *Ring) Readable() bool {
+	return r.nonEmpty() || r.leaseNews() || r.Closed() && !r.outstanding() || r.peerGone()
+}
 
 func (r *Ring) nonEmpty() bool { return r.available() != 0 }
 
@@ -366,9 +387,14 @@ func (r *Ring) available() uint32 {
 // WaitReadable waits until Readable. As the caller may then take nothing, the
 // next waiter is woken too.
 func (r *Ring) WaitReadable(ctx context.Context) error {
-	err := r.waitReadable(ctx, false)
-	r.passRecord()
-	return err
+	for again := false; ; again = true {
+		err := r.waitReadable(ctx, again)
+		if err == nil && !r.Readable() {
+			continue // a lease ends at another time now
+		}
+		r.passRecord()
+		return err
+	}
 }
 
 // waitReadable is WaitReadable for those who take. again says that the caller
@@ -382,9 +408,16 @@ func (r *Ring) waitReadable(ctx context.Context, again bool) error {
 		return nil
 	}
 	begin := time.Now()
-	err := r.notEmpty.Wait(ctx, r.Readable)
+	err := r.waitMore(ctx)
 	r.getSpin.slept(time.Since(begin))
 	return err
+}
+
+func (r *Ring) waitMore(ctx context.Context) error {
+	if r.l != nil {
+		return r.waitLent(ctx)
+	}
+	return r.notEmpty.Wait(ctx, r.Readable)
 }
 
 // ReadEvent is notified when the ring becomes Readable, for waiting on several

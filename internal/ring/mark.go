@@ -16,6 +16,9 @@ import (
 type Mark struct {
 	head   word // a head is never the same twice
 	waited bool // the caller was woken for it
+
+	again bool // it is one that was lent before, and this is its name
+	found Lease
 }
 
 // GetUnless is GetAppend for records that ask for something to be done before
@@ -56,7 +59,10 @@ func (r *Ring) tryGetUnless(ctx context.Context, buf []byte, keep func(rec []byt
 	}
 	out := append(buf, unsafe.Slice((*byte)(src), max(n, 0))...) // no bytes of one that is nil
 	if keep(out[len(buf):]) {
-		m := Mark{atomic.LoadUint64(&r.c.head), waited}
+		m := Mark{head: atomic.LoadUint64(&r.c.head), waited: waited}
+		if r.l != nil && r.l.taking != nil {
+			m.again, m.found = true, r.l.found
+		}
 		r.get.Free().Do()
 		return out, m, true, nil
 	}
@@ -74,7 +80,8 @@ func (r *Ring) TakeMarked(ctx context.Context, m Mark) (bool, error) {
 	case err != nil:
 		return false, err
 	}
-	if atomic.LoadUint64(&r.c.head) != m.head {
+	again := r.l != nil && r.l.taking != nil
+	if again != m.again || !again && atomic.LoadUint64(&r.c.head) != m.head || again && r.l.found != m.found {
 		r.get.Free().Do()
 		r.Leave(m)
 		return false, nil

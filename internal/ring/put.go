@@ -276,10 +276,15 @@ func (r *Ring) CloseWrite(ctx context.Context) error {
 // would be more than were ever put.
 func (r *Ring) Done(n int) error {
 	robust.Admit() // it takes no lock
+	if r.leasing() {
+		if err := r.mapTables(); err != nil {
+			return err
+		}
+	}
 	for {
 		done := atomic.LoadUint32(&r.c.done)
-		open := cnt(atomic.LoadUint64(&r.c.tail)) - done
-		if uint32(n) > open {
+		open := cnt(atomic.LoadUint64(&r.c.tail)) - done - r.acks()
+		if n < 0 || int64(n) > int64(int32(open)) {
 			return mperr.ErrTaskDone
 		}
 		if atomic.CompareAndSwapUint32(&r.c.done, done, done+uint32(n)) {
@@ -293,10 +298,24 @@ func (r *Ring) Done(n int) error {
 
 // Undone is the number of records put and not yet counted by Done.
 func (r *Ring) Undone() int {
-	return int(cnt(atomic.LoadUint64(&r.c.tail)) - atomic.LoadUint32(&r.c.done))
+	if r.leasing() && (r.nonEmpty() || r.outstanding()) {
+		return 1 // at least
+	}
+	open := cnt(atomic.LoadUint64(&r.c.tail)) - atomic.LoadUint32(&r.c.done) - r.acks()
+	return int(max(int32(open), 0)) // who has called Done for what was lent has called it too often
 }
 
 // WaitDone waits until Done was called for every record.
 func (r *Ring) WaitDone(ctx context.Context) error {
-	return r.allDone.Wait(ctx, func() bool { return r.Undone() == 0 })
+	for {
+		if r.leasing() {
+			if err := r.mapTables(); err != nil {
+				return err
+			}
+		}
+		unknown := func() bool { return r.l != nil && r.l.missing() >= 0 }
+		if err := r.allDone.Wait(ctx, func() bool { return unknown() || r.Undone() == 0 }); err != nil || !unknown() {
+			return err
+		}
+	}
 }

@@ -147,12 +147,19 @@ func (r *Ring) resumePuts(need uint32) bool {
 // the lock back.
 func (r *Ring) frontQuickly() (src unsafe.Pointer, n int, need uint32, ok bool) {
 	c := r.c
+	if r.leasing() {
+		return nil, 0, 0, false
+	}
 	pin.On()
 	if !r.get.HoldResident() {
 		pin.Off()
 		return nil, 0, 0, false
 	}
 	failpoint.Hit("get.locked")
+	if r.leasing() {
+		r.get.Free().Do()
+		return nil, 0, 0, false
+	}
 	if !r.gets.holds(atomic.LoadUint64(&c.head), c.getGen, r.stride) && !r.resumeGets() {
 		r.get.Free().Do()
 		return nil, 0, 0, false

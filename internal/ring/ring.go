@@ -38,6 +38,7 @@ type Ring struct {
 	mapMu sync.Mutex // held while a generation is mapped
 
 	gone func() bool // see SetPeer; nil: there is always a peer
+	l    *leases     // nil: nothing can be lent
 }
 
 // generation is this process's view of one area.

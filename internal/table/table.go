@@ -316,7 +316,11 @@ func (t *Table) Bump() {
 
 // Owe says that this process has accounts in shared memory that others close for it
 // when it has ended: they are told then, however it ends.
-func (t *Table) Owe() { t.owes.Store(true) }
+func (t *Table) Owe() {
+	if !t.owes.Load() { // a store each time would cost as much as a lock
+		t.owes.Store(true)
+	}
+}
 
 // Leave marks this process as ending in order: it holds no lock and no end of
 // a pipe any more.

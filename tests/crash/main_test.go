@@ -120,6 +120,10 @@ func covered() map[string]func(*testing.T, string) {
 	add(getter, "get.locked", "get.cached", "get.quick", "get.copied", "get.taken", "get.unlocked", "get.punched", "get.returned", "get.entered", "event.entered")
 	add(batchGetter, "get.burst")
 	add(closer, "put.closed")
+	add(receiver, "lease.grown", "lease.filled", "lease.noted", "lease.taken", "lease.counted", "lease.again", "lease.lent", "lease.acked",
+		"lease.trimmed", "lease.delayed", "lease.returned", "lease.extended", "lease.back", "lease.looked", "lease.got",
+		"lease.burying", "lease.unearthed", "lease.buried", "lease.spared")
+	add(leaseHeir, "lease.undone", "lease.mended")
 	add(putHeir, "put.mended")
 	add(getHeir, "get.mended")
 	add(updater, "resident.noded", "value.copied", "value.prepared", "value.published")

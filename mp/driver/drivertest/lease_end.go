@@ -79,6 +79,9 @@ func testLeaseDeadLetters(t *testing.T, p driver.Place) {
 	if !lacks(q, "Join") {
 		must(t, q.Join(ctx)) // what is dead has been dealt with
 	}
+	if !offers(t, p, driver.KindMutex) {
+		return
+	}
 	mutex := open[complete.Mutex](t, p, spec(driver.KindMutex))
 	_, err = p.Open(ctx, driver.Spec{Kind: driver.KindQueue, DeadLetter: complete.Bare(mutex), Attempts: 1})
 	wantErr(t, "a lock for dead letters", err, mperr.ErrType)

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package machine
+
+import "time"
+
+var started, epoch = time.Now(), int64(1)

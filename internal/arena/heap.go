@@ -405,18 +405,18 @@ func (h *Heap) Ample() bool {
 	return idle > keep && idle > h.Load(h.words+heapSize)/4
 }
 
-// Trim gives the memory of an empty run back to the kernel. The transaction under way is
-// forgotten.
-func (h *Heap) Trim() {
+// Trim gives the memory of an empty run back to the kernel, and reports whether there was
+// one. The transaction under way is forgotten.
+func (h *Heap) Trim() bool {
 	h.Again()
 	run := h.get(heapSpare)
 	if run == 0 {
-		return
+		return false
 	}
 	size := h.Load(run + runSize)
 	if h.Lost() || size&(size-1) != 0 || run&(size-1) != 0 || size > h.Space.size-run {
 		h.Damaged(run)
-		return
+		return false
 	}
 	if size > runPage {
 		// It is nobody's. If we die here it is given back another time.
@@ -426,7 +426,7 @@ func (h *Heap) Trim() {
 	h.Set(run+runNext, h.get(heapBare))
 	h.set(heapBare, run)
 	h.add(heapIdle, -size)
-	h.Commit()
+	return h.Commit()
 }
 
 // Size is how many bytes the heap has in runs with blocks, and how many of them no

@@ -113,11 +113,13 @@ type View struct {
 // abyss is what offsets lead to that lead nowhere.
 var abyss [slack / 8]uint64
 
-// At is the memory at off, slack bytes of it. off is a multiple of 8.
+// At is the memory at off, slack bytes of it. off is a multiple of 8: what is in words
+// that are damaged may be anything.
 func (v *View) At(off uint64) unsafe.Pointer {
-	w := bits.Len64(off>>firstBits) & (windows - 1)
-	if p := v.Space.window[w].Load(); p != nil {
-		return unsafe.Add(unsafe.Pointer(p), off&^(1<<w>>1<<firstBits))
+	if w := bits.Len64(off >> firstBits); w < windows && off&7 == 0 {
+		if p := v.Space.window[w].Load(); p != nil {
+			return unsafe.Add(unsafe.Pointer(p), off&^(1<<w>>1<<firstBits))
+		}
 	}
 	return v.nowhere(off)
 }
@@ -129,20 +131,21 @@ func (v *View) nowhere(off uint64) unsafe.Pointer {
 	return unsafe.Pointer(&abyss)
 }
 
-// Bytes are n bytes at off.
+// Bytes are n bytes at off, which need not be a multiple of 8; nil if they are not
+// there.
 func (v *View) Bytes(off, n uint64) []byte {
-	p := v.At(off)
-	if n > slack {
-		end := start(bits.Len64(off>>firstBits)+1) + slack
-		if n > end-off || off >= end {
+	from := off & 7
+	p := v.At(off - from)
+	if v.lost != 0 {
+		return nil
+	}
+	if n > slack-8 {
+		if end := start(bits.Len64(off>>firstBits)+1) + slack; off >= end || n > end-off {
 			v.Damaged(off)
 			return nil
 		}
-		if v.lost != 0 {
-			return nil
-		}
 	}
-	return unsafe.Slice((*byte)(p), n)
+	return unsafe.Slice((*byte)(unsafe.Add(p, from)), n)
 }
 
 // Word is the word at off.

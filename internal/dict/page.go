@@ -156,6 +156,10 @@ func (x *stretch) set(chunk, entry uint64) {
 	x.chunk, x.entry = chunk, entry
 	x.at = x.chunkAt(chunk) + chunkFirst + entry*x.c.d.entry
 	x.birth = x.c.h.Load(x.at + entryBirth)
+	if x.birth <= x.last { // or it could go on for ever
+		x.c.h.Damaged(x.at)
+		x.birth = 0
+	}
 }
 
 // take reads the entry, unless it was deleted, and goes on to the next.

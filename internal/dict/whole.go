@@ -198,18 +198,21 @@ func (d *Dict) Clear(ctx context.Context) error {
 	failpoint.Hit("dict.cleared")
 	d.batch.Unlock()
 	for i := range d.shards {
-		s := &d.shards[i]
-		for more := s.load(frontLog) != 0; more; {
-			more = false
-			if d.with(ctx, s, func(c *call) {
-				if c.h.Ample() {
-					c.h.Trim()
-					more = c.h.Ample()
-				}
-			}) != nil {
-				break
-			}
-		}
+		d.giveBack(ctx, &d.shards[i])
 	}
 	return nil
 }
+
+// giveBack empties a shard of a dict that was cleared, and gives its memory back. What is
+// not done here is done by the next who changes something in it.
+func (d *Dict) giveBack(ctx context.Context, s *shard) {
+	more := s.load(frontLog) != 0
+	for n := d.load(offTail) / minTrim; more && n > 0; n-- { // or it goes round in a circle
+		if d.with(ctx, s, func(c *call) { more = c.h.Ample() && c.h.Trim() }) != nil {
+			return
+		}
+	}
+}
+
+// minTrim is how many bytes are given back at a time, at least.
+const minTrim = 512

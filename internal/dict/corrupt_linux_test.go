@@ -1,0 +1,128 @@
+package dict
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"testing"
+	"time"
+	"unsafe"
+
+	"multiproc/internal/mperr"
+	"multiproc/internal/robust"
+	"multiproc/internal/shm"
+)
+
+// TestDamage flips bits in the memory of a dict. Calls then return what they find, or
+// errors; none crashes, and none goes on for ever.
+func TestDamage(t *testing.T) {
+	for _, cfg := range []Config{{Bits: 0}, {Bits: 2}} {
+		damage(t, cfg)
+	}
+}
+
+const (
+	damageSize = 1 << 20
+	damages    = 60
+)
+
+func damage(t *testing.T, cfg Config) {
+	d, seg := newDict(t, cfg)
+	seed := rand.Uint64()
+	t.Logf("%+v, seed %d", cfg, seed)
+	r := rand.New(rand.NewPCG(seed, 11))
+	m := &model{t: t, d: d, rnd: r, now: map[int][]byte{}, ver: map[int]uint64{}, keys: 900}
+	for range 4000 {
+		m.step()
+	}
+	whole, err := seg.Map(0, damageSize)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tail := *d.word(offTail)
+	if tail > damageSize {
+		t.Fatalf("%d bytes are in use", tail)
+	}
+	sound := append([]byte{}, unsafe.Slice((*byte)(whole), tail)...)
+	for range damages {
+		hurt(t, seg.Params, sound, r)
+	}
+}
+
+// hurt opens a damaged copy of a dict and does all that can be done with it.
+func hurt(t *testing.T, params [4]uint64, sound []byte, r *rand.Rand) {
+	seg, err := shm.Create(shm.Header{Kind: shm.KindDict, ID: shm.NewID(), Size: Size(), Params: params})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer seg.Close()
+	p, err := seg.Map(0, damageSize)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mem := unsafe.Slice((*byte)(p), damageSize)
+	copy(mem, sound)
+	const from = shm.HeaderSize
+	var flipped []int
+	for range 1 + r.IntN(4) {
+		at := from + r.IntN(len(sound)-from)
+		if r.IntN(2) == 0 { // the words that matter most are at the beginning
+			at = from + r.IntN(min(offBacks+backSize, len(sound))-from)
+		}
+		if inLock(at) {
+			continue // package robust has a test of its own for these
+		}
+		bit := r.IntN(8)
+		flipped = append(flipped, 8*at+bit)
+		mem[at] ^= 1 << bit
+	}
+	d := attach(t, seg)
+	defer d.Detach()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	check := func(what string, err error) {
+		if err != nil && !errors.Is(err, mperr.ErrCorrupt) && !errors.Is(err, mperr.ErrTooLarge) {
+			t.Fatalf("bits %d: %s: %v", flipped, what, err)
+		}
+	}
+	other := model{d: d, rnd: r}
+	for range 60 {
+		k := other.key(r.IntN(900))
+		switch r.IntN(8) {
+		case 0:
+			_, err = d.Len(ctx)
+			check("Len", err)
+		case 1:
+			_, err = d.Page(ctx, uint64(r.IntN(1000)), 100)
+			check("Page", err)
+		case 2:
+			_, err = d.All(ctx)
+			check("All", err)
+		case 3:
+			_, _, err = d.PopItem(ctx)
+			check("PopItem", err)
+		case 4:
+			_, _, err = d.Batch(ctx, []Change{{Key: *k, Value: CellOf(other.value())}, {Key: *other.key(r.IntN(900)), Gone: true}})
+			check("Batch", err)
+		case 5:
+			_, err = d.Delete(ctx, k, Always)
+			check("Delete", err)
+		case 6:
+			_, err = d.Get(ctx, k, nil)
+			check("Get", err)
+		default:
+			_, err = d.Set(ctx, k, CellOf(other.value()), Always)
+			check("Set", err)
+		}
+	}
+	check("Clear", d.Clear(ctx))
+}
+
+// inLock reports whether an offset is in a lock.
+func inLock(at int) bool {
+	if at >= offBatcher && at < offBatcher+robust.LockSize {
+		return true
+	}
+	at -= offFronts
+	return at >= 0 && at < frontSize<<MaxBits && at%frontSize < robust.LockSize
+}

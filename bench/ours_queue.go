@@ -27,6 +27,7 @@ type blockWorker struct {
 var (
 	putInts   = mp.Proc(putIntsTask)
 	getInts   = mp.Proc(getIntsTask)
+	leaseInts = mp.Proc(leaseIntsTask)
 	putBlocks = mp.Proc(putBlocksTask)
 	getBlocks = mp.Proc(getBlocksTask)
 )
@@ -59,8 +60,31 @@ func getIntsTask(ctx context.Context, w intWorker) error {
 	})
 }
 
+// leaseIntsTask has each item lent, and acknowledges it.
+func leaseIntsTask(ctx context.Context, w intWorker) error {
+	return w.Station.shifts(ctx, func(share, _ int) (tally, error) {
+		var sum int64
+		for range share {
+			d, err := w.Items.Receive(ctx)
+			if err == nil {
+				err = d.Ack(ctx)
+			}
+			if err != nil {
+				return tally{}, err
+			}
+			sum += d.Value
+		}
+		return tally{Count: int64(share), Sum: sum}, nil
+	})
+}
+
 // queueInts moves n items from putters to getters, all of them processes of their own.
-func queueInts(putters, getters int) harness.Run {
+func queueInts(putters, getters int) harness.Run { return queueBy(putters, getters, getInts) }
+
+// queueLeases is queueInts of items that are lent and acknowledged.
+func queueLeases(putters, getters int) harness.Run { return queueBy(putters, getters, leaseInts) }
+
+func queueBy(putters, getters int, get *mp.Task[intWorker, mp.None]) harness.Run {
 	return func(ctx context.Context, n int) (perItem float64, err error) {
 		c, err := newCrew()
 		if err != nil {
@@ -75,7 +99,7 @@ func queueInts(putters, getters int) harness.Run {
 		for i := range putters + getters {
 			task := putInts
 			if i >= putters {
-				task = getInts
+				task = get
 			}
 			err := c.hire(func(s station) (mp.Child, error) { return task.Start(ctx, intWorker{s, items}) })
 			if err != nil {

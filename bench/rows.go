@@ -106,6 +106,13 @@ func queueRows(k *peers.Kit) []harness.Row {
 			peer(cpython, 40_000, 1_000, k.Python("mp_queue", 8, smallCap, 4, 4)),
 		},
 		Targets: []harness.Target{harness.Within("ours 1 to 1", 2)},
+	}, {
+		Name: "queue int64, lent and acknowledged",
+		Contestants: []harness.Contestant{
+			own("queue leases 1:1", 1_000_000, 10_000),
+			beside("ours without leases", "queue int64 1:1", 1_000_000, 10_000),
+		},
+		Targets: []harness.Target{harness.Within("ours without leases", 2)},
 	}}
 }
 

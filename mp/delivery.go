@@ -91,7 +91,7 @@ func (d *Delivery[T]) of() (*Queue[T], error) {
 // In memory, items with handles or files cannot be lent, by an error that wraps
 // errors.ErrUnsupported: handles in a manager to what is in it can.
 //
-// Cost: with Ack three times that of Get for an int in memory, where each item that is
+// Cost: with Ack some three times that of Get for an int in memory, where each item that is
 // lent takes 64 bytes or more; in a place that of Get.
 func (q *Queue[T]) Receive(ctx context.Context) (*Delivery[T], error) {
 	if q.near != nil {

@@ -93,6 +93,9 @@ func (d *Dict[K, V]) with(ctx context.Context, key K, v V) (o complete.Dict, k, 
 // Get returns the value of a key, or an error that wraps ErrNoKey.
 func (d *Dict[K, V]) Get(ctx context.Context, key K) (v V, err error) {
 	if n := d.near; n != nil {
+		if n.getWord(ctx, unsafe.Pointer(&key), unsafe.Pointer(&v)) {
+			return v, nil
+		}
 		if done, err := n.get(ctx, unsafe.Pointer(&key), unsafe.Pointer(&v)); done {
 			return v, err
 		}

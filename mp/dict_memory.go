@@ -31,6 +31,30 @@ func nearOf[K comparable, V any](obj driver.Object) *nearDict {
 	return n
 }
 
+// word is the word that a key is; 0 if it is none.
+func (n *nearDict) word(key unsafe.Pointer) uint64 {
+	if n.k >= scalarFloat64 {
+		return 0
+	}
+	c, _ := n.k.cell(key, nil)
+	return c.Word
+}
+
+// getWord is get where key and value are words.
+func (n *nearDict) getWord(ctx context.Context, key, v unsafe.Pointer) (done bool) {
+	w := n.word(key)
+	if w == 0 || n.v >= scalarFloat64 || ctx.Err() != nil {
+		return false
+	}
+	h := n.o.Hold()
+	if h == nil {
+		return false
+	}
+	value, version, ok := n.d.GetWord(w)
+	runtime.KeepAlive(h)
+	return ok && version != 0 && n.v.value(dict.Cell{Word: value}, v)
+}
+
 // small is how many bytes of a key or a value need no allocation.
 const small = 128
 

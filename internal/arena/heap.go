@@ -115,7 +115,7 @@ func Large(n uint64) bool { return blockBytes(n) > maxRun/4 }
 func (h *Heap) Alloc(n uint64, kind uint8, owner uint64) uint64 {
 	if n > MaxBlock {
 		h.Damaged(h.words)
-		return h.words
+		return Nowhere
 	}
 	need := blockBytes(n)
 	run, fill := h.get(heapRuns), h.get(heapFill)
@@ -127,7 +127,7 @@ func (h *Heap) Alloc(n uint64, kind uint8, owner uint64) uint64 {
 		h.set(heapFill, fill+need)
 	default:
 		h.Damaged(h.words)
-		return h.words
+		return Nowhere
 	}
 	block := (*[2]uint64)(h.At(fill))
 	block[0] = n | (fill-run)>>3<<32 | uint64(kind)<<48
@@ -221,7 +221,7 @@ func (h *Heap) empty(atLeast, atMost uint64) (run, size uint64) {
 	if run = h.Space.Reserve(size); run == 0 {
 		h.full = true
 		h.Damaged(h.words)
-		return h.words, size
+		return Nowhere, size
 	}
 	*h.Word(run + runSize) = size
 	return run, size

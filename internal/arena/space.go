@@ -21,6 +21,9 @@ const windows = 32
 // offsets, which take 41 bits in units of 8 bytes, can say.
 const MaxSize = 1 << 44
 
+// Nowhere is an offset that leads nowhere: what is done there is done to nothing.
+const Nowhere = MaxSize
+
 // slack is how many bytes of the next window are mapped behind each window, so that
 // what begins in a window can be looked at without asking where it ends, up to that size.
 const slack = 64 << 10

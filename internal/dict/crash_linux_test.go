@@ -160,6 +160,39 @@ func (c *crasher) step() error {
 	return nil
 }
 
+// grow sets keys that are not there until a table has been used again for another, and
+// plays the crashes of these changes: by chance no step may have had one.
+func (c *crasher) grow(keys int) error {
+	for i := range keys {
+		c.images = c.images[:0]
+		again := false
+		failpoint.SetHook(func(name string) {
+			if again = again || name == "dict.table"; again {
+				c.hook(name)
+			}
+		})
+		k := c.d.Key(intCell(1_000_000+i), nil)
+		_, err := c.d.Set(ctx, &k, intCell(i), Always)
+		failpoint.SetHook(nil)
+		if err != nil || !again {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		after, err := c.d.contents()
+		if err != nil {
+			return err
+		}
+		for _, img := range c.images {
+			if err := c.inherit(img, after[:len(after)-1], after); err != nil {
+				return fmt.Errorf("killed at %s: %w", img.name, err)
+			}
+		}
+	}
+	return nil
+}
+
 // open opens an image as a survivor does: held locks are as the kernel leaves them.
 func (c *crasher) open(img image) *Dict {
 	c.opened++
@@ -317,6 +350,9 @@ func (c *crasher) holds(d *Dict, before, after contents) error {
 	if err := d.settle(ctx); err != nil { // the batch of the dead, which nobody has met
 		return err
 	}
+	if err := d.together(ctx, func([]call) {}); err != nil { // the same of the changes in journals
+		return err
+	}
 	return d.check()
 }
 
@@ -390,6 +426,11 @@ func TestCrashAtEveryStore(t *testing.T) {
 				}
 				if err := c.d.check(); err != nil {
 					t.Fatalf("%+v seed %d step %d: %v", cfg, seed, i, err)
+				}
+			}
+			if cfg.keys > 1000 {
+				if err := c.grow(1000); err != nil {
+					t.Fatalf("%+v seed %d: growing: %v", cfg, seed, err)
 				}
 			}
 			opened += c.opened

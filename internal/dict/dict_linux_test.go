@@ -74,6 +74,12 @@ func (m *model) check(i int) {
 		m.t.Fatalf("get %d: %v", i, err)
 	}
 	want, ok := m.now[i]
+	if k := m.key(i); k.equal.Word != 0 && !m.d.NoValues {
+		w, version, sure := m.d.GetWord(k.equal.Word)
+		if sure && (version != f.Version || version != 0 && w != f.Value.Word) {
+			m.t.Fatalf("get %d: %+v, GetWord %#x of version %d", i, f, w, version)
+		}
+	}
 	if ok != (f.Version != 0) {
 		m.t.Fatalf("get %d: version %d, there: %v", i, f.Version, ok)
 	}

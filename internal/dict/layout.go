@@ -93,7 +93,8 @@ const (
 
 // A table is a block of words, a power of two of them with the two of the block's head:
 //
-//	0  depth  how many bits all its keys have in common, behind those of the shard
+//	0  depth  how many bits all its keys have in common, behind those of the shard; from
+//	   bit 8 on, how many slots there are
 //	1  used   slots that are not empty in the low half, those of entries in the high one
 //	2  slots
 //
@@ -103,8 +104,11 @@ const (
 	tableUsed  = 8
 	tableSlots = 16
 
+	tableSlotsShift = 8
+
 	minTable = 128 - 16
 	maxTable = 4096 - 16
+	maxSlots = (maxTable - tableSlots) / 8
 )
 
 // A slot is empty, or dead, or it says where an entry is, in units of 8 bytes, and has

@@ -61,10 +61,10 @@ func (c *call) place(word, size, hash uint64, old *uint64) bool {
 	t := c.anotherTable(size, hash)
 	depth := uint64(0)
 	if old != nil {
-		depth = c.h.Load(*old + tableDepth)
+		depth = c.depth(*old)
+		*c.h.Word(t + tableDepth) |= depth
 		c.copySlots(*old, func(uint64) uint64 { return t })
 	}
-	*c.h.Word(t + tableDepth) = depth
 	r := root(c.s.load(frontRoot))
 	c.refer(r, word, hash, uint(depth), t)
 	if old != nil {
@@ -85,7 +85,7 @@ func (c *call) anotherTable(size, hash uint64) uint64 {
 	fence.StoreRelease64(c.h.Word(moves), c.h.Load(moves)+1)
 	failpoint.Hit("dict.table")
 	*c.h.OwnerOf(t) = hash
-	clear(c.h.Bytes(t, size))
+	c.emptyTable(t, size)
 	c.h.Set(c.s.at+frontTable, 0)
 	return t
 }
@@ -102,8 +102,14 @@ func (c *call) leaveTable(t uint64) {
 // newTable takes a block for a table, in the transaction. It is empty.
 func (c *call) newTable(size, hash uint64) uint64 {
 	t := c.h.Alloc(size, kindTable, hash)
-	clear(c.h.Bytes(t, size))
+	c.emptyTable(t, size)
 	return t
+}
+
+// emptyTable makes an empty table, of depth 0, of memory that is nobody's.
+func (c *call) emptyTable(t, size uint64) {
+	clear(c.h.Bytes(t, size))
+	*c.h.Word(t + tableDepth) = (size - tableSlots) / 8 << tableSlotsShift
 }
 
 // copySlots copies the slots of the living entries of a table to others, which the hash
@@ -174,7 +180,7 @@ func (c *call) split(table, hash uint64) bool {
 	h := &c.h
 	h.Again()
 	r := root(c.s.load(frontRoot))
-	depth := uint(c.h.Load(table + tableDepth))
+	depth := uint(c.depth(table))
 	if c.h.Lost() || depth > r.depth() || depth >= maxDepth {
 		c.h.Damaged(table)
 		return false
@@ -197,7 +203,7 @@ func (c *call) split(table, hash uint64) bool {
 	var two [2]uint64
 	for i, one := range [...]func(size, hash uint64) uint64{c.newTable, c.anotherTable} {
 		two[i] = one(maxTable, hash>>(bit+1)<<(bit+1)|uint64(i)<<bit)
-		*c.h.Word(two[i] + tableDepth) = uint64(depth + 1)
+		*c.h.Word(two[i] + tableDepth) |= uint64(depth + 1)
 	}
 	c.copySlots(table, func(hash uint64) uint64 { return two[hash>>bit&1] })
 	if c.h.Lost() {

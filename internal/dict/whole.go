@@ -19,7 +19,7 @@ type calm struct {
 }
 
 // calm reports what the clocks of all shards say; false if somebody is in a shard, or
-// died in one. As long as they say so nothing has changed: a change moves the clock
+// died in one, or has to map memory before he can complete what the dead left. As long as they say so nothing has changed: a change moves the clock
 // before it is made, under the lock.
 func (d *Dict) calm() (c calm, ok bool) {
 	c.gen, c.batch = d.load(offGen), d.load(offBatch)
@@ -28,7 +28,7 @@ func (d *Dict) calm() (c calm, ok bool) {
 	}
 	for i := range d.shards {
 		s := &d.shards[i]
-		if !s.lock.Idle() {
+		if !s.lock.Idle() || atomic.LoadUint64(s.count) != 0 {
 			return c, false
 		}
 		c.clocks[i] = s.load(frontClock)

@@ -154,7 +154,11 @@ func (k *Kit) floor(ctx context.Context, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return k.build(ctx, name, cc, "-O2", "-pthread", "-o", filepath.Join(k.dir, name), filepath.Join(k.dir, "c", name+".c"))
+	args := []string{"-O2", "-pthread", "-o", filepath.Join(k.dir, name), filepath.Join(k.dir, "c", name+".c")}
+	if name == "lmdb" {
+		args = append(args, "-llmdb")
+	}
+	return k.build(ctx, name, cc, args...)
 }
 
 // gopeer is built where this program was built from: it has no sources of its own to unpack.

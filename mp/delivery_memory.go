@@ -50,7 +50,24 @@ func (m *memoryQueue[T]) useLeases(f *family, r *ring.Ring, seg *shm.Segment, cf
 		l.Time = int64(driver.DefaultLease)
 	}
 	m.lending = true
-	return r.UseLeases(unsafe.Add(m.Body(), ring.ControlSize), off, l, lenders{f.table}, m.bury)
+	m.grave = &grave[T]{r: r, handles: m.e.handles}
+	return r.UseLeases(unsafe.Add(m.Body(), ring.ControlSize), off, l, lenders{f.table}, m.grave.bury)
+}
+
+// grave is what a ring knows of the handle that it lends for: it outlives that, and must
+// not refer to it.
+type grave[T any] struct {
+	r       *ring.Ring
+	handles bool
+	dead    *memoryQueue[T] // nil: there is none for dead letters
+}
+
+// deadLetters says where dead letters go.
+func (m *memoryQueue[T]) deadLetters(to *memoryQueue[T]) {
+	m.dead = to
+	if m.grave != nil {
+		m.grave.dead = to
+	}
 }
 
 // refused says why a queue does not lend.
@@ -95,7 +112,7 @@ func (m *memoryQueue[T]) buryIn(dead *memoryQueue[T]) error {
 			return err
 		}
 	}
-	m.dead = d
+	m.deadLetters(d)
 	return nil
 }
 
@@ -115,7 +132,7 @@ func (q *Queue[T]) accompany(attach func(traveller) error) error {
 	if err := attach(c); err != nil {
 		return err
 	}
-	q.near.dead = c.near
+	q.near.deadLetters(c.near)
 	return nil
 }
 
@@ -308,21 +325,21 @@ func (m *memoryQueue[T]) leased(ctx context.Context) (int, error) {
 // bury moves what is doomed to the dead letters. What they do not take is lent once
 // more. A process that is killed between the two leaves an item in both queues. It
 // reports false if this process has no handle to the dead letters.
-func (m *memoryQueue[T]) bury() bool {
-	if m.dead == nil {
+func (g *grave[T]) bury() bool {
+	if g.dead == nil {
 		return false
 	}
 	var buf []byte
 	for {
-		l, rec, n, err := m.r.Doomed(context.Background(), buf[:0])
+		l, rec, n, err := g.r.Doomed(context.Background(), buf[:0])
 		if err != nil {
 			return errors.Is(err, mperr.ErrEmpty)
 		}
 		buf = rec
-		if !(m.e.handles && hasParcel(rec)) && m.dead.r.TryPut(unsafe.Pointer(unsafe.SliceData(rec)), n) == nil {
+		if !(g.handles && hasParcel(rec)) && g.dead.r.TryPut(unsafe.Pointer(unsafe.SliceData(rec)), n) == nil {
 			failpoint.Hit("lease.buried")
-			m.r.Ack(l)
-		} else if m.r.Spare(context.Background(), l) != nil {
+			g.r.Ack(l)
+		} else if g.r.Spare(context.Background(), l) != nil {
 			return false
 		}
 	}

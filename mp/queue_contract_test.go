@@ -17,10 +17,7 @@ import (
 
 // nearby is a place whose queues are those of memory, so that the conformance suite
 // runs over them. It has no other kinds.
-type nearby struct {
-	mu    sync.Mutex
-	named map[string]*mp.Queue[[]byte]
-}
+type nearby struct{}
 
 func (p *nearby) String() string { return "nearby" }
 

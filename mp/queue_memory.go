@@ -25,6 +25,7 @@ type memoryQueue[T any] struct {
 	max     int
 	lending bool            // the segment has room for what is lent
 	dead    *memoryQueue[T] // a handle of its own to where dead letters go; nil: nowhere
+	grave   *grave[T]       // nil: it does not lend
 }
 
 // newMemoryQueue makes a queue for n items.

@@ -43,16 +43,19 @@ type Space struct {
 	seg    Mapper
 	size   uint64 // of the file
 	tail   *uint64
+	abyss  unsafe.Pointer // what offsets lead to that lead nowhere
 	window [windows]atomic.Pointer[byte]
 	mu     sync.Mutex
 }
 
 // Init makes s a view of a segment of size bytes, whose first window is mapped at
 // first. tail is where in it the word stands that says what is in use.
-func (s *Space) Init(seg Mapper, first unsafe.Pointer, size int64, tail uint64) {
-	s.seg, s.size = seg, uint64(size)
+func (s *Space) Init(seg Mapper, first unsafe.Pointer, size int64, tail uint64) (err error) {
+	s.seg, s.size = seg, uint64(size)-slack // the end is the abyss
 	s.window[0].Store((*byte)(first))
 	s.tail = (*uint64)(unsafe.Add(first, tail))
+	s.abyss, err = seg.Map(int64(s.size), slack)
+	return err
 }
 
 // FirstWindow is how many bytes who attaches maps at first: the first window and what
@@ -113,9 +116,6 @@ type View struct {
 	wrong bool   // it is not a matter of what is mapped
 }
 
-// abyss is what offsets lead to that lead nowhere.
-var abyss [slack / 8]uint64
-
 // At is the memory at off, slack bytes of it. off is a multiple of 8: what is in words
 // that are damaged may be anything.
 func (v *View) At(off uint64) unsafe.Pointer {
@@ -131,7 +131,7 @@ func (v *View) nowhere(off uint64) unsafe.Pointer {
 	if v.lost == 0 {
 		v.lost = off + 1
 	}
-	return unsafe.Pointer(&abyss)
+	return v.Space.abyss
 }
 
 // Bytes are n bytes at off, which need not be a multiple of 8; nil if they are not

@@ -71,7 +71,9 @@ func (d *Dict) Attach(seg *shm.Segment, base unsafe.Pointer) error {
 	}
 	// Whoever is first says where the heap begins.
 	atomic.CompareAndSwapUint64(d.word(offTail), 0, tailAt(d.Bits))
-	d.space.Init(seg, base, seg.Size, offTail)
+	if err := d.space.Init(seg, base, seg.Size, offTail); err != nil {
+		return err
+	}
 	d.shards = make([]shard, 1<<d.Bits)
 	for i := range d.shards {
 		s := &d.shards[i]

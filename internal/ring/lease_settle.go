@@ -2,6 +2,7 @@ package ring
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"unsafe"
@@ -280,7 +281,7 @@ func (r *Ring) sparesDoomed() error {
 	for {
 		l, _, _, err := r.Doomed(context.Background(), nil)
 		switch {
-		case err == mperr.ErrEmpty: //nolint:errorlint // it is never wrapped
+		case errors.Is(err, mperr.ErrEmpty):
 			return nil
 		case err != nil:
 			return fmt.Errorf("doomed items: %w", err)

@@ -23,7 +23,7 @@ func TestDamage(t *testing.T) {
 
 const (
 	damageSize = 1 << 20
-	damages    = 60
+	damages    = 30
 )
 
 func damage(t *testing.T, cfg Config) {

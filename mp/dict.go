@@ -26,9 +26,9 @@ import (
 // may have to wait for those who are changing it. Whoever dies leaves each change made
 // or not made: nothing has to be repaired, and no call returns an OwnerDiedError.
 //
-// Cost: in memory some 50 to 100 ns for a Get or a Set of numbers in a dict of a
-// thousand, and 57 bytes an entry; a dict has at least some 20 KiB, and its memory grows
-// with what is in it and is given back. In a place a round trip each.
+// Cost: in memory some 40 ns for a Get of a number in a dict of a thousand, 120 ns for a
+// Set, and 62 bytes an entry in one of a million; memory grows with what is in it and is
+// given back. A value is copied under a lock. In a place a round trip each.
 //
 // Keys and values are of any type whose values can travel; see In for what
 // they are in the place. Two keys are the same if Python calls them equal: 1

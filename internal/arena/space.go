@@ -129,7 +129,7 @@ func (v *View) At(off uint64) unsafe.Pointer {
 
 func (v *View) nowhere(off uint64) unsafe.Pointer {
 	if v.lost == 0 {
-		v.lost = off + 1
+		v.lost, v.wrong = off+1, off&7 != 0 // where it is mapped that is not what was missing
 	}
 	return v.Space.abyss
 }

@@ -126,3 +126,22 @@ func inLock(at int) bool {
 	at -= offFronts
 	return at >= 0 && at < frontSize<<MaxBits && at%frontSize < robust.LockSize
 }
+
+// An offset that is no multiple of 8 leads nowhere, also where all is mapped: to map it
+// and try again would go on for ever.
+func TestOddOffset(t *testing.T) {
+	d, _ := newDict(t, Config{Bits: 0})
+	k := d.intKey(1)
+	if _, err := d.Set(ctx, k, CellOf(item(1, 100)), Always); err != nil {
+		t.Fatal(err)
+	}
+	c := d.callOf(&d.shards[0])
+	chunk := c.h.Load(c.s.load(frontLog) + logFirst)
+	*c.h.Word(chunk + chunkFirst + entryValue) += 4
+	if _, err := d.Get(ctx, k, nil); !errors.Is(err, mperr.ErrCorrupt) {
+		t.Errorf("Get: %v, want %v", err, mperr.ErrCorrupt)
+	}
+	if _, err := d.All(ctx); !errors.Is(err, mperr.ErrCorrupt) {
+		t.Errorf("All: %v, want %v", err, mperr.ErrCorrupt)
+	}
+}

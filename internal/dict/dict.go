@@ -321,17 +321,18 @@ func (c *call) value(entry, slot uint64, buf []byte) (Cell, []byte) {
 	if w&3 != 0 || w == 0 {
 		return Cell{Word: w}, buf
 	}
-	return c.bytes(w+valueBytes, c.h.Load(w+valueLen), buf)
+	return c.bytes(w, valueBytes, c.h.Load(w+valueLen), buf)
 }
 
-// bytes appends n bytes to buf.
-func (c *call) bytes(off, n uint64, buf []byte) (Cell, []byte) {
-	if n > arena.MaxBlock {
-		c.h.Damaged(off)
+// bytes appends n bytes of a block, from some on, to buf. If the block is another's by
+// now n may be anything; no memory is taken for more than there is.
+func (c *call) bytes(block, at, n uint64, buf []byte) (Cell, []byte) {
+	if has := c.h.BlockAt(block).Len; at > has || n > has-at {
+		c.h.Damaged(block)
 		return Cell{}, buf
 	}
 	from := len(buf)
-	buf = append(buf, c.h.Bytes(off, n)...)
+	buf = append(buf, c.h.Bytes(block+at, n)...)
 	return Cell{Bytes: buf[from:len(buf):len(buf)]}, buf
 }
 

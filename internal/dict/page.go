@@ -269,12 +269,12 @@ func (c *call) key(entry uint64) (given, equal Cell) {
 	if word := c.h.Load(w + keyWord); word != 0 {
 		equal = Cell{Word: word}
 	} else {
-		equal, _ = c.bytes(w+keyBytes, n, nil)
+		equal, _ = c.bytes(w, keyBytes, n, nil)
 	}
 	if m == 0 {
 		return equal, equal
 	}
-	given, _ = c.bytes(w+keyBytes+n, m, nil)
+	given, _ = c.bytes(w, keyBytes+n, m, nil)
 	return given, equal
 }
 

@@ -129,7 +129,7 @@ func (h *Heap) Alloc(n uint64, kind uint8, owner uint64) uint64 {
 		h.Damaged(h.words)
 		return Nowhere
 	}
-	block := (*[2]uint64)(h.At(fill))
+	block := (*[2]uint64)(h.Own(fill))
 	block[0] = n | (fill-run)>>3<<32 | uint64(kind)<<48
 	block[1] = owner
 	return fill + blockHead
@@ -223,7 +223,7 @@ func (h *Heap) empty(atLeast, atMost uint64) (run, size uint64) {
 		h.Damaged(h.words)
 		return Nowhere, size
 	}
-	*h.Word(run + runSize) = size
+	*h.OwnWord(run + runSize) = size
 	return run, size
 }
 
@@ -249,7 +249,7 @@ func (v *View) BlockAt(off uint64) Block {
 }
 
 // OwnerOf is where the owner of a block is written down.
-func (v *View) OwnerOf(off uint64) *uint64 { return v.Word(off - 8) }
+func (v *View) OwnerOf(off uint64) *uint64 { return v.OwnWord(off - 8) }
 
 // Free gives a block back, in the transaction. Its memory stays as it is for those who
 // look at it, until Moves changes.
@@ -451,7 +451,7 @@ func (h *Heap) Check() error {
 				dead += got - runHead
 			}
 			if want := got - runHead - blockBytes(b.Len); !b.Dead && gone != want || b.Dead && gone != got-runHead {
-				return fmt.Errorf("run %#x of %d bytes for one block has %d dead: %w", run, got, gone, mperr.ErrCorrupt)
+				return fmt.Errorf("run %#x of %d bytes for the block %+v has %d dead: %w", run, got, b, gone, mperr.ErrCorrupt)
 			}
 			continue
 		}

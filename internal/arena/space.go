@@ -151,6 +151,19 @@ func (v *View) Bytes(off, n uint64) []byte {
 	return unsafe.Slice((*byte)(unsafe.Add(p, from)), n)
 }
 
+// Own is the memory at off, which the caller is about to store to without a journal: it
+// is nobody's so far, or is changed by this one store. If the view was lost then off may
+// have been read from nowhere, and be anything: it is the abyss that is stored to.
+func (v *View) Own(off uint64) unsafe.Pointer {
+	if p := v.At(off); v.lost == 0 {
+		return p
+	}
+	return v.Space.abyss
+}
+
+// OwnWord is the word there.
+func (v *View) OwnWord(off uint64) *uint64 { return (*uint64)(v.Own(off)) }
+
 // Word is the word at off.
 func (v *View) Word(off uint64) *uint64 { return (*uint64)(v.At(off)) }
 

@@ -322,7 +322,7 @@ func (c *call) newList(n uint64) (list uint64) {
 		return 0
 	}
 	list = h.Alloc(size, kindList, 0)
-	*h.Word(list + listNext), *h.Word(list + listLen) = c.s.load(frontList), 0
+	*h.OwnWord(list + listNext), *h.OwnWord(list + listLen) = c.s.load(frontList), 0
 	h.Put(c.s.at+frontList, list)
 	if !h.Commit() {
 		return 0
@@ -337,7 +337,7 @@ func (c *call) enlist(list, entry uint64) {
 		c.h.Damaged(list)
 		return
 	}
-	*c.h.Word(list + listFirst + 8*n) = entry
+	*c.h.OwnWord(list + listFirst + 8*n) = entry
 	c.h.Put(list+listLen, n+1)
 }
 

@@ -36,7 +36,7 @@ func (c *call) chunk() (chunk uint64, ok bool) {
 		return 0, false
 	}
 	chunk = h.Alloc(size, kindChunk, 0)
-	*c.h.Word(chunk + chunkLen), *c.h.Word(chunk + chunkRoom) = 0, room
+	*c.h.OwnWord(chunk + chunkLen), *c.h.OwnWord(chunk + chunkRoom) = 0, room
 	if !roomy {
 		log = c.longer(log, n)
 	}
@@ -72,7 +72,7 @@ func (c *call) logSize(n uint64) uint64 { return logFirst + 8*max(3, n+n/2) }
 func (c *call) longer(old, n uint64) (log uint64) {
 	h := &c.h
 	log = h.Alloc(c.logSize(n), kindLog, 0)
-	*c.h.Word(log + logLen) = n
+	*c.h.OwnWord(log + logLen) = n
 	if old != 0 {
 		to, from := c.h.Bytes(log+logFirst, 8*n), c.h.Bytes(old+logFirst, 8*n)
 		if !c.h.Lost() {
@@ -236,12 +236,12 @@ func (c *call) merge(i, j, alive, holes, sweep uint64) bool {
 	}
 	p = p[copy(p, q[:8*i]):]
 	if alive > 0 {
-		*c.h.Word(chunk + chunkLen), *c.h.Word(chunk + chunkRoom) = at, room
+		*c.h.OwnWord(chunk + chunkLen), *c.h.OwnWord(chunk + chunkRoom) = at, room
 		*(*uint64)(unsafe.Pointer(&p[0])) = chunk
 		p = p[8:]
 	}
 	copy(p, q[8*j:])
-	*c.h.Word(after + logLen) = n - less
+	*c.h.OwnWord(after + logLen) = n - less
 	h.Put(c.s.at+frontLog, after)
 	for k := i; k < j; k++ {
 		h.Free(c.h.Load(log + logFirst + 8*k))

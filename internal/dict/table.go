@@ -62,7 +62,7 @@ func (c *call) place(word, size, hash uint64, old *uint64) bool {
 	depth := uint64(0)
 	if old != nil {
 		depth = c.depth(*old)
-		*c.h.Word(t + tableDepth) |= depth
+		*c.h.OwnWord(t + tableDepth) |= depth
 		c.copySlots(*old, func(uint64) uint64 { return t })
 	}
 	r := root(c.s.load(frontRoot))
@@ -82,7 +82,7 @@ func (c *call) anotherTable(size, hash uint64) uint64 {
 		return c.newTable(size, hash)
 	}
 	moves := c.s.back + backHeap + arena.OffMoves
-	fence.StoreRelease64(c.h.Word(moves), c.h.Load(moves)+1)
+	fence.StoreRelease64(c.h.OwnWord(moves), c.h.Load(moves)+1)
 	failpoint.Hit("dict.table")
 	*c.h.OwnerOf(t) = hash
 	c.emptyTable(t, size)
@@ -109,7 +109,7 @@ func (c *call) newTable(size, hash uint64) uint64 {
 // emptyTable makes an empty table, of depth 0, of memory that is nobody's.
 func (c *call) emptyTable(t, size uint64) {
 	clear(c.h.Bytes(t, size))
-	*c.h.Word(t + tableDepth) = (size - tableSlots) / 8 << tableSlotsShift
+	*c.h.OwnWord(t + tableDepth) = (size - tableSlots) / 8 << tableSlotsShift
 }
 
 // copySlots copies the slots of the living entries of a table to others, which the hash
@@ -132,9 +132,9 @@ func (c *call) putSlot(table, hash, w uint64) {
 	n := c.slots(table)
 	i := n * (hash & (1<<32 - 1)) >> 32
 	for range n {
-		if p := c.h.Word(table + tableSlots + 8*i); *p == 0 {
+		if p := c.h.OwnWord(table + tableSlots + 8*i); *p == 0 {
 			*p = w
-			*c.h.Word(table + tableUsed) += 1<<32 + 1
+			*c.h.OwnWord(table + tableUsed) += 1<<32 + 1
 			return
 		}
 		if i++; i == n {
@@ -203,7 +203,7 @@ func (c *call) split(table, hash uint64) bool {
 	var two [2]uint64
 	for i, one := range [...]func(size, hash uint64) uint64{c.newTable, c.anotherTable} {
 		two[i] = one(maxTable, hash>>(bit+1)<<(bit+1)|uint64(i)<<bit)
-		*c.h.Word(two[i] + tableDepth) |= uint64(depth + 1)
+		*c.h.OwnWord(two[i] + tableDepth) |= uint64(depth + 1)
 	}
 	c.copySlots(table, func(hash uint64) uint64 { return two[hash>>bit&1] })
 	if c.h.Lost() {

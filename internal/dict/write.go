@@ -124,7 +124,7 @@ func (c *call) update(k *Key, entry, state uint64, v Cell) {
 		return
 	}
 	now := c.tick()
-	fence.StoreRelease64(c.h.Word(entry+entryState), now<<stateVersion|slot) // the moment
+	fence.StoreRelease64(c.h.OwnWord(entry+entryState), now<<stateVersion|slot) // the moment
 	failpoint.Hit("dict.updated")
 	c.done = true
 	if old := c.h.Load(entry + entryValue + 8*(slot^1)); !c.d.NoValues && old&3 == 0 && old != 0 && c.h.BlockAt(old).Len > idle {
@@ -148,15 +148,15 @@ func (c *call) prepare(k *Key, slot uint64, v Cell) bool {
 		if has := c.h.BlockAt(old).Len - valueBytes; has >= n && has <= 4*n+64 {
 			c.fill(old, v.Bytes)
 			failpoint.Hit("dict.filled")
-			return true
+			return !c.h.Lost()
 		}
 	}
 	h := &c.h
 	h.Again()
 	if v.Word != 0 && !block {
-		fence.StoreRelease64(c.h.Word(slot), v.Word)
+		fence.StoreRelease64(c.h.OwnWord(slot), v.Word)
 		failpoint.Hit("dict.filled")
-		return true
+		return !c.h.Lost()
 	}
 	w := v.Word
 	if w == 0 && !arena.Large(n+valueBytes) && !h.Ensure(n+valueBytes, 1) {
@@ -178,7 +178,7 @@ func (c *call) fill(block uint64, b []byte) {
 	if c.h.Lost() {
 		return
 	}
-	fence.StoreRelease64(c.h.Word(block+valueLen), uint64(len(b)))
+	fence.StoreRelease64(c.h.OwnWord(block+valueLen), uint64(len(b)))
 	copy(c.h.Bytes(block+valueBytes, uint64(len(b))), b)
 }
 
@@ -211,7 +211,7 @@ func (c *call) insert(k *Key, v Cell, op, list uint64) {
 	h.Again()
 	at := h.Load(chunk + chunkLen)
 	entry := chunk + chunkFirst + at*c.d.entry
-	words := (*[5]uint64)(h.At(entry))
+	words := (*[5]uint64)(h.Own(entry))
 	words[0] = c.putKey(k)
 	words[1] = 0
 	words[2] = atomic.AddUint64(c.d.word(offBirths), 1)
@@ -262,7 +262,7 @@ func (c *call) putKey(k *Key) uint64 {
 	if k.equal.Word != 0 {
 		equal = nil
 	}
-	p := c.h.At(off)
+	p := c.h.Own(off)
 	*(*uint64)(unsafe.Add(p, keyWord)) = k.equal.Word
 	*(*uint64)(unsafe.Add(p, keyLens)) = uint64(len(equal)) | uint64(len(k.given))<<32
 	b := c.h.Bytes(off+keyBytes, uint64(len(equal)+len(k.given)))

@@ -47,7 +47,8 @@ func TestReadersOfTheDead(t *testing.T) {
 	locked := make(chan error)
 	go func() { locked <- ls[0].Lock(t.Context(), false) }()
 	all.dies(table.Ref{Slot: 7})
-	want(t, "the last reader leaves", ls[2].RUnlock() && ls[2].RUnlock(), true)
+	want(t, "one of two readers leaves", ls[2].RUnlock(), true)
+	want(t, "the last reader leaves", ls[2].RUnlock(), true)
 	if err := <-locked; err != nil {
 		t.Fatal(err)
 	}

@@ -90,7 +90,7 @@ func (q *queue) putBack(id uint64) {
 		}
 	}
 	i, _ := slices.BinarySearchFunc(q.items, it.put, func(x queued, put uint64) int { return cmp.Compare(x.put, put) })
-	q.items = slices.Insert(slices.Clone(q.items), i, it)
+	q.items = slices.Insert(q.items, i, it)
 	q.held += int64(len(it.v))
 }
 

@@ -95,13 +95,23 @@ func TestRWManyProcesses(t *testing.T) {
 	}
 }
 
+// Several goroutines of one process share one word, and no other process is kept out by
+// that.
 func TestRWReadersTogether(t *testing.T) {
+	endOfLastReader(t, func(c *childtest.Child) {
+		c.Say("unlock")
+		c.Expect("read")
+	})
+}
+
+// The last reader dies, and the writer sleeps on its word.
+func TestRWDeathOfLastReader(t *testing.T) { endOfLastReader(t, (*childtest.Child).Kill) }
+
+func endOfLastReader(t *testing.T, end func(reader *childtest.Child)) {
 	noNet(t)
 	m := newMemory(t)
 	a, b := m.rw(8), m.rw(8)
 	ctx := patient(t)
-	// Several goroutines of one process share one word, and no other process
-	// is kept out by that.
 	for _, l := range []*RW{a, a, b, a, b} {
 		if died, err := l.RLock(ctx); died || err != nil {
 			t.Fatal(died, err)
@@ -114,7 +124,7 @@ func TestRWReadersTogether(t *testing.T) {
 	for _, l := range []*RW{a, b, a, b, a} {
 		l.RUnlock()
 	}
-	c.Kill() // the last reader dies; the writer sleeps on its word
+	end(c)
 	w.Expect("writing died=false")
 	if b.Held() || a.Unlock() {
 		t.Error("this process does not write")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -69,7 +70,7 @@ func (o *outbox) sendSized(size int, encode func(dst []byte) ([]byte, error)) (s
 	if o.err != nil {
 		return false, nil
 	}
-	if err := o.memory.reserve(o.buf, size); err != nil {
+	if o.buf, err = o.memory.reserve(o.buf, size); err != nil {
 		return true, err
 	}
 	defer func() { o.memory.settle(o.buf) }()
@@ -254,18 +255,20 @@ type outMemory struct {
 }
 
 // reserve charges what a frame of about size bytes will take behind what is in
-// buf. A buffer grows by copying, so that both are there for a moment.
-func (m *outMemory) reserve(buf []byte, size int) error {
+// buf, and makes room for it. A buffer grows by copying, so that both are there for a
+// moment; if it grew by steps, as the frame is written, each step would leave garbage
+// that nobody is charged for.
+func (m *outMemory) reserve(buf []byte, size int) ([]byte, error) {
 	if size <= cap(buf)-len(buf) || len(buf)+size <= keepOut {
-		return nil
+		return buf, nil
 	}
 	most := 2*size + len(buf)
 	if err := m.share.Take(most); err != nil {
 		m.short = true
-		return err
+		return buf, err
 	}
 	m.charged += most
-	return nil
+	return slices.Grow(buf, size), nil
 }
 
 // settle makes the charge what the buffers are.

@@ -75,10 +75,11 @@ func reprOf(open string, items []store.Item, end string) string {
 		if i > 0 {
 			text = append(text, ", "...)
 		}
-		text = append(text, pyvalue.ReprWithin(it.Value(), max(maxText-len(text), 0))...)
-		if len(text) > maxText {
-			return string(text[:maxText]) + "..."
+		one := pyvalue.ReprWithin(it.Value(), max(maxText-len(text), 0))
+		if len(text)+len(one) > maxText {
+			return string(text) + one[:max(maxText-len(text), 0)] + "..."
 		}
+		text = append(text, one...)
 	}
 	return string(append(text, end...))
 }

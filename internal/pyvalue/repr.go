@@ -67,7 +67,8 @@ func (p *printer) add(v Value, depth int) {
 	case complex128:
 		p.complex(v)
 	case string:
-		p.dst = appendText(p.dst, p.head(v))
+		p.dst = appendText(p.dst, p.head(v), p.limit)
+		p.cut = p.cut || len(p.dst) > p.limit
 	case []byte:
 		p.bytes(v)
 	case Global:
@@ -99,7 +100,8 @@ func (p *printer) bytes(b []byte) {
 		p.cut = true
 		b = b[:room]
 	}
-	p.dst = appendBytes(p.dst, b)
+	p.dst = appendBytes(p.dst, b, p.limit)
+	p.cut = p.cut || len(p.dst) > p.limit
 }
 
 // nested writes a container, and ends cycles and what is nested too deeply.

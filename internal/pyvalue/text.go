@@ -1,7 +1,7 @@
 package pyvalue
 
 import (
-	"strings"
+	"slices"
 	"unicode"
 	"unicode/utf8"
 )
@@ -52,31 +52,55 @@ const hexDigits = "0123456789abcdef"
 
 // quotesFor chooses the quotes of Python's repr: single ones, unless the text
 // has those and no double ones.
-func quotesFor(s string) byte {
-	if strings.IndexByte(s, '\'') >= 0 && strings.IndexByte(s, '"') < 0 {
+func quotesFor[T string | []byte](s T) byte {
+	single, double := false, false
+	for i := range len(s) {
+		single = single || s[i] == '\''
+		double = double || s[i] == '"'
+	}
+	if single && !double {
 		return '"'
 	}
 	return '\''
 }
 
-// appendText appends Python's repr of a str.
-func appendText(dst []byte, s string) []byte {
+// roomFrom is how long a text is for which room is made beforehand: one that grows as
+// it is written leaves several times as much garbage as it is long.
+const roomFrom = 64 << 10
+
+// appendText appends Python's repr of a str, and stops when there are more than most
+// bytes.
+func appendText(dst []byte, s string, most int) []byte {
 	s = WTF8(s)
 	quote := quotesFor(s)
-	dst = append(dst, quote)
-	for i := 0; i < len(s); {
-		r, n := decodeRune(s[i:])
-		switch {
-		case r < 0x80:
-			dst = appendASCII(dst, byte(r), quote)
-		case unicode.IsPrint(r):
-			dst = append(dst, s[i:i+n]...)
-		default:
-			dst = appendEscape(dst, r)
+	if len(s) >= roomFrom {
+		n := 2
+		for i := 0; i < len(s) && len(dst)+n <= most; {
+			r, k := decodeRune(s[i:])
+			var one [16]byte
+			n += len(appendRune(one[:0], r, s[i:i+k], quote))
+			i += k
 		}
+		dst = slices.Grow(dst, n+utf8.UTFMax)
+	}
+	dst = append(dst, quote)
+	for i := 0; i < len(s) && len(dst) <= most; {
+		r, n := decodeRune(s[i:])
+		dst = appendRune(dst, r, s[i:i+n], quote)
 		i += n
 	}
 	return append(dst, quote)
+}
+
+// appendRune appends one character of a str, which is coded so.
+func appendRune(dst []byte, r rune, coded string, quote byte) []byte {
+	switch {
+	case r < 0x80:
+		return appendASCII(dst, byte(r), quote)
+	case unicode.IsPrint(r):
+		return append(dst, coded...)
+	}
+	return appendEscape(dst, r)
 }
 
 // appendASCII appends one character of a str or one byte of bytes.
@@ -111,12 +135,21 @@ func appendEscape(dst []byte, r rune) []byte {
 	return dst
 }
 
-// appendBytes appends Python's repr of bytes.
-func appendBytes(dst, b []byte) []byte {
-	quote := quotesFor(string(b))
+// appendBytes appends Python's repr of bytes, and stops when there are more than most
+// bytes.
+func appendBytes(dst, b []byte, most int) []byte {
+	quote := quotesFor(b)
+	if len(b) >= roomFrom {
+		n := 3
+		for i := 0; i < len(b) && len(dst)+n <= most; i++ {
+			var one [4]byte
+			n += len(appendASCII(one[:0], b[i], quote))
+		}
+		dst = slices.Grow(dst, n)
+	}
 	dst = append(dst, 'b', quote)
-	for _, c := range b {
-		dst = appendASCII(dst, c, quote)
+	for i := 0; i < len(b) && len(dst) <= most; i++ {
+		dst = appendASCII(dst, b[i], quote)
 	}
 	return append(dst, quote)
 }

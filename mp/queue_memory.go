@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"sync"
 	"unsafe"
 
 	"multiproc/internal/fdbroker"
@@ -26,6 +27,7 @@ type memoryQueue[T any] struct {
 	lending bool            // the segment has room for what is lent
 	dead    *memoryQueue[T] // a handle of its own to where dead letters go; nil: nowhere
 	grave   *grave[T]       // nil: it does not lend
+	room    sync.Pool       // of *[]Delivery[T], see delivery
 }
 
 // newMemoryQueue makes a queue for n items.

@@ -1,0 +1,195 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/anishathalye/porcupine"
+)
+
+// code says which call an op is.
+type code uint8
+
+const (
+	get code = iota
+	set
+	remove
+	add
+	swap
+	pop
+	setDefault
+	putItem
+	take
+	receive
+	ack
+	nack
+	acquire
+	release
+	setAll
+	copyAll
+	death
+)
+
+var names = [...]string{
+	"get", "set", "remove", "add", "swap", "pop", "setDefault", "put", "take", "receive", "ack", "nack", "acquire",
+	"release", "setAll", "copyAll", "death",
+}
+
+func describe(o op) string {
+	return fmt.Sprintf("%d: %s(key %d, %d, %d)", o.client, names[o.code], o.key, o.arg, o.more)
+}
+
+// step is a model: what becomes of a state by a call, and what the call is told. Of a
+// death nobody is told anything. heard says that the one who called has heard the answer.
+type step[S any] func(s S, o op, heard bool) (S, answer)
+
+// model makes porcupine's of it.
+func model[S any](init S, equal func(a, b S) bool, f step[S]) porcupine.Model {
+	return porcupine.Model{
+		Init: func() any { return init },
+		Step: func(state, input, output any) (bool, any) {
+			got := output.(answer)
+			next, want := f(state.(S), input.(op), !got.unknown)
+			return got.unknown || got == want, next
+		},
+		Equal: func(a, b any) bool { return equal(a.(S), b.(S)) },
+		DescribeOperation: func(input, output any) string {
+			a := output.(answer)
+			if a.unknown {
+				return describe(input.(op)) + " = ?"
+			}
+			return fmt.Sprintf("%s = %d, %v", describe(input.(op)), a.out, a.ok)
+		},
+	}
+}
+
+func same[S comparable](a, b S) bool { return a == b }
+
+// byKey has a history checked key by key, which takes much less.
+func byKey(list []porcupine.Operation) [][]porcupine.Operation {
+	parts := map[int][]porcupine.Operation{}
+	for _, o := range list {
+		if o.Input.(op).code != death {
+			parts[o.Input.(op).key] = append(parts[o.Input.(op).key], o)
+		}
+	}
+	var out [][]porcupine.Operation
+	for _, p := range parts {
+		out = append(out, p)
+	}
+	return out
+}
+
+// cell is an entry of a dictionary or a set, or a value.
+type cell struct {
+	there bool
+	v     int
+}
+
+func cellStep(s cell, o op, _ bool) (cell, answer) {
+	was := answer{ok: s.there, out: s.v}
+	switch o.code {
+	case get:
+		return s, was
+	case set:
+		return cell{true, o.arg}, answer{ok: true}
+	case remove:
+		return cell{}, answer{ok: s.there}
+	case pop:
+		return cell{}, was
+	case add:
+		s = cell{true, s.v + o.arg}
+		return s, answer{ok: true, out: s.v}
+	case swap:
+		if s.there && s.v == o.arg {
+			return cell{true, o.more}, answer{ok: true}
+		}
+		return s, answer{}
+	case setDefault:
+		if !s.there {
+			s = cell{true, o.arg}
+		}
+		return s, answer{ok: true, out: s.v}
+	}
+	panic(describe(o))
+}
+
+func cellModel(init cell) porcupine.Model {
+	m := model(init, same[cell], cellStep)
+	m.Partition = byKey
+	return m
+}
+
+// allStep is a dictionary of which all entries are set and read at one moment.
+func allStep(s int, o op, _ bool) (int, answer) {
+	if o.code == setAll {
+		return o.arg, answer{ok: true}
+	}
+	return s, answer{ok: true, out: s}
+}
+
+// loan is an item of a queue, and who has it: 0 nobody.
+type loan struct{ item, owner int }
+
+// queueStep is a queue; what comes back is where it was. An item that was taken by one who
+// has not heard of it is his in a place, which puts it back when it hears of his death; in
+// memory it is gone with him.
+func queueStep(s []loan, o op, heard bool) ([]loan, answer) {
+	at := -1
+	switch o.code {
+	case putItem:
+		return append(slices.Clone(s), loan{item: o.arg}), answer{ok: true}
+	case take, receive:
+		at = slices.IndexFunc(s, func(l loan) bool { return l.owner == 0 })
+	case ack, nack:
+		at = slices.Index(s, loan{o.arg, o.client})
+	case death:
+		s = slices.Clone(s)
+		for i := range s {
+			if s[i].owner == o.key {
+				s[i].owner = 0
+			}
+		}
+		return s, answer{}
+	}
+	if at < 0 {
+		return s, answer{}
+	}
+	s = slices.Clone(s)
+	a := answer{ok: true, out: s[at].item}
+	switch {
+	case o.code == receive, o.code == take && !heard:
+		s[at].owner = o.client
+	case o.code == nack:
+		s[at].owner, a.out = 0, 0
+	case o.code == ack:
+		a.out = 0
+		fallthrough
+	default:
+		s = slices.Delete(s, at, at+1)
+	}
+	return s, a
+}
+
+// permits are those of a semaphore that each client has; the rest is free.
+func permitStep(s [clients]int, o op, _ bool) ([clients]int, answer) {
+	free := permits
+	for _, n := range s {
+		free -= n
+	}
+	switch o.code {
+	case acquire:
+		if free < o.arg {
+			return s, answer{}
+		}
+		s[o.client] += o.arg
+	case release:
+		s[o.client] -= o.arg
+	case death:
+		s[o.key] = 0
+		return s, answer{}
+	}
+	return s, answer{ok: true}
+}

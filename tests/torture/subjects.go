@@ -1,0 +1,398 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"multiproc/manager"
+	"multiproc/mp"
+)
+
+const (
+	keys    = 3
+	permits = 5
+	clients = 1 + players // the parent is 0
+
+	patience = 10 * time.Second // what the dead had must be back by then
+)
+
+// things are the objects of a round, of which a subject uses one.
+type things struct {
+	Numbers *mp.Dict[int, int]
+	Texts   *mp.Dict[string, string]
+	Members *mp.Set[int]
+	Value   *mp.Value[int]
+	Queue   *mp.Queue[int]
+	Permits *mp.Semaphore
+}
+
+// subject is a kind of object under test.
+type subject struct {
+	name  string
+	model porcupine.Model
+	// open makes the object.
+	open func(t *things, where ...mp.Option) (err error)
+	// next is a random call of somebody who has such items or permits.
+	next func(rnd *rand.Rand, has []int) op
+	// call makes it.
+	call func(ctx context.Context, p *player, o op) (answer, error)
+	// settled waits until the dead have given back what they had; nil: they have nothing.
+	settled func(ctx context.Context, t *things) error
+	// putBack says that a place puts back what it gave to one who has not heard of it.
+	putBack bool
+	// last are calls that show all that is there, until one is told no.
+	last []op
+}
+
+// player makes the calls of one process.
+type player struct {
+	*things
+	has   []int // items that were received, or one for each permit
+	loans map[int]*mp.Delivery[int]
+}
+
+// told is what a call that may not find a key is told.
+func told(out int, err error) (answer, error) {
+	if errors.Is(err, mp.ErrNoKey) || errors.Is(err, mp.ErrEmpty) {
+		return answer{}, nil
+	}
+	return answer{ok: err == nil, out: out}, err
+}
+
+func yesOrNo(ok bool, err error) (answer, error) { return answer{ok: ok}, err }
+
+func done(err error) (answer, error) { return answer{ok: err == nil}, err }
+
+// any of these calls, of one key or item that nobody else has put.
+func anyOf(codes ...code) func(*rand.Rand, []int) op {
+	return func(rnd *rand.Rand, _ []int) op {
+		return op{code: codes[rnd.IntN(len(codes))], key: rnd.IntN(keys), arg: rnd.IntN(4), more: rnd.IntN(4)}
+	}
+}
+
+func everyKey(c code) (list []op) {
+	for k := range keys {
+		list = append(list, op{code: c, key: k})
+	}
+	return list
+}
+
+var subjects = []subject{
+	{
+		name: "dict", model: cellModel(cell{}),
+		open: func(t *things, where ...mp.Option) (err error) {
+			t.Numbers, err = mp.NewDict[int, int](where...)
+			return err
+		},
+		next: anyOf(get, get, set, set, remove, add, swap, swap, pop, setDefault),
+		call: callNumbers,
+		last: everyKey(get),
+	},
+	{
+		name: "dict of texts", model: cellModel(cell{}),
+		open: func(t *things, where ...mp.Option) (err error) {
+			t.Texts, err = mp.NewDict[string, string](where...)
+			return err
+		},
+		next: anyOf(get, get, set, set, remove, swap, pop, setDefault),
+		call: callTexts,
+		last: everyKey(get),
+	},
+	{
+		name: "dict at one moment", model: model(0, same[int], allStep),
+		open: func(t *things, where ...mp.Option) (err error) {
+			if t.Numbers, err = mp.NewDict[int, int](where...); err == nil {
+				_, err = callNumbers(context.Background(), &player{things: t}, op{code: setAll})
+			}
+			return err
+		},
+		next: anyOf(setAll, copyAll),
+		call: callNumbers,
+		last: []op{{code: copyAll}},
+	},
+	{
+		name: "set", model: cellModel(cell{}),
+		open: func(t *things, where ...mp.Option) (err error) {
+			t.Members, err = mp.NewSet[int](where...)
+			return err
+		},
+		next: func(rnd *rand.Rand, _ []int) op {
+			return op{code: []code{get, setDefault, remove}[rnd.IntN(3)], key: rnd.IntN(keys)}
+		},
+		call: callMembers,
+		last: everyKey(get),
+	},
+	{
+		name: "value", model: cellModel(cell{there: true}),
+		open: func(t *things, where ...mp.Option) (err error) {
+			t.Value, err = mp.NewValue(0, where...)
+			return err
+		},
+		next: func(rnd *rand.Rand, _ []int) op {
+			return op{code: []code{get, set, add, swap}[rnd.IntN(4)], arg: rnd.IntN(3), more: rnd.IntN(3)}
+		},
+		call: callValue,
+		last: []op{{code: get}},
+	},
+	{
+		name: "queue", model: model([]loan{}, slices.Equal[[]loan], queueStep),
+		open: func(t *things, where ...mp.Option) (err error) {
+			t.Queue, err = mp.NewQueue[int](1000, where...)
+			return err
+		},
+		next: func(rnd *rand.Rand, _ []int) op {
+			return op{code: []code{putItem, take}[rnd.IntN(2)], arg: rnd.IntN(1 << 30)}
+		},
+		call:    callQueue,
+		putBack: true,
+		last:    []op{{code: take}},
+	},
+	{
+		name: "queue with leases", model: model([]loan{}, slices.Equal[[]loan], queueStep),
+		open: func(t *things, where ...mp.Option) (err error) {
+			t.Queue, err = mp.NewQueue[int](1000, where...)
+			return err
+		},
+		next: func(rnd *rand.Rand, has []int) op {
+			o := op{code: []code{putItem, receive, ack, nack}[rnd.IntN(4)], arg: rnd.IntN(1 << 30)}
+			if o.code != ack && o.code != nack {
+				return o
+			}
+			if len(has) == 0 {
+				o.code = receive
+				return o
+			}
+			o.arg = has[rnd.IntN(len(has))]
+			return o
+		},
+		call: callQueue,
+		settled: func(ctx context.Context, t *things) error {
+			return until(ctx, func() (bool, error) {
+				n, err := t.Queue.Leased(ctx)
+				return n == 0, err
+			})
+		},
+		last: []op{{code: take}},
+	},
+	{
+		name: "semaphore", model: model([clients]int{}, same[[clients]int], permitStep),
+		open: func(t *things, where ...mp.Option) (err error) {
+			t.Permits, err = mp.NewSemaphore(permits, where...)
+			return err
+		},
+		next: func(rnd *rand.Rand, has []int) op {
+			if n := len(has); n > 0 && rnd.IntN(2) == 0 {
+				return op{code: release, arg: 1 + rnd.IntN(n)}
+			}
+			return op{code: acquire, arg: 1 + rnd.IntN(3)}
+		},
+		call: callPermits,
+		settled: func(ctx context.Context, t *things) error {
+			return until(ctx, func() (bool, error) {
+				ok, err := t.Permits.TryAcquire(ctx, permits)
+				if ok {
+					err = t.Permits.Release(ctx, permits)
+				}
+				return ok, err
+			})
+		},
+		last: []op{{code: acquire, arg: permits}},
+	},
+}
+
+// until asks again and again.
+func until(ctx context.Context, f func() (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		ok, err := f()
+		if ok || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the dead have not given back what they had within %v", patience)
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+func callNumbers(ctx context.Context, p *player, o op) (answer, error) {
+	d := p.Numbers
+	switch o.code {
+	case get:
+		return told(d.Get(ctx, o.key))
+	case set:
+		return done(d.Set(ctx, o.key, o.arg))
+	case remove:
+		return yesOrNo(d.Delete(ctx, o.key))
+	case add:
+		return told(d.Add(ctx, o.key, o.arg))
+	case swap:
+		return yesOrNo(d.CompareAndSwap(ctx, o.key, o.arg, o.more))
+	case pop:
+		return told(d.Pop(ctx, o.key))
+	case setDefault:
+		return told(d.SetDefault(ctx, o.key, o.arg))
+	case setAll:
+		m := map[int]int{}
+		for k := range keys {
+			m[k] = o.arg
+		}
+		return done(d.SetBatch(ctx, m))
+	case copyAll:
+		m, err := d.Copy(ctx)
+		if err == nil && (len(m) != keys || m[0] != m[1] || m[0] != m[2]) {
+			err = fmt.Errorf("a copy is %v", m)
+		}
+		return answer{ok: err == nil, out: m[0]}, err
+	}
+	panic(describe(o))
+}
+
+// text is a number as a text of some length, and number the same back.
+func text(n int) string { return strings.Repeat(strconv.Itoa(n), 1+n*n*300) }
+
+func number(s string, err error) (int, error) {
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.Atoi(s[:min(1, len(s))])
+	if err != nil || s != text(n) {
+		return 0, fmt.Errorf("a text of %d bytes that nobody has set", len(s))
+	}
+	return n, nil
+}
+
+func callTexts(ctx context.Context, p *player, o op) (answer, error) {
+	d, key := p.Texts, text(o.key)
+	switch o.code {
+	case get:
+		return told(number(d.Get(ctx, key)))
+	case set:
+		return done(d.Set(ctx, key, text(o.arg)))
+	case remove:
+		return yesOrNo(d.Delete(ctx, key))
+	case swap:
+		return yesOrNo(d.CompareAndSwap(ctx, key, text(o.arg), text(o.more)))
+	case pop:
+		return told(number(d.Pop(ctx, key)))
+	case setDefault:
+		return told(number(d.SetDefault(ctx, key, text(o.arg))))
+	}
+	panic(describe(o))
+}
+
+// callMembers takes setDefault for insert, which is told whether the member is new: the
+// model's answer is what is there, so the two are one if it is asked the other way round.
+func callMembers(ctx context.Context, p *player, o op) (answer, error) {
+	switch o.code {
+	case get:
+		return yesOrNo(p.Members.Has(ctx, o.key))
+	case setDefault:
+		_, err := p.Members.Insert(ctx, o.key)
+		return done(err)
+	case remove:
+		return yesOrNo(p.Members.Remove(ctx, o.key))
+	}
+	panic(describe(o))
+}
+
+func callValue(ctx context.Context, p *player, o op) (answer, error) {
+	switch o.code {
+	case get:
+		return told(p.Value.Load(ctx))
+	case set:
+		return done(p.Value.Store(ctx, o.arg))
+	case add:
+		return told(p.Value.Add(ctx, o.arg))
+	case swap:
+		return yesOrNo(p.Value.CompareAndSwap(ctx, o.arg, o.more))
+	}
+	panic(describe(o))
+}
+
+func callQueue(ctx context.Context, p *player, o op) (answer, error) {
+	switch o.code {
+	case putItem:
+		return done(p.Queue.Put(ctx, o.arg))
+	case take:
+		return told(p.Queue.TryGet(ctx))
+	case receive:
+		d, err := p.Queue.TryReceive(ctx)
+		if err != nil {
+			return told(0, err)
+		}
+		p.has, p.loans[d.Value] = append(p.has, d.Value), d
+		return answer{ok: true, out: d.Value}, nil
+	}
+	d := p.loans[o.arg]
+	p.has = slices.DeleteFunc(p.has, func(n int) bool { return n == o.arg })
+	delete(p.loans, o.arg)
+	settle := d.Ack
+	if o.code == nack {
+		settle = func(ctx context.Context) error { return d.Nack(ctx, 0) }
+	}
+	err := settle(ctx)
+	if errors.Is(err, mp.ErrLeaseLost) {
+		return answer{}, nil
+	}
+	return done(err)
+}
+
+func callPermits(ctx context.Context, p *player, o op) (answer, error) {
+	if o.code == release {
+		p.has = p.has[o.arg:]
+		return done(p.Permits.Release(ctx, o.arg))
+	}
+	ok, err := p.Permits.TryAcquire(ctx, o.arg)
+	if ok {
+		p.has = append(p.has, make([]int, o.arg)...)
+	}
+	return yesOrNo(ok, err)
+}
+
+// place is where the objects of a round are.
+type place struct {
+	name    string
+	options []mp.Option
+	within  time.Duration // a call takes about so long
+	calls   int           // of each process in a round
+}
+
+// places are memory and a manager.
+func places(ctx context.Context) (list []place, end func() error, err error) {
+	m, err := manager.Start(ctx, manager.Options{})
+	if err != nil {
+		return nil, nil, err
+	}
+	return []place{
+		{name: "memory", within: 5 * time.Microsecond, calls: 200},
+		{name: "a manager", options: []mp.Option{mp.In(m)}, within: 200 * time.Microsecond, calls: 40},
+	}, m.Close, nil
+}
+
+func (t *things) close() error {
+	return errors.Join(closed(t.Numbers), closed(t.Texts), closed(t.Members), closed(t.Value), closed(t.Queue), closed(t.Permits))
+}
+
+func closed[C interface {
+	comparable
+	Close() error
+}](c C) error {
+	var none C
+	if c == none {
+		return nil
+	}
+	return c.Close()
+}

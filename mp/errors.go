@@ -73,7 +73,7 @@ var (
 	ErrNotHeld = mperr.ErrNotHeld
 	// ErrOverrun: a loop over Watch was too slow, and changes were dropped.
 	ErrOverrun = mperr.ErrOverrun
-	// ErrLimit: the place would have to exceed one of its limits.
+	// ErrLimit: the place, or the object in memory, would have to exceed one of its limits.
 	ErrLimit = mperr.ErrLimit
 	// ErrAuth: the other side has another authkey, or none.
 	ErrAuth = mperr.ErrAuth

@@ -36,7 +36,7 @@ var (
 	ErrValue       = errors.New("argument has an impossible value")
 	ErrNotHeld     = errors.New("lock is not held by the caller")
 	ErrOverrun     = errors.New("the watcher was too slow, changes were dropped")
-	ErrLimit       = errors.New("a limit of the manager is reached")
+	ErrLimit       = errors.New("a limit is reached")
 	ErrAuth        = errors.New("authentication failed")
 	ErrBroken      = errors.New("barrier is broken")
 	ErrLeaseLost   = errors.New("the lease of the item has ended")

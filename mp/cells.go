@@ -6,7 +6,7 @@ import (
 	"reflect"
 	"unsafe"
 
-	"multiproc/internal/dict"
+	"multiproc/internal/cell"
 )
 
 // scalar is how the values of a type are cells of a container in memory, without going
@@ -62,48 +62,48 @@ func (s scalar) isKey() bool { return s != noScalar && s != scalarFloat64 && s !
 
 // cell makes a cell of the value at p. What it needs of memory it takes from buf, or
 // appends to it. ok is false for a value that is no cell.
-func (s scalar) cell(p unsafe.Pointer, buf []byte) (c dict.Cell, ok bool) {
+func (s scalar) cell(p unsafe.Pointer, buf []byte) (c cell.Cell, ok bool) {
 	switch s {
 	case scalarInt8:
-		return dict.IntCell(int64(*(*int8)(p)))
+		return cell.OfInt(int64(*(*int8)(p)))
 	case scalarInt16:
-		return dict.IntCell(int64(*(*int16)(p)))
+		return cell.OfInt(int64(*(*int16)(p)))
 	case scalarInt32:
-		return dict.IntCell(int64(*(*int32)(p)))
+		return cell.OfInt(int64(*(*int32)(p)))
 	case scalarInt64:
-		return dict.IntCell(*(*int64)(p))
+		return cell.OfInt(*(*int64)(p))
 	case scalarUint8:
-		return dict.IntCell(int64(*(*uint8)(p)))
+		return cell.OfInt(int64(*(*uint8)(p)))
 	case scalarUint16:
-		return dict.IntCell(int64(*(*uint16)(p)))
+		return cell.OfInt(int64(*(*uint16)(p)))
 	case scalarUint32:
-		return dict.IntCell(int64(*(*uint32)(p)))
+		return cell.OfInt(int64(*(*uint32)(p)))
 	case scalarUint64:
 		u := *(*uint64)(p)
 		if u > math.MaxInt64 {
-			return dict.Cell{}, false
+			return cell.Cell{}, false
 		}
-		return dict.IntCell(int64(u))
+		return cell.OfInt(int64(u))
 	case scalarFloat64:
-		return dict.CellOf(binary.BigEndian.AppendUint64(append(buf, 0xfb), math.Float64bits(*(*float64)(p)))), true
+		return cell.Of(binary.BigEndian.AppendUint64(append(buf, 0xfb), math.Float64bits(*(*float64)(p)))), true
 	case scalarText:
 		text := *(*string)(p)
-		return dict.CellOf(append(dict.AppendHead(buf, 0x60, uint64(len(text))), text...)), true
+		return cell.Of(append(cell.AppendHead(buf, 0x60, uint64(len(text))), text...)), true
 	case scalarBytes:
 		b := *(*[]byte)(p)
 		if b == nil {
-			return dict.Cell{}, false
+			return cell.Cell{}, false
 		}
-		return dict.CellOf(append(dict.AppendHead(buf, 0x40, uint64(len(b))), b...)), true
+		return cell.Of(append(cell.AppendHead(buf, 0x40, uint64(len(b))), b...)), true
 	}
-	return dict.Cell{}, false
+	return cell.Cell{}, false
 }
 
 // value makes the value at p of a cell. It reports false if the codec has to look at it.
-func (s scalar) value(c dict.Cell, p unsafe.Pointer) bool {
+func (s scalar) value(c cell.Cell, p unsafe.Pointer) bool {
 	var short [9]byte
 	if c.Word != 0 && s >= scalarFloat64 {
-		c = dict.Cell{Bytes: c.Append(short[:0])}
+		c = cell.Cell{Bytes: c.Append(short[:0])}
 	}
 	switch s {
 	case scalarFloat64:

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"unsafe"
 
+	"multiproc/internal/cell"
 	"multiproc/internal/complete"
 	"multiproc/internal/dict"
 	"multiproc/internal/local"
@@ -52,7 +53,7 @@ func (n *nearDict) getWord(ctx context.Context, key, v unsafe.Pointer) (done boo
 	}
 	value, version, ok := n.d.GetWord(w)
 	runtime.KeepAlive(h)
-	return ok && version != 0 && n.v.value(dict.Cell{Word: value}, v)
+	return ok && version != 0 && n.v.value(cell.Cell{Word: value}, v)
 }
 
 // small is how many bytes of a key or a value need no allocation.

@@ -14,7 +14,7 @@ import (
 // imports from storeys below its own, and within its own only what beside
 // allows. See ARCHITECTURE.md.
 var storeys = [][]string{
-	{"internal/mperr", "internal/cbor", "internal/failpoint", "internal/fence", "internal/pin", "internal/randtype", "internal/tlstest"}, // leaves: they import nothing but each other's errors
+	{"internal/mperr", "internal/cbor", "internal/cell", "internal/failpoint", "internal/fence", "internal/pin", "internal/randtype", "internal/tlstest"}, // leaves: they import nothing but each other's errors
 	{"internal/pyvalue"}, // the model of a manager's values
 	{"internal/futex", "internal/shm", "internal/fdpass", "internal/spawn", "internal/busypoll", "internal/peer", "internal/machine", "internal/budget"}, // the operating system
 	{"internal/robust", "internal/table", "internal/ring", "internal/ledger", "internal/arena", "internal/dict"},                                         // structures in shared memory

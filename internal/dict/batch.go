@@ -3,6 +3,7 @@ package dict
 import (
 	"context"
 
+	"multiproc/internal/cell"
 	"multiproc/internal/failpoint"
 	"multiproc/internal/fence"
 	"multiproc/internal/pin"
@@ -51,7 +52,7 @@ const piece = 64
 // Change is a change of an entry.
 type Change struct {
 	Key   Key
-	Value Cell
+	Value cell.Cell
 	Gone  bool // it is taken out
 	Keep  bool // it stays as it is if it is there
 }

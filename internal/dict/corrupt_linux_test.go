@@ -8,6 +8,7 @@ import (
 	"time"
 	"unsafe"
 
+	"multiproc/internal/cell"
 	"multiproc/internal/mperr"
 	"multiproc/internal/robust"
 	"multiproc/internal/shm"
@@ -102,7 +103,7 @@ func hurt(t *testing.T, params [4]uint64, sound []byte, r *rand.Rand) {
 			_, _, err = d.PopItem(ctx)
 			check("PopItem", err)
 		case 4:
-			_, _, err = d.Batch(ctx, []Change{{Key: *k, Value: CellOf(other.value())}, {Key: *other.key(r.IntN(900)), Gone: true}})
+			_, _, err = d.Batch(ctx, []Change{{Key: *k, Value: cell.Of(other.value())}, {Key: *other.key(r.IntN(900)), Gone: true}})
 			check("Batch", err)
 		case 5:
 			_, err = d.Delete(ctx, k, Always)
@@ -111,7 +112,7 @@ func hurt(t *testing.T, params [4]uint64, sound []byte, r *rand.Rand) {
 			_, err = d.Get(ctx, k, nil)
 			check("Get", err)
 		default:
-			_, err = d.Set(ctx, k, CellOf(other.value()), Always)
+			_, err = d.Set(ctx, k, cell.Of(other.value()), Always)
 			check("Set", err)
 		}
 	}
@@ -132,7 +133,7 @@ func inLock(at int) bool {
 func TestOddOffset(t *testing.T) {
 	d, _ := newDict(t, Config{Bits: 0})
 	k := d.intKey(1)
-	if _, err := d.Set(ctx, k, CellOf(item(1, 100)), Always); err != nil {
+	if _, err := d.Set(ctx, k, cell.Of(item(1, 100)), Always); err != nil {
 		t.Fatal(err)
 	}
 	c := d.callOf(&d.shards[0])

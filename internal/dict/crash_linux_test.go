@@ -11,6 +11,7 @@ import (
 	"testing"
 	"unsafe"
 
+	"multiproc/internal/cell"
 	"multiproc/internal/childtest"
 	"multiproc/internal/failpoint"
 	"multiproc/internal/futex"
@@ -95,7 +96,7 @@ func (c *crasher) key(d *Dict) Key {
 	return *m.key(c.rnd.IntN(c.keys))
 }
 
-func (c *crasher) value() Cell {
+func (c *crasher) value() cell.Cell {
 	n := c.rnd.IntN(c.long)
 	switch c.rnd.IntN(3) {
 	case 0:
@@ -103,7 +104,7 @@ func (c *crasher) value() Cell {
 	case 1:
 		n %= 40
 	}
-	return CellOf(item(c.rnd.Uint64(), n))
+	return cell.Of(item(c.rnd.Uint64(), n))
 }
 
 // play does a random change of a dict.

@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"multiproc/internal/arena"
+	"multiproc/internal/cell"
 	"multiproc/internal/fence"
 	"multiproc/internal/mperr"
 	"multiproc/internal/robust"
@@ -297,8 +298,8 @@ func (c *call) matches(entry uint64, k *Key) bool {
 
 // Found is an entry that was read.
 type Found struct {
-	Key     Cell // as it was given; not read by Get
-	Value   Cell
+	Key     cell.Cell // as it was given; not read by Get
+	Value   cell.Cell
 	Version uint64 // 0: there is none
 }
 
@@ -313,27 +314,27 @@ func (c *call) current(state uint64) (version, slot uint64) {
 
 // value reads the value of an entry, whose bytes it appends to buf. What it reads may be
 // anything if others write; see Get.
-func (c *call) value(entry, slot uint64, buf []byte) (Cell, []byte) {
+func (c *call) value(entry, slot uint64, buf []byte) (cell.Cell, []byte) {
 	if c.d.NoValues {
-		return Cell{Word: 0xf6<<8 | 1<<2 | wordShort}, buf // null
+		return cell.Null, buf
 	}
 	w := c.h.Load(entry + entryValue + 8*slot)
 	if w&3 != 0 || w == 0 {
-		return Cell{Word: w}, buf
+		return cell.Cell{Word: w}, buf
 	}
 	return c.bytes(w, valueBytes, c.h.Load(w+valueLen), buf)
 }
 
 // bytes appends n bytes of a block, from some on, to buf. If the block is another's by
 // now n may be anything; no memory is taken for more than there is.
-func (c *call) bytes(block, at, n uint64, buf []byte) (Cell, []byte) {
+func (c *call) bytes(block, at, n uint64, buf []byte) (cell.Cell, []byte) {
 	if has := c.h.BlockAt(block).Len; at > has || n > has-at {
 		c.h.Damaged(block)
-		return Cell{}, buf
+		return cell.Cell{}, buf
 	}
 	from := len(buf)
 	buf = append(buf, c.h.Bytes(block+at, n)...)
-	return Cell{Bytes: buf[from:len(buf):len(buf)]}, buf
+	return cell.Cell{Bytes: buf[from:len(buf):len(buf)]}, buf
 }
 
 // tries is how often a reader looks without the lock, while others change what it

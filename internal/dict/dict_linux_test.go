@@ -5,12 +5,14 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"testing"
+
+	"multiproc/internal/cell"
 )
 
 var ctx = context.Background()
 
-func intCell(i int) Cell {
-	c, ok := IntCell(int64(i))
+func intCell(i int) cell.Cell {
+	c, ok := cell.OfInt(int64(i))
 	if !ok {
 		panic(i)
 	}
@@ -24,7 +26,7 @@ func (d *Dict) intKey(i int) *Key {
 
 // item is CBOR of n bytes, of its own for each seed.
 func item(seed uint64, n int) []byte {
-	b := AppendHead(nil, 0x40, uint64(n))
+	b := cell.AppendHead(nil, 0x40, uint64(n))
 	for range n {
 		b = append(b, byte(seed))
 		seed = seed>>1 | seed<<63
@@ -49,7 +51,7 @@ func (m *model) key(i int) *Key {
 		k = m.d.Key(intCell(i), nil)
 	case 1: // a key of bytes
 		b := item(uint64(i)*0x9e3779b97f4a7c15, 8+i%40)
-		k = m.d.Key(CellOf(b), nil)
+		k = m.d.Key(cell.Of(b), nil)
 	default: // given is not what it equals
 		k = m.d.Key(intCell(i), binary.LittleEndian.AppendUint64([]byte{0xfb}, uint64(i)))
 	}
@@ -110,7 +112,7 @@ func (m *model) step() {
 		m.check(i)
 	default:
 		v := m.value()
-		ok, err := m.d.Set(ctx, k, CellOf(v), Always)
+		ok, err := m.d.Set(ctx, k, cell.Of(v), Always)
 		if err != nil || !ok {
 			m.t.Fatalf("set %d: %v, %v", i, ok, err)
 		}

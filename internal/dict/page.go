@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 
+	"multiproc/internal/cell"
 	"multiproc/internal/fence"
 )
 
@@ -11,11 +12,11 @@ import (
 type Entry struct {
 	Found
 	Birth uint64
-	equal Cell
+	equal cell.Cell
 }
 
 // Identity is that of its key.
-func (e *Entry) Identity() Identity { return e.equal.identity() }
+func (e *Entry) Identity() Identity { return identity(e.equal) }
 
 // Page reads up to limit entries that were made after the one of birth after, in the
 // order in which they were made. Entries that stay while it reads are among them, each
@@ -259,15 +260,15 @@ func (x *stretch) lock(ctx context.Context) error {
 }
 
 // key reads the key of an entry, as it was given, and what it equals.
-func (c *call) key(entry uint64) (given, equal Cell) {
+func (c *call) key(entry uint64) (given, equal cell.Cell) {
 	w := c.h.Load(entry + entryKey)
 	if w&3 != 0 || w == 0 {
-		return Cell{Word: w}, Cell{Word: w}
+		return cell.Cell{Word: w}, cell.Cell{Word: w}
 	}
 	lens := c.h.Load(w + keyLens)
 	n, m := lens&(1<<32-1), lens>>32
 	if word := c.h.Load(w + keyWord); word != 0 {
-		equal = Cell{Word: word}
+		equal = cell.Cell{Word: word}
 	} else {
 		equal, _ = c.bytes(w, keyBytes, n, nil)
 	}

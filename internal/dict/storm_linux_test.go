@@ -7,21 +7,23 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"multiproc/internal/cell"
 )
 
 // A value that tells whose it is, and whether it was read whole: the key, a number that
 // grows, and bytes that follow from both.
-func stormValue(key, n, size int) Cell {
-	b := AppendHead(nil, 0x40, uint64(16+size))
+func stormValue(key, n, size int) cell.Cell {
+	b := cell.AppendHead(nil, 0x40, uint64(16+size))
 	b = binary.LittleEndian.AppendUint64(b, uint64(key))
 	b = binary.LittleEndian.AppendUint64(b, uint64(n))
 	for i := range size {
 		b = append(b, byte(key+n+i))
 	}
-	return CellOf(b)
+	return cell.Of(b)
 }
 
-func stormCheck(key int, c Cell) (n int, err error) {
+func stormCheck(key int, c cell.Cell) (n int, err error) {
 	b, ok := c.Payload(0x40)
 	if !ok || len(b) < 16 {
 		return 0, fmt.Errorf("key %d has %x", key, c.Append(nil))
@@ -41,7 +43,7 @@ func stormCheck(key int, c Cell) (n int, err error) {
 func stormKey(d *Dict, i int) *Key {
 	k := d.Key(intCell(i), nil)
 	if i%3 == 0 {
-		k = d.Key(CellOf(item(uint64(i)*0x9e3779b97f4a7c15|1, 20)), nil)
+		k = d.Key(cell.Of(item(uint64(i)*0x9e3779b97f4a7c15|1, 20)), nil)
 	}
 	return &k
 }

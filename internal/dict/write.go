@@ -8,6 +8,7 @@ import (
 	"unsafe"
 
 	"multiproc/internal/arena"
+	"multiproc/internal/cell"
 	"multiproc/internal/failpoint"
 	"multiproc/internal/fence"
 	"multiproc/internal/mperr"
@@ -30,7 +31,7 @@ const (
 const MaxItem = 1 << 31
 
 // Set sets the entry of a key if its version is that, and reports whether it did.
-func (d *Dict) Set(ctx context.Context, k *Key, v Cell, version uint64) (ok bool, err error) {
+func (d *Dict) Set(ctx context.Context, k *Key, v cell.Cell, version uint64) (ok bool, err error) {
 	if err := fits(k, v); err != nil {
 		return false, err
 	}
@@ -38,7 +39,7 @@ func (d *Dict) Set(ctx context.Context, k *Key, v Cell, version uint64) (ok bool
 }
 
 // fits reports whether key and value are not too large.
-func fits(k *Key, v Cell) error {
+func fits(k *Key, v cell.Cell) error {
 	if n := max(len(v.Bytes), len(k.equal.Bytes)+len(k.given)); n > MaxItem {
 		return fmt.Errorf("%d bytes are more than %d: %w", n, MaxItem, mperr.ErrTooLarge)
 	}
@@ -48,12 +49,12 @@ func fits(k *Key, v Cell) error {
 // Delete takes an entry out if its version is that, and reports whether it did: not if
 // there is none.
 func (d *Dict) Delete(ctx context.Context, k *Key, version uint64) (ok bool, err error) {
-	return d.change(ctx, k, Cell{}, true, version)
+	return d.change(ctx, k, cell.Cell{}, true, version)
 }
 
 // change is with for the changes of one entry. It calls no function that it is given:
 // the call would be allocated.
-func (d *Dict) change(ctx context.Context, k *Key, v Cell, gone bool, version uint64) (ok bool, err error) {
+func (d *Dict) change(ctx context.Context, k *Key, v cell.Cell, gone bool, version uint64) (ok bool, err error) {
 	c := d.callOf(d.shardOf(k.hash))
 	for {
 		var o outcome
@@ -85,7 +86,7 @@ func (d *Dict) change(ctx context.Context, k *Key, v Cell, gone bool, version ui
 }
 
 // set is Set, with the lock.
-func (c *call) set(k *Key, v Cell, version uint64) outcome {
+func (c *call) set(k *Key, v cell.Cell, version uint64) outcome {
 	table, _ := c.table(k.hash)
 	if table != 0 {
 		if _, e, _ := c.find(table, k); e != 0 {
@@ -118,7 +119,7 @@ func (c *call) tick() uint64 {
 }
 
 // update gives an entry a value.
-func (c *call) update(k *Key, entry, state uint64, v Cell) {
+func (c *call) update(k *Key, entry, state uint64, v cell.Cell) {
 	slot := state&stateSlot ^ 1
 	if !c.d.NoValues && !c.prepare(k, entry+entryValue+8*slot, v) {
 		return
@@ -140,7 +141,7 @@ const idle = 1 << 10
 
 // prepare puts a value into a slot that nobody reads, or only those who will find that
 // the state has changed since. It reports whether it could.
-func (c *call) prepare(k *Key, slot uint64, v Cell) bool {
+func (c *call) prepare(k *Key, slot uint64, v cell.Cell) bool {
 	old := c.h.Load(slot)
 	block := old&3 == 0 && old != 0
 	n := uint64(len(v.Bytes))
@@ -184,7 +185,7 @@ func (c *call) fill(block uint64, b []byte) {
 
 // insert makes an entry. With op it is pending, and stands in the list; otherwise it is
 // there.
-func (c *call) insert(k *Key, v Cell, op, list uint64) {
+func (c *call) insert(k *Key, v cell.Cell, op, list uint64) {
 	table, ok := c.room(k.hash)
 	if !ok {
 		return
@@ -241,7 +242,7 @@ func (c *call) count(by int64) {
 	c.h.Put(c.s.at+frontCount, (n>>32+uint64(by))<<32|uint64(uint32(n+1)))
 }
 
-func (c *call) valueLen(v Cell) uint64 {
+func (c *call) valueLen(v cell.Cell) uint64 {
 	if v.Word != 0 || c.d.NoValues {
 		return 0
 	}
@@ -271,7 +272,7 @@ func (c *call) putKey(k *Key) uint64 {
 }
 
 // putValue is the word of a value, whose block is taken in the transaction.
-func (c *call) putValue(k *Key, v Cell) uint64 {
+func (c *call) putValue(k *Key, v cell.Cell) uint64 {
 	if v.Word != 0 {
 		return v.Word
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"multiproc/internal/arena"
+	"multiproc/internal/cell"
 	"multiproc/internal/dict"
 	"multiproc/internal/interchange"
 	"multiproc/internal/mperr"
@@ -103,9 +104,9 @@ func (d *dictionary) key(item []byte) (dict.Key, error) {
 		}
 	}
 	if k.Key == string(item) {
-		return d.d.Key(dict.CellOf(item), nil), nil
+		return d.d.Key(cell.Of(item), nil), nil
 	}
-	return d.d.Key(dict.CellOf([]byte(k.Key)), item), nil
+	return d.d.Key(cell.Of([]byte(k.Key)), item), nil
 }
 
 // at begins a call about a key.
@@ -148,7 +149,7 @@ func (d *dictionary) Set(ctx context.Context, key, v []byte) error {
 		return err
 	}
 	defer d.Exit()
-	_, err = d.d.Set(ctx, &k, dict.CellOf(v), dict.Always)
+	_, err = d.d.Set(ctx, &k, cell.Of(v), dict.Always)
 	return d.named(err)
 }
 
@@ -161,7 +162,7 @@ func (d *dictionary) SetVersion(ctx context.Context, key, v []byte, version uint
 	switch {
 	case version == dict.Always: // which no entry ever has
 	case v != nil:
-		ok, err = d.d.Set(ctx, &k, dict.CellOf(v), version)
+		ok, err = d.d.Set(ctx, &k, cell.Of(v), version)
 	case version != 0:
 		ok, err = d.d.Delete(ctx, &k, version)
 	default: // no entry is to become none
@@ -224,7 +225,7 @@ func (d *dictionary) SetAll(ctx context.Context, keys, vs [][]byte) error {
 		if err != nil {
 			return err
 		}
-		changes[i] = dict.Change{Key: k, Value: dict.CellOf(vs[i])}
+		changes[i] = dict.Change{Key: k, Value: cell.Of(vs[i])}
 	}
 	if err := d.enter(ctx); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"multiproc/internal/cell"
 	"multiproc/internal/dict"
 	"multiproc/internal/interchange"
 	"multiproc/internal/mperr"
@@ -41,7 +42,7 @@ func (s *set) Add(ctx context.Context, v []byte) (bool, error) {
 		return false, err
 	}
 	defer s.Exit()
-	ok, err := s.d.Set(ctx, &k, dict.Cell{}, 0)
+	ok, err := s.d.Set(ctx, &k, cell.Cell{}, 0)
 	return ok, s.named(err)
 }
 

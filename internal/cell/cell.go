@@ -1,12 +1,10 @@
-package dict
+// Package cell is how containers in shared memory keep an item: what is short enough is a
+// word, all else a block of memory.
+package cell
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
+import "encoding/binary"
 
-// Cell is an item of CBOR, as a dict keeps it: what is short enough is a word, all else
-// a block of memory.
+// Cell is an item of CBOR, as a container keeps it.
 //
 // The two lowest bits of a word say what it is; a word of 0 in them is the offset of a
 // block, or 0 for none:
@@ -25,8 +23,15 @@ const (
 	wordFloat = 3
 )
 
-// IntCell is an integer; false if it is too large to be a word.
-func IntCell(i int64) (Cell, bool) {
+// Null is the item null.
+var Null = Cell{Word: 0xf6<<8 | 1<<2 | wordShort}
+
+// IsWord reports whether a word of a container is an item: it is not the offset of a block,
+// and not 0.
+func IsWord(w uint64) bool { return w&3 != 0 }
+
+// OfInt is an integer; false if it is too large to be a word.
+func OfInt(i int64) (Cell, bool) {
 	if i<<2>>2 != i {
 		return Cell{}, false
 	}
@@ -36,8 +41,8 @@ func IntCell(i int64) (Cell, bool) {
 // Int is the integer that a cell is.
 func (c Cell) Int() (int64, bool) { return int64(c.Word) >> 2, c.Word&3 == wordInt }
 
-// CellOf is the cell of an item. Its Bytes are the item.
-func CellOf(item []byte) Cell {
+// Of is the cell of an item. Its Bytes are the item.
+func Of(item []byte) Cell {
 	if len(item) == 0 {
 		return Cell{Bytes: item}
 	}
@@ -136,85 +141,4 @@ func AppendHead(dst []byte, major byte, n uint64) []byte {
 		return binary.BigEndian.AppendUint32(append(dst, major|26), uint32(n))
 	}
 	return binary.BigEndian.AppendUint64(append(dst, major|27), n)
-}
-
-// Key is a key, ready to be looked for.
-type Key struct {
-	hash  uint64
-	equal Cell   // what it equals: the same for all keys that are equal
-	given []byte // as it was given, if that is not the same
-}
-
-// Key makes a key. All that are equal have the same equal; given is what is kept of it,
-// nil if that is the same.
-func (d *Dict) Key(equal Cell, given []byte) Key {
-	k := Key{equal: equal, given: given}
-	if equal.Word != 0 {
-		k.hash = d.hashWord(equal.Word)
-	} else {
-		k.hash = d.hashBytes(equal.Bytes)
-	}
-	return k
-}
-
-// Identity is the same for keys that are equal, and no others.
-type Identity struct {
-	word  uint64
-	bytes string
-}
-
-func (c Cell) identity() Identity {
-	if c.Word != 0 {
-		return Identity{word: c.Word}
-	}
-	return Identity{bytes: string(c.Bytes)}
-}
-
-// Identity is that of the key.
-func (k *Key) Identity() Identity { return k.equal.identity() }
-
-// plain reports whether an entry can have the key as a word.
-func (k *Key) plain() bool { return k.equal.Word != 0 && k.given == nil }
-
-// blockLen is how long the block of the key is; 0 if it needs none.
-func (k *Key) blockLen() uint64 {
-	if k.plain() {
-		return 0
-	}
-	return keyBytes + uint64(len(k.equal.Bytes)+len(k.given))
-}
-
-// Hashing is that of wyhash (Wang Yi, github.com/wangyi-fudan/wyhash, public domain),
-// more or less: products of 128 bits folded to 64, with secrets of the dict.
-
-const (
-	prime0 = 0xa0761d6478bd642f
-	prime1 = 0xe7037ed1a0b428db
-)
-
-func mix(a, b uint64) uint64 {
-	hi, lo := bits.Mul64(a, b)
-	return hi ^ lo
-}
-
-func (d *Dict) hashWord(w uint64) uint64 {
-	return mix(mix(w^d.seed[0], prime1)^w, d.seed[1])
-}
-
-func (d *Dict) hashBytes(b []byte) uint64 {
-	le := binary.LittleEndian
-	h, n := d.seed[0], uint64(len(b))
-	for ; len(b) > 16; b = b[16:] {
-		h = mix(le.Uint64(b)^d.seed[1], le.Uint64(b[8:])^h)
-	}
-	var x, y uint64
-	switch {
-	case len(b) >= 8:
-		x, y = le.Uint64(b), le.Uint64(b[len(b)-8:])
-	case len(b) >= 4:
-		x, y = uint64(le.Uint32(b)), uint64(le.Uint32(b[len(b)-4:]))
-	case len(b) > 0:
-		x = uint64(b[0])<<16 | uint64(b[len(b)/2])<<8 | uint64(b[len(b)-1])
-	}
-	return mix(prime0^n, mix(x^d.seed[1]^prime1, y^h))
 }

@@ -55,10 +55,15 @@ type Entry[K comparable, V any] struct {
 	Value V
 }
 
-// NewDict makes an empty dict, in memory or In a place.
+// NewDict makes an empty dict, in memory or In a place; WithTTL says how long entries live
+// in it.
 func NewDict[K comparable, V any](opts ...Option) (*Dict[K, V], error) {
 	d := &Dict[K, V]{}
-	return made(d, newObject(d.travel(), driver.KindDict, opts))
+	o, err := dictOptions(opts)
+	if err != nil {
+		return nil, fmt.Errorf("new dict: %w", err)
+	}
+	return made(d, openIn(d.travel(), o, driver.Spec{Kind: driver.KindDict, TTL: o.ttl}))
 }
 
 func (d *Dict[K, V]) plan() (err error) {

@@ -322,6 +322,10 @@ func openIn(h inPlace, o objectOptions, spec driver.Spec) error {
 		_ = obj.Close()
 		return fmt.Errorf("new %s in %v: the place's %T has no method %s, which every %s must have: %w", spec.Kind, o.place, obj, method, spec.Kind, errors.ErrUnsupported)
 	}
+	if _, ok := complete.Bare(obj).(driver.DictExpirer); spec.TTL > 0 && !ok {
+		_ = obj.Close()
+		return fmt.Errorf("new %s in %v: WithTTL: the entries of its dicts have no time to live; those of memory and of managers do: %w", spec.Kind, o.place, errors.ErrUnsupported)
+	}
 	return h.open(obj)
 }
 

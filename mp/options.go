@@ -100,6 +100,7 @@ type objectOptions struct {
 	name  string
 	named bool // by WithName
 	leaseOptions
+	ttlOptions
 }
 
 // MaxBytes bounds the bytes that a queue, or one direction of a pipe, holds:
@@ -134,11 +135,20 @@ func collectOptions(opts []Option) (o objectOptions, err error) {
 	case o.named && o.name == "":
 		return o, errors.New("WithName: the name is empty; leave the option out for an object without a name")
 	}
-	return o, o.leaseOptions.check()
+	return o, errors.Join(o.leaseOptions.check(), o.ttlOptions.check())
 }
 
 // unbounded are the options of objects that MaxBytes says nothing about.
 func unbounded(opts []Option) (objectOptions, error) {
+	o, err := dictOptions(opts)
+	if err == nil {
+		err = o.ttlOptions.none()
+	}
+	return o, err
+}
+
+// dictOptions are the options of dicts.
+func dictOptions(opts []Option) (objectOptions, error) {
 	o, err := collectOptions(opts)
 	if err == nil && o.given {
 		err = errors.New("MaxBytes: it bounds queues and pipes, and nothing else")
@@ -153,7 +163,7 @@ func unbounded(opts []Option) (objectOptions, error) {
 func memoryOptions(opts []Option) (objectOptions, error) {
 	o, err := collectOptions(opts)
 	if err == nil {
-		err = o.leaseOptions.none()
+		err = errors.Join(o.leaseOptions.none(), o.ttlOptions.none())
 	}
 	if err == nil && o.in {
 		err = fmt.Errorf("In(%v): it lives in this machine's memory only; in a place use a Queue", o.place)

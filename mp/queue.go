@@ -90,6 +90,9 @@ func NewQueue[T any](n int, opts ...Option) (*Queue[T], error) {
 		return nil, fmt.Errorf("new queue: %d items; use 0 for a queue bounded by bytes only", n)
 	}
 	o, err := collectOptions(opts)
+	if err == nil {
+		err = o.ttlOptions.none()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("new queue: %w", err)
 	}

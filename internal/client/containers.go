@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"iter"
+	"time"
 
 	"multiproc/internal/complete"
 	"multiproc/internal/frames"
@@ -66,6 +67,21 @@ func (c cells[K]) Pop(ctx context.Context, k K) ([]byte, error) {
 type dictHandle struct{ cells[[]byte] }
 
 var _ complete.Dict = (*dictHandle)(nil)
+
+// openDict adds the constructor's arguments to an open request of a dict: those of a time
+// to live only where there is one. They are none that Python's dict has, so a server
+// that knows none refuses them.
+func openDict(r *request, spec driver.Spec) {
+	if spec.TTL <= 0 {
+		r.begin(0)
+		return
+	}
+	r.begin(3).null().text("ttl").int(int(spec.TTL))
+}
+
+func (d *dictHandle) SetFor(ctx context.Context, key, v []byte, ttl time.Duration) error {
+	return d.at("mp.setFor", key).raw(v).int(int(ttl)).void(ctx)
+}
 
 func (d *dictHandle) SetDefault(ctx context.Context, key, v []byte) ([]byte, error) {
 	return d.at("mp.setDefault", key).raw(v).value(ctx)

@@ -33,7 +33,9 @@ func (m *Manager) Open(ctx context.Context, spec driver.Spec) (driver.Object, er
 		}
 	case driver.KindValue:
 		r.begin(2).text(spec.Code).raw(orNull(spec.Init))
-	case driver.KindDict, driver.KindList, driver.KindSet, driver.KindNamespace:
+	case driver.KindDict:
+		openDict(r, spec)
+	case driver.KindList, driver.KindSet, driver.KindNamespace:
 		r.begin(0)
 	case driver.KindCond:
 		release, err := m.openCond(ctx, r, spec.Lock)

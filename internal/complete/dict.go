@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"time"
 
 	"multiproc/internal/mperr"
 	"multiproc/mp/driver"
@@ -23,6 +24,7 @@ type Dict interface {
 	driver.DictBatcher
 	driver.DictClearer
 	driver.DictWatcher
+	driver.DictExpirer
 }
 
 type dict struct {
@@ -37,6 +39,7 @@ type dict struct {
 	driver.DictBatcher
 	driver.DictClearer
 	driver.DictWatcher
+	driver.DictExpirer
 }
 
 func newDict(o driver.Dict) Dict {
@@ -53,6 +56,7 @@ func newDict(o driver.Dict) Dict {
 		or[driver.DictBatcher](o, not),
 		or[driver.DictClearer](o, not),
 		or[driver.DictWatcher](o, not),
+		or[driver.DictExpirer](o, not),
 	}
 }
 
@@ -178,6 +182,10 @@ func (n noDict) PopItem(context.Context) (key, v []byte, err error) {
 func (n noDict) SetAll(context.Context, [][]byte, [][]byte) error { return n.missing("SetAll") }
 
 func (n noDict) Clear(context.Context) error { return n.missing("Clear") }
+
+func (n noDict) SetFor(context.Context, []byte, []byte, time.Duration) error {
+	return n.missing("SetFor")
+}
 
 func (n noDict) Watch(context.Context) iter.Seq2[driver.Change, error] {
 	return failing[driver.Change](n.missing("Watch"))

@@ -17,6 +17,7 @@ func Lacks(o driver.Object) (methods []string) {
 		lack(has[driver.DictBatcher](bare), "SetAll")
 		lack(has[driver.DictClearer](bare), "Clear")
 		lack(has[driver.DictWatcher](bare), "Watch")
+		lack(has[driver.DictExpirer](bare), "SetFor")
 	case List:
 		lack(has[driver.ListEditor](bare), "Extend", "Insert", "Pop", "Delete", "Remove", "Clear", "SetSlice", "DeleteSlice")
 		lack(has[driver.ListArranger](bare), "Reverse", "Sort", "Repeat")

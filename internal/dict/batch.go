@@ -55,6 +55,8 @@ type Change struct {
 	Value cell.Cell
 	Gone  bool // it is taken out
 	Keep  bool // it stays as it is if it is there
+
+	due uint64 // when its time is up; 0: never
 }
 
 // pending is what the state of a pending entry says at this moment.
@@ -109,6 +111,10 @@ func (d *Dict) Batch(ctx context.Context, changes []Change) (came, went int, err
 		return 0, 0, err
 	}
 	defer d.batch.Unlock()
+	due := dueIn(d.now(), d.TTL) // one for all: they came together, and go together
+	for i := range changes {
+		changes[i].due = due
+	}
 	b := batch{d: d}
 	if err = b.all(ctx, changes); err == nil {
 		d.happen()
@@ -346,10 +352,17 @@ func (c *call) enlist(list, entry uint64) {
 func (b *batch) one(c *call, list uint64, ch *Change) bool {
 	h := &c.h
 	h.Again()
+	c.due = ch.due
 	table, _ := c.table(ch.Key.hash)
-	entry := uint64(0)
+	slot, entry := uint64(0), uint64(0)
 	if table != 0 {
-		_, entry, _ = c.find(table, &ch.Key)
+		slot, entry, _ = c.find(table, &ch.Key)
+	}
+	if entry != 0 && c.overdue(entry) && !h.Lost() {
+		if !c.forget(table, slot, entry) {
+			return false
+		}
+		entry = 0
 	}
 	switch {
 	case h.Lost():
@@ -373,7 +386,7 @@ func (b *batch) one(c *call, list uint64, ch *Change) bool {
 	op, went := uint64(opReplace), 0
 	if ch.Gone {
 		op, went = opDelete, 1
-	} else if !c.d.NoValues && !c.prepare(&ch.Key, entry+entryValue+8*(state&stateSlot^1), ch.Value) {
+	} else if c.lasts(entry, state&stateSlot^1); !c.d.NoValues && !c.prepare(&ch.Key, entry+entryValue+8*(state&stateSlot^1), ch.Value) {
 		return false
 	}
 	h.Again()

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 	"unsafe"
 
 	"multiproc/internal/cell"
@@ -55,6 +56,7 @@ type crasher struct {
 	images   []image
 	hits     map[string]int
 	opened   int
+	now      int64 // of the clock of a dict whose entries have a time to live
 }
 
 func wholeOf(t *testing.T, seg *shm.Segment) []byte {
@@ -74,8 +76,17 @@ func newCrasher(t *testing.T, cfg Config, seed uint64, keys, long int, hits map[
 	}
 	c := &crasher{t: t, d: d, rnd: rand.New(rand.NewPCG(seed, 9)), keys: keys, long: long, hits: hits, other: other}
 	c.whole, c.survivor = wholeOf(t, seg), wholeOf(t, other)
+	c.now = 1
+	c.wind(d)
 	t.Cleanup(func() { _ = other.Close() })
 	return c
+}
+
+// wind gives a dict the clock of the crasher.
+func (c *crasher) wind(d *Dict) {
+	if d.Timed {
+		d.clock = func() int64 { return c.now }
+	}
 }
 
 func (c *crasher) hook(name string) {
@@ -112,6 +123,9 @@ func (c *crasher) play(d *Dict) error {
 	switch c.rnd.IntN(12) {
 	default:
 		k := c.key(d)
+		if d.Timed && c.rnd.IntN(2) == 0 {
+			return d.SetFor(ctx, &k, c.value(), 1+time.Duration(c.rnd.IntN(40)))
+		}
 		_, err := d.Set(ctx, &k, c.value(), Always)
 		return err
 	case 6, 7, 8:
@@ -138,6 +152,7 @@ func (c *crasher) play(d *Dict) error {
 
 // step plays a change, and then all its crashes.
 func (c *crasher) step() error {
+	c.now += c.rnd.Int64N(3)
 	before, err := c.d.contents()
 	if err != nil {
 		return err
@@ -213,6 +228,7 @@ func (c *crasher) open(img image) *Dict {
 	if err := d.Attach(c.other, mem); err != nil {
 		c.t.Fatal(err)
 	}
+	c.wind(d)
 	return d
 }
 
@@ -336,7 +352,9 @@ func (c *crasher) holds(d *Dict, before, after contents) error {
 	if err := c.reads(d, now, now); err != nil {
 		return err
 	}
+	defer func(now int64) { c.now = now }(c.now)
 	for range 6 {
+		c.now += c.rnd.Int64N(8)
 		if err := c.play(d); err != nil {
 			return fmt.Errorf("afterwards: %w", err)
 		}
@@ -387,11 +405,23 @@ func (c *call) check() error {
 		return err
 	}
 	live, all := uint64(0), uint64(0)
+	next, least, looked := c.s.load(frontNext), c.s.load(frontLeast), c.s.load(frontLook)
 	if log := c.s.load(frontLog); log != 0 {
 		for j := range c.chunks(log) {
 			chunk := c.h.Load(log + logFirst + 8*j)
 			live += c.alive(chunk)
 			all += c.entries(chunk)
+			for k := uint64(0); c.d.Timed && k < c.entries(chunk); k++ {
+				at := chunk + chunkFirst + k*c.d.entry
+				state, birth := c.h.Load(at+entryState), c.h.Load(at+entryBirth)
+				due := c.h.Load(at + entryDue + 8*(state&stateSlot))
+				if state == 0 || due == 0 {
+					continue
+				}
+				if next == 0 || next > due || birth <= looked && (least == 0 || least > due) {
+					return fmt.Errorf("entry %d has until %d, next %d; looked up to %d, least %d", birth, due, next, looked, least)
+				}
+			}
 		}
 	}
 	if count, holes := c.s.load(frontCount)>>32, c.s.load(frontHoles); count != live || holes != all-live {
@@ -412,6 +442,8 @@ func TestCrashAtEveryStore(t *testing.T) {
 		{Config{Bits: 1}, 10, 90_000, 30},
 		{Config{Bits: 0}, 1600, 30, 60},
 		{Config{Bits: 1, NoValues: true}, 60, 40, 100},
+		{Config{Bits: 0, Timed: true, TTL: time.Microsecond}, 12, 60, 150},
+		{Config{Bits: 1, Timed: true}, 150, 300, 150},
 	} {
 		for seed := range uint64(2) {
 			c := newCrasher(t, cfg.Config, seed, cfg.keys, cfg.long, hits)

@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"multiproc/internal/arena"
 	"multiproc/internal/cell"
 	"multiproc/internal/fence"
+	"multiproc/internal/machine"
 	"multiproc/internal/mperr"
 	"multiproc/internal/robust"
 	"multiproc/internal/shm"
@@ -18,8 +21,10 @@ import (
 
 // Config is what makes a dict; it stands in the header of its segment.
 type Config struct {
-	Bits     uint // of a hash choose a shard
-	NoValues bool // it is a set
+	Bits     uint          // of a hash choose a shard
+	NoValues bool          // it is a set
+	Timed    bool          // entries have a time to live
+	TTL      time.Duration // of those that Set sets, in microseconds; 0: without end
 }
 
 // Params are the parameters of a segment for a new dict.
@@ -27,6 +32,13 @@ func (c Config) Params() [4]uint64 {
 	form := uint64(c.Bits)
 	if c.NoValues {
 		form |= 1 << 8
+	}
+	if c.Timed {
+		whole := uint64(c.TTL / time.Microsecond)
+		if c.TTL%time.Microsecond != 0 {
+			whole++
+		}
+		form |= 1<<9 | whole<<10
 	}
 	return [4]uint64{form, rand.Uint64() | 1, rand.Uint64() | 1}
 }
@@ -42,7 +54,8 @@ type Dict struct {
 	space  arena.Space
 	base   unsafe.Pointer // of the segment
 	seed   [2]uint64
-	entry  uint64 // bytes of one
+	entry  uint64       // bytes of one
+	clock  func() int64 // nil: no entry's time is ever up
 	shards []shard
 	batch  robust.Lock
 }
@@ -62,13 +75,19 @@ type shard struct {
 // mapped at base.
 func (d *Dict) Attach(seg *shm.Segment, base unsafe.Pointer) error {
 	form := seg.Params[0]
-	d.Config = Config{Bits: uint(form & 0xff), NoValues: form&(1<<8) != 0}
-	if d.Bits > MaxBits || form>>9 != 0 || seg.Size < arena.FirstWindow {
+	d.Config = Config{
+		Bits: uint(form & 0xff), NoValues: form&(1<<8) != 0, Timed: form&(1<<9) != 0,
+		TTL: time.Duration(min(form>>10, math.MaxInt64/1000)) * time.Microsecond,
+	}
+	if d.Bits > MaxBits || !d.Timed && form>>9 != 0 || d.Timed && d.NoValues || seg.Size < arena.FirstWindow {
 		return fmt.Errorf("%s %s: form %#x, %d bytes: %w", seg.Kind, seg.ID, form, seg.Size, mperr.ErrCorrupt)
 	}
 	d.base, d.seed, d.entry = base, [2]uint64{seg.Params[1], seg.Params[2]}, entrySize
 	if d.NoValues {
 		d.entry = setEntry
+	}
+	if d.Timed {
+		d.entry, d.clock = timedEntry, machine.Monotonic
 	}
 	// Whoever is first says where the heap begins.
 	atomic.CompareAndSwapUint64(d.word(offTail), 0, tailAt(d.Bits))
@@ -122,11 +141,15 @@ type call struct {
 	s *shard
 	h arena.Heap // changes it, with the lock
 
+	now   int64  // entries of which the time is up by then are not there; 0: all are
+	due   uint64 // when the time of what is set is up; 0: never
+	ticks uint64 // how often the call has moved the clock
+
 	done bool // the change is made; what follows is not needed
 }
 
 func (d *Dict) callOf(s *shard) call {
-	c := call{d: d, s: s}
+	c := call{d: d, s: s, now: d.now()}
 	c.h.Space = &d.space
 	return c
 }
@@ -193,6 +216,7 @@ func (c *call) over() (over bool, err error) {
 func (c *call) begin() bool {
 	c.h.BeginHeap(c.s.back+backHeap, c.s.back+backJournal)
 	c.h.Redo()
+	c.now = c.d.now() // it may have waited
 	if gen := c.d.load(offGen); !c.h.Lost() && c.s.load(frontGen) != gen {
 		c.empty(gen)
 	}
@@ -204,7 +228,7 @@ func (c *call) empty(gen uint64) {
 	h := &c.h
 	h.Again()
 	h.Reset()
-	for _, word := range [...]uint64{frontRoot, frontFirst, frontLog, frontTable, frontHoles, frontSweep, frontList} {
+	for _, word := range [...]uint64{frontRoot, frontFirst, frontLog, frontTable, frontHoles, frontSweep, frontList, frontLook, frontNext, frontLeast} {
 		h.Set(c.s.at+word, 0)
 	}
 	h.Set(c.s.at+frontCount, uint64(uint32(h.Load(c.s.at+frontCount)+1)))
@@ -426,10 +450,13 @@ func (d *Dict) GetWord(key uint64) (value, version uint64, ok bool) {
 			switch k := at(entryKey); {
 			case k == key:
 				state := at(entryState)
-				value = at(entryValue + uintptr(8*(state&stateSlot)))
+				value, version = at(entryValue+uintptr(8*(state&stateSlot))), state>>stateVersion
+				if d.clock != nil && isOver(at(entryDue+uintptr(8*(state&stateSlot))), d.clock()) {
+					version = 0
+				}
 				fence.LoadLoad()
 				ok = state != 0 && state&statePending == 0 && value&3 != 0 && at(entryState) == state
-				return value, state >> stateVersion, ok && moves == atomic.LoadUint64(s.moves) && !v.Lost()
+				return value, version, ok && moves == atomic.LoadUint64(s.moves) && !v.Lost()
 			case k&3 == 0:
 				return 0, 0, false
 			}
@@ -448,8 +475,10 @@ func (c *call) read(entry uint64, buf []byte) (f Found, right bool) {
 	if version == 0 {
 		return Found{}, true
 	}
-	f.Value, _ = c.value(entry, slot, buf)
-	f.Version = version
+	if !c.expired(entry, slot) {
+		f.Value, _ = c.value(entry, slot, buf)
+		f.Version = version
+	}
 	fence.LoadLoad()
 	if c.h.Load(entry+entryState) != state {
 		return f, false

@@ -12,6 +12,7 @@
 //	value of an entry   the state of the entry, which says where the value is, and its version
 //	new entry           its state; slot and log lead to it before, and find it to be none
 //	deleted entry       its state
+//	entry that is over  none: its time is up, see ttl.go
 //	table split         each word of the directory for its keys: both ways lead to them
 //	several entries     the word "batch" of the dict, see batch.go
 //	all cleared         the word "gen" of the dict

@@ -33,10 +33,14 @@ const (
 //	32  holes  entries of the log that were deleted
 //	40  sweep  which chunk of the log is looked at next
 //	48  list   of entries of a batch under way
+//	56  looked entries up to that birth were looked at, see ttl.go
 //	64  root   where the directory is, and how deep, see below
 //	72  gen    as of the dict, when the shard was empty for the last time
 //	80  first  the directory of depth 0
 //	88  log    the directory of the log; 0: there is none
+//	96  table  one that was left, for the next one
+//	104 next   no entry's time is up before; 0: that of none ever is
+//	112 least  the same of the entries that were looked at, or set since
 const (
 	frontLock  = 0
 	frontClock = robust.LockSize
@@ -44,11 +48,14 @@ const (
 	frontHoles = 32
 	frontSweep = 40
 	frontList  = 48
+	frontLook  = 56
 	frontRoot  = 64
 	frontGen   = 72
 	frontFirst = 80
 	frontLog   = 88
 	frontTable = 96
+	frontNext  = 104
+	frontLeast = 112
 
 	frontSize = 128
 )
@@ -135,14 +142,20 @@ func entryOf(slot uint64) uint64 { return slot & (1<<refBits - 1) << 3 }
 //
 // The other slot has what the last change left there. A change writes to it, and then
 // the state: one store that makes value and version known.
+//
+// Where entries have a time to live two more words follow, one for each slot: when the
+// time of the value there is up, see ttl.go.
 const (
 	entryKey   = 0
 	entryState = 8
 	entryBirth = 16
 	entryValue = 24
 
-	entrySize = 40
-	setEntry  = 24 // of a set, whose entries have no values
+	entryDue = 40
+
+	entrySize  = 40
+	setEntry   = 24 // of a set, whose entries have no values
+	timedEntry = 56 // of a dict whose entries have a time to live
 
 	stateSlot    = 1
 	statePending = 2

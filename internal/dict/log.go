@@ -122,7 +122,7 @@ const sweepEvery = 32
 // it makes one chunk of several.
 func (c *call) sweep() {
 	holes, live := c.s.load(frontHoles), c.s.load(frontCount)>>32
-	if holes < 16 || holes < live/2 || c.s.load(frontClock)%sweepEvery != 0 || c.s.load(frontList) != 0 {
+	if holes < 16 || holes < live/2 || c.s.load(frontClock)%sweepEvery >= c.ticks || c.s.load(frontList) != 0 {
 		return
 	}
 	log := c.s.load(frontLog)

@@ -23,12 +23,14 @@ func (e *Entry) Identity() Identity { return identity(e.equal) }
 // once; of others nothing is said.
 func (d *Dict) Page(ctx context.Context, after uint64, limit int) ([]Entry, error) {
 	p := pager{d: d, stretches: make([]stretch, 0, len(d.shards))}
+	now := d.now() // the same for all
 	for i := range d.shards {
 		s := &d.shards[i]
 		if s.load(frontLog) == 0 || s.load(frontGen) != d.load(offGen) {
 			continue
 		}
 		x := stretch{c: d.callOf(s), last: after}
+		x.c.now = now
 		if err := x.settle(ctx); err != nil {
 			return nil, err
 		}
@@ -236,6 +238,7 @@ const lockedEntries = 64
 func (x *stretch) lock(ctx context.Context) error {
 	err := x.c.d.within(ctx, x.c.s, func(c *call) {
 		y := stretch{c: *c, last: x.last}
+		y.c.now = x.c.now
 		x.waiting = x.waiting[:0]
 		for y.seek(); y.birth != 0 && len(x.waiting) < lockedEntries && !y.c.h.Lost(); {
 			if e, ok, _ := y.read(); ok {

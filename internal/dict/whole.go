@@ -47,27 +47,43 @@ func (d *Dict) still(c *calm) bool {
 }
 
 // Len is the number of entries at one moment.
+//
+// Cost: where entries have a time to live, and that of some is up, it takes them out
+// first, and for that looks at all entries of their shards.
 func (d *Dict) Len(ctx context.Context) (n int, err error) {
 	for range tries {
 		c, ok := d.calm()
-		n = d.count()
-		if ok && d.still(&c) {
+		n, exact := d.count(d.now())
+		switch {
+		case !exact:
+			if err := d.expireAll(ctx); err != nil {
+				return 0, err
+			}
+		case ok && d.still(&c):
 			return n, nil
 		}
 	}
-	err = d.together(ctx, func([]call) { n = d.count() })
+	err = d.together(ctx, func(calls []call) {
+		exact := true
+		if n, exact = d.count(calls[0].now); !exact {
+			n = living(calls)
+		}
+	})
 	return n, err
 }
 
-// count adds the shards' counts.
-func (d *Dict) count() (n int) {
+// count adds the shards' counts. exact is false if the time of some of the entries may
+// be up.
+func (d *Dict) count(now int64) (n int, exact bool) {
 	gen := d.load(offGen)
+	exact = true
 	for i := range d.shards {
 		if s := &d.shards[i]; s.load(frontGen) == gen {
 			n += int(s.load(frontCount) >> 32)
+			exact = exact && !isOver(s.load(frontNext), now)
 		}
 	}
-	return n
+	return n, exact
 }
 
 // All reads all entries as they are at one moment, in their order.
@@ -116,6 +132,10 @@ func (d *Dict) attempt(ctx context.Context, calls []call, f func(calls []call)) 
 		}
 		ready = calls[i].begin() && ready
 	}
+	now := d.now()
+	for i := range calls {
+		calls[i].now = now // the same for all
+	}
 	if ready {
 		f(calls)
 	}
@@ -135,6 +155,9 @@ func (d *Dict) attempt(ctx context.Context, calls []call, f func(calls []call)) 
 
 // PopItem takes out the entry that was made last; false if there is none.
 func (d *Dict) PopItem(ctx context.Context) (e Entry, ok bool, err error) {
+	if err := d.expireAll(ctx); err != nil {
+		return e, false, err
+	}
 	err = d.together(ctx, func(calls []call) {
 		ok = false
 		var last *call
@@ -169,7 +192,8 @@ func (d *Dict) PopItem(ctx context.Context) (e Entry, ok bool, err error) {
 	return e, ok && err == nil, err
 }
 
-// last is the last entry of a shard, and its birth; 0 if there is none.
+// last is the last entry of a shard, and its birth; 0 if there is none. No batch is
+// under way.
 func (c *call) last() (entry, birth uint64) {
 	log := c.s.load(frontLog)
 	if log == 0 {
@@ -179,7 +203,7 @@ func (c *call) last() (entry, birth uint64) {
 		chunk := c.h.Load(log + logFirst + 8*(i-1))
 		for j := c.entries(chunk); j > 0; j-- {
 			at := chunk + chunkFirst + (j-1)*c.d.entry
-			if c.h.Load(at+entryState) != 0 {
+			if state := c.h.Load(at + entryState); state != 0 && !c.expired(at, state&stateSlot) {
 				return at, c.h.Load(at + entryBirth)
 			}
 		}

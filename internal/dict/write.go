@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"multiproc/internal/arena"
@@ -35,7 +36,7 @@ func (d *Dict) Set(ctx context.Context, k *Key, v cell.Cell, version uint64) (ok
 	if err := fits(k, v); err != nil {
 		return false, err
 	}
-	return d.change(ctx, k, v, false, version)
+	return d.change(ctx, k, v, false, version, d.TTL)
 }
 
 // fits reports whether key and value are not too large.
@@ -49,12 +50,12 @@ func fits(k *Key, v cell.Cell) error {
 // Delete takes an entry out if its version is that, and reports whether it did: not if
 // there is none.
 func (d *Dict) Delete(ctx context.Context, k *Key, version uint64) (ok bool, err error) {
-	return d.change(ctx, k, cell.Cell{}, true, version)
+	return d.change(ctx, k, cell.Cell{}, true, version, 0)
 }
 
 // change is with for the changes of one entry. It calls no function that it is given:
 // the call would be allocated.
-func (d *Dict) change(ctx context.Context, k *Key, v cell.Cell, gone bool, version uint64) (ok bool, err error) {
+func (d *Dict) change(ctx context.Context, k *Key, v cell.Cell, gone bool, version uint64, ttl time.Duration) (ok bool, err error) {
 	c := d.callOf(d.shardOf(k.hash))
 	for {
 		var o outcome
@@ -62,6 +63,7 @@ func (d *Dict) change(ctx context.Context, k *Key, v cell.Cell, gone bool, versi
 			return false, err
 		}
 		if c.begin() {
+			c.due = dueIn(c.now, ttl)
 			if gone {
 				o = c.delete(k, version)
 			} else {
@@ -89,11 +91,17 @@ func (d *Dict) change(ctx context.Context, k *Key, v cell.Cell, gone bool, versi
 func (c *call) set(k *Key, v cell.Cell, version uint64) outcome {
 	table, _ := c.table(k.hash)
 	if table != 0 {
-		if _, e, _ := c.find(table, k); e != 0 {
+		if slot, e, _ := c.find(table, k); e != 0 {
 			state := c.h.Load(e + entryState)
 			switch {
 			case state&statePending != 0:
 				return pending
+			case c.expired(e, state&stateSlot) && !c.h.Lost():
+				if version != Always && version != 0 || !c.forget(table, slot, e) {
+					return refused
+				}
+				c.insert(k, v, 0, 0)
+				return done
 			case c.h.Lost() || version != Always && version != state>>stateVersion:
 				return refused
 			}
@@ -114,6 +122,7 @@ func (c *call) set(k *Key, v cell.Cell, version uint64) outcome {
 func (c *call) tick() uint64 {
 	now := c.s.load(frontClock) + 1
 	fence.StoreRelease64(c.s.word(frontClock), now)
+	c.ticks++
 	failpoint.Hit("dict.clock")
 	return now
 }
@@ -121,6 +130,7 @@ func (c *call) tick() uint64 {
 // update gives an entry a value.
 func (c *call) update(k *Key, entry, state uint64, v cell.Cell) {
 	slot := state&stateSlot ^ 1
+	c.lasts(entry, slot)
 	if !c.d.NoValues && !c.prepare(k, entry+entryValue+8*slot, v) {
 		return
 	}
@@ -219,6 +229,9 @@ func (c *call) insert(k *Key, v cell.Cell, op, list uint64) {
 	if !c.d.NoValues {
 		words[3], words[4] = c.putValue(k, v), 0
 	}
+	if c.now != 0 {
+		c.lasts(entry, 0)
+	}
 	now := c.tick()
 	used := h.Load(table + tableUsed)
 	if h.Load(free) == 0 {
@@ -295,6 +308,9 @@ func (c *call) delete(k *Key, version uint64) outcome {
 	switch {
 	case state&statePending != 0:
 		return pending
+	case c.expired(e, state&stateSlot) && !c.h.Lost():
+		c.remove(table, slot, e)
+		return refused
 	case c.h.Lost() || version != Always && version != state>>stateVersion:
 		return refused
 	}
@@ -341,6 +357,10 @@ func (c *call) free(entry uint64) {
 // tidy does a piece of the work that was left behind by earlier changes.
 func (c *call) tidy() {
 	h := &c.h
+	if c.now != 0 {
+		c.expire(looks)
+		c.sweep()
+	}
 	switch {
 	case c.h.Lost():
 	case h.Untidy():

@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"multiproc/internal/arena"
 	"multiproc/internal/cell"
@@ -28,6 +29,7 @@ var (
 	_ driver.DictBatcher    = (*dictionary)(nil)
 	_ driver.DictClearer    = (*dictionary)(nil)
 	_ driver.DictKeyPager   = (*dictionary)(nil)
+	_ driver.DictExpirer    = (*dictionary)(nil)
 )
 
 // dictBits is how many bits choose a shard of a dict, namespaceBits of a namespace, which
@@ -151,6 +153,15 @@ func (d *dictionary) Set(ctx context.Context, key, v []byte) error {
 	defer d.Exit()
 	_, err = d.d.Set(ctx, &k, cell.Of(v), dict.Always)
 	return d.named(err)
+}
+
+func (d *dictionary) SetFor(ctx context.Context, key, v []byte, ttl time.Duration) error {
+	k, err := d.at(ctx, key)
+	if err != nil {
+		return err
+	}
+	defer d.Exit()
+	return d.named(d.d.SetFor(ctx, &k, cell.Of(v), ttl))
 }
 
 func (d *dictionary) SetVersion(ctx context.Context, key, v []byte, version uint64) (ok bool, err error) {

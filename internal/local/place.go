@@ -112,7 +112,7 @@ func (p *Place) Open(ctx context.Context, spec driver.Spec) (driver.Object, erro
 	case driver.KindBoundedSemaphore:
 		params[1] = 1
 	case driver.KindDict:
-		params = dict.Config{Bits: dictBits}.Params()
+		params = dict.Config{Bits: dictBits, Timed: spec.TTL > 0, TTL: spec.TTL}.Params()
 	case driver.KindSet:
 		params = dict.Config{Bits: dictBits, NoValues: true}.Params()
 	case driver.KindNamespace:

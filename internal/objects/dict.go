@@ -26,6 +26,12 @@ func dictType() *store.Type {
 }
 
 func newDict(s *store.Store, args store.Args) (store.Object, error) {
+	if ttl, ok, err := ttlArgs(args); ok || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		return newTimed(s, args, ttl), nil
+	}
 	d := &dict{mapping: mapping{account: accountOf(s, args)}, users: 1}
 	keys, vals, err := mergeArgs(s, "dict", args)
 	if err == nil {
@@ -51,7 +57,7 @@ func (d *dict) Repr() string { return d.repr("{", "}") }
 
 // ReprWithin implements store.Abridged.
 func (d *dict) ReprWithin(n int) string {
-	d.mu.Lock()
+	d.lock()
 	keys, vals, _ := d.page(0, max(n, 1))
 	d.mu.Unlock()
 	return pyvalue.ReprWithin(&pyvalue.Dict{Entries: pairs(keys, vals)}, runes(n))
@@ -65,6 +71,9 @@ func (d *dict) Dispose() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.end()
+	if d.lives != nil {
+		d.lives.stop()
+	}
 	d.leave()
 }
 
@@ -149,7 +158,7 @@ func (d *dict) pyPop(c *store.Call, a []store.Item) (store.Item, error) {
 }
 
 func (d *dict) isEmpty() bool {
-	d.mu.Lock()
+	d.lock()
 	defer d.mu.Unlock()
 	return d.live == 0
 }
@@ -167,7 +176,7 @@ func (d *dict) pyUpdate(c *store.Call, a []store.Item) (store.Item, error) {
 	if err != nil {
 		return none, err
 	}
-	d.mu.Lock()
+	d.lock()
 	defer d.mu.Unlock()
 	return none, d.putAll(keys, vals)
 }
@@ -243,7 +252,7 @@ func iteratorType() *store.Type {
 
 // pyIter makes an iterator, an object of its own. Go has mp.page.
 func (d *dict) pyIter(c *store.Call, a []store.Item) (store.Item, error) {
-	d.mu.Lock()
+	d.lock()
 	it := &dictIterator{d: d, size: d.live, left: d.live}
 	d.users++
 	d.mu.Unlock()
@@ -264,7 +273,7 @@ func (it *dictIterator) pyNext(*store.Call, []store.Item) (store.Item, error) {
 	if it.state == exhausted {
 		return none, pyvalue.StopIteration()
 	}
-	it.d.mu.Lock()
+	it.d.lock()
 	defer it.d.mu.Unlock()
 	if it.state == disturbed || it.d.live != it.size {
 		it.state = disturbed

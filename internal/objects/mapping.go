@@ -11,7 +11,8 @@ type mapping struct {
 	account
 	watchers
 	entries
-	texts bool // keys are texts: a namespace
+	texts bool       // keys are texts: a namespace
+	lives *lifetimes // nil: entries live until they are deleted
 }
 
 // What happened, as watchers are told.
@@ -25,6 +26,7 @@ const (
 var mappingClass = class[*mapping]{"dict", map[string]method[*mapping]{
 	"mp.get":            {ours(1), (*mapping).goGet},
 	"mp.set":            {ours(2), (*mapping).goSet},
+	"mp.setFor":         {ours(3), (*mapping).goSetFor},
 	"mp.setVersion":     {&params{form: formOurs, least: 2, most: 3}, (*mapping).goSetVersion},
 	"mp.setDefault":     {ours(2), (*mapping).goSetDefault},
 	"mp.compareAndSwap": {ours(3), (*mapping).goCompareAndSwap},
@@ -84,9 +86,21 @@ func (m *mapping) put(k hashed, v store.Item) error {
 	return nil
 }
 
+// delta is by how much the account grows if k is set to v.
+func (m *mapping) delta(k hashed, v store.Item) int {
+	delta := m.entries.delta(k, v)
+	if m.lives != nil && m.at(k.hash) == nil {
+		delta += lifetimeCost
+	}
+	return delta
+}
+
 // place is put for what has been charged.
 func (m *mapping) place(k hashed, v store.Item) {
 	r := m.set(k, v)
+	if m.lives != nil {
+		m.lives.begin(k.hash, m.lives.own)
+	}
 	key, version := r.key, r.version
 	m.emit(func() []store.Item { return []store.Item{intItem(changeSet), key, v, uintItem(version)} })
 }
@@ -117,6 +131,10 @@ func (m *mapping) putAll(keys []hashed, vals []store.Item) error {
 func (m *mapping) take(r *row) row {
 	was := m.remove(r)
 	m.refund(was.size())
+	if m.lives != nil {
+		m.lives.end(was.hash)
+		m.refund(lifetimeCost)
+	}
 	m.last++
 	version := m.last
 	m.emit(func() []store.Item { return []store.Item{intItem(changeDelete), was.key, none, uintItem(version)} })
@@ -127,6 +145,9 @@ func (m *mapping) take(r *row) row {
 func (m *mapping) takeAll() {
 	m.refund(m.size)
 	m.entries.clear()
+	if m.lives != nil {
+		m.lives.clear()
+	}
 	m.last++
 	version := m.last
 	m.emit(func() []store.Item { return []store.Item{intItem(changeClear), none, none, uintItem(version)} })
@@ -134,7 +155,7 @@ func (m *mapping) takeAll() {
 
 // find is the value of a key; ok is false if there is none.
 func (m *mapping) find(key store.Item) (v store.Item, ok bool, err error) {
-	m.mu.Lock()
+	m.lock()
 	defer m.mu.Unlock()
 	r, err := m.look(key)
 	if r == nil {
@@ -145,7 +166,7 @@ func (m *mapping) find(key store.Item) (v store.Item, ok bool, err error) {
 
 // pop removes a key and returns its value.
 func (m *mapping) pop(key store.Item) (v store.Item, ok bool, err error) {
-	m.mu.Lock()
+	m.lock()
 	defer m.mu.Unlock()
 	r, err := m.look(key)
 	if r == nil {
@@ -159,7 +180,7 @@ func noKey(key store.Item) error { return pyvalue.KeyError(key.Value()) }
 // snapshot returns the keys and values as they are now, so that they can be
 // looked at without the mutex.
 func (m *mapping) snapshot() (keys, vals []store.Item) {
-	m.mu.Lock()
+	m.lock()
 	defer m.mu.Unlock()
 	return m.all()
 }
@@ -196,7 +217,7 @@ func (m *mapping) repr(open, end string) string {
 
 // popItem is popitem of both languages.
 func (m *mapping) popItem(c *store.Call, a []store.Item) (store.Item, error) {
-	m.mu.Lock()
+	m.lock()
 	r := m.lastRow()
 	if r == nil {
 		m.mu.Unlock()
@@ -216,13 +237,13 @@ func (m *mapping) has(c *store.Call, a []store.Item) (store.Item, error) {
 }
 
 func (m *mapping) len(*store.Call, []store.Item) (store.Item, error) {
-	m.mu.Lock()
+	m.lock()
 	defer m.mu.Unlock()
 	return intItem(m.live), nil
 }
 
 func (m *mapping) clearAll(*store.Call, []store.Item) (store.Item, error) {
-	m.mu.Lock()
+	m.lock()
 	defer m.mu.Unlock()
 	m.takeAll()
 	return none, nil

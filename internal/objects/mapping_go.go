@@ -10,7 +10,7 @@ import (
 
 func (m *mapping) goGet(c *store.Call, a []store.Item) (store.Item, error) {
 	key := a[0]
-	m.mu.Lock()
+	m.lock()
 	r, err := m.look(key)
 	var v store.Item
 	var version uint64
@@ -32,7 +32,7 @@ func (m *mapping) goSet(c *store.Call, a []store.Item) (store.Item, error) {
 	if err != nil {
 		return none, err
 	}
-	m.mu.Lock()
+	m.lock()
 	defer m.mu.Unlock()
 	return none, m.put(k, a[1])
 }
@@ -49,7 +49,7 @@ func (m *mapping) goSetVersion(c *store.Call, a []store.Item) (store.Item, error
 	if err != nil {
 		return none, err
 	}
-	m.mu.Lock()
+	m.lock()
 	defer m.mu.Unlock()
 	if err := m.sure(k); err != nil {
 		return none, err
@@ -80,7 +80,7 @@ func (m *mapping) goSetDefault(c *store.Call, a []store.Item) (store.Item, error
 
 // setDefault is setdefault of both languages.
 func (m *mapping) setDefault(k hashed, v store.Item) (store.Item, error) {
-	m.mu.Lock()
+	m.lock()
 	defer m.mu.Unlock()
 	if r := m.at(k.hash); r != nil {
 		return r.value, nil
@@ -94,7 +94,7 @@ func (m *mapping) goCompareAndSwap(c *store.Call, a []store.Item) (store.Item, e
 		return none, err
 	}
 	old, v := newMatcher(a[1]), own(a[2])
-	m.mu.Lock()
+	m.lock()
 	defer m.mu.Unlock()
 	r := m.at(k.hash)
 	if r == nil {
@@ -112,7 +112,7 @@ func (m *mapping) goAdd(c *store.Call, a []store.Item) (store.Item, error) {
 		return none, err
 	}
 	delta := a[1]
-	m.mu.Lock()
+	m.lock()
 	defer m.mu.Unlock()
 	var v store.Item
 	if r := m.at(k.hash); r == nil {
@@ -160,7 +160,7 @@ func (m *mapping) goSetAll(c *store.Call, a []store.Item) (store.Item, error) {
 	if err != nil {
 		return none, err
 	}
-	m.mu.Lock()
+	m.lock()
 	defer m.mu.Unlock()
 	return none, m.putAll(hashes, vals)
 }
@@ -170,7 +170,7 @@ func (m *mapping) goPage(c *store.Call, a []store.Item) (store.Item, error) {
 	if err != nil {
 		return none, err
 	}
-	m.mu.Lock()
+	m.lock()
 	keys, vals, next := m.page(cursor, limit)
 	m.mu.Unlock()
 	if err := spend(c, 2*(copyCost(c, keys)+copyCost(c, vals))); err != nil {
@@ -180,9 +180,13 @@ func (m *mapping) goPage(c *store.Call, a []store.Item) (store.Item, error) {
 }
 
 func (m *mapping) goPageKeys(c *store.Call, a []store.Item) (store.Item, error) {
+	m.lock()
+	m.mu.Unlock()
 	return m.pageKeys(&m.mu, c)
 }
 
 func (m *mapping) goWatch(c *store.Call, a []store.Item) (store.Item, error) {
+	m.lock() // what is over by now is no news
+	m.mu.Unlock()
 	return m.watch(&m.mu, c)
 }

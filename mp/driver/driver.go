@@ -58,6 +58,10 @@ type Spec struct {
 	// Attempts times and not acknowledged; nil: it is lent again.
 	DeadLetter Object
 	Attempts   int
+	// TTL is for how long an entry of a dict lives from when it was last set, unless
+	// SetFor has said something else; 0: it has no end, and there is no SetFor. Only
+	// dicts that implement DictExpirer can be asked for it.
+	TTL time.Duration
 }
 
 // DefaultLease is for how long an item is lent unless the queue's maker has said

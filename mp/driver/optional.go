@@ -85,6 +85,17 @@ type DictWatcher interface {
 	Watch(ctx context.Context) iter.Seq2[Change, error]
 }
 
+// DictExpirer gives entries a time to live, in a dict that was made with Spec.TTL: every
+// change of an entry's value begins a new one. When it is up the entry is as good as
+// deleted: no call that begins later sees it, it has no version, and Len does not count
+// it; watchers are told of a deletion when the place notices. It is not built.
+type DictExpirer interface {
+	// SetFor is Set with a time to live of the entry's own, up to the next change of
+	// its value. ErrValue if ttl is not above 0; an error that wraps
+	// errors.ErrUnsupported if the dict was made without Spec.TTL.
+	SetFor(ctx context.Context, key, v []byte, ttl time.Duration) error
+}
+
 // ListSwapper is as DictSwapper.
 type ListSwapper interface {
 	CompareAndSwap(ctx context.Context, i int, old, v []byte) (bool, error) // ErrIndex

@@ -56,6 +56,8 @@ var Edit = mp.Proc(func(ctx context.Context, e editing) error {
 		case "batch":
 			v := valued(r, -1)
 			err = e.D.SetBatch(ctx, map[int]string{-1: v, -2: v, key: valued(r, key)})
+		case "timed": // each has less time than all before
+			err = e.D.SetFor(ctx, key, valued(r, key), time.Hour-time.Duration(i)*time.Second/10)
 		case "clear":
 			err = errors.Join(e.D.Set(ctx, key, valued(r, key)), e.D.Clear(ctx))
 		}
@@ -66,9 +68,9 @@ var Edit = mp.Proc(func(ctx context.Context, e editing) error {
 	return errAlive
 }, mp.Named("edit"))
 
-func newEditing(t *testing.T) editing {
+func newEditing(t *testing.T, opts ...mp.Option) editing {
 	t.Helper()
-	d, err := mp.NewDict[int, string]()
+	d, err := mp.NewDict[int, string](opts...)
 	e := editing{D: closing(t, d, err), Seed: rand.Uint64()}
 	r := rand.New(rand.NewPCG(e.Seed, 4))
 	for key := range editKeys {
@@ -129,6 +131,13 @@ func editor(t *testing.T, point string) {
 		die(t, Edit, e.at(do, point, 1+rand.IntN(300)))
 		e.sound(t)
 	}
+}
+
+// timer dies when it has written down when the time of an entry is up.
+func timer(t *testing.T, point string) {
+	e := newEditing(t, mp.WithTTL(2*time.Hour))
+	die(t, Edit, e.at("timed", point, 1+rand.IntN(300)))
+	e.sound(t)
 }
 
 // grower dies when a table is used again for another.

@@ -173,6 +173,7 @@ func covered() map[string]func(*testing.T, string) {
 	add(condSweeper, "cond.swept")
 	add(condPasser, "cond.passed")
 	add(editor, "arena.written", "arena.committed", "arena.applied", "arena.done", "dict.clock", "dict.updated", "dict.filled")
+	add(timer, "dict.least", "dict.due")
 	add(redoer, "arena.redone")
 	add(grower, "dict.table")
 	add(batcher, "dict.batch", "dict.batched", "dict.finished")

@@ -39,6 +39,7 @@ func Run(t *testing.T, open func(t *testing.T) driver.Place) {
 		{"pages", driver.KindDict, pageTests},
 		{"namespace", driver.KindNamespace, namespaceTests},
 		{"watch", driver.KindDict, watchTests},
+		{"time to live", driver.KindDict, ttlTests},
 		{"list", driver.KindList, listTests},
 		{"slices", driver.KindList, sliceTests},
 		{"set", driver.KindSet, setTests},

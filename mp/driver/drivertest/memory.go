@@ -164,7 +164,7 @@ func (s *Store) make(spec driver.Spec) any {
 	case driver.KindQueue:
 		return &queue{size: spec.Size, bytes: spec.Bytes, leases: leasesOf(spec)}
 	case driver.KindDict:
-		return &dict{}
+		return &dict{ttl: spec.TTL}
 	case driver.KindNamespace:
 		return &dict{texts: true}
 	case driver.KindSet:

@@ -2,8 +2,11 @@ package drivertest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
+	"slices"
+	"time"
 
 	"multiproc/internal/mperr"
 	"multiproc/internal/pyvalue"
@@ -13,7 +16,8 @@ import (
 // dict is the body of a dict.
 type dict struct {
 	entries
-	texts bool // keys are texts: a namespace
+	texts bool          // keys are texts: a namespace
+	ttl   time.Duration // of an entry, unless something else is said; 0: it has no end
 }
 
 // keyed makes a key of bytes.
@@ -58,9 +62,43 @@ func (h *dictHandle) there(ctx context.Context, key []byte, f func(x *entry) err
 	})
 }
 
+// do is that of the handle, after the entries were taken out whose time is up.
+func (h *dictHandle) do(ctx context.Context, f func() error) error {
+	return h.handle.do(ctx, func() error {
+		h.expire()
+		return f()
+	})
+}
+
+// expire takes out the entries whose time is up. The lock is held.
+func (h *dictHandle) expire() {
+	now := time.Now()
+	for _, x := range slices.Clone(h.d.order) {
+		if !x.due.IsZero() && !x.due.After(now) {
+			h.delete(x)
+		}
+	}
+}
+
+// lasts gives an entry a time to live. The lock is held.
+func (h *dictHandle) lasts(x *entry, ttl time.Duration) {
+	if ttl <= 0 {
+		return
+	}
+	x.due = time.Now().Add(ttl)
+	s := h.session.store
+	time.AfterFunc(ttl, func() { // for those who watch
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		h.expire()
+		s.tell()
+	})
+}
+
 // set and delete change an entry and tell the watchers.
 func (h *dictHandle) set(k hashed, v []byte) {
 	x := h.d.set(h.session.store, k, v)
+	h.lasts(x, h.d.ttl)
 	h.o.emit(driver.Change{Key: x.given, Value: v, Version: x.version})
 }
 
@@ -80,6 +118,20 @@ func (h *dictHandle) Get(ctx context.Context, key []byte) (v driver.Versioned, e
 func (h *dictHandle) Set(ctx context.Context, key, v []byte) error {
 	return h.at(ctx, key, func(k hashed, _ *entry) error {
 		h.set(k, v)
+		return nil
+	})
+}
+
+func (h *dictHandle) SetFor(ctx context.Context, key, v []byte, ttl time.Duration) error {
+	return h.at(ctx, key, func(k hashed, _ *entry) error {
+		switch {
+		case h.d.ttl <= 0:
+			return fmt.Errorf("it was made without a time to live: %w", errors.ErrUnsupported)
+		case ttl <= 0:
+			return fmt.Errorf("a time to live of %v: %w", ttl, mperr.ErrValue)
+		}
+		h.set(k, v)
+		h.lasts(h.d.byKey[k.of], ttl)
 		return nil
 	})
 }

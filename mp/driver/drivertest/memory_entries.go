@@ -2,6 +2,7 @@ package drivertest
 
 import (
 	"slices"
+	"time"
 
 	"multiproc/internal/interchange"
 	"multiproc/internal/pyvalue"
@@ -20,6 +21,7 @@ type entry struct {
 	v       []byte
 	place   uint64 // in the order: grows
 	version uint64
+	due     time.Time // when its time is up; zero: never
 }
 
 // hashed is a key as it was given, with what makes it equal to others.

@@ -81,7 +81,7 @@ func (m *timedModel) put(key, v int, ttl time.Duration) {
 func (m *timedModel) step(keys int) {
 	t, d, key, v := m.t, m.d, m.rnd.IntN(keys), m.rnd.IntN(1<<30)
 	k := (&model{d: d}).key(key)
-	was, there := m.value[key]
+	_, there := m.value[key]
 	switch m.rnd.IntN(12) {
 	case 0, 1, 2, 3:
 		ttl := 1 + time.Duration(m.rnd.IntN(3*keys))
@@ -162,7 +162,7 @@ func (m *timedModel) step(keys int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	was, there = m.value[key]
+	was, there := m.value[key]
 	if got, _ := f.Value.Int(); there != (f.Version != 0) || there && int(got) != was {
 		t.Fatalf("get %d: %d of version %d, want %d, %v", key, got, f.Version, was, there)
 	}

@@ -149,7 +149,7 @@ type call struct {
 }
 
 func (d *Dict) callOf(s *shard) call {
-	c := call{d: d, s: s, now: d.now()}
+	c := call{d: d, s: s}
 	c.h.Space = &d.space
 	return c
 }
@@ -374,6 +374,7 @@ const tries = 8
 // been used again (arena.View.Moves).
 func (d *Dict) Get(ctx context.Context, k *Key, buf []byte) (f Found, err error) {
 	c := d.callOf(d.shardOf(k.hash))
+	c.now = d.now() // not in callOf, which is to be inlined
 	for range tries {
 		moves := c.h.Moves(c.s.back + backHeap)
 		gen := d.load(offGen)
@@ -475,7 +476,7 @@ func (c *call) read(entry uint64, buf []byte) (f Found, right bool) {
 	if version == 0 {
 		return Found{}, true
 	}
-	if !c.expired(entry, slot) {
+	if c.now == 0 || !c.expired(entry, slot) {
 		f.Value, _ = c.value(entry, slot, buf)
 		f.Version = version
 	}

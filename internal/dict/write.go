@@ -96,7 +96,7 @@ func (c *call) set(k *Key, v cell.Cell, version uint64) outcome {
 			switch {
 			case state&statePending != 0:
 				return pending
-			case c.expired(e, state&stateSlot) && !c.h.Lost():
+			case c.now != 0 && c.expired(e, state&stateSlot) && !c.h.Lost():
 				if version != Always && version != 0 || !c.forget(table, slot, e) {
 					return refused
 				}
@@ -130,7 +130,9 @@ func (c *call) tick() uint64 {
 // update gives an entry a value.
 func (c *call) update(k *Key, entry, state uint64, v cell.Cell) {
 	slot := state&stateSlot ^ 1
-	c.lasts(entry, slot)
+	if c.now != 0 {
+		c.lasts(entry, slot)
+	}
 	if !c.d.NoValues && !c.prepare(k, entry+entryValue+8*slot, v) {
 		return
 	}

@@ -1,11 +1,8 @@
 package arena
 
 import (
-	"fmt"
 	"math/bits"
 	"sync/atomic"
-
-	"multiproc/internal/mperr"
 )
 
 // What a heap has in shared memory: HeapSize bytes at a multiple of 64, all zero at
@@ -77,12 +74,13 @@ const MaxBlock = 1<<32 - 1<<20
 // nobody's.
 type Heap struct {
 	Tx
-	words uint64 // where they are
+	words  uint64 // where they are
+	hollow uint64 // a run of which Free took the last living block
 }
 
 // BeginHeap makes h a heap whose words are there, and whose journal stands there.
 func (h *Heap) BeginHeap(words, journal uint64) {
-	h.words = words
+	h.words, h.hollow = words, 0
 	h.Begin(journal)
 }
 
@@ -263,6 +261,9 @@ func (h *Heap) Free(off uint64) {
 	h.Set(head, h.Get(head)|deadBlock)
 	n := blockBytes(b.Len)
 	h.Add(b.run+runDead, n)
+	if h.Get(b.run+runDead)+runHead == h.Load(b.run+runSize) && b.run != h.get(heapRuns) {
+		h.hollow = b.run
+	}
 	switch {
 	case h.Load(b.run+runEnd) == single:
 		h.add(heapDead, h.Load(b.run+runSize)-runHead)
@@ -321,6 +322,28 @@ func (h *Heap) Next(r *Run) (off uint64, b Block, ok bool) {
 		}
 	}
 	return 0, Block{}, false
+}
+
+// Hollow is the run of which a Free, in a transaction that is over, took the last living
+// block, for Release; false if there was none since the last call. If it was several it is
+// one of them: the others are found by Worst.
+func (h *Heap) Hollow() (r Run, ok bool) {
+	run := h.hollow
+	if h.hollow = 0; run == 0 || h.Lost() {
+		return Run{}, false
+	}
+	return Run{at: run, size: h.Load(run + runSize)}, true
+}
+
+// Sparse reports whether the block at off stands in a run that could be used again in
+// good part if its living blocks were moved elsewhere: for who goes through all blocks,
+// as he does not know from the runs who refers to them.
+func (h *Heap) Sparse(off uint64) bool {
+	run := h.BlockAt(off).run
+	if run == h.Load(h.words+heapRuns) || h.Load(run+runEnd) == single {
+		return false
+	}
+	return h.Load(run+runDead) > h.Load(run+runSize)/4
 }
 
 // Release makes an empty run of one that has no living block; it does nothing with
@@ -427,63 +450,4 @@ func (h *Heap) Trim() bool {
 	h.set(heapBare, run)
 	h.add(heapIdle, -size)
 	return h.Commit()
-}
-
-// Size is how many bytes the heap has in runs with blocks, and how many of them no
-// living block has.
-func (h *Heap) Size() (size, dead uint64) {
-	return h.Load(h.words + heapSize), h.Load(h.words + heapDead)
-}
-
-// Check walks over all runs and compares what is counted with what is there. Nobody
-// changes anything meanwhile. The error means nothing if the view was lost.
-func (h *Heap) Check() error {
-	size, dead, idle := uint64(0), uint64(0), uint64(0)
-	last, first := uint64(0), h.Load(h.words+heapRuns)
-	for run, n := first, 0; run != 0 && n < maxRuns; run, n = h.Load(run+runNext), n+1 {
-		last = run
-		got, gone := h.Load(run+runSize), h.Load(run+runDead)
-		size += got
-		end := h.Load(run + runEnd)
-		if end == single {
-			b := h.BlockAt(run + runHead + blockHead)
-			if b.Dead {
-				dead += got - runHead
-			}
-			if want := got - runHead - blockBytes(b.Len); !b.Dead && gone != want || b.Dead && gone != got-runHead {
-				return fmt.Errorf("run %#x of %d bytes for the block %+v has %d dead: %w", run, got, b, gone, mperr.ErrCorrupt)
-			}
-			continue
-		}
-		sum := run + got - end
-		if run == first {
-			sum, end = 0, h.Load(h.words+heapFill)
-		} else {
-			dead += gone
-		}
-		for at := run + runHead; at < end; {
-			b := h.BlockAt(at + blockHead)
-			n := blockBytes(b.Len)
-			if b.run != run || at+n > end {
-				return fmt.Errorf("run %#x has no block at %#x: %w", run, at, mperr.ErrCorrupt)
-			}
-			if b.Dead {
-				sum += n
-			}
-			at += n
-		}
-		if gone != sum {
-			return fmt.Errorf("run %#x of %d bytes has %d dead, of which %d were found: %w", run, got, gone, sum, mperr.ErrCorrupt)
-		}
-	}
-	for run, n := h.Load(h.words+heapSpare), 0; run != 0 && n < maxRuns; run, n = h.Load(run+runNext), n+1 {
-		idle += h.Load(run + runSize)
-	}
-	words := [...]uint64{size, dead, idle, last}
-	for i, off := range [...]uint64{heapSize, heapDead, heapIdle, heapLast} {
-		if is := h.Load(h.words + off); is != words[i] {
-			return fmt.Errorf("the heap's word %d is %d, it must be %d: %w", off, is, words[i], mperr.ErrCorrupt)
-		}
-	}
-	return nil
 }

@@ -98,3 +98,70 @@ func TestLostAllocStoresNothing(t *testing.T) {
 		}
 	})
 }
+
+// Who frees the last living block of a run hears of it, and whose run is thinly lived in,
+// too; Living has those that are left.
+func TestHollow(t *testing.T) {
+	s := make(sheet, sheetSize+8)
+	if off := uintptr(unsafe.Pointer(&s[0])) & 7; off != 0 {
+		s = s[8-off:]
+	}
+	s = s[:sheetSize]
+	sp := newSpace(t, s)
+	*sp.tail = 4096
+	const n = 100 // three of them fill a run of 512 bytes
+	var blocks []uint64
+	for range 10 {
+		do(t, sp, func(h *Heap) {
+			if !h.Ensure(n, 1) {
+				return
+			}
+			if off := h.Alloc(n, 1, 7); h.Commit() {
+				blocks = append(blocks, off)
+			}
+		})
+	}
+	h := &Heap{Tx: Tx{View: View{Space: sp}}}
+	h.BeginHeap(sheetHeap, sheetJournal)
+	run := func(i int) uint64 { return h.BlockAt(blocks[i]).run }
+	free := func(i int) {
+		h.Again()
+		h.Free(blocks[i])
+		if !h.Commit() {
+			t.Fatalf("block %d was not freed", i)
+		}
+	}
+	last := 0
+	for run(last) == run(0) {
+		last++
+	}
+	if h.Sparse(blocks[0]) || last < 2 || h.Sparse(blocks[9]) {
+		t.Fatalf("a full run, of %d blocks, is sparse: %v, %v", last, h.Sparse(blocks[0]), h.Sparse(blocks[9]))
+	}
+	for i := range last - 1 {
+		free(i)
+	}
+	if _, ok := h.Hollow(); ok || !h.Sparse(blocks[last-1]) {
+		t.Errorf("one of %d blocks lives: hollow %v, sparse %v", last, ok, h.Sparse(blocks[last-1]))
+	}
+	free(last - 1)
+	size, _ := h.Size()
+	r, ok := h.Hollow()
+	if _, again := h.Hollow(); !ok || again || r.at != run(0) {
+		t.Fatalf("no block lives: %v, then %v; %+v, want %#x", ok, again, r, run(0))
+	}
+	h.Release(r)
+	if now, _ := h.Size(); now >= size {
+		t.Errorf("the run of %d bytes was not released: %d bytes, then %d", r.size, size, now)
+	}
+	living := map[uint64]bool{}
+	h.Living(func(off uint64, b Block) { living[off] = b.Len == n && b.Owner == 7 })
+	for i, off := range blocks {
+		if living[off] != (i >= last) {
+			t.Errorf("block %d of %d: living %v", i, len(blocks), living[off])
+		}
+	}
+	if err := h.Check(); err != nil || len(living) != len(blocks)-last {
+		t.Errorf("%d blocks live, %v", len(living), err)
+	}
+}

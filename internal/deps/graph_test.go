@@ -17,7 +17,7 @@ var storeys = [][]string{
 	{"internal/mperr", "internal/cbor", "internal/cell", "internal/failpoint", "internal/fence", "internal/pin", "internal/randtype", "internal/tlstest"}, // leaves: they import nothing but each other's errors
 	{"internal/pyvalue"}, // the model of a manager's values
 	{"internal/futex", "internal/shm", "internal/fdpass", "internal/spawn", "internal/busypoll", "internal/peer", "internal/machine", "internal/budget"}, // the operating system
-	{"internal/robust", "internal/table", "internal/ring", "internal/ledger", "internal/arena", "internal/dict"},                                         // structures in shared memory
+	{"internal/robust", "internal/table", "internal/ring", "internal/ledger", "internal/arena", "internal/dict", "internal/list"},                        // structures in shared memory
 	{"internal/codec", "internal/wire", "internal/fdbroker", "internal/interchange", "internal/pickle", "internal/pyconn", "internal/frames"},            // meaning
 	{"internal/endpoint"},                          // what both ends of a connection to a manager share
 	{"internal/store"},                             // what a manager's objects have in common
@@ -41,6 +41,7 @@ var beside = map[string][]string{
 	"internal/ring":        {"internal/robust"},
 	"internal/ledger":      {"internal/robust", "internal/table"},
 	"internal/dict":        {"internal/robust", "internal/arena"},
+	"internal/list":        {"internal/robust", "internal/arena"},
 	"internal/fdbroker":    {"internal/wire"},
 	"internal/interchange": {"internal/codec"},
 	"internal/pyconn":      {"internal/pyconn"},                // its test helpers

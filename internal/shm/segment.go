@@ -55,9 +55,10 @@ const (
 	KindOnce
 	KindDict
 	KindSet
+	KindList
 )
 
-var kindNames = [...]string{"", "family table", "queue", "pipe", "value", "array", "counter", "mutex", "raw value", "raw array", "recursive mutex", "semaphore", "event", "barrier", "rwmutex", "cond", "waitgroup", "once", "dict", "set"}
+var kindNames = [...]string{"", "family table", "queue", "pipe", "value", "array", "counter", "mutex", "raw value", "raw array", "recursive mutex", "semaphore", "event", "barrier", "rwmutex", "cond", "waitgroup", "once", "dict", "set", "list"}
 
 func (k Kind) String() string {
 	if int(k) < len(kindNames) && k != 0 {

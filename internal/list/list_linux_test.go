@@ -1,12 +1,14 @@
 package list
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
 
 	"multiproc/internal/cell"
+	"multiproc/internal/mperr"
 )
 
 // A model of a list: random calls, and what they must return.
@@ -203,6 +205,20 @@ func TestVersions(t *testing.T) {
 	}
 	if ok, there, err := l.Set(ctx, 99, intCell(5), Always); ok || there || err != nil {
 		t.Errorf("%v, %v, %v beyond the end", ok, there, err)
+	}
+}
+
+// A span that is not in the list is an error, and the lock is free afterwards.
+func TestSpan(t *testing.T) {
+	l, _ := newList(t)
+	for _, c := range [][2]int{{0, 1}, {-1, 0}, {1, 0}} {
+		err := l.Splice(ctx, func(int) (int, int, error) { return c[0], c[1], nil }, nil)
+		if !errors.Is(err, mperr.ErrIndex) {
+			t.Errorf("%v of an empty list: %v", c, err)
+		}
+	}
+	if err := l.Append(ctx, intCell(1)); err != nil {
+		t.Error(err)
 	}
 }
 

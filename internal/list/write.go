@@ -146,6 +146,7 @@ func (l *List) Pop(ctx context.Context, i int) (v cell.Cell, ok bool, err error)
 
 // Splice puts items in the place of those from i up to j, which span says of the length;
 // it may be called more than once, with the lock. Whatever the number, it is one change.
+// The error of a span that is not in the list wraps mperr.ErrIndex.
 //
 // Cost: that of the items, those that go aside, and some 10 µs.
 func (l *List) Splice(ctx context.Context, span func(n int) (i, j int, err error), vs []cell.Cell) error {
@@ -157,7 +158,12 @@ func (l *List) Splice(ctx context.Context, span func(n int) (i, j int, err error
 		body := l.load(offBody)
 		n := c.length(body)
 		var i, j int
-		if i, j, failed = span(int(n)); failed == nil && !c.h.Lost() {
+		i, j, failed = span(int(n))
+		switch {
+		case failed != nil || c.h.Lost():
+		case i < 0 || j < i || uint64(j) > n:
+			failed = fmt.Errorf("items %d to %d of %d: %w", i, j, n, mperr.ErrIndex)
+		default:
 			c.replace(body, n, i, j, vs)
 		}
 	})
@@ -170,9 +176,6 @@ func (l *List) Splice(ctx context.Context, span func(n int) (i, j int, err error
 
 // replace is Splice, with the lock.
 func (c *call) replace(body, length uint64, i, j int, vs []cell.Cell) {
-	if i < 0 || j < i || uint64(j) > length {
-		panic("list: a span beyond the list")
-	}
 	if i == j && len(vs) == 0 {
 		c.done = true
 		return

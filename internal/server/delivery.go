@@ -57,7 +57,7 @@ func (o *delivery) sendSized(size int, encode func(dst []byte) ([]byte, error)) 
 	if o.over {
 		return false, nil
 	}
-	if o.ledger.Buf, err = o.memory.reserve(o.ledger.Buf, size); err != nil {
+	if err := o.memory.reserve(o.ledger.Buf, size); err != nil {
 		return true, err
 	}
 	defer func() { o.memory.settle(o.ledger.Buf) }()

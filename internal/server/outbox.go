@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"net"
-	"slices"
 	"sync"
 	"syscall"
 
@@ -70,7 +69,7 @@ func (o *outbox) sendSized(size int, encode func(dst []byte) ([]byte, error)) (s
 	if o.err != nil {
 		return false, nil
 	}
-	if o.buf, err = o.memory.reserve(o.buf, size); err != nil {
+	if err := o.memory.reserve(o.buf, size); err != nil {
 		return true, err
 	}
 	defer func() { o.memory.settle(o.buf) }()
@@ -255,20 +254,18 @@ type outMemory struct {
 }
 
 // reserve charges what a frame of about size bytes will take behind what is in
-// buf, and makes room for it. A buffer grows by copying, so that both are there for a
-// moment; if it grew by steps, as the frame is written, each step would leave garbage
-// that nobody is charged for.
-func (m *outMemory) reserve(buf []byte, size int) ([]byte, error) {
+// buf. A buffer grows by copying, so that both are there for a moment.
+func (m *outMemory) reserve(buf []byte, size int) error {
 	if size <= cap(buf)-len(buf) || len(buf)+size <= keepOut {
-		return buf, nil
+		return nil
 	}
 	most := 2*size + len(buf)
 	if err := m.share.Take(most); err != nil {
 		m.short = true
-		return buf, err
+		return err
 	}
 	m.charged += most
-	return slices.Grow(buf, size), nil
+	return nil
 }
 
 // settle makes the charge what the buffers are.

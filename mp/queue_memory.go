@@ -27,7 +27,7 @@ type memoryQueue[T any] struct {
 	lending bool            // the segment has room for what is lent
 	dead    *memoryQueue[T] // a handle of its own to where dead letters go; nil: nowhere
 	grave   *grave[T]       // nil: it does not lend
-	room    sync.Pool       // of *[]Delivery[T], see delivery
+	room    sync.Pool       // of *[]Delivery[T], see receiveNow
 }
 
 // newMemoryQueue makes a queue for n items.

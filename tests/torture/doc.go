@@ -6,9 +6,10 @@
 //	go run multiproc/tests/torture -for 1h -only dict
 //	go run multiproc/tests/torture -seed 17 -rounds 1 -only 'queue in memory'
 //
-// A round is a handful of processes, some hundred calls, and one or two SIGKILLs. Each
-// process writes a call down before it makes it and the answer when it has it, to a file
-// that outlives it. A call under way at a kill is a maybe: it may have happened at any time
+// A round is four processes, some hundred calls, and two SIGKILLs. Each process writes a
+// call down before it makes it and the answer when it has it, in memory that outlives it.
+// A seed gives the same calls and the same deaths again, but not the same moments: these
+// are the machine's. A call under way at a kill is a maybe: it may have happened at any time
 // since, or never. Death is a call, too: that of whoever gives back what the dead had. After
 // a round the parent looks at what is there, and that is the last part of the history.
 //

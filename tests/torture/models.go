@@ -20,6 +20,7 @@ const (
 	swap
 	pop
 	setDefault
+	insert
 	putItem
 	take
 	receive
@@ -33,7 +34,7 @@ const (
 )
 
 var names = [...]string{
-	"get", "set", "remove", "add", "swap", "pop", "setDefault", "put", "take", "receive", "ack", "nack", "acquire",
+	"get", "set", "remove", "add", "swap", "pop", "setDefault", "insert", "put", "take", "receive", "ack", "nack", "acquire",
 	"release", "setAll", "copyAll", "death",
 }
 
@@ -107,6 +108,8 @@ func cellStep(s cell, o op, _ bool) (cell, answer) {
 			return cell{true, o.more}, answer{ok: true}
 		}
 		return s, answer{}
+	case insert:
+		return cell{there: true}, answer{ok: !s.there}
 	case setDefault:
 		if !s.there {
 			s = cell{true, o.arg}

@@ -5,6 +5,7 @@ package main
 import (
 	"math"
 	"testing"
+	"time"
 
 	"github.com/anishathalye/porcupine"
 
@@ -91,7 +92,7 @@ func TestModels(t *testing.T) {
 func TestRound(t *testing.T) {
 	for i := range subjects {
 		var sum totals
-		if err := round(t.Context(), i, place{name: "memory", within: 5000, calls: 20}, 1, &sum); err != nil {
+		if err := round(t.Context(), i, place{name: "memory", within: 5 * time.Microsecond, calls: 20}, 1, &sum); err != nil {
 			t.Error(err)
 		}
 		if sum.rounds != 1 || sum.violations != 0 {

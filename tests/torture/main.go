@@ -9,216 +9,110 @@ import (
 	"fmt"
 	"log"
 	"math"
-	"math/rand/v2"
 	"os"
 	"regexp"
+	"slices"
+	"strings"
 	"time"
 
-	"github.com/anishathalye/porcupine"
-	"golang.org/x/sys/unix"
-
+	"multiproc/manager"
 	"multiproc/mp"
 )
 
-// job is the work of one process.
-type job struct {
-	Things  things
-	Subject int
-	Client  int
-	Calls   int
-	Seed    uint64
-	Fatal   int // during this call the process kills itself; negative: it does not
-	Within  time.Duration
-	Gate    *mp.Barrier // all begin together
-	Journal *os.File
+// part is one way to look for faults. It has so many shares of the time.
+type part struct {
+	name   string
+	shares int
+	checks func(e *env) ([]*check, error)
 }
 
-// play makes random calls, and writes them down.
-func play(ctx context.Context, j job) error {
-	s := &subjects[j.Subject]
-	p := &player{things: &j.Things, loans: map[int]*mp.Delivery[int]{}}
-	w, err := openJournal(j.Journal, j.Client)
-	if err != nil {
-		return err
-	}
-	rnd := rand.New(rand.NewPCG(j.Seed, uint64(j.Client)))
-	if _, err := j.Gate.Wait(ctx); err != nil {
-		return err
-	}
-	for start := now()/tick + 2; now()/tick < start; { // closer together than they wake up
-	}
-	for i := range j.Calls {
-		o := s.next(rnd, p.has)
-		o.client = j.Client
-		if i == j.Fatal {
-			go die(time.Duration(rnd.Int64N(int64(j.Within))))
-		}
-		if err := w.do(o, func(o op) (answer, error) { return s.call(ctx, p, o) }); err != nil {
-			return err
-		}
-	}
-	if j.Fatal >= 0 {
-		select {} // it comes
-	}
-	return nil
+var parts = []part{
+	{"differential", 1, differential},
+	{"histories", 3, histories},
 }
 
-// die kills this process, most likely in the middle of a call: it does not sleep until
-// then, which would take longer than the calls that are left.
-func die(after time.Duration) {
-	for began := time.Now(); time.Since(began) < after; {
-	}
-	_ = unix.Kill(os.Getpid(), unix.SIGKILL)
+// check is what is done again and again with one kind of object: a line of the table.
+type check struct {
+	object string
+	// round is all that a seed stands for. An error is a violation, as is what the round
+	// itself counts as one.
+	round func(ctx context.Context, seed uint64, sum *tally) error
+	once  bool // a round takes minutes: one is enough, whatever there is of time
+	sum   tally
 }
 
-var Play = mp.Proc(play)
-
-const (
-	players = 4
-	kills   = 2 // in a round
-
-	tick   = int64(time.Millisecond)
-	decide = 5 * time.Second // for one history
-)
-
-// totals are what all rounds have come to.
-type totals struct {
-	rounds, calls, maybes, kills, undecided, violations int
-	longest                                             time.Duration // until the dead had given back what they had
+// tally is what rounds have come to.
+type tally struct {
+	rounds, calls, maybes, images, kills, undecided, violations int
+	longest                                                     time.Duration // until the dead had given back what they had
 }
 
-// round is one history of one subject.
-func round(ctx context.Context, which int, at place, seed uint64, sum *totals) (err error) {
-	s := &subjects[which]
-	var t things
-	if err := s.open(&t, at.options...); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, t.close()) }()
-	rnd := rand.New(rand.NewPCG(seed, 0))
-	var list []porcupine.Operation
-	var failed error
-	gate, err := mp.NewBarrier(players)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, gate.Close()) }()
-	type player struct {
-		p *mp.Process[mp.None]
-		j *journal
-	}
-	var all []player
-	for i := range players {
-		j, err := newJournal(1+i, at.calls)
-		if err != nil {
-			return err
-		}
-		fatal := -1
-		if i < kills {
-			fatal = rnd.IntN(at.calls)
-			sum.kills++
-		}
-		p, err := Play.Start(ctx, job{t, which, j.client, at.calls, seed, fatal, at.within, gate, j.f})
-		if err != nil {
-			return err
-		}
-		all = append(all, player{p, j})
-	}
-	for _, a := range all {
-		err := a.p.Wait(ctx)
-		var exit *mp.ExitError
-		if err != nil && !errors.As(err, &exit) { // a call has failed
-			failed = errors.Join(failed, err)
-		}
-		ops := a.j.read()
-		if err := a.j.close(); err != nil {
-			return err
-		}
-		list = append(list, ops...)
-		if len(ops) > 0 && (s.settled != nil || s.putBack && at.options != nil) {
-			last := ops[len(ops)-1]
-			since := last.Call
-			if last.Return != math.MaxInt64 {
-				since = last.Return
-			}
-			list = append(list, porcupine.Operation{
-				ClientId: clients + a.j.client, Input: op{code: death, key: a.j.client, client: a.j.client},
-				Call: since + 1, Output: answer{unknown: true}, Return: math.MaxInt64,
-			})
-		}
-	}
-	if failed != nil {
-		return failed
-	}
-	if s.settled != nil {
-		began := time.Now()
-		if err := s.settled(ctx, &t); err != nil {
-			return err
-		}
-		sum.longest = max(sum.longest, time.Since(began))
-		end := now()
-		for i := range list {
-			if list[i].Input.(op).code == death {
-				list[i].Return = end
-			}
-		}
-	}
-	if list, err = look(ctx, s, &t, list); err != nil {
-		return err
-	}
-	sum.rounds, sum.calls = sum.rounds+1, sum.calls+len(list)
-	for _, o := range list {
-		if o.Output.(answer).unknown && o.Input.(op).code != death {
-			sum.maybes++
-		}
-	}
-	switch result, info := porcupine.CheckOperationsVerbose(s.model, list, decide); result {
-	case porcupine.Unknown:
-		sum.undecided++
-	case porcupine.Illegal:
-		sum.violations++
-		name := fmt.Sprintf("torture-%d.html", seed)
-		if err := porcupine.VisualizePath(s.model, info, name); err != nil {
-			name = err.Error()
-		}
-		for _, o := range list {
-			log.Print(o.Call, " ", o.Return, " ", s.model.DescribeOperation(o.Input, o.Output))
-		}
-		log.Printf("%s in %s, seed %d: no order of these calls explains what they were told; see %s", s.name, at.name, seed, name)
-	}
-	return nil
+func (t *tally) add(o *tally) {
+	t.rounds, t.calls, t.maybes = t.rounds+o.rounds, t.calls+o.calls, t.maybes+o.maybes
+	t.images, t.kills, t.longest = t.images+o.images, t.kills+o.kills, max(t.longest, o.longest)
+	t.undecided, t.violations = t.undecided+o.undecided, t.violations+o.violations
 }
 
-// look adds the parent's calls, which show what is there.
-func look(ctx context.Context, s *subject, t *things, list []porcupine.Operation) ([]porcupine.Operation, error) {
-	p := &player{things: t}
-	for _, o := range s.last {
-		for again := true; again; {
-			began := now()
-			a, err := s.call(ctx, p, o)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", describe(o), err)
-			}
-			list = append(list, porcupine.Operation{Input: o, Call: began, Output: a, Return: now()})
-			again = a.ok && o.code == take
+// env is what the parts have in common.
+type env struct {
+	ctx     context.Context
+	manager *manager.Manager
+}
+
+// places are memory and a manager, which is started when it is needed.
+func (e *env) places() (list []place, err error) {
+	if e.manager == nil {
+		if e.manager, err = manager.Start(e.ctx, manager.Options{}); err != nil {
+			return nil, err
 		}
 	}
-	return list, nil
+	return []place{
+		{name: "memory", within: 5 * time.Microsecond, calls: 200},
+		{name: "a manager", options: []mp.Option{mp.In(e.manager)}, within: 200 * time.Microsecond, calls: 40},
+	}, nil
+}
+
+func (e *env) close() error {
+	if e.manager == nil {
+		return nil
+	}
+	return e.manager.Close()
+}
+
+// order is what the command line asks for.
+type order struct {
+	long   time.Duration
+	rounds int
+	seed   uint64
+	parts  []string
+	only   *regexp.Regexp
 }
 
 func main() {
 	mp.Init()
 	log.SetFlags(0)
-	long := flag.Duration("for", time.Minute, "how long all rounds take together")
-	seed := flag.Uint64("seed", uint64(time.Now().UnixNano()), "of the first round; each has one more")
-	rounds := flag.Int("rounds", math.MaxInt, "how many of each kind at most")
-	only := flag.String("only", "", "a regular expression: those of which the name matches")
+	var names []string
+	for _, p := range parts {
+		names = append(names, p.name)
+	}
+	o := order{}
+	flag.DurationVar(&o.long, "for", 5*time.Minute, "how long all rounds take together")
+	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "of the first round; each has one more")
+	flag.IntVar(&o.rounds, "rounds", math.MaxInt, "how many of each kind at most")
+	list := flag.String("part", strings.Join(names, ","), "the parts to play, with commas")
+	only := flag.String("only", "", "a regular expression: those of which the name, as in the table, matches")
 	flag.Parse()
-	match, err := regexp.Compile(*only)
-	if err != nil {
+	o.parts = strings.Split(*list, ",")
+	for _, name := range o.parts {
+		if !slices.Contains(names, name) {
+			log.Fatalf("there is no part %q, there are %s", name, strings.Join(names, ", "))
+		}
+	}
+	var err error
+	if o.only, err = regexp.Compile(*only); err != nil {
 		log.Fatal(err)
 	}
-	ok, err := run(*long, *rounds, *seed, match)
+	ok, err := run(o)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -227,45 +121,66 @@ func main() {
 	}
 }
 
-// run does rounds of everything in turn.
-func run(long time.Duration, rounds int, seed uint64, only *regexp.Regexp) (ok bool, err error) {
+// run plays the parts one after the other, and prints what came of it.
+func run(o order) (ok bool, err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	where, end, err := places(ctx)
-	if err != nil {
-		return false, err
-	}
-	defer func() { err = errors.Join(err, end()) }()
-	type kind struct {
-		which int
-		at    place
-		sum   totals
-	}
-	var kinds []*kind
-	for i := range subjects {
-		for _, at := range where {
-			if only.MatchString(subjects[i].name + " in " + at.name) {
-				kinds = append(kinds, &kind{which: i, at: at})
-			}
+	e := &env{ctx: ctx}
+	defer func() { err = errors.Join(err, e.close()) }()
+	shares := 0
+	for _, p := range parts {
+		if slices.Contains(o.parts, p.name) {
+			shares += p.shares
 		}
 	}
-	fmt.Printf("seed %d\n", seed)
+	fmt.Printf("seed %d\n", o.seed)
+	fmt.Printf(format, "part", "object", "rounds", "calls", "maybes", "images", "kills", "longest", "undecided", "violations")
+	var all tally
+	for _, p := range parts {
+		if !slices.Contains(o.parts, p.name) {
+			continue
+		}
+		list, err := p.checks(e)
+		if err != nil {
+			return false, fmt.Errorf("%s: %w", p.name, err)
+		}
+		list = slices.DeleteFunc(list, func(c *check) bool { return !o.only.MatchString(c.object) })
+		play := time.Duration(int64(o.long) / int64(shares) * int64(p.shares))
+		p.play(ctx, list, o, play)
+		for _, c := range list {
+			c.sum.print(p.name, c.object)
+			all.add(&c.sum)
+		}
+	}
+	all.print("in all", "")
+	return all.violations == 0, nil
+}
+
+// play does rounds of all checks in turn.
+func (p *part) play(ctx context.Context, list []*check, o order, long time.Duration) {
 	began := time.Now()
-	for n := 0; n < rounds && len(kinds) > 0 && time.Since(began) < long; n++ {
-		for _, k := range kinds {
-			if err := round(ctx, k.which, k.at, seed+uint64(n), &k.sum); err != nil {
-				k.sum.violations++
-				log.Printf("%s in %s, seed %d: %v", subjects[k.which].name, k.at.name, seed+uint64(n), err)
+	for n := 0; n < o.rounds && len(list) > 0 && time.Since(began) < long; n++ {
+		for _, c := range list {
+			if n > 0 && (c.once || time.Since(began) > 2*long) {
+				continue
+			}
+			seed, violations := o.seed+uint64(n), c.sum.violations
+			err := c.round(ctx, seed, &c.sum)
+			c.sum.rounds++
+			if err != nil {
+				c.sum.violations++
+				log.Print(err)
+			}
+			if c.sum.violations > violations {
+				log.Printf("a violation; again: -part %s -only '^%s$' -rounds 1 -seed %d", p.name, regexp.QuoteMeta(c.object), seed)
 			}
 		}
 	}
-	ok = true
-	fmt.Printf("%-34s %7s %8s %7s %7s %9s %9s %10s\n", "object", "rounds", "calls", "maybes", "kills", "longest", "undecided", "violations")
-	for _, k := range kinds {
-		s := &k.sum
-		fmt.Printf("%-34s %7d %8d %7d %7d %9s %9d %10d\n", subjects[k.which].name+" in "+k.at.name,
-			s.rounds, s.calls, s.maybes, s.kills, s.longest.Round(100*time.Microsecond), s.undecided, s.violations)
-		ok = ok && s.violations == 0
-	}
-	return ok, nil
+}
+
+const format = "%-13s %-34s %7v %9v %7v %8v %7v %9v %9v %10v\n"
+
+func (t *tally) print(part, object string) {
+	fmt.Printf(format, part, object, t.rounds, t.calls, t.maybes, t.images, t.kills,
+		t.longest.Round(100*time.Microsecond), t.undecided, t.violations)
 }

@@ -14,7 +14,6 @@ import (
 
 	"github.com/anishathalye/porcupine"
 
-	"multiproc/manager"
 	"multiproc/mp"
 )
 
@@ -365,18 +364,6 @@ type place struct {
 	options []mp.Option
 	within  time.Duration // a call takes about so long
 	calls   int           // of each process in a round
-}
-
-// places are memory and a manager.
-func places(ctx context.Context) (list []place, end func() error, err error) {
-	m, err := manager.Start(ctx, manager.Options{})
-	if err != nil {
-		return nil, nil, err
-	}
-	return []place{
-		{name: "memory", within: 5 * time.Microsecond, calls: 200},
-		{name: "a manager", options: []mp.Option{mp.In(m)}, within: 200 * time.Microsecond, calls: 40},
-	}, m.Close, nil
 }
 
 func (t *things) close() error {

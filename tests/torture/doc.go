@@ -26,4 +26,15 @@
 // linearizable, also across deaths. The algorithm is that of Lowe, "Testing for
 // linearizability" (2017), in the implementation of package porcupine. A history that takes
 // it too long is counted as undecided, and is no violation.
+//
+// # Storms
+//
+// Five processes work on several objects at once while some of them are killed, others
+// stopped and continued, and new ones started: also with few descriptors, with hardly any
+// address space left and a neighbour that takes memory and gives it back, and all on one
+// core. Calls that are refused for want of memory or descriptors are counted, and must have
+// changed nothing. What is true at every moment is looked for by all: the sum of accounts
+// between which money moves, pairs that are members together, one holder of a lock. In the
+// end all permits, locks and leases of the dead must be back, and no item lost that was
+// put. The longest wait for one of these is in the table.
 package main

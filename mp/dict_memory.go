@@ -23,7 +23,7 @@ type nearDict struct {
 
 // nearOf is that of an object; nil if it has none.
 func nearOf[K comparable, V any](obj driver.Object) *nearDict {
-	o, ok := complete.Bare(obj).(local.Engine)
+	o, ok := complete.Bare(obj).(local.DictEngine)
 	n := &nearDict{o: o, k: scalarOf[K](), v: scalarOf[V]()}
 	if !ok || !n.k.isKey() || n.v == noScalar {
 		return nil

@@ -64,11 +64,10 @@
 //
 // # Places
 //
-// Queue, Value and Mutex, [Dict], [Set] and [Namespace], [RWMutex], [RecursiveMutex],
-// [Semaphore], [Cond], [Event], [Barrier], [WaitGroup] and [Once] live in this
-// machine's memory, or, with the option [In], in a place: a manager, that is a process
-// which programs on other machines and in Python reach as well. [List] lives in places
-// only. A program that moves from one to the other changes the New calls and
+// Queue, Value and Mutex, [Dict], [List], [Set] and [Namespace], [RWMutex],
+// [RecursiveMutex], [Semaphore], [Cond], [Event], [Barrier], [WaitGroup] and [Once] live
+// in this machine's memory, or, with the option [In], in a place: a manager, that is a
+// process which programs on other machines and in Python reach as well. A program that moves from one to the other changes the New calls and
 // nothing else; handles to both kinds travel alike.
 //
 //	m, err := manager.Dial(ctx, "/run/orders", manager.Options{})

@@ -5,14 +5,15 @@ import (
 	"errors"
 	"iter"
 	"math"
+	"unsafe"
 
 	"multiproc/internal/complete"
 	"multiproc/internal/interchange"
 	"multiproc/mp/driver"
 )
 
-// List is a shared sequence: what Python's manager.list() is. It lives in a
-// place. A negative index counts from the end, -1 is the last element; an
+// List is a shared sequence: what Python's manager.list() is. It lives in shared
+// memory, where NewList makes it, or In a place. A negative index counts from the end, -1 is the last element; an
 // index that is out of range is an error that wraps ErrIndex.
 //
 // Elements are of any type whose values can travel; see In for what they are
@@ -22,13 +23,23 @@ import (
 //
 // After an Add or a Pop whose error says that the result is no T, the sum is
 // there, and what was taken is gone.
+//
+// In memory, reading takes no lock, writes nothing and waits for nobody, and what a killed
+// process was changing is as it was before or after. One lock serves all who change it: a
+// stopped process that holds it stops these. Append and what is at the end cost about
+// as much as in a Dict, what is in the middle some microseconds. Sort, Reverse, Repeat,
+// Remove and slices with a step write the list anew; they are computed without the lock,
+// and with it if others change the list again and again meanwhile. An item has at most
+// 2 GiB. Elements that are or hold handles are refused, and Watch says
+// errors.ErrUnsupported.
 type List[T any] struct {
 	travels
-	h handle[complete.List]
-	t *interchange.Type[T]
+	h    handle[complete.List]
+	t    *interchange.Type[T]
+	near *nearList // nil: through bytes
 }
 
-// NewList makes an empty list; see In and WithName.
+// NewList makes an empty list, in memory or In a place; see WithName.
 func NewList[T any](opts ...Option) (*List[T], error) {
 	l := &List[T]{}
 	return made(l, newObject(l.travel(), driver.KindList, opts))
@@ -39,7 +50,9 @@ func (l *List[T]) plan() (err error) {
 	return err
 }
 
-func (l *List[T]) travel() traveller { return planned[complete.List]{handle: &l.h, types: l.plan} }
+func (l *List[T]) travel() traveller {
+	return planned[complete.List]{handle: &l.h, types: l.plan, opened: func(obj driver.Object) { l.near = nearListOf[T](obj) }}
+}
 
 // with is the list and a value as it is there.
 func (l *List[T]) with(ctx context.Context, v T) (complete.List, []byte, error) {
@@ -63,6 +76,11 @@ func (l *List[T]) withAll(ctx context.Context, vs []T) (complete.List, [][]byte,
 
 // Get returns element i.
 func (l *List[T]) Get(ctx context.Context, i int) (v T, err error) {
+	if n := l.near; n != nil {
+		if done, err := n.get(ctx, i, unsafe.Pointer(&v)); done {
+			return v, err
+		}
+	}
 	o, err := l.h.access()
 	if err != nil {
 		return v, err
@@ -76,6 +94,11 @@ func (l *List[T]) Get(ctx context.Context, i int) (v T, err error) {
 
 // Set sets element i, which is there already.
 func (l *List[T]) Set(ctx context.Context, i int, v T) error {
+	if n := l.near; n != nil {
+		if done, err := n.set(ctx, i, unsafe.Pointer(&v)); done {
+			return err
+		}
+	}
 	o, b, err := l.with(ctx, v)
 	if err != nil {
 		return err
@@ -85,6 +108,11 @@ func (l *List[T]) Set(ctx context.Context, i int, v T) error {
 
 // Append puts v at the end.
 func (l *List[T]) Append(ctx context.Context, v T) error {
+	if n := l.near; n != nil {
+		if done, err := n.append(ctx, unsafe.Pointer(&v)); done {
+			return err
+		}
+	}
 	o, b, err := l.with(ctx, v)
 	if err != nil {
 		return err

@@ -34,11 +34,6 @@ func TestOptionsThatCannotBeMeant(t *testing.T) {
 	wantText(t, "bytes of a dict", get2(mp.NewDict[int, int](mp.In(m), mp.MaxBytes(5))), "MaxBytes")
 	_, _, err := mp.Pipe[int, int](mp.In(m))
 	wantText(t, "a pipe in a place", err, "memory", "Queue")
-	for what, err := range map[string]error{
-		"list": get2(mp.NewList[int]()),
-	} {
-		wantText(t, "no place for a "+what, err, "new "+what, "mp.In", "manager")
-	}
 }
 
 // A New function that refuses its types has made nothing: also no object of

@@ -122,7 +122,7 @@ func hurt(t *testing.T, sound []byte, r *rand.Rand) {
 		}
 	}
 	if n, err := l.Len(ctx); err == nil && n < 10_000 {
-		check("Rewrite", l.Rewrite(ctx, func(now []cell.Cell) ([]cell.Cell, error) { return now, nil }))
+		check("Rewrite", l.Rewrite(ctx, func(now []cell.Cell) (Edit, error) { return Edit{0, len(now), now}, nil }))
 	}
 	check("Clear", l.Clear(ctx))
 }

@@ -86,9 +86,9 @@ func (m *model) step(n int) error {
 		return m.l.Splice(ctx, func(int) (int, int, error) { return at, end, nil }, vs)
 	case k == 16 && m.rnd.IntN(20) == 0:
 		slices.Reverse(m.now)
-		return m.l.Rewrite(ctx, func(now []cell.Cell) ([]cell.Cell, error) {
+		return m.l.Rewrite(ctx, func(now []cell.Cell) (Edit, error) {
 			slices.Reverse(now)
-			return now, nil
+			return Edit{0, len(now), now}, nil
 		})
 	case k == 17 && m.rnd.IntN(20+n) == 0:
 		m.now = nil

@@ -150,21 +150,13 @@ func (l *List) Pop(ctx context.Context, i int) (v cell.Cell, ok bool, err error)
 //
 // Cost: that of the items, those that go aside, and some 10 µs.
 func (l *List) Splice(ctx context.Context, span func(n int) (i, j int, err error), vs []cell.Cell) error {
-	if err := fits(vs...); err != nil {
-		return err
-	}
 	var failed error
 	err := l.within(ctx, func(c *call) {
 		body := l.load(offBody)
 		n := c.length(body)
 		var i, j int
-		i, j, failed = span(int(n))
-		switch {
-		case failed != nil || c.h.Lost():
-		case i < 0 || j < i || uint64(j) > n:
-			failed = fmt.Errorf("items %d to %d of %d: %w", i, j, n, mperr.ErrIndex)
-		default:
-			c.replace(body, n, i, j, vs)
+		if i, j, failed = span(int(n)); failed == nil && !c.h.Lost() {
+			failed = c.edit(body, n, Edit{i, j, vs})
 		}
 	})
 	if err != nil {
@@ -206,36 +198,57 @@ func small(vs []cell.Cell) bool {
 	return len(vs) <= few && (n <= pieceBytes || len(vs) == 1)
 }
 
-// Replace makes the list what vs are, if it is as it was when it was read.
-func (l *List) Replace(ctx context.Context, s Stamp, vs []cell.Cell) (ok bool, err error) {
-	if err := fits(vs...); err != nil {
-		return false, err
+// Edit is a change: items in the place of those from one index up to another.
+type Edit struct {
+	From, To int
+	Items    []cell.Cell
+}
+
+// edit makes a change of a list of that length, with the lock.
+func (c *call) edit(body, length uint64, e Edit) error {
+	if e.From < 0 || e.To < e.From || uint64(e.To) > length {
+		return fmt.Errorf("items %d to %d of %d: %w", e.From, e.To, length, mperr.ErrIndex)
 	}
+	err := fits(e.Items...)
+	if err == nil {
+		c.replace(body, length, e.From, e.To, e.Items)
+	}
+	return err
+}
+
+// Replace makes a change, if the list is as it was when it was read. Whatever the number of
+// items, it is one change.
+func (l *List) Replace(ctx context.Context, s Stamp, e Edit) (ok bool, err error) {
+	var failed error
 	err = l.within(ctx, func(c *call) {
 		body := l.load(offBody)
 		n := c.length(body)
 		ok = s == Stamp{body, l.load(offClock), n}
 		if ok && !c.h.Lost() {
-			c.replace(body, n, 0, int(n), vs)
+			failed = c.edit(body, n, e)
 		}
 	})
-	l.settle(ctx)
+	if err == nil {
+		l.settle(ctx)
+		err = failed
+	}
 	return ok && err == nil, err
 }
 
-// Rewrite makes the list what f says of it. f is called without the lock, and again if the
-// list has changed meanwhile; after some times it is called with the lock.
-func (l *List) Rewrite(ctx context.Context, f func(now []cell.Cell) ([]cell.Cell, error)) error {
+// Rewrite makes the change that f says of all items. f is called without the lock, and
+// again if the list has changed meanwhile; after some times it is called with the lock.
+func (l *List) Rewrite(ctx context.Context, f func(now []cell.Cell) (Edit, error)) error {
 	all := func(n int) Span { return Span{0, 1, n} }
 	for range 3 {
 		now, s, err := l.Read(ctx, all)
 		if err != nil {
 			return err
 		}
-		if now, err = f(now); err != nil {
+		e, err := f(now)
+		if err != nil {
 			return err
 		}
-		if ok, err := l.Replace(ctx, s, now); ok || err != nil {
+		if ok, err := l.Replace(ctx, s, e); ok || err != nil {
 			return err
 		}
 	}
@@ -247,10 +260,9 @@ func (l *List) Rewrite(ctx context.Context, f func(now []cell.Cell) ([]cell.Cell
 		if c.h.Lost() {
 			return
 		}
-		if now, failed = f(now); failed == nil {
-			if failed = fits(now...); failed == nil {
-				c.replace(body, n, 0, int(n), now)
-			}
+		var e Edit
+		if e, failed = f(now); failed == nil {
+			failed = c.edit(body, n, e)
 		}
 	})
 	if err != nil {

@@ -105,6 +105,8 @@ func under(o driver.Object, name string) driver.Object {
 		return namedDict{o, name}
 	case *set:
 		return namedSet{o, name}
+	case *sequence:
+		return namedList{o, name}
 	default:
 		return o
 	}
@@ -143,6 +145,10 @@ type (
 		*set
 		name string
 	}
+	namedList struct {
+		*sequence
+		name string
+	}
 )
 
 func (n namedRecursive) String() string { return n.name }
@@ -153,3 +159,4 @@ func (n namedWaitGroup) String() string { return n.name }
 func (n namedOnce) String() string      { return n.name }
 func (n namedDict) String() string      { return n.name }
 func (n namedSet) String() string       { return n.name }
+func (n namedList) String() string      { return n.name }

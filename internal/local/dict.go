@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"multiproc/internal/arena"
 	"multiproc/internal/cell"
 	"multiproc/internal/dict"
 	"multiproc/internal/interchange"
@@ -39,30 +38,23 @@ const (
 	namespaceBits = 2
 )
 
-// Engine is an object whose structure in memory callers who know its types use
-// themselves. What never waits runs under a Hold, all else between Enter and Exit.
-type Engine interface {
+// DictEngine is a dict for callers who know its types.
+type DictEngine interface {
+	Engine
 	Dict() *dict.Dict
-	Hold() *Hold
-	Enter() bool
-	Exit()
-	Named(err error) error
 }
 
-var _ Engine = (*dictionary)(nil)
+var _ DictEngine = (*dictionary)(nil)
 
 func (d *dictionary) Dict() *dict.Dict { return d.d }
-
-// Named says of which object an error is.
-func (d *dictionary) Named(err error) error { return d.named(err) }
 
 // textsParam is which parameter of a segment says that keys are texts; the others are
 // those of dict.Config.
 const textsParam = 3
 
 func newDict(p *Place, seg *shm.Segment) (*dictionary, error) {
-	d := &dictionary{texts: seg.Params[textsParam] != 0}
-	if err := d.open(p, seg); err != nil {
+	d := &dictionary{d: &dict.Dict{}, texts: seg.Params[textsParam] != 0}
+	if err := d.open(p, seg, d.d); err != nil {
 		return nil, err
 	}
 	if d.d.NoValues {
@@ -70,24 +62,6 @@ func newDict(p *Place, seg *shm.Segment) (*dictionary, error) {
 		return nil, fmt.Errorf("%s %s: its entries have no values: %w", seg.Kind, seg.ID, mperr.ErrCorrupt)
 	}
 	return d, nil
-}
-
-// open makes d a handle to what is in seg, which it takes over.
-func (d *dictionary) open(p *Place, seg *shm.Segment) error {
-	if err := wants(seg, arena.FirstWindow); err != nil {
-		return err
-	}
-	d.place, d.d = p, &dict.Dict{}
-	if err := d.Adopt(seg, arena.FirstWindow, d.d.Abort, nil); err != nil {
-		return err
-	}
-	if err := d.d.Attach(seg, d.Mem); err != nil {
-		_ = d.Memory.Close()
-		return err
-	}
-	d.Rest.Detach = d.d.Detach
-	d.UseHold()
-	return nil
 }
 
 // key makes a key of an item.

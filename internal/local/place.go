@@ -7,6 +7,7 @@ import (
 
 	"multiproc/internal/dict"
 	"multiproc/internal/ledger"
+	"multiproc/internal/list"
 	"multiproc/internal/mperr"
 	"multiproc/internal/robust"
 	"multiproc/internal/shm"
@@ -58,6 +59,7 @@ var kinds = []struct {
 	{driver.KindCond, shm.KindCond, ledger.CondSize, asObject(newCond)},
 	{driver.KindDict, shm.KindDict, dict.Size() - shm.HeaderSize, asObject(newDict)},
 	{driver.KindSet, shm.KindSet, dict.Size() - shm.HeaderSize, asObject(newSet)},
+	{driver.KindList, shm.KindList, list.Size() - shm.HeaderSize, asObject(newList)},
 	{driver.KindNamespace, shm.KindDict, dict.Size() - shm.HeaderSize, asObject(newDict)},
 }
 
@@ -98,7 +100,7 @@ func (p *Place) Open(ctx context.Context, spec driver.Spec) (driver.Object, erro
 	}
 	kind, size := kindOf(spec.Kind)
 	if kind == 0 {
-		return nil, fmt.Errorf("memory has no %s so far: make it in a place, with mp.In(m), where m is what manager.Start or manager.Dial returned: %w", spec.Kind, errors.ErrUnsupported)
+		return nil, fmt.Errorf("memory has no %s: make it in a place, with mp.In(m), where m is what manager.Start or manager.Dial returned: %w", spec.Kind, errors.ErrUnsupported)
 	}
 	if spec.Lock != nil {
 		return p.newCondOf(spec.Lock)

@@ -42,8 +42,8 @@ func wantErr(t *testing.T, what string, err, want error) {
 // What memory does not offer it says early, and how to get it.
 func TestUnsupportedKinds(t *testing.T) {
 	p := testPlace()
-	_, err := p.Open(t.Context(), driver.Spec{Kind: driver.KindList})
-	wantErr(t, "a List", err, errors.ErrUnsupported)
+	_, err := p.Open(t.Context(), driver.Spec{Kind: driver.KindValue}) // package mp has its own
+	wantErr(t, "a Value", err, errors.ErrUnsupported)
 	if err != nil && !strings.Contains(err.Error(), "mp.In") {
 		t.Errorf("%v does not say what to do", err)
 	}

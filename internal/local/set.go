@@ -25,8 +25,8 @@ var (
 )
 
 func newSet(p *Place, seg *shm.Segment) (*set, error) {
-	s := &set{}
-	if err := s.open(p, seg); err != nil {
+	s := &set{dictionary{d: &dict.Dict{}}}
+	if err := s.open(p, seg, s.d); err != nil {
 		return nil, err
 	}
 	if !s.d.NoValues {
@@ -48,7 +48,7 @@ func (s *set) Add(ctx context.Context, v []byte) (bool, error) {
 
 // member makes what is looked for of an item: a set stands for the frozenset.
 func (s *set) member(item []byte) ([]byte, error) {
-	if len(item) > 0 && item[0]>>5 <= 3 { // a number, bytes, a text
+	if interchange.OneForm(item) {
 		return item, nil
 	}
 	v, err := interchange.ParseValue(item)

@@ -4,6 +4,7 @@ import (
 	"sort"
 	"unsafe"
 
+	"multiproc/internal/interchange"
 	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
@@ -47,7 +48,7 @@ type hashed struct {
 // size is what the key takes in a row. A hash may be much longer than its key.
 func (k hashed) size() int {
 	size := rowOverhead + k.key.Size()
-	if raw, ok := k.key.CBOR(); !ok || !oneForm(raw) {
+	if raw, ok := k.key.CBOR(); !ok || !interchange.OneForm(raw) {
 		size += len(k.hash) // otherwise the two are the same memory
 	}
 	return size
@@ -65,7 +66,7 @@ func hashBy(keyer *pyvalue.Keyer, key store.Item) (hashed, error) {
 	}
 	hash := k.Key
 	if raw, ok := key.CBOR(); ok {
-		if len(raw) == len(hash) && string(raw) == hash && oneForm(raw) {
+		if len(raw) == len(hash) && string(raw) == hash && interchange.OneForm(raw) {
 			key = store.Raw(unsafe.Slice(unsafe.StringData(hash), len(hash)))
 		} else {
 			key = own(key)
@@ -89,7 +90,7 @@ func (e *entries) at(hash string) *row {
 // look finds the row of a key, without an allocation if the key is of CBOR
 // and simple.
 func (e *entries) look(key store.Item) (*row, error) {
-	if raw, ok := key.CBOR(); ok && oneForm(raw) {
+	if raw, ok := key.CBOR(); ok && interchange.OneForm(raw) {
 		if i, ok := e.index[string(raw)]; ok {
 			return &e.rows[i], nil
 		}

@@ -3,6 +3,7 @@ package objects
 import (
 	"bytes"
 
+	"multiproc/internal/interchange"
 	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
@@ -23,14 +24,14 @@ type matcher struct {
 func newMatcher(it store.Item) *matcher {
 	m := &matcher{it: it, cmp: pyvalue.Comparer{Work: pyvalue.NewWork(pyvalue.MaxWork, nil)}}
 	if raw, ok := it.CBOR(); ok {
-		if oneForm(raw) {
+		if interchange.OneForm(raw) {
 			m.raw = raw
 		}
 		return m
 	}
 	switch it.Value().(type) {
 	case string, []byte, int64:
-		if raw, err := it.EncodeCBOR(nil); err == nil && oneForm(raw) {
+		if raw, err := it.EncodeCBOR(nil); err == nil && interchange.OneForm(raw) {
 			m.raw = raw
 		}
 	}
@@ -44,13 +45,9 @@ func newSearch(c *store.Call, it store.Item) *matcher {
 	return m
 }
 
-// oneForm reports whether two such items are equal if and only if their bytes
-// are: they are integers, bytes or texts.
-func oneForm(raw []byte) bool { return len(raw) > 0 && raw[0] < 0x80 }
-
 // equals fails if it cannot be told whether the two are equal, see pyvalue.Same.
 func (m *matcher) equals(it store.Item) (bool, error) {
-	if raw, ok := it.CBOR(); ok && m.raw != nil && oneForm(raw) {
+	if raw, ok := it.CBOR(); ok && m.raw != nil && interchange.OneForm(raw) {
 		return bytes.Equal(raw, m.raw), nil
 	}
 	if !m.known {

@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"multiproc/internal/interchange"
 	"multiproc/internal/pyvalue"
 	"multiproc/internal/store"
 )
@@ -87,7 +88,7 @@ func (l *list) elements(c *store.Call) int {
 		if len(c.Args.Pos) == 0 {
 			return 0
 		}
-		if raw, ok := c.Args.Pos[0].CBOR(); ok && oneForm(raw) {
+		if raw, ok := c.Args.Pos[0].CBOR(); ok && interchange.OneForm(raw) {
 			return 0
 		}
 		if _, slice := c.Args.Pos[0].Value().(pyvalue.Slice); !slice {

@@ -168,4 +168,12 @@ func redoer(t *testing.T, point string) {
 	die(t, Edit, e.at("set", "arena.committed", 20))
 	die(t, Edit, e.at("set", point, 1))
 	e.sound(t)
+	p := newPaging(t)
+	for _, p.Do = range []string{"some", "many"} {
+		p.Point, p.N = "arena.committed", 20
+		die(t, Page, p)
+		p.Point, p.N = point, 1
+		die(t, Page, p)
+	}
+	p.sound(t)
 }

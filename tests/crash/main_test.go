@@ -172,13 +172,22 @@ func covered() map[string]func(*testing.T, string) {
 	add(condSignaller, "cond.signalled", "cond.all")
 	add(condSweeper, "cond.swept")
 	add(condPasser, "cond.passed")
-	add(editor, "arena.written", "arena.committed", "arena.applied", "arena.done", "dict.clock", "dict.updated", "dict.filled")
+	add(both(editor, pager), "arena.written", "arena.committed", "arena.applied", "arena.done")
+	add(editor, "dict.clock", "dict.updated", "dict.filled")
 	add(timer, "dict.least", "dict.due")
 	add(redoer, "arena.redone")
 	add(grower, "dict.table")
 	add(batcher, "dict.batch", "dict.batched", "dict.finished")
 	add(clearer, "dict.cleared")
 	return all
+}
+
+// both kills in two kinds of objects that have a point in common.
+func both(f, g func(*testing.T, string)) func(*testing.T, string) {
+	return func(t *testing.T, point string) {
+		f(t, point)
+		g(t, point)
+	}
 }
 
 // TestEveryPoint fails for a failpoint that nobody is killed at, and for one

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"multiproc/mp"
@@ -359,15 +358,9 @@ func ordered[T any](a, b T) int {
 
 // lists are lists; in memory as soon as there are some.
 func lists() []*kindred {
-	memory := true
-	if l, err := mp.NewList[int](); errors.Is(err, errors.ErrUnsupported) || err != nil {
-		memory = false
-	} else {
-		_ = l.Close()
-	}
 	return []*kindred{
-		listOf("list of ints", small, func(a, b int) (int, error) { return a + b, nil }, ordered[int]).in(memory, true),
-		listOf("list of texts", word, func(a, b string) (string, error) { return a + b, nil }, ordered[string]).in(memory, true),
-		listOf("list of anything", valueOf, sum, ordered[any]).in(memory, true),
+		listOf("list of ints", small, func(a, b int) (int, error) { return a + b, nil }, ordered[int]),
+		listOf("list of texts", word, func(a, b string) (string, error) { return a + b, nil }, ordered[string]),
+		listOf("list of anything", valueOf, sum, ordered[any]),
 	}
 }

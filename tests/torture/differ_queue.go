@@ -248,9 +248,10 @@ func queues() []*kindred {
 		}
 	}
 	return []*kindred{
-		alike("queue", func(where ...mp.Option) (Q, error) {
+		with("queue", func(where ...mp.Option) (Q, error) {
 			q, err := mp.NewQueue[int](room, append(slices.Clone(where), mp.WithLease(time.Hour))...)
 			return &queued{Queue: q, is: &lined{}}, err
-		}, func() M { return &lined{} }, methods),
+		}, func(o Q) *mp.Queue[int] { return o.Queue }, func(q *mp.Queue[int]) Q { return &queued{Queue: q, is: &lined{}} },
+			func() M { return &lined{} }, methods),
 	}
 }

@@ -71,8 +71,11 @@ func owned[O interface {
 			if h := has(o); h.write > 0 || h.read > 0 { // this would last
 				return nil, o.Lock(ended)
 			}
-			has(o).write++
-			return nil, o.Lock(ctx)
+			err := o.Lock(ctx)
+			if err == nil {
+				has(o).write++
+			}
+			return nil, err
 		}, func(m *held, _ draw) (any, error) {
 			if m.write > 0 || m.read > 0 {
 				return nil, context.Canceled
@@ -152,52 +155,56 @@ func locks() []*kindred {
 		return nil
 	}
 	return []*kindred{
-		alike("mutex", func(where ...mp.Option) (*mutex, error) {
+		with("mutex", func(where ...mp.Option) (*mutex, error) {
 			m, err := mp.NewMutex(where...)
 			return &mutex{Mutex: m}, err
-		}, fresh, append(taking(ofMutex, false), owned(ofMutex)...)),
-		alike("recursive mutex", func(where ...mp.Option) (*recursive, error) {
+		}, func(o *mutex) *mp.Mutex { return o.Mutex }, func(h *mp.Mutex) *mutex { return &mutex{Mutex: h} },
+			fresh, append(taking(ofMutex, false), owned(ofMutex)...)),
+		with("recursive mutex", func(where ...mp.Option) (*recursive, error) {
 			m, err := mp.NewRecursiveMutex(where...)
 			return &recursive{RecursiveMutex: m}, err
-		}, fresh, taking(func(m *recursive) *held { return &m.held }, true)),
-		alike("rwmutex", func(where ...mp.Option) (*rwmutex, error) {
+		}, func(o *recursive) *mp.RecursiveMutex { return o.RecursiveMutex }, func(h *mp.RecursiveMutex) *recursive { return &recursive{RecursiveMutex: h} },
+			fresh, taking(func(m *recursive) *held { return &m.held }, true)),
+		with("rwmutex", func(where ...mp.Option) (*rwmutex, error) {
 			m, err := mp.NewRWMutex(where...)
 			return &rwmutex{RWMutex: m}, err
-		}, fresh, append(append(taking(ofRW, false), owned(ofRW)...), []method[*rwmutex, *held]{
-			{"TryRLock", 3, func(ctx context.Context, o *rwmutex, _ draw) (any, error) {
-				ok, err := o.TryRLock(ctx)
-				if ok {
-					o.read++
-				}
-				return ok, err
-			}, func(m *held, _ draw) (any, error) {
-				if m.write > 0 {
-					return false, nil
-				}
-				m.read++
-				return true, nil
-			}},
-			{"RUnlock", 3, func(_ context.Context, o *rwmutex, _ draw) (any, error) {
-				if o.read > 0 {
-					o.read--
-					o.RUnlock()
-				}
-				return nil, nil
-			}, func(m *held, _ draw) (any, error) { m.read = max(0, m.read-1); return nil, nil }},
-		}...)),
-		alike("cond", func(where ...mp.Option) (*cond, error) {
+		}, func(o *rwmutex) *mp.RWMutex { return o.RWMutex }, func(h *mp.RWMutex) *rwmutex { return &rwmutex{RWMutex: h} },
+			fresh, append(append(taking(ofRW, false), owned(ofRW)...), []method[*rwmutex, *held]{
+				{"TryRLock", 3, func(ctx context.Context, o *rwmutex, _ draw) (any, error) {
+					ok, err := o.TryRLock(ctx)
+					if ok {
+						o.read++
+					}
+					return ok, err
+				}, func(m *held, _ draw) (any, error) {
+					if m.write > 0 {
+						return false, nil
+					}
+					m.read++
+					return true, nil
+				}},
+				{"RUnlock", 3, func(_ context.Context, o *rwmutex, _ draw) (any, error) {
+					if o.read > 0 {
+						o.read--
+						o.RUnlock()
+					}
+					return nil, nil
+				}, func(m *held, _ draw) (any, error) { m.read = max(0, m.read-1); return nil, nil }},
+			}...)),
+		with("cond", func(where ...mp.Option) (*cond, error) {
 			c, err := mp.NewCond(nil, where...)
 			return &cond{Cond: c}, err
-		}, fresh, append(append(taking(ofCond, false), owned(ofCond)...), []method[*cond, *held]{
-			{
-				"Signal", 1, func(ctx context.Context, o *cond, _ draw) (any, error) { return nil, o.Signal(ctx) },
-				func(m *held, _ draw) (any, error) { return nil, signalled(m) },
-			},
-			{
-				"Broadcast", 1, func(ctx context.Context, o *cond, _ draw) (any, error) { return nil, o.Broadcast(ctx) },
-				func(m *held, _ draw) (any, error) { return nil, signalled(m) },
-			},
-		}...)),
+		}, func(o *cond) *mp.Cond { return o.Cond }, func(h *mp.Cond) *cond { return &cond{Cond: h} },
+			fresh, append(append(taking(ofCond, false), owned(ofCond)...), []method[*cond, *held]{
+				{
+					"Signal", 1, func(ctx context.Context, o *cond, _ draw) (any, error) { return nil, o.Signal(ctx) },
+					func(m *held, _ draw) (any, error) { return nil, signalled(m) },
+				},
+				{
+					"Broadcast", 1, func(ctx context.Context, o *cond, _ draw) (any, error) { return nil, o.Broadcast(ctx) },
+					func(m *held, _ draw) (any, error) { return nil, signalled(m) },
+				},
+			}...)),
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"math/big"
 	"math/rand/v2"
 	"os"
+	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,8 +25,9 @@ type draw struct{ method, a, b, c int }
 
 // asked is what the same calls are made to: an object in a place, or the model.
 type asked struct {
-	do    func(ctx context.Context, d draw) (any, error)
-	close func() error
+	do     func(ctx context.Context, d draw) (any, error)
+	close  func() error
+	handle any // for other processes
 }
 
 // kindred is a kind of object of which several places, and a model, must tell the same.
@@ -34,7 +37,8 @@ type kindred struct {
 	often   []int // a method for each ticket in the draw
 	model   func() asked
 	open    func(where ...mp.Option) (asked, error)
-	memory  bool // it lives there
+	adopt   func(handle any) asked // what asks an object of which another process has sent the handle
+	memory  bool                   // it lives there
 	manager bool
 }
 
@@ -49,6 +53,15 @@ type method[O, M any] struct {
 
 // alike makes a kind of it. The first method shows all that is there; it ends a sequence.
 func alike[O io.Closer, M any](name string, open func(...mp.Option) (O, error), fresh func() M, methods []method[O, M]) *kindred {
+	whole := func(o O) O { return o }
+	return with(name, open, whole, whole, fresh, methods)
+}
+
+// with is alike for what is more than a handle: bare is that of it, clad is it anew.
+func with[O io.Closer, M, H any](name string, open func(...mp.Option) (O, error), bare func(O) H, clad func(H) O,
+	fresh func() M, methods []method[O, M],
+) *kindred {
+	register[H]()
 	k := &kindred{name: name, memory: true, manager: true}
 	for i, m := range methods {
 		k.methods = append(k.methods, m.name)
@@ -56,16 +69,23 @@ func alike[O io.Closer, M any](name string, open func(...mp.Option) (O, error), 
 			k.often = append(k.often, i)
 		}
 	}
+	ask := func(o O) asked {
+		return asked{func(ctx context.Context, d draw) (any, error) { return methods[d.method].real(ctx, o, d) }, o.Close, bare(o)}
+	}
 	k.open = func(where ...mp.Option) (asked, error) {
 		o, err := open(where...)
 		if err != nil {
 			return asked{}, err
 		}
-		return asked{func(ctx context.Context, d draw) (any, error) { return methods[d.method].real(ctx, o, d) }, o.Close}, nil
+		return ask(o), nil
+	}
+	k.adopt = func(handle any) asked {
+		h, _ := handle.(H)
+		return ask(clad(h))
 	}
 	k.model = func() asked {
 		m := fresh()
-		return asked{func(_ context.Context, d draw) (any, error) { return methods[d.method].want(m, d) }, nil}
+		return asked{func(_ context.Context, d draw) (any, error) { return methods[d.method].want(m, d) }, nil, nil}
 	}
 	return k
 }
@@ -87,21 +107,49 @@ func differential(e *env) (list []*check, err error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, kinds := range [][]*kindred{dicts(), lists(), cells(), queues(), locks(), meetings()} {
-		for _, k := range kinds {
-			var at []place
-			if k.memory {
-				at = append(at, where[0])
-			}
-			if k.manager {
-				at = append(at, where[1])
-			}
-			list = append(list, &check{object: k.name, round: func(ctx context.Context, seed uint64, sum *tally) error {
-				return k.compare(ctx, at, seed, sum)
-			}})
+	for _, k := range kinds {
+		var at []place
+		if k.lives() {
+			at = append(at, where[0])
 		}
+		if k.manager {
+			at = append(at, where[1])
+		}
+		list = append(list, &check{object: k.name, round: func(ctx context.Context, seed uint64, sum *tally) error {
+			return k.compare(ctx, at, seed, sum)
+		}})
 	}
 	return list, nil
+}
+
+// kinds are all kinds of objects. Their handles are registered, so that is before Init.
+var kinds = slices.Concat(dicts(), lists(), cells(), queues(), locks(), meetings())
+
+var registered = map[reflect.Type]bool{}
+
+// register lets handles of a type travel in an any; several kinds have the same.
+func register[H any]() {
+	if t := reflect.TypeFor[H](); !registered[t] {
+		registered[t] = true
+		mp.RegisterType[H]()
+	}
+}
+
+// lives reports whether such objects can be made in memory.
+func (k *kindred) lives() bool {
+	if !k.memory {
+		return false
+	}
+	o, err := k.open()
+	if err != nil {
+		return false
+	}
+	return o.close() == nil
+}
+
+// draw draws a call.
+func (k *kindred) draw(rnd *rand.Rand) draw {
+	return draw{k.often[rnd.IntN(len(k.often))], rnd.IntN(64), rnd.IntN(64), rnd.IntN(64)}
 }
 
 // compare plays one random sequence everywhere. If the answers differ, it prints the
@@ -110,7 +158,7 @@ func (k *kindred) compare(ctx context.Context, at []place, seed uint64, sum *tal
 	rnd := rand.New(rand.NewPCG(seed, 1))
 	var calls []draw
 	for range sequence {
-		calls = append(calls, draw{k.often[rnd.IntN(len(k.often))], rnd.IntN(64), rnd.IntN(64), rnd.IntN(64)})
+		calls = append(calls, k.draw(rnd))
 	}
 	calls = append(calls, draw{})
 	n, _, err := k.play(ctx, at, calls)

@@ -14,30 +14,31 @@ import (
 )
 
 // faulty counts wrong from the third addition on.
-type faulty struct{ n, adds int }
+type faulty struct{ N, Adds int }
 
 func (*faulty) Close() error { return nil }
 
+var miscounts = alike("faulty", func(...mp.Option) (*faulty, error) { return &faulty{}, nil }, func() *int { return new(int) },
+	[]method[*faulty, *int]{
+		{
+			"Get", 1, func(_ context.Context, o *faulty, _ draw) (any, error) { return o.N, nil },
+			func(m *int, _ draw) (any, error) { return *m, nil },
+		},
+		{"Add", 1, func(_ context.Context, o *faulty, _ draw) (any, error) {
+			if o.Adds++; o.Adds != 3 {
+				o.N++
+			}
+			return nil, nil
+		}, func(m *int, _ draw) (any, error) { *m++; return nil, nil }},
+	})
+
 // Answers that differ are found, and the calls that have nothing to do with it left out.
 func TestDifferenceIsFound(t *testing.T) {
-	k := alike("faulty", func(...mp.Option) (*faulty, error) { return &faulty{}, nil }, func() *int { return new(int) },
-		[]method[*faulty, *int]{
-			{
-				"Get", 1, func(_ context.Context, o *faulty, _ draw) (any, error) { return o.n, nil },
-				func(m *int, _ draw) (any, error) { return *m, nil },
-			},
-			{"Add", 1, func(_ context.Context, o *faulty, _ draw) (any, error) {
-				if o.adds++; o.adds != 3 {
-					o.n++
-				}
-				return nil, nil
-			}, func(m *int, _ draw) (any, error) { *m++; return nil, nil }},
-		})
 	var out bytes.Buffer
 	log.SetOutput(&out)
 	defer log.SetOutput(os.Stderr)
 	var sum tally
-	if err := k.compare(t.Context(), []place{{name: "nowhere"}}, 1, &sum); err == nil || sum.calls == 0 {
+	if err := miscounts.compare(t.Context(), []place{{name: "nowhere"}}, 1, &sum); err == nil || sum.calls == 0 {
 		t.Fatalf("%v, %+v", err, sum)
 	}
 	if got := out.String(); strings.Count(got, "Add(") != 3 || strings.Count(got, "Get(") != 1 ||

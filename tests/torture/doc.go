@@ -37,4 +37,18 @@
 // between which money moves, pairs that are members together, one holder of a lock. In the
 // end all permits, locks and leases of the dead must be back, and no item lost that was
 // put. The longest wait for one of these is in the table.
+//
+// # Hostile
+//
+// Three processes make random calls of one object in memory, and one of them flips bits in
+// its segment meanwhile, overwrites words, or zeroes them: half of that at the beginning,
+// where headers, locks and control blocks are, the rest wherever anything was ever written.
+// A call may answer what it likes, or say that the object is corrupt; none may crash, and all
+// must end. Three things are let be. Unlock panics, as it says, if the memory says that the
+// lock is not held. Whoever comes late may be refused the object. And the table of the
+// family, in which all of its processes are, is not damaged: what it says is believed, for
+// instance that a process lives whose locks are therefore left alone; a package test flips
+// each bit of it. The kernel walks the list of a dead process's locks, which lie in these
+// segments, too: a list that is cut leaves locks to be taken back by those who wait for them,
+// and a word that such a list leads to is changed only if it names the dead thread.
 package main

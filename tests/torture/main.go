@@ -30,6 +30,7 @@ var parts = []part{
 	{"differential", 1, differential},
 	{"histories", 3, histories},
 	{"storms", 3, storms},
+	{"hostile", 3, hostile},
 }
 
 // check is what is done again and again with one kind of object: a line of the table.
@@ -44,13 +45,13 @@ type check struct {
 
 // tally is what rounds have come to.
 type tally struct {
-	rounds, calls, maybes, refused, images, kills, undecided, violations int
-	longest                                                              time.Duration // until the dead had given back what they had
+	rounds, calls, maybes, refused, flips, images, kills, undecided, violations int
+	longest                                                                     time.Duration // until the dead had given back what they had
 }
 
 func (t *tally) add(o *tally) {
 	t.rounds, t.calls, t.maybes = t.rounds+o.rounds, t.calls+o.calls, t.maybes+o.maybes
-	t.refused += o.refused
+	t.refused, t.flips = t.refused+o.refused, t.flips+o.flips
 	t.images, t.kills, t.longest = t.images+o.images, t.kills+o.kills, max(t.longest, o.longest)
 	t.undecided, t.violations = t.undecided+o.undecided, t.violations+o.violations
 }
@@ -136,7 +137,7 @@ func run(o order) (ok bool, err error) {
 		}
 	}
 	fmt.Printf("seed %d\n", o.seed)
-	fmt.Printf(format, "part", "object", "rounds", "calls", "maybes", "refused", "images", "kills", "longest", "undecided", "violations")
+	fmt.Printf(format, "part", "object", "rounds", "calls", "maybes", "refused", "flips", "images", "kills", "longest", "undecided", "violations")
 	var all tally
 	for _, p := range parts {
 		if !slices.Contains(o.parts, p.name) {
@@ -180,9 +181,9 @@ func (p *part) play(ctx context.Context, list []*check, o order, long time.Durat
 	}
 }
 
-const format = "%-13s %-30s %7v %9v %7v %8v %8v %7v %9v %9v %10v\n"
+const format = "%-13s %-28s %7v %9v %7v %8v %7v %8v %7v %9v %9v %10v\n"
 
 func (t *tally) print(part, object string) {
-	fmt.Printf(format, part, object, t.rounds, t.calls, t.maybes, t.refused, t.images, t.kills,
+	fmt.Printf(format, part, object, t.rounds, t.calls, t.maybes, t.refused, t.flips, t.images, t.kills,
 		t.longest.Round(100*time.Microsecond), t.undecided, t.violations)
 }

@@ -107,10 +107,15 @@ func Saturated(v Value) (n int, ok bool) {
 // At returns the i-th index of the span.
 func (s Span) At(i int) int { return s.Start + i*s.Step }
 
-// Ascending returns the span with its indices in ascending order.
+// Ascending returns the span with its indices in ascending order. It begins within the
+// sequence, or at its end, also if it has none: backwards that begins before the first.
 func (s Span) Ascending() Span {
-	if s.Step > 0 || s.N == 0 {
+	if s.Step > 0 {
 		return s
+	}
+	if s.N == 0 {
+		at := max(s.Start, 0)
+		return Span{Start: at, Stop: at, Step: -s.Step}
 	}
 	return Span{Start: s.At(s.N - 1), Stop: s.Start + 1, Step: -s.Step, N: s.N}
 }

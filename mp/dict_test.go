@@ -17,7 +17,7 @@ import (
 	"multiproc/mp/driver"
 )
 
-func TestDict(t *testing.T) { inPlaces(t, testDict) }
+func TestDict(t *testing.T) { inMemoryAndPlaces(t, testDict) }
 
 func testDict(t *testing.T, m driver.Place) {
 	d, ctx := dict[string, int](t, m), t.Context()
@@ -68,7 +68,7 @@ type place struct {
 }
 
 // What a dict of any types keeps comes back as it was.
-func TestDictOfTypes(t *testing.T) { inPlaces(t, testDictOfTypes) }
+func TestDictOfTypes(t *testing.T) { inMemoryAndPlaces(t, testDictOfTypes) }
 
 func testDictOfTypes(t *testing.T, p driver.Place) {
 	trip(t, p, map[place]order{{"Ulm", 89073}: {ID: 1, Tags: []string{"x"}, Sub: &order{}}, {}: {}})
@@ -93,11 +93,11 @@ func trip[K comparable, V any](t *testing.T, p driver.Place, m map[K]V) {
 
 // What another program's keys are cannot always be a key in Go: Python's tuples
 // are none in an any.
-func TestKeysThatGoHasNot(t *testing.T) { inPlaces(t, testKeysThatGoHasNot) }
+func TestKeysThatGoHasNot(t *testing.T) { inMemoryAndPlaces(t, testKeysThatGoHasNot) }
 
 func testKeysThatGoHasNot(t *testing.T, p driver.Place) {
 	d, ctx := dict[any, any](t, p), t.Context()
-	s := closing(t, get(mp.NewSet[any](mp.In(p)))(t))
+	s := closing(t, get(mp.NewSet[any](where(p)...))(t))
 	for _, k := range []any{"k", [2]int{1, 2}} {
 		must(t, d.Set(ctx, k, 1))
 		must(t, get2(s.Insert(ctx, k)))
@@ -124,7 +124,7 @@ func testKeysThatGoHasNot(t *testing.T, p driver.Place) {
 	if n != 4 {
 		t.Errorf("%d of 4 keys were seen", n)
 	}
-	pairs := closing(t, get(mp.NewDict[[2]any, int](mp.In(p)))(t))
+	pairs := closing(t, get(mp.NewDict[[2]any, int](where(p)...))(t))
 	must(t, pairs.Set(ctx, [2]any{1, [1]int{2}}, 1))
 	wantErr(t, "a tuple within an array", get2(pairs.Copy(ctx)), mp.ErrType)
 }
@@ -272,7 +272,7 @@ func testWatchIsForOneLoop(t *testing.T, m driver.Place) {
 	}
 }
 
-func TestDictUpdate(t *testing.T) { inPlaces(t, testDictUpdate) }
+func TestDictUpdate(t *testing.T) { inMemoryAndPlaces(t, testDictUpdate) }
 
 func testDictUpdate(t *testing.T, m driver.Place) {
 	d, ctx := dict[string, []int](t, m), t.Context()
@@ -295,7 +295,7 @@ func testDictUpdate(t *testing.T, m driver.Place) {
 }
 
 // An update that never wins ends with its context, and has changed nothing.
-func TestUpdateThatNeverWins(t *testing.T) { inPlaces(t, testUpdateThatNeverWins) }
+func TestUpdateThatNeverWins(t *testing.T) { inMemoryAndPlaces(t, testUpdateThatNeverWins) }
 
 func testUpdateThatNeverWins(t *testing.T, m driver.Place) {
 	d, ctx := dict[string, int](t, m), within(t, 5*short)
@@ -311,7 +311,7 @@ func testUpdateThatNeverWins(t *testing.T, m driver.Place) {
 	}
 }
 
-func TestSumBeyondTheType(t *testing.T) { inPlaces(t, testSumBeyondTheType) }
+func TestSumBeyondTheType(t *testing.T) { inMemoryAndPlaces(t, testSumBeyondTheType) }
 
 func testSumBeyondTheType(t *testing.T, m driver.Place) {
 	d, ctx := dict[string, int8](t, m), t.Context()

@@ -21,7 +21,7 @@ func wantList[T comparable](t *testing.T, what string, l *mp.List[T], want ...T)
 	}
 }
 
-func TestList(t *testing.T) { inPlaces(t, testList) }
+func TestList(t *testing.T) { inMemoryAndPlaces(t, testList) }
 
 func testList(t *testing.T, m driver.Place) {
 	l, ctx := list[string](t, m), t.Context()
@@ -81,7 +81,7 @@ func testList(t *testing.T, m driver.Place) {
 	wantErr(t, "Index of nothing", get2(l.Index(ctx, "x")), mp.ErrNoValue)
 }
 
-func TestListSlices(t *testing.T) { inPlaces(t, testListSlices) }
+func TestListSlices(t *testing.T) { inMemoryAndPlaces(t, testListSlices) }
 
 func testListSlices(t *testing.T, m driver.Place) {
 	l, ctx := list(t, m, 0, 1, 2, 3, 4, 5), t.Context()
@@ -115,7 +115,7 @@ func testListSlices(t *testing.T, m driver.Place) {
 	wantList(t, "deleted", l, 9, 4)
 }
 
-func TestListIterates(t *testing.T) { inPlaces(t, testListIterates) }
+func TestListIterates(t *testing.T) { inMemoryAndPlaces(t, testListIterates) }
 
 func testListIterates(t *testing.T, m driver.Place) {
 	l, ctx := list[int](t, m), t.Context()
@@ -145,7 +145,7 @@ func testListIterates(t *testing.T, m driver.Place) {
 	}
 }
 
-func TestListUpdate(t *testing.T) { inPlaces(t, testListUpdate) }
+func TestListUpdate(t *testing.T) { inMemoryAndPlaces(t, testListUpdate) }
 
 func testListUpdate(t *testing.T, m driver.Place) {
 	l, ctx := list(t, m, place{"Ulm", 0}), t.Context()

@@ -132,8 +132,7 @@ func mutex(t testing.TB, opts ...mp.Option) *mp.Mutex {
 // options say.
 func everywhere(t *testing.T, f func(t *testing.T, in ...mp.Option)) {
 	t.Helper()
-	t.Run("memory", func(t *testing.T) { f(t) })
-	inPlaces(t, func(t *testing.T, p driver.Place) { f(t, mp.In(p)) })
+	inMemoryAndPlaces(t, func(t *testing.T, p driver.Place) { f(t, where(p)...) })
 }
 
 // inPlaces runs a test in the twin of all places, and in a manager.
@@ -141,6 +140,21 @@ func inPlaces(t *testing.T, f func(t *testing.T, p driver.Place)) {
 	t.Helper()
 	t.Run("twin", func(t *testing.T) { f(t, drivertest.Memory()) })
 	t.Run("manager", func(t *testing.T) { f(t, served(t)) })
+}
+
+// inMemoryAndPlaces is inPlaces in memory, too, where the place is nil; see where.
+func inMemoryAndPlaces(t *testing.T, f func(t *testing.T, p driver.Place)) {
+	t.Helper()
+	t.Run("memory", func(t *testing.T) { f(t, nil) })
+	inPlaces(t, f)
+}
+
+// where are the options that make an object there.
+func where(p driver.Place) []mp.Option {
+	if p == nil {
+		return nil
+	}
+	return []mp.Option{mp.In(p)}
 }
 
 var servers atomic.Int64

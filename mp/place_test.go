@@ -135,12 +135,12 @@ func TestZeroHandles(t *testing.T) {
 
 func dict[K comparable, V any](t testing.TB, p driver.Place) *mp.Dict[K, V] {
 	t.Helper()
-	return closing(t, get(mp.NewDict[K, V](mp.In(p)))(t))
+	return closing(t, get(mp.NewDict[K, V](where(p)...))(t))
 }
 
 func list[T any](t testing.TB, p driver.Place, vs ...T) *mp.List[T] {
 	t.Helper()
-	l := closing(t, get(mp.NewList[T](mp.In(p)))(t))
+	l := closing(t, get(mp.NewList[T](where(p)...))(t))
 	must(t, l.AppendBatch(t.Context(), vs))
 	return l
 }

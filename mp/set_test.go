@@ -12,10 +12,10 @@ import (
 	"multiproc/mp/driver"
 )
 
-func TestSet(t *testing.T) { inPlaces(t, testSet) }
+func TestSet(t *testing.T) { inMemoryAndPlaces(t, testSet) }
 
 func testSet(t *testing.T, m driver.Place) {
-	s, ctx := closing(t, get(mp.NewSet[place](mp.In(m)))(t)), t.Context()
+	s, ctx := closing(t, get(mp.NewSet[place](where(m)...))(t)), t.Context()
 	ulm, bonn, kiel := place{"Ulm", 89073}, place{"Bonn", 53111}, place{"Kiel", 24103}
 	wantErr(t, "Pop of nothing", get2(s.Pop(ctx)), mp.ErrEmpty)
 	if a, b := get(s.Insert(ctx, ulm))(t), get(s.Insert(ctx, ulm))(t); !a || b {
@@ -49,10 +49,10 @@ func testSet(t *testing.T, m driver.Place) {
 	}
 }
 
-func TestSetIterates(t *testing.T) { inPlaces(t, testSetIterates) }
+func TestSetIterates(t *testing.T) { inMemoryAndPlaces(t, testSetIterates) }
 
 func testSetIterates(t *testing.T, m driver.Place) {
-	s, ctx := closing(t, get(mp.NewSet[int](mp.In(m)))(t)), t.Context()
+	s, ctx := closing(t, get(mp.NewSet[int](where(m)...))(t)), t.Context()
 	const n = 1100
 	values := make([]int, n)
 	for i := range values {

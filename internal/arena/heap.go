@@ -153,7 +153,8 @@ func (h *Heap) Spill(n uint64, sizes ...uint64) {
 // fresh begins to fill another run, which has room for so many bytes.
 func (h *Heap) fresh(old, fill, need uint64) (run uint64) {
 	total := h.get(heapSize)
-	run, size := h.empty(max(need+runHead, min(total/8, maxRun)), maxRun)
+	ideal := min(total/8, maxRun)
+	run, size := h.empty(max(need+runHead, ideal/4), max(need+runHead, ideal), maxRun)
 	if old == 0 {
 		h.set(heapLast, run)
 	} else if h.Load(old+runEnd) != single { // from now on what is dead in it counts
@@ -173,7 +174,7 @@ func (h *Heap) fresh(old, fill, need uint64) (run uint64) {
 
 // apart makes a run for one large block.
 func (h *Heap) apart(first, need uint64) (run uint64) {
-	run, size := h.empty(need+runHead, 4*need)
+	run, size := h.empty(need+runHead, need+runHead, 4*need)
 	h.Set(run+runDead, size-runHead-need)
 	h.Set(run+runEnd, single)
 	h.add(heapSize, size)
@@ -197,8 +198,10 @@ func (h *Heap) apart(first, need uint64) (run uint64) {
 // looks is how many empty runs are looked at before a new one is made.
 const looks = 8
 
-// empty takes an empty run of so many bytes.
-func (h *Heap) empty(atLeast, atMost uint64) (run, size uint64) {
+// empty takes an empty run of so many bytes; if there is none it makes one that is as
+// large as it should be. What is smaller than that is used, too, or the runs of a heap
+// that grows and shrinks would be given to the kernel while others are made.
+func (h *Heap) empty(atLeast, ideal, atMost uint64) (run, size uint64) {
 	for _, list := range [...]uint64{heapSpare, heapBare} {
 		link := h.words + list
 		for range looks {
@@ -215,7 +218,7 @@ func (h *Heap) empty(atLeast, atMost uint64) (run, size uint64) {
 			link = run + runNext
 		}
 	}
-	size = max(minRun, uint64(1)<<bits.Len64(atLeast-1))
+	size = max(minRun, uint64(1)<<bits.Len64(ideal-1))
 	if run = h.Space.Reserve(size); run == 0 {
 		h.full = true
 		h.Damaged(h.words)
@@ -284,7 +287,7 @@ func (h *Heap) Moved() { h.add(OffMoves, 1) }
 // Untidy reports whether so much of the heap is dead that a run should be emptied.
 func (h *Heap) Untidy() bool {
 	dead := h.Load(h.words + heapDead)
-	return dead > minRun && dead > h.Load(h.words+heapSize)/3
+	return dead > max(minRun, h.Space.Floor) && dead > h.Load(h.words+heapSize)/3
 }
 
 // maxRuns bounds a walk over runs, which damage may have made a circle.
@@ -425,7 +428,7 @@ const keep = 16 << 10
 // Ample reports whether the heap has so many empty runs that Trim should be called.
 func (h *Heap) Ample() bool {
 	idle := h.Load(h.words + heapIdle)
-	return idle > keep && idle > h.Load(h.words+heapSize)/4
+	return idle > max(keep, h.Space.Floor) && idle > h.Load(h.words+heapSize)/4
 }
 
 // Trim gives the memory of an empty run back to the kernel, and reports whether there was

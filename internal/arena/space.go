@@ -40,6 +40,11 @@ type Mapper interface {
 // Nothing is ever unmapped, so what an offset once led to can be read for ever. It may
 // have become something else by then.
 type Space struct {
+	// Floor is how many bytes of a heap may be dead, and how many empty, before it is called
+	// untidy or ample: or a small one would be tidied, and its memory given to the kernel
+	// and taken back, all the time.
+	Floor uint64
+
 	seg    Mapper
 	size   uint64 // of the file
 	tail   *uint64

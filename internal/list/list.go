@@ -20,6 +20,9 @@ import (
 // memory.
 func Size() int64 { return min(arena.MaxSize, shm.MaxFile()&^(1<<20-1)) }
 
+// floor is that of the heap: a change in the middle leaves some 5 KiB behind.
+const floor = 64 << 10
+
 // List is this process's handle to a list. Its methods may be called by many
 // goroutines.
 type List struct {
@@ -37,6 +40,7 @@ func (l *List) Attach(seg *shm.Segment, base unsafe.Pointer) error {
 	l.base = base
 	// Whoever is first says where the heap begins.
 	atomic.CompareAndSwapUint64(l.word(offTail), 0, startAt)
+	l.space.Floor = floor
 	if err := l.space.Init(seg, base, seg.Size, offTail); err != nil {
 		return err
 	}

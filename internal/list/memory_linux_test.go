@@ -13,6 +13,7 @@ import (
 func TestMemory(t *testing.T) {
 	const n = 1_000_000
 	l, seg := newList(t)
+	l.space.Floor = floor
 	for i := range n {
 		if err := l.Append(ctx, intCell(i)); err != nil {
 			t.Fatal(err)
@@ -50,6 +51,7 @@ func TestMemory(t *testing.T) {
 func TestMemoryOfItems(t *testing.T) {
 	const n, size = 20_000, 100
 	l, seg := newList(t)
+	l.space.Floor = floor
 	for i := range n {
 		if err := l.Append(ctx, item(uint64(i), size)); err != nil {
 			t.Fatal(err)
@@ -79,6 +81,36 @@ func TestMemoryOfItems(t *testing.T) {
 	}
 	if after := taken(t, seg); after > full/2 {
 		t.Errorf("%d bytes became %d when all items had gone", full, after)
+	}
+}
+
+// A small list that is changed again and again takes a little more than its items, and its
+// memory does not go to the kernel and back.
+func TestMemoryOfFew(t *testing.T) {
+	l, seg := newList(t)
+	l.space.Floor = floor
+	r := rand.New(rand.NewPCG(1, 1))
+	least, most := int64(1<<62), int64(0)
+	for i := range 30_000 {
+		if err := l.Insert(ctx, r.IntN(1000), intCell(i)); err != nil {
+			t.Fatal(err)
+		}
+		if i >= 1000 {
+			if _, _, err := l.Pop(ctx, r.IntN(1000)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if i >= 10_000 && i%100 == 0 {
+			now := taken(t, seg)
+			least, most = min(least, now), max(most, now)
+		}
+	}
+	t.Logf("%d to %d bytes", least, most)
+	if most > 4*floor {
+		t.Errorf("1000 items take up to %d bytes", most)
+	}
+	if least != most {
+		t.Errorf("memory goes to the kernel and back: %d to %d bytes", least, most)
 	}
 }
 

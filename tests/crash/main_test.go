@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"multiproc/internal/childtest"
 	"multiproc/mp"
 	"multiproc/mptest"
 )
@@ -223,6 +224,7 @@ func report(t *testing.T) {
 	median, longest := sorted[len(sorted)/2], sorted[len(sorted)-1]
 	where := stalls.name[slices.Index(stalls.list, longest)]
 	t.Logf("survivors stood still for %v (median) to %v (%s), %d deaths", median, longest, where, len(sorted))
+	childtest.Tally(t, 0, len(sorted), longest)
 	fmt.Printf("recovery: median %v, maximum %v (%s), %d deaths\n", median, longest, where, len(sorted))
 	if median > requirement {
 		t.Errorf("the median is above %v", requirement)

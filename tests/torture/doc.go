@@ -15,6 +15,15 @@
 // model of some lines: all must give the same answers and errors. Of calls whose answers
 // differ the shortest sequence is printed that was found by leaving out calls.
 //
+// # Failpoints and images
+//
+// These are the library's own crash tests, which need its source: they are built with the
+// tag mpcrash, which puts failpoints between the stores. Part failpoints kills a process at
+// each of them, as found in the source. Part images has random histories in one process and
+// copies the memory at every store; survivors open the copies, and find the state before or
+// after. With each round the histories are others. One round takes minutes, so failpoints
+// are played once.
+//
 // # Histories
 //
 // A round is four processes, some hundred calls, and two SIGKILLs. Each process writes a
@@ -23,7 +32,8 @@
 // Death is a call, too: that of whoever gives back what the dead had. After a round the
 // parent looks at what is there, and that is the last part of the history. Then it is
 // checked that all of it could have happened one call after the other: that the object is
-// linearizable, also across deaths. The algorithm is that of Lowe, "Testing for
+// linearizable, also across deaths; of a lock, that it never has two holders, and that a
+// death is told of. The algorithm is that of Lowe, "Testing for
 // linearizability" (2017), in the implementation of package porcupine. A history that takes
 // it too long is counted as undecided, and is no violation.
 //

@@ -27,6 +27,8 @@ type part struct {
 }
 
 var parts = []part{
+	{"failpoints", 2, failpoints},
+	{"images", 3, images},
 	{"differential", 1, differential},
 	{"histories", 3, histories},
 	{"storms", 3, storms},

@@ -47,6 +47,9 @@ func play(ctx context.Context, j job) error {
 	}
 	for i := range j.Calls {
 		o := s.next(rnd, p.has)
+		if o.code == repair && j.Fatal >= 0 {
+			o = op{code: acquire} // see lockStep
+		}
 		o.client = j.Client
 		if i == j.Fatal {
 			go die(time.Duration(rnd.Int64N(int64(j.Within))))

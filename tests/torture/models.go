@@ -30,12 +30,15 @@ const (
 	release
 	setAll
 	copyAll
+	acquireRead
+	releaseRead
+	repair
 	death
 )
 
 var names = [...]string{
 	"get", "set", "remove", "add", "swap", "pop", "setDefault", "insert", "put", "take", "receive", "ack", "nack", "acquire",
-	"release", "setAll", "copyAll", "death",
+	"release", "setAll", "copyAll", "acquireRead", "releaseRead", "repair", "death",
 }
 
 func describe(o op) string {
@@ -192,6 +195,102 @@ func permitStep(s [clients]int, o op, _ bool) ([clients]int, answer) {
 		s[o.client] -= o.arg
 	case death:
 		s[o.key] = 0
+		return s, answer{}
+	}
+	return s, answer{ok: true}
+}
+
+// sequenceStep is a list. Index 0 is the first, 1 the last element.
+func sequenceStep(s []int, o op, _ bool) ([]int, answer) {
+	i := o.key * (len(s) - 1)
+	switch o.code {
+	case putItem:
+		return append(slices.Clone(s), o.arg), answer{ok: true}
+	case insert:
+		return append([]int{o.arg}, s...), answer{ok: true}
+	}
+	if len(s) == 0 {
+		return s, answer{}
+	}
+	a := answer{ok: true, out: s[i]}
+	switch o.code {
+	case get:
+	case set:
+		s, a.out = slices.Clone(s), 0
+		s[i] = o.arg
+	case swap:
+		if a.out = 0; s[i] != o.arg {
+			return s, answer{}
+		}
+		s = slices.Clone(s)
+		s[i] = o.more
+	case add:
+		s = slices.Clone(s)
+		s[i] += o.arg
+		a.out = s[i]
+	case take:
+		s = slices.Delete(slices.Clone(s), i, i+1)
+	default:
+		panic(describe(o))
+	}
+	return s, a
+}
+
+// lockState is who writes, 0 nobody, who reads, and whether a writer has died.
+type lockState struct {
+	writer  int
+	readers [clients]bool
+	broken  bool
+}
+
+// broken is the answer of a lock whose holder has died.
+var broken = answer{out: 1}
+
+// lockModel is lockStep, of which a try may always be told no: a Repair, or somebody who
+// tries and finds out that the lock is broken, or that there are readers, has the lock for
+// a while in which it is taken for nobody in the model.
+func lockModel() porcupine.Model {
+	m := model(lockState{}, same[lockState], lockStep)
+	strict := m.Step
+	m.Step = func(state, input, output any) (bool, any) {
+		if c := input.(op).code; (c == acquire || c == acquireRead) && output.(answer) == (answer{}) {
+			return true, state
+		}
+		return strict(state, input, output)
+	}
+	return m
+}
+
+// lockStep is a mutex, and one for readers and writers. A repair is heard of: whoever is to
+// die makes none, for it might do so in the middle, with the lock.
+func lockStep(s lockState, o op, _ bool) (lockState, answer) {
+	free, none := s.writer == 0, [clients]bool{}
+	switch o.code {
+	case acquire, acquireRead:
+		switch {
+		case !free || o.code == acquire && s.readers != none:
+			return s, answer{}
+		case s.broken:
+			return s, broken
+		case o.code == acquire:
+			s.writer = o.client
+		default:
+			s.readers[o.client] = true
+		}
+	case release:
+		s.writer = 0
+	case releaseRead:
+		s.readers[o.client] = false
+	case repair: // it waits until the lock is free
+		if !free || s.readers != none {
+			return s, answer{}
+		}
+		s.broken = false
+	case death:
+		if s.writer == o.key {
+			s.writer, s.broken = 0, true
+		}
+		s.readers[o.key] = false
 		return s, answer{}
 	}
 	return s, answer{ok: true}

@@ -81,6 +81,35 @@ func TestModels(t *testing.T) {
 		{"permits that stay with the dead", "semaphore", []porcupine.Operation{
 			call(1, op{code: acquire, arg: permits}, yes, 1, 2), died(1, 3, 5), call(2, op{code: acquire, arg: 1}, no, 6, 7),
 		}, false},
+		{"two holders of a mutex", "mutex", []porcupine.Operation{
+			call(1, op{code: acquire}, yes, 1, 2), call(2, op{code: acquire}, yes, 3, 4), call(1, op{code: release}, yes, 5, 6),
+		}, false},
+		{"one after the other", "mutex", []porcupine.Operation{
+			call(1, op{code: acquire}, yes, 1, 2), call(2, op{code: acquire}, no, 3, 4), call(1, op{code: release}, yes, 5, 6),
+			call(2, op{code: acquire}, yes, 7, 8),
+		}, true},
+		{"a holder who died and nobody is told", "mutex", []porcupine.Operation{
+			call(1, op{code: acquire}, yes, 1, 2), died(1, 3, 5), call(2, op{code: acquire}, yes, 6, 7),
+		}, false},
+		{"one who is told, and repairs", "mutex", []porcupine.Operation{
+			call(1, op{code: acquire}, yes, 1, 2), died(1, 3, 5), call(2, op{code: acquire}, broken, 6, 7),
+			call(2, op{code: repair}, yes, 8, 9), call(2, op{code: acquire}, yes, 10, 11),
+		}, true},
+		{"a reader beside a writer", "rwmutex", []porcupine.Operation{
+			call(1, op{code: acquire}, yes, 1, 2), call(2, op{code: acquireRead}, yes, 3, 4), call(1, op{code: release}, yes, 5, 6),
+		}, false},
+		{"readers, of whom one dies", "rwmutex", []porcupine.Operation{
+			call(1, op{code: acquireRead}, yes, 1, 2), call(2, op{code: acquireRead}, yes, 3, 4), died(1, 5, 6),
+			call(2, op{code: releaseRead}, yes, 7, 8), call(2, op{code: acquire}, yes, 9, 10),
+		}, true},
+		{"an element that is lost", "list", []porcupine.Operation{
+			call(1, op{code: putItem, arg: 7}, yes, 1, 2), call(2, op{code: insert, arg: 8}, yes, 1, 2),
+			call(1, op{code: take}, is(7), 3, 4),
+		}, false},
+		{"an element killed in the middle", "list", []porcupine.Operation{
+			call(1, op{code: putItem, arg: 7}, yes, 1, 2), lost(2, op{code: insert, arg: 8}, 1),
+			call(1, op{code: take}, is(8), 3, 4), call(1, op{code: take}, is(7), 5, 6), call(1, op{code: take}, no, 7, 8),
+		}, true},
 	} {
 		if got := porcupine.CheckOperations(modelOf(t, c.subject), c.list); got != c.want {
 			t.Errorf("%s: %v", c.name, got)

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/anishathalye/porcupine"
@@ -33,6 +31,9 @@ type things struct {
 	Value   *mp.Value[int]
 	Queue   *mp.Queue[int]
 	Permits *mp.Semaphore
+	List    *mp.List[int]
+	Mutex   *mp.Mutex
+	RW      *mp.RWMutex
 }
 
 // subject is a kind of object under test.
@@ -207,6 +208,74 @@ var subjects = []subject{
 		},
 		last: []op{{code: acquire, arg: permits}},
 	},
+	{
+		name: "list", model: model([]int{}, slices.Equal[[]int], sequenceStep),
+		open: func(t *things, where ...mp.Option) (err error) {
+			t.List, err = mp.NewList[int](where...)
+			return err
+		},
+		next: func(rnd *rand.Rand, _ []int) op {
+			c := []code{putItem, putItem, insert, get, set, swap, add, take, take, take}[rnd.IntN(10)]
+			return op{code: c, key: rnd.IntN(2), arg: rnd.IntN(4), more: rnd.IntN(4)}
+		},
+		call: callList,
+		last: []op{{code: take}},
+	},
+	{
+		name: "mutex", model: lockModel(),
+		open: func(t *things, where ...mp.Option) (err error) {
+			t.Mutex, err = mp.NewMutex(where...)
+			return err
+		},
+		next: func(rnd *rand.Rand, has []int) op {
+			switch {
+			case len(has) > 0:
+				return op{code: release}
+			case rnd.IntN(8) == 0:
+				return op{code: repair}
+			}
+			return op{code: acquire}
+		},
+		call: func(ctx context.Context, p *player, o op) (answer, error) { return callLock(ctx, p, p.Mutex, o) },
+		settled: func(ctx context.Context, t *things) error {
+			return until(ctx, func() (bool, error) { return settledLock(ctx, t.Mutex) })
+		},
+		last: []op{{code: acquire}, {code: release}},
+	},
+	{
+		name: "rwmutex", model: lockModel(),
+		open: func(t *things, where ...mp.Option) (err error) {
+			t.RW, err = mp.NewRWMutex(where...)
+			return err
+		},
+		next: func(rnd *rand.Rand, has []int) op {
+			switch {
+			case len(has) > 0:
+				return op{code: code(has[0])}
+			case rnd.IntN(8) == 0:
+				return op{code: repair}
+			case rnd.IntN(3) == 0:
+				return op{code: acquire}
+			}
+			return op{code: acquireRead}
+		},
+		call: func(ctx context.Context, p *player, o op) (answer, error) {
+			switch o.code {
+			case acquireRead:
+				ok, err := p.RW.TryRLock(ctx)
+				return p.holding(ok, err, releaseRead)
+			case releaseRead:
+				p.has = nil
+				p.RW.RUnlock()
+				return answer{ok: true}, nil
+			}
+			return callLock(ctx, p, p.RW, o)
+		},
+		settled: func(ctx context.Context, t *things) error {
+			return until(ctx, func() (bool, error) { return settledLock(ctx, t.RW) })
+		},
+		last: []op{{code: acquire}, {code: release}},
+	},
 }
 
 // until asks again and again.
@@ -226,138 +295,6 @@ func until(ctx context.Context, f func() (bool, error)) error {
 	}
 }
 
-func callNumbers(ctx context.Context, p *player, o op) (answer, error) {
-	d := p.Numbers
-	switch o.code {
-	case get:
-		return told(d.Get(ctx, o.key))
-	case set:
-		return done(d.Set(ctx, o.key, o.arg))
-	case remove:
-		return yesOrNo(d.Delete(ctx, o.key))
-	case add:
-		return told(d.Add(ctx, o.key, o.arg))
-	case swap:
-		return yesOrNo(d.CompareAndSwap(ctx, o.key, o.arg, o.more))
-	case pop:
-		return told(d.Pop(ctx, o.key))
-	case setDefault:
-		return told(d.SetDefault(ctx, o.key, o.arg))
-	case setAll:
-		m := map[int]int{}
-		for k := range keys {
-			m[k] = o.arg
-		}
-		return done(d.SetBatch(ctx, m))
-	case copyAll:
-		m, err := d.Copy(ctx)
-		if err == nil && (len(m) != keys || m[0] != m[1] || m[0] != m[2]) {
-			err = fmt.Errorf("a copy is %v", m)
-		}
-		return answer{ok: err == nil, out: m[0]}, err
-	}
-	panic(describe(o))
-}
-
-// text is a number as a text of some length, and number the same back.
-func text(n int) string { return strings.Repeat(strconv.Itoa(n), 1+n*n*300) }
-
-func number(s string, err error) (int, error) {
-	if err != nil {
-		return 0, err
-	}
-	n, err := strconv.Atoi(s[:min(1, len(s))])
-	if err != nil || s != text(n) {
-		return 0, fmt.Errorf("a text of %d bytes that nobody has set", len(s))
-	}
-	return n, nil
-}
-
-func callTexts(ctx context.Context, p *player, o op) (answer, error) {
-	d, key := p.Texts, text(o.key)
-	switch o.code {
-	case get:
-		return told(number(d.Get(ctx, key)))
-	case set:
-		return done(d.Set(ctx, key, text(o.arg)))
-	case remove:
-		return yesOrNo(d.Delete(ctx, key))
-	case swap:
-		return yesOrNo(d.CompareAndSwap(ctx, key, text(o.arg), text(o.more)))
-	case pop:
-		return told(number(d.Pop(ctx, key)))
-	case setDefault:
-		return told(number(d.SetDefault(ctx, key, text(o.arg))))
-	}
-	panic(describe(o))
-}
-
-func callMembers(ctx context.Context, p *player, o op) (answer, error) {
-	switch o.code {
-	case get:
-		return yesOrNo(p.Members.Has(ctx, o.key))
-	case insert:
-		return yesOrNo(p.Members.Insert(ctx, o.key))
-	case remove:
-		return yesOrNo(p.Members.Remove(ctx, o.key))
-	}
-	panic(describe(o))
-}
-
-func callValue(ctx context.Context, p *player, o op) (answer, error) {
-	switch o.code {
-	case get:
-		return told(p.Value.Load(ctx))
-	case set:
-		return done(p.Value.Store(ctx, o.arg))
-	case add:
-		return told(p.Value.Add(ctx, o.arg))
-	case swap:
-		return yesOrNo(p.Value.CompareAndSwap(ctx, o.arg, o.more))
-	}
-	panic(describe(o))
-}
-
-func callQueue(ctx context.Context, p *player, o op) (answer, error) {
-	switch o.code {
-	case putItem:
-		return done(p.Queue.Put(ctx, o.arg))
-	case take:
-		return told(p.Queue.TryGet(ctx))
-	case receive:
-		d, err := p.Queue.TryReceive(ctx)
-		if err != nil {
-			return told(0, err)
-		}
-		p.has, p.loans[d.Value] = append(p.has, d.Value), d
-		return answer{ok: true, out: d.Value}, nil
-	}
-	d := p.loans[o.arg]
-	p.has = slices.DeleteFunc(p.has, func(n int) bool { return n == o.arg })
-	delete(p.loans, o.arg)
-	settle := d.Ack
-	if o.code == nack {
-		settle = func(ctx context.Context) error { return d.Nack(ctx, 0) }
-	}
-	err := settle(ctx)
-	if errors.Is(err, mp.ErrLeaseLost) {
-		return answer{}, nil
-	}
-	return done(err)
-}
-
-func callPermits(ctx context.Context, p *player, o op) (answer, error) {
-	if o.code == release {
-		p.has = p.has[o.arg:]
-		return done(p.Permits.Release(ctx, o.arg))
-	}
-	ok, err := p.Permits.TryAcquire(ctx, o.arg)
-	if ok {
-		p.has = append(p.has, make([]int, o.arg)...)
-	}
-	return yesOrNo(ok, err)
-}
-
 // place is where the objects of a round are.
 type place struct {
 	name    string
@@ -367,7 +304,8 @@ type place struct {
 }
 
 func (t *things) close() error {
-	return errors.Join(closed(t.Numbers), closed(t.Texts), closed(t.Members), closed(t.Value), closed(t.Queue), closed(t.Permits))
+	return errors.Join(closed(t.Numbers), closed(t.Texts), closed(t.Members), closed(t.Value), closed(t.Queue), closed(t.Permits),
+		closed(t.List), closed(t.Mutex), closed(t.RW))
 }
 
 func closed[C interface {

@@ -28,6 +28,7 @@ const (
 type town struct {
 	Accounts *mp.Dict[int, int] // their sum is always riches
 	Members  *mp.Set[int]       // of each pair, n and -n, both or none
+	Book     *mp.List[int]      // its sum is always 0
 	Rows     *mp.Array[int]     // under its own lock all are equal
 	Jobs     *mp.Queue[int]     // what was put is done, at least once
 	Seats    *mp.Semaphore
@@ -76,6 +77,7 @@ func act(ctx context.Context, r role) error {
 		{"write", r.write},
 		{"read", r.read},
 		{"members", r.members},
+		{"book", r.book},
 		{"rows", r.rows},
 		{"put", r.put},
 		{"work", r.work},
@@ -274,6 +276,40 @@ func (t *town) pairs(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// book changes many elements of a list, at one moment each time.
+func (r *role) book(ctx context.Context, rnd *rand.Rand) error {
+	b, n := r.Town.Book, 1+rnd.IntN(1000)
+	switch rnd.IntN(10) {
+	default:
+		return b.AppendBatch(ctx, []int{n, -n})
+	case 0:
+		return b.SetSlice(ctx, 0, 0, 1, []int{n, n, -2 * n})
+	case 1:
+		return b.Reverse(ctx)
+	case 2:
+		return b.Sort(ctx, n%2 == 0)
+	case 3:
+		if k, err := b.Len(ctx); k < 300 || err != nil {
+			return err
+		}
+		return b.Clear(ctx)
+	case 4, 5:
+		return r.Town.balance(ctx)
+	}
+}
+
+func (t *town) balance(ctx context.Context) error {
+	all, err := t.Book.Copy(ctx)
+	sum := 0
+	for _, n := range all {
+		sum += n
+	}
+	if err == nil && sum != 0 {
+		return fmt.Errorf("the sum of %d entries of the book is %d", len(all), sum)
+	}
+	return err
 }
 
 func (r *role) rows(ctx context.Context, rnd *rand.Rand) error {

@@ -72,6 +72,7 @@ func found(ctx context.Context, where ...mp.Option) (t town, end func() error, e
 	for _, f := range []func() error{
 		func() error { return opening(&t.Accounts, &closing)(mp.NewDict[int, int](where...)) },
 		func() error { return opening(&t.Members, &closing)(mp.NewSet[int](where...)) },
+		func() error { return opening(&t.Book, &closing)(mp.NewList[int](where...)) },
 		func() error { return opening(&t.Rows, &closing)(mp.NewArray[int](200)) },
 		func() error { return opening(&t.Jobs, &closing)(mp.NewQueue[int](200, leased...)) },
 		func() error { return opening(&t.Seats, &closing)(mp.NewSemaphore(seats, where...)) },
@@ -294,6 +295,7 @@ func (t *town) audit(ctx context.Context, sum *tally) error {
 			return locked(ctx, t.RW, func() error { return t.repair(1) }, func() error { return t.change(1, -1, rnd) })
 		}},
 		{"members", func() error { return t.pairs(ctx) }},
+		{"book", func() error { return t.balance(ctx) }},
 		{"rows", func() error { return errors.Join(t.rowsAre(ctx), t.rowsAre(ctx)) }},
 		{"semaphore", func() error { return errors.Join(t.Seats.Acquire(ctx, seats), t.Seats.Release(ctx, seats)) }},
 		{"waitgroup", func() error {

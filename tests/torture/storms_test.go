@@ -26,6 +26,7 @@ func TestAudit(t *testing.T) {
 		{"", func(*town) error { return nil }},
 		{"accounts have", func(t *town) error { return t.Accounts.Set(ctx, 1, 7) }},
 		{"is a member without", func(t *town) error { _, err := t.Members.Insert(ctx, 3); return err }},
+		{"of the book is 3", func(t *town) error { return t.Book.Append(ctx, 3) }},
 		{"under the lock", func(t *town) error { t.Pair.Store(1, 5); return nil }},
 		{"a row is", func(t *town) error { t.Rows.Store(9, 1); return nil }},
 		{"1 items are lost", func(t *town) error { t.Next.Add(1); t.Put.Store(0, 1); return nil }},

@@ -77,6 +77,9 @@ func (l *List[T]) withAll(ctx context.Context, vs []T) (complete.List, [][]byte,
 // Get returns element i.
 func (l *List[T]) Get(ctx context.Context, i int) (v T, err error) {
 	if n := l.near; n != nil {
+		if n.getWord(ctx, i, unsafe.Pointer(&v)) {
+			return v, nil
+		}
 		if done, err := n.get(ctx, i, unsafe.Pointer(&v)); done {
 			return v, err
 		}

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"unsafe"
 
+	"multiproc/internal/cell"
 	"multiproc/internal/complete"
 	"multiproc/internal/list"
 	"multiproc/internal/local"
@@ -31,6 +32,20 @@ func nearListOf[T any](obj driver.Object) *nearList {
 
 // index is the error of an index that leads to no element.
 func (n *nearList) index(text string) error { return n.o.Named(pyvalue.IndexError(text)) }
+
+// getWord is get where the element is a word.
+func (n *nearList) getWord(ctx context.Context, i int, v unsafe.Pointer) (done bool) {
+	if n.t >= scalarFloat64 || ctx.Err() != nil {
+		return false
+	}
+	h := n.o.Hold()
+	if h == nil {
+		return false
+	}
+	w, ok := n.l.GetWord(i)
+	runtime.KeepAlive(h)
+	return ok && n.t.value(cell.Cell{Word: w}, v)
+}
 
 // get is Get. done is false if the call has to go the other way.
 func (n *nearList) get(ctx context.Context, i int, v unsafe.Pointer) (done bool, err error) {

@@ -112,6 +112,7 @@ func hurt(t *testing.T, sound []byte, r *rand.Rand) {
 		case 5:
 			check("Insert", l.Insert(ctx, i, v))
 		case 6:
+			_, _ = l.GetWord(i)
 			_, err = l.Get(ctx, i, nil)
 			check("Get", err)
 		case 7:

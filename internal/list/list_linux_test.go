@@ -108,6 +108,13 @@ func (m *model) look() error {
 	if err != nil || (f.Version != 0) != (at < n) || at < n && string(f.Value.Append(nil)) != m.now[at] {
 		return fmt.Errorf("Get %d of %d: %+v, %w", at, n, f, err)
 	}
+	again := at
+	if at < n && m.rnd.IntN(2) == 0 {
+		again -= n
+	}
+	if w, ok := m.l.GetWord(again); ok != (f.Value.Word != 0) || ok && w != f.Value.Word {
+		return fmt.Errorf("GetWord %d of %d: %x, %v; Get has %+v", again, n, w, ok, f)
+	}
 	return nil
 }
 

@@ -109,6 +109,11 @@ func (s *storm) read(who int) error {
 				return err
 			}
 		}
+		if w, ok := l.GetWord(r.IntN(300) - 150); ok {
+			if _, _, err := stormCheck(cell.Cell{Word: w}); err != nil {
+				return err
+			}
+		}
 		if _, err := l.Len(ctx); err != nil {
 			return err
 		}

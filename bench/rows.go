@@ -52,6 +52,7 @@ func rows(k *peers.Kit) []harness.Row {
 	all = append(all, managerRows(k)...)
 	all = append(all, poolRows(k)...)
 	all = append(all, dictRows(k)...)
+	all = append(all, listRows(k)...)
 	all = append(all, syncRows(k)...)
 	return all
 }

@@ -10,8 +10,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"reflect"
 	"strings"
 	"time"
+
+	"multiproc/mp"
 )
 
 // suite is a crash test of the library, which has failpoints where it is built with a tag.
@@ -37,7 +40,8 @@ func failpoints(*env) ([]*check, error) { return suites(killings, true) }
 
 // suites is a check for each. They are built from the source: this program runs in it.
 func suites(all []suite, once bool) (list []*check, err error) {
-	root, err := output(context.Background(), "", nil, "go", "list", "-m", "-f", "{{.Dir}}", "multiproc")
+	library := reflect.TypeFor[mp.None]().PkgPath() // a copy may have a path of its own
+	root, err := output(context.Background(), "", nil, "go", "list", "-f", "{{.Module.Dir}}", library)
 	if err != nil {
 		return nil, fmt.Errorf("the source of the library is not there: %w", err)
 	}

@@ -17,3 +17,13 @@ func TestTallyIsRead(t *testing.T) {
 		t.Error("tests that say nothing pass")
 	}
 }
+
+// The suites are there, and so is the source.
+func TestSuites(t *testing.T) {
+	for _, all := range [][]suite{enumerations, killings} {
+		list, err := suites(all, true)
+		if err != nil || len(list) != len(all) {
+			t.Errorf("%d of %d: %v", len(list), len(all), err)
+		}
+	}
+}

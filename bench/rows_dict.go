@@ -30,7 +30,20 @@ func dictRows(k *peers.Kit) []harness.Row {
 			Targets: []harness.Target{harness.Faster(one, times)},
 		}
 	}
+	const calm = "beside a private map"
+	gap := func(who, key string) harness.Row {
+		return harness.Row{
+			Name: "dict: longest wait of a " + who + ", 10 000 000 entries come and go",
+			Contestants: []harness.Contestant{
+				own("dict gap "+key, 10_000_000, 20_000),
+				beside(calm, "dict calm "+key, 10_000_000, 20_000),
+			},
+			Targets: []harness.Target{harness.Below(2e-3)},
+		}
+	}
 	return []harness.Row{
+		gap("reader", "read"),
+		gap("writer of another key", "write"),
 		row("numbers, 1 000, get", "get 1000", 1_000, 0, "int", 5_000_000, 20_000, harness.Faster(lmdb, 1/0.6), harness.Faster(syncMap, 1/3.0)),
 		row("numbers, 1 000, set", "set 1000", 1_000, 100, "int", 5_000_000, 20_000, harness.Faster(lmdb, 1/0.4), harness.Faster(syncMap, 1)),
 		row("numbers, 1 000 000, get", "get 1000000", 1_000_000, 0, "int", 5_000_000, 20_000, harness.Faster(syncMap, 1)),

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"iter"
 	"reflect"
-	"sync/atomic"
 	"unsafe"
 
 	"multiproc/internal/complete"
@@ -427,7 +426,8 @@ type Change[K comparable, V any] struct {
 	Op    string
 	Key   K
 	Value V
-	// Version is the entry's by that change. The versions of an entry only grow.
+	// Version is the entry's by that change. The versions of an entry only grow. Of a
+	// "clear" in memory it is 0.
 	Version uint64
 }
 
@@ -436,60 +436,19 @@ type Change[K comparable, V any] struct {
 // misses nothing. It ends with ctx, whose error is the last pair, with the handle
 // and the connection, and with the loop; a second loop gets ErrClosed. A Watch
 // without a loop lasts until ctx ends.
-// A loop that is too slow gets ErrOverrun as its last pair: the place keeps a
-// bounded number of changes for it. A dict in memory has no Watch so far: the error wraps
-// errors.ErrUnsupported.
+// A loop that is too slow gets ErrOverrun as its last pair: a bounded number of
+// changes is kept for it. In memory these are the latest 256 KiB of each of 64 parts of
+// the dict, of some 50 bytes and the key and the value each, of whoever watches; more if
+// values are larger, but a change of more than 2 MiB overruns every loop. The changes of a
+// SetBatch come together, of one key the last alone. A dict in memory has up to 256
+// watchers (ErrLimit). While there is one each change costs some more; who makes it waits
+// for no watcher, and one that is killed costs nothing.
 func (d *Dict[K, V]) Watch(ctx context.Context) iter.Seq2[Change[K, V], error] {
 	o, err := d.h.access()
 	if err != nil {
 		return failing[Change[K, V]](err)
 	}
 	return watchDict(ctx, o, d.k, d.v)
-}
-
-func watchDict[K comparable, V any](ctx context.Context, o complete.Dict, kt *interchange.Type[K], vt *interchange.Type[V]) iter.Seq2[Change[K, V], error] {
-	changes := once(o, o.Watch(ctx))
-	return func(yield func(Change[K, V], error) bool) {
-		for c, err := range changes {
-			out := Change[K, V]{Op: "set", Version: c.Version}
-			switch {
-			case err != nil:
-				out = Change[K, V]{}
-			case c.Key == nil:
-				out.Op = "clear"
-			default:
-				out.Key, err = decode(ctx, o, kt, c.Key)
-			}
-			switch {
-			case err != nil || c.Key == nil:
-			case c.Value == nil:
-				out.Op = "delete"
-			default:
-				out.Value, err = decode(ctx, o, vt, c.Value)
-			}
-			if !yield(out, err) || err != nil {
-				return
-			}
-		}
-	}
-}
-
-// once lets one loop have the changes; another, which would wait for ever, gets
-// an error.
-func once[C any](o driver.Object, changes iter.Seq2[C, error]) iter.Seq2[C, error] {
-	var begun atomic.Bool
-	return func(yield func(C, error) bool) {
-		if begun.Swap(true) {
-			yield(*new(C), fmt.Errorf("%v: a second loop over one Watch; call Watch for each: %w", o, ErrClosed))
-			return
-		}
-		changes(yield)
-	}
-}
-
-// failing yields an error, as an iteration does that cannot begin.
-func failing[T any](err error) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) { yield(*new(T), err) }
 }
 
 // Close gives the handle back.

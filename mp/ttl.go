@@ -22,7 +22,8 @@ type ttlOptions struct {
 // Nobody has to call anything for it. In memory an entry that is over is taken out, and its
 // memory given back, by those who change the dict: each looks at a few entries more; where
 // nobody does, Len and PopItem take out all that are over. A manager takes them out by
-// itself, within milliseconds, and Watch tells of a deletion.
+// itself, within milliseconds, and Watch tells of a deletion; so does a Watch in memory,
+// whose loop takes them out.
 //
 // The clock is that of the machine, or the manager's, which nobody sets, and which stands
 // still while the machine sleeps. With math.MaxInt64 only entries of SetFor have an end.

@@ -108,6 +108,15 @@ func (s *Space) Reserve(size uint64) uint64 {
 	}
 }
 
+// PunchPinned gives the memory of size bytes back to the kernel: they are zero, and take
+// none before they are touched again. The caller is pinned. It does nothing with what is
+// not in use.
+func (s *Space) PunchPinned(off, size uint64) {
+	if tail := atomic.LoadUint64(s.tail); off < tail && size <= tail-off && off+size <= s.size {
+		s.seg.PunchPinned(int64(off), int64(size))
+	}
+}
+
 // View is how one call looks at a Space. An offset in shared memory may be anything if
 // the memory is damaged, and its window may not be mapped so far; under a lock nothing
 // can be done about either. So At always returns memory that can be used, and the view

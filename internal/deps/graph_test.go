@@ -40,7 +40,7 @@ var beside = map[string][]string{
 	"internal/table":       {"internal/robust"},
 	"internal/ring":        {"internal/robust"},
 	"internal/ledger":      {"internal/robust", "internal/table"},
-	"internal/dict":        {"internal/robust", "internal/arena"},
+	"internal/dict":        {"internal/robust", "internal/arena", "internal/table"},
 	"internal/list":        {"internal/robust", "internal/arena"},
 	"internal/fdbroker":    {"internal/wire"},
 	"internal/interchange": {"internal/codec"},

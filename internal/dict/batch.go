@@ -2,6 +2,7 @@ package dict
 
 import (
 	"context"
+	"sync/atomic"
 
 	"multiproc/internal/cell"
 	"multiproc/internal/failpoint"
@@ -38,11 +39,12 @@ const (
 //
 //	 0  next  piece
 //	 8  entries
-//	16  where they are
+//	16  of each where it is, and its number among the changes of the batch
 const (
 	listNext  = 0
 	listLen   = 8
 	listFirst = 16
+	listEntry = 16
 )
 
 // piece is how many entries are changed at a time, under the locks of all their shards: so
@@ -117,7 +119,7 @@ func (d *Dict) Batch(ctx context.Context, changes []Change) (came, went int, err
 	}
 	b := batch{d: d}
 	if err = b.all(ctx, changes); err == nil {
-		d.happen()
+		d.happen(b.number)
 		came, went = b.came, b.went
 	}
 	// What is left to be done does not depend on anybody's patience.
@@ -127,8 +129,18 @@ func (d *Dict) Batch(ctx context.Context, changes []Change) (came, went int, err
 	return came, went, err
 }
 
-// happen makes the batch happen.
-func (d *Dict) happen() {
+// happen makes a batch of so many changes happen. That they are told to those who watch is
+// decided here, once for all of them; who begins to watch waits for the end of a batch.
+func (d *Dict) happen(n uint64) {
+	first := uint64(0)
+	if n > 0 && d.load(offWatched) == watched {
+		d.owe()
+		first = atomic.AddUint64(d.word(offNumber), n) - n + 1
+	}
+	if first != d.load(offFirst) {
+		fence.StoreRelease64(d.word(offFirst), first)
+		failpoint.Hit("dict.numbered")
+	}
 	failpoint.Hit("dict.batch")
 	fence.StoreRelease64(d.word(offBatch), d.load(offBatch)|1) // the moment
 	failpoint.Hit("dict.batched")
@@ -219,7 +231,7 @@ func (r *retaining) last(ctx context.Context, b *batch, calls []call) error {
 			}
 		}
 	}
-	r.d.happen()
+	r.d.happen(b.number)
 	return nil
 }
 
@@ -246,6 +258,7 @@ func single(changes []Change) ([]Change, error) {
 type batch struct {
 	d          *Dict
 	came, went int
+	number     uint64      // of changes so far
 	calls      [piece]call // of the shards of the changes, in the order of the shards
 	lists      [piece]uint64
 	numbers    [piece]uint64 // of the changes of each
@@ -288,6 +301,7 @@ func (b *batch) prepare(ctx context.Context, changes []Change) error {
 			shards[i].lock.Unlock()
 		}
 		for i := range n {
+			b.calls[i].after()
 			b.calls[i].done = false
 			if _, err := b.calls[i].over(); err != nil {
 				return err
@@ -324,7 +338,7 @@ func (d *Dict) shardIndex(hash uint64) uint64 { return hash >> (64 - d.Bits) }
 func (c *call) newList(n uint64) (list uint64) {
 	h := &c.h
 	h.Again()
-	size := listFirst + 8*n
+	size := listFirst + listEntry*n
 	if !h.Ensure(size, 1) {
 		return 0
 	}
@@ -338,13 +352,14 @@ func (c *call) newList(n uint64) (list uint64) {
 }
 
 // enlist writes down that an entry is pending, in the transaction.
-func (c *call) enlist(list, entry uint64) {
+func (c *call) enlist(list, entry, number uint64) {
 	n := c.h.Load(list + listLen)
-	if listFirst+8*n >= c.h.BlockAt(list).Len {
+	if listFirst+listEntry*n >= c.h.BlockAt(list).Len {
 		c.h.Damaged(list)
 		return
 	}
-	*c.h.OwnWord(list + listFirst + 8*n) = entry
+	at := list + listFirst + listEntry*n
+	*c.h.OwnWord(at), *c.h.OwnWord(at + 8) = entry, number
 	c.h.Put(list+listLen, n+1)
 }
 
@@ -371,11 +386,12 @@ func (b *batch) one(c *call, list uint64, ch *Change) bool {
 		return true
 	case entry == 0:
 		c.done = false
-		c.insert(&ch.Key, ch.Value, opInsert, list)
+		c.insert(&ch.Key, ch.Value, opInsert, list, b.number)
 		if !c.done {
 			return false
 		}
 		b.came++
+		b.number++
 		return true
 	}
 	state := h.Load(entry + entryState)
@@ -391,12 +407,13 @@ func (b *batch) one(c *call, list uint64, ch *Change) bool {
 	}
 	h.Again()
 	c.tick() // so that no later change gets the version that this one will have
-	c.enlist(list, entry)
+	c.enlist(list, entry, b.number)
 	h.Put(entry+entryState, state|op)
 	if !h.Commit() {
 		return false
 	}
 	b.went += went
+	b.number++
 	return true
 }
 
@@ -429,27 +446,39 @@ func (d *Dict) finish(ctx context.Context) error {
 func (c *call) finish(list uint64, happened bool) {
 	h := &c.h
 	n := h.Load(list + listLen)
-	if listFirst+8*n > h.BlockAt(list).Len {
+	if listFirst+listEntry*n > h.BlockAt(list).Len {
 		h.Damaged(list)
 	}
+	first := c.d.load(offFirst) // of its numbers
+	c.watched = c.watched && happened && first != 0
 	for ; n > 0 && !h.Lost(); n-- {
-		entry := h.Load(list + listFirst + 8*(n-1))
+		at := list + listFirst + listEntry*(n-1)
+		entry, number := h.Load(at), first+h.Load(at+8)
 		state := h.Load(entry + entryState)
+		op := state & (opMask | statePending)
+		version, slot := state>>stateVersion, state&stateSlot
+		if op == opReplace {
+			c.foretell(entry, slot^1, false)
+		} else {
+			c.foretell(entry, slot, op == opDelete)
+		}
 		h.Again()
 		h.Put(list+listLen, n-1)
-		version, slot := state>>stateVersion, state&stateSlot
-		switch op := state & (opMask | statePending); {
+		switch {
 		case state&statePending == 0:
 			h.Damaged(entry)
 		case op == opReplace && happened:
+			c.tell(entry, slot^1, version+1, false, number)
 			h.Put(entry+entryState, (version+1)<<stateVersion|slot^1)
 		case op == opInsert && happened:
 			c.count(1)
+			c.tell(entry, slot, version, false, number)
 			h.Put(entry+entryState, version<<stateVersion|slot)
 		case op == opDelete && happened, op == opInsert:
 			hash := c.hashOf(entry)
 			table, _ := c.table(hash)
-			c.unlink(table, c.slotWith(hash, slotOf(entry, hash)), entry, op == opDelete)
+			version := c.unlink(table, c.slotWith(hash, slotOf(entry, hash)), entry, op == opDelete)
+			c.tell(entry, 0, version, true, number)
 		default:
 			h.Put(entry+entryState, version<<stateVersion|slot)
 		}

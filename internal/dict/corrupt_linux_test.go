@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 	"unsafe"
@@ -33,9 +34,12 @@ func damage(t *testing.T, cfg Config) {
 	t.Logf("%+v, seed %d", cfg, seed)
 	r := rand.New(rand.NewPCG(seed, 11))
 	m := &model{t: t, d: d, rnd: r, now: map[int][]byte{}, ver: map[int]uint64{}, keys: 900}
+	d.minRing, d.maxRing = damageRing, 4*damageRing
+	w := watch(t, d)
 	for range 4000 {
 		m.step()
 	}
+	at := slices.Clone(w.at)
 	whole, err := seg.Map(0, damageSize)
 	if err != nil {
 		t.Fatal(err)
@@ -46,12 +50,15 @@ func damage(t *testing.T, cfg Config) {
 	}
 	sound := append([]byte{}, unsafe.Slice((*byte)(whole), tail)...)
 	for range damages {
-		hurt(t, seg.Params, sound, r)
+		hurt(t, seg.Params, sound, at, r)
 	}
 }
 
+// damageRing is the size of the rings of those who watch: all of them are in damageSize.
+const damageRing = 4 << 10
+
 // hurt opens a damaged copy of a dict and does all that can be done with it.
-func hurt(t *testing.T, params [4]uint64, sound []byte, r *rand.Rand) {
+func hurt(t *testing.T, params [4]uint64, sound []byte, at []uint64, r *rand.Rand) {
 	seg, err := shm.Create(shm.Header{Kind: shm.KindDict, ID: shm.NewID(), Size: Size(), Params: params})
 	if err != nil {
 		t.Fatal(err)
@@ -79,6 +86,11 @@ func hurt(t *testing.T, params [4]uint64, sound []byte, r *rand.Rand) {
 	}
 	d := attach(t, seg)
 	defer d.Detach()
+	d.minRing, d.maxRing = damageRing, 4*damageRing
+	w := &Watcher{d: d, at: slices.Clone(at), left: true}
+	for i := range w.at { // what it has not read is what may be damaged
+		w.at[i] -= min(w.at[i], damageRing/2)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	check := func(what string, err error) {
@@ -89,7 +101,17 @@ func hurt(t *testing.T, params [4]uint64, sound []byte, r *rand.Rand) {
 	other := model{d: d, rnd: r}
 	for range 60 {
 		k := other.key(r.IntN(900))
-		switch r.IntN(8) {
+		switch r.IntN(9) {
+		case 8:
+			if _, err := w.round(ctx); !errors.Is(err, mperr.ErrOverrun) {
+				check("Watch", err)
+			}
+			if v, err := d.Watch(ctx); !errors.Is(err, mperr.ErrLimit) {
+				check("Watch anew", err)
+				if err == nil {
+					v.Leave()
+				}
+			}
 		case 0:
 			_, err = d.Len(ctx)
 			check("Len", err)
@@ -121,8 +143,10 @@ func hurt(t *testing.T, params [4]uint64, sound []byte, r *rand.Rand) {
 
 // inLock reports whether an offset is in a lock.
 func inLock(at int) bool {
-	if at >= offBatcher && at < offBatcher+robust.LockSize {
-		return true
+	for _, lock := range [...]int{offBatcher, offWatching} {
+		if at >= lock && at < lock+robust.LockSize {
+			return true
+		}
 	}
 	at -= offFronts
 	return at >= 0 && at < frontSize<<MaxBits && at%frontSize < robust.LockSize

@@ -3,6 +3,7 @@
 package dict
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -57,6 +58,10 @@ type crasher struct {
 	hits     map[string]int
 	opened   int
 	now      int64 // of the clock of a dict whose entries have a time to live
+
+	follower *follower // watches; nil: nobody does
+	before   *follower // as it was before the step
+	told     []string  // of the step
 }
 
 func wholeOf(t *testing.T, seg *shm.Segment) []byte {
@@ -158,6 +163,9 @@ func (c *crasher) step() error {
 		return err
 	}
 	c.images = c.images[:0]
+	if c.before = nil; c.follower != nil {
+		c.before = c.follower.at(c.d)
+	}
 	failpoint.SetHook(c.hook)
 	err = c.play(c.d)
 	failpoint.SetHook(nil)
@@ -167,6 +175,17 @@ func (c *crasher) step() error {
 	after, err := c.d.contents()
 	if err != nil {
 		return err
+	}
+	if f := c.follower; f != nil {
+		if c.told, err = f.hear(); err == nil {
+			err = f.agrees(after)
+		}
+		if f.lost && err == nil {
+			c.before, err = nil, c.refollow()
+		}
+		if err != nil {
+			return err
+		}
 	}
 	for _, img := range c.images {
 		if err := c.inherit(img, before, after); err != nil {
@@ -221,6 +240,7 @@ func (c *crasher) open(img image) *Dict {
 		}
 	}
 	die(offBatcher)
+	die(offWatching)
 	for i := range c.d.shards {
 		die(uintptr(offFronts + i*frontSize))
 	}
@@ -228,6 +248,7 @@ func (c *crasher) open(img image) *Dict {
 	if err := d.Attach(c.other, mem); err != nil {
 		c.t.Fatal(err)
 	}
+	d.minRing, d.maxRing = c.d.minRing, c.d.maxRing
 	c.wind(d)
 	return d
 }
@@ -329,6 +350,10 @@ func byKey(c contents) map[string]string {
 
 // holds checks that a survivor finds one state or the other, and goes on.
 func (c *crasher) holds(d *Dict, before, after contents) error {
+	f, err := c.survives(d)
+	if err != nil {
+		return err
+	}
 	if c.rnd.IntN(2) == 0 { // it changes something first
 		k := d.Key(intCell(c.keys+3), nil)
 		if _, err := d.Set(ctx, &k, intCell(1), Always); err != nil {
@@ -349,7 +374,7 @@ func (c *crasher) holds(d *Dict, before, after contents) error {
 	if err != nil || n != len(now) {
 		return fmt.Errorf("Len is %d (%w), there are %d", n, err, len(now))
 	}
-	if err := c.reads(d, now, now); err != nil {
+	if err := errors.Join(c.reads(d, now, now), f.agrees(now)); err != nil {
 		return err
 	}
 	defer func(now int64) { c.now = now }(c.now)
@@ -363,7 +388,7 @@ func (c *crasher) holds(d *Dict, before, after contents) error {
 	if err != nil {
 		return err
 	}
-	if err := c.reads(d, now, now); err != nil {
+	if err := errors.Join(c.reads(d, now, now), f.agrees(now)); err != nil {
 		return fmt.Errorf("afterwards: %w", err)
 	}
 	if err := d.settle(ctx); err != nil { // the batch of the dead, which nobody has met
@@ -375,75 +400,21 @@ func (c *crasher) holds(d *Dict, before, after contents) error {
 	return d.check()
 }
 
-// check walks over all memory of a dict that nobody is changing, and compares what is
-// counted with what is there.
-func (d *Dict) check() error {
-	for i := range d.shards {
-		c := d.callOf(&d.shards[i])
-		for {
-			err := c.check()
-			if !c.h.Lost() {
-				if err != nil {
-					return fmt.Errorf("shard %d: %w", i, err)
-				}
-				break
-			}
-			if err := c.h.Find(); err != nil {
-				return fmt.Errorf("shard %d: %w", i, err)
-			}
-		}
-	}
-	return nil
-}
-
-func (c *call) check() error {
-	if c.s.load(frontGen) != c.d.load(offGen) {
-		return nil
-	}
-	c.h.BeginHeap(c.s.back+backHeap, c.s.back+backJournal)
-	if err := c.h.Check(); err != nil {
-		return err
-	}
-	live, all := uint64(0), uint64(0)
-	next, least, looked := c.s.load(frontNext), c.s.load(frontLeast), c.s.load(frontLook)
-	if log := c.s.load(frontLog); log != 0 {
-		for j := range c.chunks(log) {
-			chunk := c.h.Load(log + logFirst + 8*j)
-			live += c.alive(chunk)
-			all += c.entries(chunk)
-			for k := uint64(0); c.d.Timed && k < c.entries(chunk); k++ {
-				at := chunk + chunkFirst + k*c.d.entry
-				state, birth := c.h.Load(at+entryState), c.h.Load(at+entryBirth)
-				due := c.h.Load(at + entryDue + 8*(state&stateSlot))
-				if state == 0 || due == 0 {
-					continue
-				}
-				if next == 0 || next > due || birth <= looked && (least == 0 || least > due) {
-					return fmt.Errorf("entry %d has until %d, next %d; looked up to %d, least %d", birth, due, next, looked, least)
-				}
-			}
-		}
-	}
-	if count, holes := c.s.load(frontCount)>>32, c.s.load(frontHoles); count != live || holes != all-live {
-		return fmt.Errorf("%d entries and %d holes are counted, there are %d and %d", count, holes, live, all-live)
-	}
-	return nil
-}
-
 func TestCrashAtEveryStore(t *testing.T) {
 	hits := map[string]int{}
 	opened, first := 0, childtest.Seed(t)
 	for _, cfg := range []struct {
 		Config
 		keys, long, steps int
+		ring              uint64 // of a dict that is watched
 	}{
-		{Config{Bits: 0}, 12, 60, 150},
-		{Config{Bits: 2}, 40, 3000, 150},
-		{Config{Bits: 1}, 10, 90_000, 30},
-		{Config{Bits: 0}, 1600, 30, 60},
-		{Config{Bits: 1, NoValues: true}, 60, 40, 100},
-		{Config{Bits: 0, Timed: true, TTL: time.Microsecond}, 12, 60, 150},
-		{Config{Bits: 1, Timed: true}, 150, 300, 150},
+		{Config{Bits: 0}, 12, 60, 150, 1 << 10},
+		{Config{Bits: 2}, 40, 3000, 150, 1 << 12},
+		{Config{Bits: 1}, 10, 90_000, 30, 1 << 15},
+		{Config{Bits: 0}, 1600, 30, 60, 1 << 12},
+		{Config{Bits: 1, NoValues: true}, 60, 40, 100, 0},
+		{Config{Bits: 0, Timed: true, TTL: time.Microsecond}, 12, 60, 150, 1 << 12},
+		{Config{Bits: 1, Timed: true}, 150, 300, 150, 1 << 12},
 	} {
 		for seed := first; seed < first+2; seed++ {
 			c := newCrasher(t, cfg.Config, seed, cfg.keys, cfg.long, hits)
@@ -453,8 +424,17 @@ func TestCrashAtEveryStore(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			if ring := cfg.ring; ring != 0 && seed > 0 {
+				if err := c.follow(ring); err != nil {
+					t.Fatal(err)
+				}
+			}
 			for i := range cfg.steps {
-				if err := c.step(); err != nil {
+				err := c.step()
+				if err == nil && c.follower != nil && i%40 == 39 {
+					err = c.rewatch()
+				}
+				if err != nil {
 					t.Fatalf("%+v seed %d step %d: %v", cfg, seed, i, err)
 				}
 				if err := c.d.check(); err != nil {

@@ -11,7 +11,6 @@ import (
 	"unsafe"
 
 	"multiproc/internal/arena"
-	"multiproc/internal/cell"
 	"multiproc/internal/fence"
 	"multiproc/internal/machine"
 	"multiproc/internal/mperr"
@@ -58,6 +57,8 @@ type Dict struct {
 	clock  func() int64 // nil: no entry's time is ever up
 	shards []shard
 	batch  robust.Lock
+
+	watching
 }
 
 // shard is what this process has of one.
@@ -68,7 +69,7 @@ type shard struct {
 	back  uint64
 	moves *uint64 // see arena.View.Moves
 	count *uint64 // of the journal
-	_     [8]byte
+	feed  uint64  // where its words are
 }
 
 // Attach makes d a handle to the dict in seg, whose first arena.FirstWindow bytes are
@@ -98,6 +99,7 @@ func (d *Dict) Attach(seg *shm.Segment, base unsafe.Pointer) error {
 	for i := range d.shards {
 		s := &d.shards[i]
 		s.at, s.back = offFronts+uint64(i)*frontSize, offBacks+uint64(i)*backSize
+		s.feed = offFeeds + uint64(i)*feedSize
 		s.front = unsafe.Add(base, s.at)
 		s.count = d.word(uintptr(s.back + backJournal))
 		s.moves = d.word(uintptr(s.back + backHeap + arena.OffMoves))
@@ -105,6 +107,7 @@ func (d *Dict) Attach(seg *shm.Segment, base unsafe.Pointer) error {
 		s.lock.AllowResident()
 	}
 	d.batch.Init(unsafe.Add(base, offBatcher))
+	d.attachWatching()
 	return nil
 }
 
@@ -114,6 +117,7 @@ func (d *Dict) Detach() {
 		d.shards[i].lock.Detach()
 	}
 	d.batch.Detach()
+	d.detachWatching()
 }
 
 // Abort makes those who wait through this handle give up with ErrClosed, now and later.
@@ -122,6 +126,8 @@ func (d *Dict) Abort() {
 		d.shards[i].lock.Abort()
 	}
 	d.batch.Abort()
+	d.bell.Abort()
+	d.door.Abort()
 }
 
 func (d *Dict) word(off uintptr) *uint64 { return (*uint64)(unsafe.Add(d.base, off)) }
@@ -145,7 +151,9 @@ type call struct {
 	due   uint64 // when the time of what is set is up; 0: never
 	ticks uint64 // how often the call has moved the clock
 
-	done bool // the change is made; what follows is not needed
+	done    bool  // the change is made; what follows is not needed
+	watched bool  // changes are told to those who watch
+	news    uint8 // what is to be done when the lock is free again, see after
 }
 
 func (d *Dict) callOf(s *shard) call {
@@ -177,6 +185,7 @@ func (d *Dict) with(ctx context.Context, s *shard, f func(c *call)) error {
 			f(&c)
 		}
 		s.lock.Free().Do()
+		c.after()
 		if over, err := c.over(); over {
 			return err
 		}
@@ -194,6 +203,7 @@ func (d *Dict) within(ctx context.Context, s *shard, f func(c *call)) error {
 			f(&c)
 		}
 		s.lock.Unlock()
+		c.after()
 		if over, err := c.over(); over {
 			return err
 		}
@@ -217,6 +227,11 @@ func (c *call) begin() bool {
 	c.h.BeginHeap(c.s.back+backHeap, c.s.back+backJournal)
 	c.h.Redo()
 	c.now = c.d.now() // it may have waited
+	if w := c.d.load(offWatched); w == unwatched {
+		c.watched = false
+	} else {
+		c.heed(w)
+	}
 	if gen := c.d.load(offGen); !c.h.Lost() && c.s.load(frontGen) != gen {
 		c.empty(gen)
 	}
@@ -318,47 +333,6 @@ func (c *call) matches(entry uint64, k *Key) bool {
 	}
 	n := *(*uint64)(unsafe.Add(p, keyLens)) & (1<<32 - 1)
 	return n == uint64(len(k.equal.Bytes)) && string(c.h.Bytes(w+keyBytes, n)) == string(k.equal.Bytes)
-}
-
-// Found is an entry that was read.
-type Found struct {
-	Key     cell.Cell // as it was given; not read by Get
-	Value   cell.Cell
-	Version uint64 // 0: there is none
-}
-
-// current is what an entry's state says at this moment: the version, 0 of one that is
-// not there, and the slot with the value.
-func (c *call) current(state uint64) (version, slot uint64) {
-	if state&statePending != 0 {
-		return c.d.pending(state)
-	}
-	return state >> stateVersion, state & stateSlot
-}
-
-// value reads the value of an entry, whose bytes it appends to buf. What it reads may be
-// anything if others write; see Get.
-func (c *call) value(entry, slot uint64, buf []byte) (cell.Cell, []byte) {
-	if c.d.NoValues {
-		return cell.Null, buf
-	}
-	w := c.h.Load(entry + entryValue + 8*slot)
-	if w&3 != 0 || w == 0 {
-		return cell.Cell{Word: w}, buf
-	}
-	return c.bytes(w, valueBytes, c.h.Load(w+valueLen), buf)
-}
-
-// bytes appends n bytes of a block, from some on, to buf. If the block is another's by
-// now n may be anything; no memory is taken for more than there is.
-func (c *call) bytes(block, at, n uint64, buf []byte) (cell.Cell, []byte) {
-	if has := c.h.BlockAt(block).Len; at > has || n > has-at {
-		c.h.Damaged(block)
-		return cell.Cell{}, buf
-	}
-	from := len(buf)
-	buf = append(buf, c.h.Bytes(block+at, n)...)
-	return cell.Cell{Bytes: buf[from:len(buf):len(buf)]}, buf
 }
 
 // tries is how often a reader looks without the lock, while others change what it
@@ -467,26 +441,4 @@ func (d *Dict) GetWord(key uint64) (value, version uint64, ok bool) {
 		}
 	}
 	return 0, 0, false
-}
-
-// read reads the value of an entry. right is false if it has been changed meanwhile.
-func (c *call) read(entry uint64, buf []byte) (f Found, right bool) {
-	state := c.h.Load(entry + entryState)
-	version, slot := c.current(state)
-	if version == 0 {
-		return Found{}, true
-	}
-	if c.now == 0 || !c.expired(entry, slot) {
-		f.Value, _ = c.value(entry, slot, buf)
-		f.Version = version
-	}
-	fence.LoadLoad()
-	if c.h.Load(entry+entryState) != state {
-		return f, false
-	}
-	if state&statePending != 0 {
-		now, at := c.current(state)
-		return f, now == version && at == slot
-	}
-	return f, true
 }

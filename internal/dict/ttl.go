@@ -103,15 +103,6 @@ func (c *call) lasts(entry, slot uint64) {
 	failpoint.Hit("dict.due")
 }
 
-// forget takes out an entry of which the time is up, so that another of the same key can
-// be made: it is at the end, as if the old one had been deleted. It reports whether it
-// could.
-func (c *call) forget(table, slot, entry uint64) bool {
-	c.h.Again()
-	c.unlink(table, slot, entry, true)
-	return c.h.Commit()
-}
-
 const (
 	looks    = 16 // at entries, with each change
 	maxLooks = 64 // at once

@@ -142,6 +142,9 @@ func (d *Dict) attempt(ctx context.Context, calls []call, f func(calls []call)) 
 	for i := range d.shards {
 		d.shards[i].lock.Unlock()
 	}
+	for i := range calls {
+		calls[i].after()
+	}
 	over = true
 	for i := range calls {
 		done, failed := calls[i].over()
@@ -218,9 +221,16 @@ func (d *Dict) Clear(ctx context.Context) error {
 	if err := d.lockBatch(ctx); err != nil {
 		return err
 	}
+	told := d.load(offWatched) == watched
+	if told {
+		d.owe()
+	}
 	atomic.AddUint64(d.word(offGen), 1) // the moment
 	failpoint.Hit("dict.cleared")
 	d.batch.Unlock()
+	if told {
+		d.spread(newsTold)
+	}
 	for i := range d.shards {
 		d.giveBack(ctx, &d.shards[i])
 	}

@@ -74,6 +74,7 @@ func (d *Dict) change(ctx context.Context, k *Key, v cell.Cell, gone bool, versi
 			}
 		}
 		c.s.lock.Free().Do()
+		c.after()
 		switch over, err := c.over(); {
 		case err != nil:
 			return false, err
@@ -100,7 +101,7 @@ func (c *call) set(k *Key, v cell.Cell, version uint64) outcome {
 				if version != Always && version != 0 || !c.forget(table, slot, e) {
 					return refused
 				}
-				c.insert(k, v, 0, 0)
+				c.insert(k, v, 0, 0, 0)
 				return done
 			case c.h.Lost() || version != Always && version != state>>stateVersion:
 				return refused
@@ -112,7 +113,7 @@ func (c *call) set(k *Key, v cell.Cell, version uint64) outcome {
 	if version != Always && version != 0 || c.h.Lost() {
 		return refused
 	}
-	c.insert(k, v, 0, 0)
+	c.insert(k, v, 0, 0, 0)
 	return done
 }
 
@@ -136,16 +137,33 @@ func (c *call) update(k *Key, entry, state uint64, v cell.Cell) {
 	if !c.d.NoValues && !c.prepare(k, entry+entryValue+8*slot, v) {
 		return
 	}
-	now := c.tick()
-	fence.StoreRelease64(c.h.OwnWord(entry+entryState), now<<stateVersion|slot) // the moment
-	failpoint.Hit("dict.updated")
-	c.done = true
+	if c.watched {
+		if c.done = c.updateTold(entry, slot); !c.done {
+			return
+		}
+	} else {
+		now := c.tick()
+		fence.StoreRelease64(c.h.OwnWord(entry+entryState), now<<stateVersion|slot) // the moment
+		failpoint.Hit("dict.updated")
+		c.done = true
+	}
 	if old := c.h.Load(entry + entryValue + 8*(slot^1)); !c.d.NoValues && old&3 == 0 && old != 0 && c.h.BlockAt(old).Len > idle {
 		c.h.Again()
 		c.h.Free(old)
 		c.h.Set(entry+entryValue+8*(slot^1), 0)
 		c.h.Commit()
 	}
+}
+
+// updateTold makes the value in a slot of an entry the one that counts, and tells so. It
+// reports whether it could.
+func (c *call) updateTold(entry, slot uint64) bool {
+	c.foretell(entry, slot, false)
+	now := c.tick()
+	c.h.Again()
+	c.tell(entry, slot, now, false, 0)
+	c.h.Put(entry+entryState, now<<stateVersion|slot) // the moment
+	return c.h.Commit()
 }
 
 // idle is up to how many bytes a block is kept for the next value of an entry.
@@ -197,7 +215,7 @@ func (c *call) fill(block uint64, b []byte) {
 
 // insert makes an entry. With op it is pending, and stands in the list; otherwise it is
 // there.
-func (c *call) insert(k *Key, v cell.Cell, op, list uint64) {
+func (c *call) insert(k *Key, v cell.Cell, op, list, number uint64) {
 	table, ok := c.room(k.hash)
 	if !ok {
 		return
@@ -220,6 +238,9 @@ func (c *call) insert(k *Key, v cell.Cell, op, list uint64) {
 	if free == 0 {
 		c.h.Damaged(table)
 		return
+	}
+	if op == 0 {
+		c.foretellNew(k, v)
 	}
 	h.Again()
 	at := h.Load(chunk + chunkLen)
@@ -244,8 +265,9 @@ func (c *call) insert(k *Key, v cell.Cell, op, list uint64) {
 	h.Put(chunk+chunkLen, at+1)
 	if op == 0 {
 		c.count(1)
+		c.tell(entry, 0, now, false, 0)
 	} else {
-		c.enlist(list, entry)
+		c.enlist(list, entry, number)
 	}
 	h.Put(entry+entryState, now<<stateVersion|op) // the moment for readers
 	c.done = h.Commit()
@@ -321,16 +343,22 @@ func (c *call) delete(k *Key, version uint64) outcome {
 }
 
 // remove takes an entry out.
-func (c *call) remove(table, slot, entry uint64) {
+func (c *call) remove(table, slot, entry uint64) { c.done = c.forget(table, slot, entry) }
+
+// forget takes an entry out, and reports whether it could: so that another of the same key
+// can be made, at the end, if the time of this one is up.
+func (c *call) forget(table, slot, entry uint64) bool {
+	c.foretell(entry, 0, true)
 	c.h.Again()
-	c.unlink(table, slot, entry, true)
-	c.done = c.h.Commit()
+	c.tell(entry, 0, c.unlink(table, slot, entry, true), true, 0)
+	return c.h.Commit()
 }
 
-// unlink takes an entry out, in the transaction. counted says that it is counted.
-func (c *call) unlink(table, slot, entry uint64, counted bool) {
+// unlink takes an entry out, in the transaction, and returns the version of that change.
+// counted says that it is counted.
+func (c *call) unlink(table, slot, entry uint64, counted bool) (version uint64) {
 	h := &c.h
-	c.tick()
+	version = c.tick()
 	h.Put(entry+entryState, 0) // the moment for readers
 	h.Put(slot, slotDead)
 	h.Put(table+tableUsed, h.Load(table+tableUsed)-1<<32)
@@ -340,6 +368,7 @@ func (c *call) unlink(table, slot, entry uint64, counted bool) {
 	h.Put(c.s.at+frontHoles, h.Load(c.s.at+frontHoles)+1)
 	c.free(entry)
 	c.shorten(entry)
+	return version
 }
 
 // free gives back the blocks of an entry, in the transaction.

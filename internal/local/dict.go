@@ -29,6 +29,7 @@ var (
 	_ driver.DictClearer    = (*dictionary)(nil)
 	_ driver.DictKeyPager   = (*dictionary)(nil)
 	_ driver.DictExpirer    = (*dictionary)(nil)
+	_ driver.DictWatcher    = (*dictionary)(nil)
 )
 
 // dictBits is how many bits choose a shard of a dict, namespaceBits of a namespace, which
@@ -54,6 +55,7 @@ const textsParam = 3
 
 func newDict(p *Place, seg *shm.Segment) (*dictionary, error) {
 	d := &dictionary{d: &dict.Dict{}, texts: seg.Params[textsParam] != 0}
+	d.d.Family = p.Members()
 	if err := d.open(p, seg, d.d); err != nil {
 		return nil, err
 	}

@@ -134,7 +134,7 @@ type Dict interface {
 type Change struct {
 	Key     []byte // nil: the dict was cleared
 	Value   []byte // nil: the entry was deleted
-	Version uint64
+	Version uint64 // the entry's; of a Clear it says nothing
 }
 
 // List is a sequence. A negative index counts from the end, as in Python.

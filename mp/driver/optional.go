@@ -81,7 +81,8 @@ type DictWatcher interface {
 	// Watch yields every change from now on, in order: those that are made after
 	// Watch has returned, whenever the loop over them begins. It ends with ctx,
 	// whose error is the last pair, and gives up at once if the loop ends; it is
-	// for one loop. A watcher that is too slow gets ErrOverrun as its last pair.
+	// for one loop. A watcher that is too slow gets ErrOverrun as its last pair. Of
+	// several values that one SetAll has for a key it may yield the last alone.
 	Watch(ctx context.Context) iter.Seq2[Change, error]
 }
 

@@ -58,6 +58,15 @@ var Edit = mp.Proc(func(ctx context.Context, e editing) error {
 			err = e.D.SetBatch(ctx, map[int]string{-1: v, -2: v, key: valued(r, key)})
 		case "timed": // each has less time than all before
 			err = e.D.SetFor(ctx, key, valued(r, key), time.Hour-time.Duration(i)*time.Second/10)
+		case "large":
+			err = e.D.Set(ctx, key, fmt.Sprint(key, ":", strings.Repeat("x", 200_000)))
+		case "watch":
+			changes := e.D.Watch(ctx)
+			err = e.D.Set(ctx, key, valued(r, key))
+			for _, failed := range changes {
+				err = errors.Join(err, failed)
+				break
+			}
 		case "clear":
 			err = errors.Join(e.D.Set(ctx, key, valued(r, key)), e.D.Clear(ctx))
 		}

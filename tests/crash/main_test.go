@@ -180,6 +180,10 @@ func covered() map[string]func(*testing.T, string) {
 	add(grower, "dict.table")
 	add(batcher, "dict.batch", "dict.batched", "dict.finished")
 	add(clearer, "dict.cleared")
+	add(teller, "dict.ring", "dict.oldest", "dict.numbered")
+	add(enlarger, "dict.longer")
+	add(watcher, "dict.placed", "dict.watched", "dict.left", "dict.abandoned", "dict.cleaning", "dict.cleaned", "dict.unwatched")
+	add(burier, "dict.buried")
 	return all
 }
 

@@ -125,7 +125,7 @@ func testWatchSlow(t *testing.T, p driver.Place) {
 	keys, vs := make([][]byte, batch), make([][]byte, batch)
 	for i := range batches {
 		for j := range batch {
-			keys[j], vs[j] = item(t, "k"), item(t, i*batch+j)
+			keys[j], vs[j] = item(t, j), item(t, i*batch+j)
 		}
 		must(t, d.SetAll(ctx, keys, vs))
 	}

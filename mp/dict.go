@@ -119,6 +119,9 @@ func (d *Dict[K, V]) Get(ctx context.Context, key K) (v V, err error) {
 // order.
 func (d *Dict[K, V]) Set(ctx context.Context, key K, v V) error {
 	if n := d.near; n != nil {
+		if n.setWord(ctx, unsafe.Pointer(&key), unsafe.Pointer(&v)) {
+			return nil
+		}
 		if done, err := n.set(ctx, unsafe.Pointer(&key), unsafe.Pointer(&v)); done {
 			return err
 		}

@@ -99,6 +99,25 @@ func (n *nearDict) has(ctx context.Context, key unsafe.Pointer) (has, done bool,
 	return f.Version != 0, true, n.o.Named(err)
 }
 
+// setWord is set where key and value are words, and the key is there.
+func (n *nearDict) setWord(ctx context.Context, key, v unsafe.Pointer) (done bool) {
+	w := n.word(key)
+	if w == 0 || n.v >= scalarFloat64 || ctx.Err() != nil {
+		return false
+	}
+	c, ok := n.v.cell(v, nil)
+	if !ok {
+		return false
+	}
+	h := n.o.Hold()
+	if h == nil {
+		return false
+	}
+	done = n.d.SetWord(w, c.Word)
+	runtime.KeepAlive(h)
+	return done
+}
+
 // set is Set.
 func (n *nearDict) set(ctx context.Context, key, v unsafe.Pointer) (done bool, err error) {
 	var kbuf, vbuf [small]byte

@@ -95,7 +95,9 @@ func TestListInMemoryKeepsAnything(t *testing.T) {
 	huge := new(big.Int).Lsh(big.NewInt(1), 300)
 	values := []any{
 		nil, true, -1, int64(-1) << 62, math.MinInt64, math.MaxInt64, huge, 0.1, math.Inf(1), "short", []byte("bytes"),
-		[]any{"a", 1}, map[any]any{"k": 1}, strings.Repeat("long", 100_000),
+		[]any{"a", 1},
+		map[any]any{"k": 1},
+		strings.Repeat("long", 100_000),
 	}
 	must(t, l.AppendBatch(ctx, values))
 	for i, v := range values {

@@ -131,7 +131,7 @@ func (c *crasher) play(d *Dict) error {
 		if d.Timed && c.rnd.IntN(2) == 0 {
 			return d.SetFor(ctx, &k, c.value(), 1+time.Duration(c.rnd.IntN(40)))
 		}
-		_, err := d.Set(ctx, &k, c.value(), Always)
+		_, err := put(d, &k, c.value())
 		return err
 	case 6, 7, 8:
 		k := c.key(d)

@@ -317,22 +317,7 @@ func (c *call) depth(table uint64) uint64 {
 
 // matches reports whether an entry has a key.
 func (c *call) matches(entry uint64, k *Key) bool {
-	w := c.h.Load(entry + entryKey)
-	if w&3 != 0 {
-		return w == k.equal.Word
-	}
-	if w == 0 || c.h.BlockAt(w).Owner != k.hash {
-		return false
-	}
-	p := c.h.At(w)
-	if *(*uint64)(unsafe.Add(p, keyWord)) != k.equal.Word {
-		return false
-	}
-	if k.equal.Word != 0 {
-		return true
-	}
-	n := *(*uint64)(unsafe.Add(p, keyLens)) & (1<<32 - 1)
-	return n == uint64(len(k.equal.Bytes)) && string(c.h.Bytes(w+keyBytes, n)) == string(k.equal.Bytes)
+	return c.d.equals(&c.h.View, c.h.Load(entry+entryKey), k)
 }
 
 // tries is how often a reader looks without the lock, while others change what it
@@ -347,6 +332,9 @@ const tries = 8
 // the entry's state is the same, so nobody has written to the slot, and no memory has
 // been used again (arena.View.Moves).
 func (d *Dict) Get(ctx context.Context, k *Key, buf []byte) (f Found, err error) {
+	if f, ok := d.peek(k, buf); ok {
+		return f, nil
+	}
 	c := d.callOf(d.shardOf(k.hash))
 	c.now = d.now() // not in callOf, which is to be inlined
 	for range tries {

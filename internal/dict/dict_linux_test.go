@@ -112,7 +112,7 @@ func (m *model) step() {
 		m.check(i)
 	default:
 		v := m.value()
-		ok, err := m.d.Set(ctx, k, cell.Of(v), Always)
+		ok, err := put(m.d, k, cell.Of(v))
 		if err != nil || !ok {
 			m.t.Fatalf("set %d: %v, %v", i, ok, err)
 		}
@@ -123,6 +123,11 @@ func (m *model) step() {
 }
 
 func TestModel(t *testing.T) {
+	defer func() {
+		if shortWays.Load() == 0 {
+			t.Error("SetWord never set anything")
+		}
+	}()
 	for _, c := range []struct{ keys, steps int }{{1, 1000}, {10, 5000}, {300, 20000}, {20000, 200000}} {
 		d, _ := newDict(t, Config{Bits: 2})
 		m := &model{t: t, d: d, rnd: rand.New(rand.NewPCG(uint64(c.keys), 1)), now: map[int][]byte{}, ver: map[int]uint64{}, keys: c.keys}

@@ -89,7 +89,7 @@ func (s *storm) write(who int) error {
 				now[key], now[other] = n, n
 			}
 		default:
-			if _, err := d.Set(ctx, k, stormValue(key, n, size), Always); err != nil {
+			if _, err := put(d, k, stormValue(key, n, size)); err != nil {
 				return err
 			}
 			now[key] = n

@@ -61,14 +61,14 @@ func dictCalls[K comparable, V any](w dictWork, key func(int) K, value func(int)
 	}
 }
 
-// timed calls f n times, with numbers, after a tenth of that.
+// timed calls f n times, with numbers from 0 on, after a tenth of that.
 func timed(n int, f func(i int) error) (float64, error) {
 	var start time.Time
 	for i := -n/10 - 1; i < n; i++ {
 		if i == 0 {
 			start = time.Now()
 		}
-		if err := f(i + draws); err != nil {
+		if err := f(i + n/10 + 1); err != nil {
 			return 0, err
 		}
 	}

@@ -24,8 +24,8 @@ func dictRows(k *peers.Kit) []harness.Row {
 		return harness.Row{
 			Name: "dict: 2 processes, " + name,
 			Contestants: []harness.Contestant{
-				own("dict 2 "+key, 10_000_000, 20_000),
-				beside(one, "dict 1 "+key, 10_000_000, 20_000),
+				own("dict 2 "+key, 40_000_000, 20_000),
+				beside(one, "dict 1 "+key, 40_000_000, 20_000),
 			},
 			Targets: []harness.Target{harness.Faster(one, times)},
 		}
@@ -44,11 +44,11 @@ func dictRows(k *peers.Kit) []harness.Row {
 	return []harness.Row{
 		gap("reader", "read"),
 		gap("writer of another key", "write"),
-		row("numbers, 1 000, get", "get 1000", 1_000, 0, "int", 5_000_000, 20_000, harness.Faster(lmdb, 1/0.6), harness.Faster(syncMap, 1/3.0)),
+		row("numbers, 1 000, get", "get 1000", 1_000, 0, "int", 5_000_000, 20_000, harness.Faster(lmdb, 1/0.6), harness.Within(syncMap, 3)),
 		row("numbers, 1 000, set", "set 1000", 1_000, 100, "int", 5_000_000, 20_000, harness.Faster(lmdb, 1/0.4), harness.Faster(syncMap, 1)),
 		row("numbers, 1 000 000, get", "get 1000000", 1_000_000, 0, "int", 5_000_000, 20_000, harness.Faster(syncMap, 1)),
 		row("numbers, 1 000 000, set", "set 1000000", 1_000_000, 100, "int", 5_000_000, 20_000, harness.Faster(lmdb, 1/0.4)),
-		row("text to 100 bytes, 100 000, get", "text get", 100_000, 0, "text", 2_000_000, 20_000, harness.Faster(lmdb, 1/1.5)),
+		row("text to 100 bytes, 100 000, get", "text get", 100_000, 0, "text", 2_000_000, 20_000, harness.Within(lmdb, 1.5)),
 		row("text to 100 bytes, 100 000, set", "text set", 100_000, 100, "text", 2_000_000, 20_000, harness.Faster(lmdb, 1/0.6)),
 		{
 			Name: "dict: set and get in turn, beside a manager",

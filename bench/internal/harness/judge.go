@@ -57,9 +57,9 @@ func (v Verdict) String() string {
 func (t Target) Text(u Unit) string {
 	switch t.kind {
 	case faster:
-		return fmt.Sprintf(">= %gx faster", t.Factor)
+		return fmt.Sprintf(">= %.3gx faster", t.Factor)
 	case within:
-		return fmt.Sprintf("<= %gx slower", t.Factor)
+		return fmt.Sprintf("<= %.3gx slower", t.Factor)
 	case atMost:
 		return "<= " + u.Format(t.Factor)
 	default:

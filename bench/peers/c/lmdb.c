@@ -86,11 +86,11 @@ int main(int argc, char **argv)
 
 	double start = 0;
 	for (long i = -n / 10 - 1; i < n; i++) {
-		long at = (i + draws) % draws;
+		long at = (i + n / 10 + 1) % draws;
 		MDB_val k = {text ? strlen(names[at]) : sizeof(long), text ? (void *)names[at] : (void *)&numbers[at]};
 		if (i == 0)
 			start = now();
-		if ((i + draws) % 100 < sets) {
+		if ((i + n / 10 + 1) % 100 < sets) {
 			check(mdb_txn_begin(env, NULL, 0, &txn), "begin");
 			check(mdb_put(txn, db, &k, &v, 0), "put");
 			check(mdb_txn_commit(txn), "commit");

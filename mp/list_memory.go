@@ -87,7 +87,19 @@ func (n *nearList) set(ctx context.Context, i int, v unsafe.Pointer) (done bool,
 func (n *nearList) append(ctx context.Context, v unsafe.Pointer) (done bool, err error) {
 	var buf [small]byte
 	c, ok := n.t.cell(v, buf[:0])
-	if !ok || ctx.Err() != nil || !n.o.Enter() {
+	if !ok || ctx.Err() != nil {
+		return false, nil
+	}
+	if c.Word != 0 {
+		if h := n.o.Hold(); h != nil {
+			done = n.l.AppendWord(c.Word)
+			runtime.KeepAlive(h)
+		}
+		if done {
+			return true, nil
+		}
+	}
+	if !n.o.Enter() {
 		return false, nil
 	}
 	err = n.l.Append(ctx, c)

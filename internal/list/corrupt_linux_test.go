@@ -116,7 +116,7 @@ func hurt(t *testing.T, sound []byte, r *rand.Rand) {
 			_, err = l.Get(ctx, i, nil)
 			check("Get", err)
 		case 7:
-			check("Append", l.Append(ctx, v))
+			check("Append", add(l, v))
 		default:
 			_, _, err = l.Set(ctx, i, v, Always)
 			check("Set", err)

@@ -47,7 +47,7 @@ func (m *model) step(n int) error {
 	switch k := m.rnd.IntN(20); {
 	case k < 4 && grow:
 		m.now = append(m.now, text)
-		return m.l.Append(ctx, v)
+		return add(m.l, v)
 	case k < 8 && grow:
 		m.now = slices.Insert(m.now, at, text)
 		return m.l.Insert(ctx, at, v)
@@ -132,6 +132,11 @@ func (m *model) whole() error {
 }
 
 func TestModel(t *testing.T) {
+	defer func() {
+		if shortWays.Load() == 0 {
+			t.Error("AppendWord never appended anything")
+		}
+	}()
 	for _, c := range []struct{ n, steps, every, long int }{
 		{2, 2000, 10, 100}, {20, 4000, 50, 300_000}, {600, 6000, 500, 3000}, {20_000, 8000, 4000, 200}, {70_000, 8000, 4000, 20},
 	} {

@@ -87,7 +87,7 @@ func (s *storm) write(who int) error {
 				_, _, err = l.Set(ctx, i, stormValue(of, number, r.IntN(100)), f.Version)
 			}
 		default:
-			err = l.Append(ctx, v)
+			err = add(l, v)
 		}
 		if err != nil {
 			return err

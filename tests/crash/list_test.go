@@ -4,6 +4,7 @@ package crash
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -140,6 +141,48 @@ func (p paging) sound(t *testing.T) {
 	must(t, p.L.AppendBatch(ctx, all))
 	must(t, p.L.Sort(ctx, false))
 	must(t, p.L.Clear(ctx))
+}
+
+// counting is what those do who die while they append numbers.
+type counting struct {
+	Point string
+	N     int
+	L     *mp.List[int]
+}
+
+var Count = mp.Proc(func(ctx context.Context, c counting) error {
+	mptest.Arm(c.Point, c.N)
+	n, err := c.L.Len(ctx)
+	for i := range enough {
+		if err == nil {
+			err = c.L.Append(ctx, n+i)
+		}
+	}
+	return errors.Join(err, errAlive)
+}, mp.Named("count"))
+
+// appender dies while it appends numbers.
+func appender(t *testing.T, point string) {
+	ctx := t.Context()
+	l, err := mp.NewList[int]()
+	closing(t, l, err)
+	for range 3 {
+		die(t, Count, counting{point, 1 + rand.IntN(600), l})
+		begin := time.Now()
+		n, err := l.Len(ctx)
+		must(t, errors.Join(err, l.Append(ctx, n)))
+		stalled(t, time.Since(begin))
+		all, err := l.Copy(ctx)
+		must(t, err)
+		if len(all) != n+1 {
+			t.Errorf("%d elements, want %d", len(all), n+1)
+		}
+		for i, v := range all {
+			if v != i {
+				t.Fatalf("element %d is %d", i, v)
+			}
+		}
+	}
 }
 
 // pager dies in the middle of changes of a list.

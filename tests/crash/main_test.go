@@ -175,6 +175,7 @@ func covered() map[string]func(*testing.T, string) {
 	add(condPasser, "cond.passed")
 	add(both(editor, pager), "arena.written", "arena.committed", "arena.applied", "arena.done")
 	add(editor, "dict.clock", "dict.updated", "dict.filled")
+	add(appender, "list.placed", "list.appended")
 	add(timer, "dict.least", "dict.due")
 	add(redoer, "arena.redone")
 	add(grower, "dict.table")

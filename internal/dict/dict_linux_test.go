@@ -140,6 +140,9 @@ func TestModel(t *testing.T) {
 		for i := range d.shards {
 			size, dead, idle := d.sizes(i)
 			t.Logf("%d keys: shard %d: %d bytes, %d dead, %d idle, count %d, holes %d", c.keys, i, size, dead, idle, d.shards[i].load(frontCount)>>32, d.shards[i].load(frontHoles))
+			if dead > size/2 && dead > 1<<16 {
+				t.Errorf("%d keys, shard %d: of %d bytes %d are dead: what was left is not moved together", c.keys, i, size, dead)
+			}
 		}
 	}
 }

@@ -18,7 +18,7 @@ func (c *call) move(off uint64, b arena.Block) bool {
 			return c.h.Commit()
 		}
 		table, word := c.table(b.Owner)
-		return table == off && c.place(word, b.Len, b.Owner, &table)
+		return table == off && c.moveTable(word, b, off)
 	case kindDirectory:
 		r := root(c.s.load(frontRoot))
 		return r.off() == off && c.moveWhole(off, b, frontRoot, func(to uint64) uint64 { return uint64(rootAt(to, r.depth())) })

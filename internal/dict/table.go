@@ -53,12 +53,23 @@ func (c *call) grow(table, word, hash, n, live uint64) bool {
 // place makes a table of so many bytes, with the entries of an old one, if there is one,
 // that it takes the place of.
 func (c *call) place(word, size, hash uint64, old *uint64) bool {
+	return c.placeAt(word, size, hash, old, c.anotherTable, c.leaveTable)
+}
+
+// moveTable moves a table. It takes none that was left, and leaves none: both may stand
+// in the run that is to become empty, and would change places for ever.
+func (c *call) moveTable(word uint64, b arena.Block, table uint64) bool {
+	return c.placeAt(word, b.Len, b.Owner, &table, c.newTable, c.h.Free)
+}
+
+// placeAt is place, which takes the table and leaves the old one in these ways.
+func (c *call) placeAt(word, size, hash uint64, old *uint64, take func(size, hash uint64) uint64, leave func(uint64)) bool {
 	h := &c.h
 	h.Again()
 	if !h.Ensure(size, 1) {
 		return false
 	}
-	t := c.anotherTable(size, hash)
+	t := take(size, hash)
 	depth := uint64(0)
 	if old != nil {
 		depth = c.depth(*old)
@@ -68,7 +79,7 @@ func (c *call) place(word, size, hash uint64, old *uint64) bool {
 	r := root(c.s.load(frontRoot))
 	c.refer(r, word, hash, uint(depth), t)
 	if old != nil {
-		c.leaveTable(*old)
+		leave(*old)
 	}
 	return h.Commit()
 }

@@ -412,8 +412,14 @@ func (d *Dict) GetWord(key uint64) (value, version uint64, ok bool) {
 			at := func(word uintptr) uint64 { return atomic.LoadUint64((*uint64)(unsafe.Add(e, word))) }
 			switch k := at(entryKey); {
 			case k == key:
+				// Both slots are asked for, not the one that the state says when it has come:
+				// one entry in three stands in two lines.
 				state := at(entryState)
-				value, version = at(entryValue+uintptr(8*(state&stateSlot))), state>>stateVersion
+				value, other := at(entryValue), at(entryValue+8)
+				if state&stateSlot != 0 {
+					value = other
+				}
+				version = state >> stateVersion
 				if d.clock != nil && isOver(at(entryDue+uintptr(8*(state&stateSlot))), d.clock()) {
 					version = 0
 				}

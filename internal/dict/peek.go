@@ -43,8 +43,11 @@ func (d *Dict) peek(k *Key, buf []byte) (f Found, ok bool) {
 			e := v.At(entryOf(w))
 			at := func(word uintptr) uint64 { return atomic.LoadUint64((*uint64)(unsafe.Add(e, word))) }
 			key, state, value := at(entryKey), at(entryState), cell.Null.Word
-			if !d.NoValues {
-				value = at(entryValue + uintptr(8*(state&stateSlot)))
+			if !d.NoValues { // as in GetWord
+				first, second := at(entryValue), at(entryValue+8)
+				if value = first; state&stateSlot != 0 {
+					value = second
+				}
 			}
 			var block arena.Block
 			inBlock := value&3 == 0 && value != 0

@@ -72,12 +72,12 @@ func (d *Dict) setWord(s *shard, hash, key, value uint64) bool {
 			switch k := atomic.LoadUint64(at(entryKey)); {
 			case k == key:
 				state := atomic.LoadUint64(at(entryState))
-				slot := state&stateSlot ^ 1
-				idle, old := at(entryValue+uintptr(8*slot)), at(entryValue+uintptr(8*(slot^1)))
-				if state == 0 || state&statePending != 0 || v.Lost() || !isFree(atomic.LoadUint64(idle)) || !isFree(atomic.LoadUint64(old)) {
+				first, second := atomic.LoadUint64(at(entryValue)), atomic.LoadUint64(at(entryValue+8))
+				if state == 0 || state&statePending != 0 || v.Lost() || !isFree(first) || !isFree(second) {
 					return false
 				}
-				fence.StoreRelease64(idle, value)
+				slot := state&stateSlot ^ 1
+				fence.StoreRelease64(at(entryValue+uintptr(8*slot)), value)
 				failpoint.Hit("dict.filled")
 				fence.StoreRelease64(s.word(frontClock), now)
 				failpoint.Hit("dict.clock")

@@ -391,14 +391,20 @@ func (c *call) get(body uint64, i int, buf []byte) (f Found) {
 		return Found{}
 	}
 	p := c.find(body, at, n)
-	f.Version = c.version(body, p)
+	f.Version = c.version(body, p, i, n)
 	f.Value = c.value(c.h.Load(p.slot()), buf)
 	return f
 }
 
-// version is that of an item.
-func (c *call) version(body uint64, p place) uint64 {
-	return max(c.h.Load(p.leaf+leafVersion), c.h.Load(body+bodyShift))
+// version is that of item i of n. An Append gives no item another version, but the item
+// that an index from the end means is another one then: so such a version has the length in
+// it. It would come again after 1<<24 Appends and nothing else in between.
+func (c *call) version(body uint64, p place, i int, n uint64) uint64 {
+	v := max(c.h.Load(p.leaf+leafVersion), c.h.Load(body+bodyShift))
+	if i < 0 {
+		v = v<<24 | n&(1<<24-1)
+	}
+	return v
 }
 
 // Stamp is the state that a list was in when it was read.

@@ -316,3 +316,29 @@ func BenchmarkInt(b *testing.B) {
 		}
 	})
 }
+
+// An index from the end means another item when there is one more.
+func TestVersionFromTheEnd(t *testing.T) {
+	l, _ := newList(t)
+	for i := range 10 {
+		if err := l.Append(ctx, intCell(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := l.Get(ctx, -1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ok, _, err := l.Set(ctx, -1, intCell(9), f.Version); !ok || err != nil {
+		t.Errorf("%v, %v when nothing was changed", ok, err)
+	}
+	if f, err = l.Get(ctx, -1, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := add(l, intCell(10)); err != nil {
+		t.Fatal(err)
+	}
+	if ok, _, err := l.Set(ctx, -1, intCell(11), f.Version); ok || err != nil {
+		t.Errorf("%v, %v: the last item is another one", ok, err)
+	}
+}

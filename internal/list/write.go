@@ -58,7 +58,7 @@ func (c *call) set(i int, v cell.Cell, version uint64) (there bool) {
 		return false
 	}
 	p := c.find(body, at, n)
-	if h.Lost() || version != Always && version != c.version(body, p) {
+	if h.Lost() || version != Always && version != c.version(body, p, i, n) {
 		return true
 	}
 	h.Again()

@@ -168,6 +168,7 @@ func TestDictInMemorySurvivesKills(t *testing.T) {
 			if ok, err = d.Has(ctx, -1); err != nil {
 				t.Fatal(err)
 			}
+			stillRuns(t, p)
 		}
 		if err := p.Kill(); err != nil {
 			t.Fatal(err)

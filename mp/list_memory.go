@@ -9,7 +9,6 @@ import (
 	"multiproc/internal/complete"
 	"multiproc/internal/list"
 	"multiproc/internal/local"
-	"multiproc/internal/pyvalue"
 	"multiproc/mp/driver"
 )
 
@@ -29,9 +28,6 @@ func nearListOf[T any](obj driver.Object) *nearList {
 	}
 	return &nearList{o, o.List(), t}
 }
-
-// index is the error of an index that leads to no element.
-func (n *nearList) index(text string) error { return n.o.Named(pyvalue.IndexError(text)) }
 
 // getWord is get where the element is a word.
 func (n *nearList) getWord(ctx context.Context, i int, v unsafe.Pointer) (done bool) {
@@ -63,7 +59,7 @@ func (n *nearList) get(ctx context.Context, i int, v unsafe.Pointer) (done bool,
 	case err != nil:
 		return true, n.o.Named(err)
 	case f.Version == 0:
-		return true, n.index("list index out of range")
+		return true, n.o.Named(local.ErrNoItem)
 	}
 	return n.t.value(f.Value, v), nil
 }
@@ -78,7 +74,7 @@ func (n *nearList) set(ctx context.Context, i int, v unsafe.Pointer) (done bool,
 	_, there, err := n.l.Set(ctx, i, c, list.Always)
 	n.o.Exit()
 	if err == nil && !there {
-		return true, n.index("list assignment index out of range")
+		return true, n.o.Named(local.ErrNoItemToSet)
 	}
 	return true, n.o.Named(err)
 }

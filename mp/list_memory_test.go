@@ -205,6 +205,7 @@ func TestListInMemorySurvivesKills(t *testing.T) {
 		}
 		for ok := false; !ok; {
 			ok = get(l.Has(ctx, math.MaxInt))(t)
+			stillRuns(t, p)
 		}
 		must(t, p.Kill())
 		_ = p.Wait(ctx)

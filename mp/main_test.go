@@ -222,3 +222,13 @@ func osPipe(t testing.TB) (r, w *os.File) {
 	must(t, err)
 	return r, w
 }
+
+// stillRuns ends the test if a process has ended that is waited for to do something.
+func stillRuns(t *testing.T, p mp.Child) {
+	t.Helper()
+	select {
+	case <-p.Done():
+		t.Fatalf("it ended too early: %v", p.Wait(t.Context()))
+	default:
+	}
+}

@@ -42,8 +42,12 @@ func newList(p *Place, seg *shm.Segment) (*sequence, error) {
 	return l, l.open(p, seg, l.l)
 }
 
-// index is the error of an index that leads to no item.
-func (l *sequence) index(text string) error { return l.named(pyvalue.IndexError(text)) }
+// The errors of an index that leads to no item, as Python has them.
+var (
+	ErrNoItem      = pyvalue.IndexError("list index out of range")
+	ErrNoItemToSet = pyvalue.IndexError("list assignment index out of range")
+	errNoItemToPop = pyvalue.IndexError("pop index out of range")
+)
 
 func (l *sequence) Get(ctx context.Context, i int) (v driver.Versioned, err error) {
 	if err := l.enter(ctx); err != nil {
@@ -55,7 +59,7 @@ func (l *sequence) Get(ctx context.Context, i int) (v driver.Versioned, err erro
 	case err != nil:
 		return v, l.named(err)
 	case f.Version == 0:
-		return v, l.index("list index out of range")
+		return v, l.named(ErrNoItem)
 	}
 	return driver.Versioned{Value: f.Value.Append(nil), Version: f.Version}, nil
 }
@@ -79,7 +83,7 @@ func (l *sequence) set(ctx context.Context, i int, v []byte, version uint64) (bo
 	defer l.Exit()
 	ok, there, err := l.l.Set(ctx, i, cell.Of(v), version)
 	if err == nil && !there {
-		return false, l.index("list assignment index out of range")
+		return false, l.named(ErrNoItemToSet)
 	}
 	return ok, l.named(err)
 }
@@ -174,7 +178,7 @@ func (l *sequence) Pop(ctx context.Context, i int) ([]byte, error) {
 	case err != nil:
 		return nil, l.named(err)
 	case !ok:
-		return nil, l.index("pop index out of range")
+		return nil, l.named(errNoItemToPop)
 	}
 	return v.Append(nil), nil
 }
@@ -256,7 +260,7 @@ func (l *sequence) Sort(ctx context.Context, reverse bool) error {
 				failed = err
 			}
 			return v
-		}, reverse, until(ctx))
+		}, reverse, ended(ctx))
 		if failed != nil {
 			err = failed
 		}

@@ -21,11 +21,11 @@ type search struct {
 
 // newSearch is a search that ends with ctx.
 func newSearch(ctx context.Context, item []byte) *search {
-	return &search{item: item, cell: cell.Of(item), cmp: pyvalue.Comparer{Work: pyvalue.NewWork(pyvalue.MaxWork, until(ctx))}}
+	return &search{item: item, cell: cell.Of(item), cmp: pyvalue.Comparer{Work: pyvalue.NewWork(pyvalue.MaxWork, ended(ctx))}}
 }
 
-// until is the error of long work once ctx has ended.
-func until(ctx context.Context) func() error {
+// ended is the error of long work once ctx has ended.
+func ended(ctx context.Context) func() error {
 	return func() error {
 		if ctx.Err() != nil {
 			return mperr.Ended(ctx)

@@ -228,6 +228,52 @@ func (c *crasher) grow(keys int) error {
 	return nil
 }
 
+// words plays the crashes of changes by the short way, of keys that are there.
+func (c *crasher) words(n int) error {
+	const keys = 4
+	word := func(i int) cell.Cell { return intCell(1_000_000 + i%keys) }
+	warm := func() error { // until the locks are resident
+		for i := range 300 {
+			k := c.d.Key(word(i), nil)
+			if _, err := c.d.Set(ctx, &k, intCell(i), Always); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	went := 0
+	for i := range n {
+		if err := warm(); err != nil {
+			return err
+		}
+		before, err := c.d.contents()
+		if err != nil {
+			return err
+		}
+		c.images = c.images[:0]
+		failpoint.SetHook(c.hook)
+		short := c.d.SetWord(word(i).Word, intCell(1000+i).Word)
+		failpoint.SetHook(nil)
+		if !short {
+			continue
+		}
+		went++
+		after, err := c.d.contents()
+		if err != nil {
+			return err
+		}
+		for _, img := range c.images {
+			if err := c.inherit(img, before, after); err != nil {
+				return fmt.Errorf("killed at %s: %w", img.name, err)
+			}
+		}
+	}
+	if went < n/2 {
+		return fmt.Errorf("%d of %d changes went by the short way", went, n)
+	}
+	return nil
+}
+
 // open opens an image as a survivor does: held locks are as the kernel leaves them.
 func (c *crasher) open(img image) *Dict {
 	c.opened++
@@ -444,6 +490,11 @@ func TestCrashAtEveryStore(t *testing.T) {
 			if cfg.keys > 1000 {
 				if err := c.grow(1000); err != nil {
 					t.Fatalf("%+v seed %d: growing: %v", cfg, seed, err)
+				}
+			}
+			if cfg.keys < 100 && !cfg.NoValues && !cfg.Timed && c.follower == nil {
+				if err := c.words(40); err != nil {
+					t.Fatalf("%+v seed %d: the short way: %v", cfg, seed, err)
 				}
 			}
 			opened += c.opened

@@ -384,23 +384,7 @@ func (d *Dict) GetWord(key uint64) (value, version uint64, ok bool) {
 	s := d.shardOf(hash)
 	v := arena.View{Space: &d.space}
 	moves := atomic.LoadUint64(s.moves)
-	r := root(s.load(frontRoot))
-	if s.load(frontGen) != d.load(offGen) || r.depth() > maxDepth {
-		return 0, 0, false
-	}
-	off := r.off()
-	if r == 0 {
-		off = s.at + frontFirst
-	}
-	table := v.Load(off + hash<<d.Bits>>(64-r.depth())<<3)
-	if table == 0 {
-		return 0, 0, false
-	}
-	p := v.At(table)
-	n := atomic.LoadUint64((*uint64)(unsafe.Add(p, tableDepth))) >> tableSlotsShift
-	if n > maxSlots {
-		return 0, 0, false
-	}
+	p, n := d.tableAt(&v, s, hash)
 	i := n * (hash & (1<<32 - 1)) >> 32
 	for range n {
 		switch w := atomic.LoadUint64((*uint64)(unsafe.Add(p, tableSlots+8*i))); {

@@ -9,6 +9,28 @@ import (
 	"multiproc/internal/fence"
 )
 
+// tableAt is the table in which the keys of a hash are, and how many slots it has: 0, if
+// there is none, or it is not to be believed without a closer look.
+func (d *Dict) tableAt(v *arena.View, s *shard, hash uint64) (table unsafe.Pointer, slots uint64) {
+	r := root(s.load(frontRoot))
+	if s.load(frontGen) != d.load(offGen) || r.depth() > maxDepth {
+		return nil, 0
+	}
+	off := r.off()
+	if r == 0 {
+		off = s.at + frontFirst
+	}
+	at := v.Load(off + hash<<d.Bits>>(64-r.depth())<<3)
+	if at == 0 {
+		return nil, 0
+	}
+	table = v.At(at)
+	if slots = atomic.LoadUint64((*uint64)(unsafe.Add(table, tableDepth))) >> tableSlotsShift; slots > maxSlots {
+		return nil, 0
+	}
+	return table, slots
+}
+
 // peek is Get, once, of an entry that has no time to live and that nobody is changing; ok
 // is false if it is not like that. Blocks of key and value are asked for together, before
 // either is needed: most of the time is spent waiting for them.
@@ -16,23 +38,10 @@ func (d *Dict) peek(k *Key, buf []byte) (f Found, ok bool) {
 	s := d.shardOf(k.hash)
 	v := arena.View{Space: &d.space}
 	moves := atomic.LoadUint64(s.moves)
-	r := root(s.load(frontRoot))
-	if d.clock != nil || s.load(frontGen) != d.load(offGen) || r.depth() > maxDepth {
+	if d.clock != nil {
 		return f, false
 	}
-	off := r.off()
-	if r == 0 {
-		off = s.at + frontFirst
-	}
-	table := v.Load(off + k.hash<<d.Bits>>(64-r.depth())<<3)
-	if table == 0 {
-		return f, false
-	}
-	p := v.At(table)
-	n := atomic.LoadUint64((*uint64)(unsafe.Add(p, tableDepth))) >> tableSlotsShift
-	if n > maxSlots {
-		return f, false
-	}
+	p, n := d.tableAt(&v, s, k.hash)
 	i := n * (k.hash & (1<<32 - 1)) >> 32
 	for range n {
 		switch w := atomic.LoadUint64((*uint64)(unsafe.Add(p, tableSlots+8*i))); {

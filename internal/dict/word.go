@@ -43,24 +43,10 @@ func (d *Dict) SetWord(key, value uint64) (ok bool) {
 func (d *Dict) setWord(s *shard, hash, key, value uint64) bool {
 	v := arena.View{Space: &d.space}
 	now := s.load(frontClock) + 1
-	r := root(s.load(frontRoot))
-	if atomic.LoadUint64(s.count) != 0 || s.load(frontGen) != d.load(offGen) || d.load(offWatched) != unwatched ||
-		now%tidyEvery == 0 || r.depth() > maxDepth {
+	if atomic.LoadUint64(s.count) != 0 || d.load(offWatched) != unwatched || now%tidyEvery == 0 {
 		return false
 	}
-	off := r.off()
-	if r == 0 {
-		off = s.at + frontFirst
-	}
-	table := v.Load(off + hash<<d.Bits>>(64-r.depth())<<3)
-	if table == 0 {
-		return false
-	}
-	p := v.At(table)
-	n := atomic.LoadUint64((*uint64)(unsafe.Add(p, tableDepth))) >> tableSlotsShift
-	if n > maxSlots {
-		return false
-	}
+	p, n := d.tableAt(&v, s, hash)
 	i := n * (hash & (1<<32 - 1)) >> 32
 	for range n {
 		switch w := atomic.LoadUint64((*uint64)(unsafe.Add(p, tableSlots+8*i))); {

@@ -163,9 +163,7 @@ func (c *crasher) step() error {
 		return err
 	}
 	c.images = c.images[:0]
-	if c.before = nil; c.follower != nil {
-		c.before = c.follower.at(c.d)
-	}
+	c.listen()
 	failpoint.SetHook(c.hook)
 	err = c.play(c.d)
 	failpoint.SetHook(nil)
@@ -176,16 +174,8 @@ func (c *crasher) step() error {
 	if err != nil {
 		return err
 	}
-	if f := c.follower; f != nil {
-		if c.told, err = f.hear(); err == nil {
-			err = f.agrees(after)
-		}
-		if f.lost && err == nil {
-			c.before, err = nil, c.refollow()
-		}
-		if err != nil {
-			return err
-		}
+	if err := errors.Join(c.heard(), c.follower.agrees(after)); err != nil {
+		return err
 	}
 	for _, img := range c.images {
 		if err := c.inherit(img, before, after); err != nil {
@@ -200,6 +190,7 @@ func (c *crasher) step() error {
 func (c *crasher) grow(keys int) error {
 	for i := range keys {
 		c.images = c.images[:0]
+		c.listen()
 		again := false
 		failpoint.SetHook(func(name string) {
 			if again = again || name == "dict.table"; again {
@@ -209,10 +200,10 @@ func (c *crasher) grow(keys int) error {
 		k := c.d.Key(intCell(1_000_000+i), nil)
 		_, err := c.d.Set(ctx, &k, intCell(i), Always)
 		failpoint.SetHook(nil)
-		if err != nil || !again {
-			if err != nil {
-				return err
-			}
+		if err := errors.Join(err, c.heard()); err != nil {
+			return err
+		}
+		if !again {
 			continue
 		}
 		after, err := c.d.contents()
@@ -224,52 +215,6 @@ func (c *crasher) grow(keys int) error {
 				return fmt.Errorf("killed at %s: %w", img.name, err)
 			}
 		}
-	}
-	return nil
-}
-
-// words plays the crashes of changes by the short way, of keys that are there.
-func (c *crasher) words(n int) error {
-	const keys = 4
-	word := func(i int) cell.Cell { return intCell(1_000_000 + i%keys) }
-	warm := func() error { // until the locks are resident
-		for i := range 300 {
-			k := c.d.Key(word(i), nil)
-			if _, err := c.d.Set(ctx, &k, intCell(i), Always); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	went := 0
-	for i := range n {
-		if err := warm(); err != nil {
-			return err
-		}
-		before, err := c.d.contents()
-		if err != nil {
-			return err
-		}
-		c.images = c.images[:0]
-		failpoint.SetHook(c.hook)
-		short := c.d.SetWord(word(i).Word, intCell(1000+i).Word)
-		failpoint.SetHook(nil)
-		if !short {
-			continue
-		}
-		went++
-		after, err := c.d.contents()
-		if err != nil {
-			return err
-		}
-		for _, img := range c.images {
-			if err := c.inherit(img, before, after); err != nil {
-				return fmt.Errorf("killed at %s: %w", img.name, err)
-			}
-		}
-	}
-	if went < n/2 {
-		return fmt.Errorf("%d of %d changes went by the short way", went, n)
 	}
 	return nil
 }

@@ -183,6 +183,10 @@ func (c *call) entries(chunk uint64) uint64 {
 //
 // Readers who have come by the old slots look at the old entries: these stay as they
 // are, and nobody changes them any more.
+//
+// One chunk in place of one is a word of the log. Of several the log is made anew: to do
+// that for each chunk that is moved would leave more behind than the move makes free, once
+// the log is longer than a chunk.
 func (c *call) merge(i, j, alive, holes, sweep uint64) bool {
 	h := &c.h
 	log := c.s.load(frontLog)
@@ -196,13 +200,14 @@ func (c *call) merge(i, j, alive, holes, sweep uint64) bool {
 		less--
 	}
 	need := size + pairs*arena.PairSize
-	if !arena.Large(c.logSize(n - less)) {
-		need += c.logSize(n - less)
+	sizes := []uint64{size, c.logSize(n - less)}[:1+min(less, 1)]
+	if less > 0 && !arena.Large(sizes[1]) {
+		need += sizes[1]
 	}
-	if c.h.Lost() || !h.Ensure(need, 2) {
+	if c.h.Lost() || !h.Ensure(need, len(sizes)) {
 		return false
 	}
-	h.Spill(pairs, size, c.logSize(n-less))
+	h.Spill(pairs, sizes...)
 	chunk, at := uint64(0), uint64(0)
 	if alive > 0 {
 		chunk = h.Alloc(size, kindChunk, 0)
@@ -228,28 +233,44 @@ func (c *call) merge(i, j, alive, holes, sweep uint64) bool {
 			h.Put(slot, slotOf(to, hash))
 		}
 	}
-	// The new log has one chunk in place of several.
+	if alive > 0 {
+		*c.h.OwnWord(chunk + chunkLen), *c.h.OwnWord(chunk + chunkRoom) = at, room
+	}
+	for k := i; k < j; k++ {
+		h.Free(c.h.Load(log + logFirst + 8*k))
+	}
+	if less == 0 {
+		h.Put(log+logFirst+8*i, chunk)
+	} else if !c.shorter(log, n, i, j, chunk) {
+		return false
+	}
+	h.Put(c.s.at+frontHoles, c.s.load(frontHoles)-holes)
+	h.Put(c.s.at+frontSweep, sweep)
+	return h.Commit()
+}
+
+// shorter makes another log of one of n chunks, in the transaction, with a chunk, or 0,
+// in place of those from i up to j.
+func (c *call) shorter(log, n, i, j, chunk uint64) bool {
+	h, less := &c.h, j-i
+	if chunk != 0 {
+		less--
+	}
 	after := h.Alloc(c.logSize(n-less), kindLog, 0)
 	p, q := c.h.Bytes(after+logFirst, 8*(n-less)), c.h.Bytes(log+logFirst, 8*n)
 	if c.h.Lost() {
 		return false
 	}
 	p = p[copy(p, q[:8*i]):]
-	if alive > 0 {
-		*c.h.OwnWord(chunk + chunkLen), *c.h.OwnWord(chunk + chunkRoom) = at, room
+	if chunk != 0 {
 		*(*uint64)(unsafe.Pointer(&p[0])) = chunk
 		p = p[8:]
 	}
 	copy(p, q[8*j:])
 	*c.h.OwnWord(after + logLen) = n - less
 	h.Put(c.s.at+frontLog, after)
-	for k := i; k < j; k++ {
-		h.Free(c.h.Load(log + logFirst + 8*k))
-	}
 	h.Free(log)
-	h.Put(c.s.at+frontHoles, c.s.load(frontHoles)-holes)
-	h.Put(c.s.at+frontSweep, sweep)
-	return h.Commit()
+	return true
 }
 
 // slotWith is where the slot of a hash is that says w; 0 if there is none.

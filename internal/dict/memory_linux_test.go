@@ -2,6 +2,7 @@ package dict
 
 import (
 	"syscall"
+	"sync/atomic"
 	"testing"
 
 	"multiproc/internal/shm"
@@ -40,4 +41,31 @@ func taken(t *testing.T, seg *shm.Segment) int64 {
 		t.Fatal(err)
 	}
 	return st.Blocks * 512
+}
+
+// To move what lives leaves less behind than it makes free, also where the log is long: or
+// each change would move some for ever.
+func TestMoveOfManyEntries(t *testing.T) {
+	const n = 200_000
+	d, _ := newDict(t, Config{Bits: 0})
+	for i := range n {
+		if _, err := d.Set(ctx, d.intKey(i), intCell(i), Always); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := atomic.LoadUint64(d.shards[0].moves)
+	deleted := uint64(0)
+	for i := range n {
+		if i%5 < 4 {
+			if ok, err := d.Delete(ctx, d.intKey(i), Always); err != nil || !ok {
+				t.Fatalf("%d: %v, %v", i, ok, err)
+			}
+			deleted++
+		}
+	}
+	again := atomic.LoadUint64(d.shards[0].moves) - before // how often memory was used again
+	t.Logf("%d entries deleted, memory used again %d times", deleted, again)
+	if again > deleted/50 {
+		t.Errorf("%d entries were deleted, and memory used again %d times", deleted, again)
+	}
 }

@@ -42,6 +42,21 @@ func (c *crasher) refollow() (err error) {
 	return err
 }
 
+// listen notes what the watcher knows before a change, and heard what it is told of it.
+func (c *crasher) listen() {
+	if c.before = nil; c.follower != nil {
+		c.before = c.follower.at(c.d)
+	}
+}
+
+func (c *crasher) heard() (err error) {
+	f := c.follower
+	if c.told, err = f.hear(); err == nil && f != nil && f.lost {
+		c.before, err = nil, c.refollow()
+	}
+	return err
+}
+
 // at is a follower that goes on from where f is, in another dict: a survivor's.
 func (f *follower) at(d *Dict) *follower {
 	w := *f.w

@@ -10,8 +10,8 @@ import (
 	"multiproc/mp"
 )
 
-// upheaval is what one process does to a dict while another one uses a key of it: it makes so many entries, deletes two
-// of five, and clears it. Without a dict it does something else for as long.
+// upheaval is what one process does to a dict while another one uses a key of it: it makes so many entries, deletes nine
+// of ten, and clears it. Without a dict it does something else for as long.
 type upheaval struct {
 	Dict    *mp.Dict[int, int]
 	Private bool
@@ -36,7 +36,7 @@ func upheaveTask(ctx context.Context, u upheaval) error {
 	}
 	for i := range u.Entries {
 		switch {
-		case i%5 > 1:
+		case i%10 == 0:
 		case u.Private:
 			delete(private, i)
 		default:

@@ -1,8 +1,8 @@
 package dict
 
 import (
-	"syscall"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"multiproc/internal/shm"
